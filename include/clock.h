@@ -1,0 +1,18 @@
+// Wall-clock time and where it goes: the phases of a run.
+#ifndef GFE_CLOCK_H
+#define GFE_CLOCK_H
+
+enum phase { PHASE_DATA, PHASE_FLOW, PHASE_GRADIENT, PHASE_REDUCE, PHASE_OPTIMISER, PHASE_OUTPUT,
+             PHASE_OTHER, PHASE_COUNT };
+const char *phase_name(int phase);
+
+// Seconds of a clock that never goes back.
+double clock_seconds(void);
+
+// From now on time counts for `phase`. Returns the phase before, to be restored.
+enum phase clock_enter(enum phase phase);
+
+// Seconds spent in each phase so far.
+void clock_read(double seconds[PHASE_COUNT]);
+
+#endif

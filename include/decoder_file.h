@@ -1,0 +1,30 @@
+// Decoders in HDF5 files: the group /decoder of results.h5, or one that somebody else wrote in the
+// same form (README).
+#ifndef GFE_DECODER_FILE_H
+#define GFE_DECODER_FILE_H
+
+#include <stdbool.h>
+
+#include "comm.h"
+#include "config.h"
+#include "dataset.h"
+#include "decoder.h"
+#include "h5.h"
+
+// Reads latent, layers and loss of config->decoder.file into *config where the input file leaves them
+// open; where both speak they must agree. *scaling, if the file has one, else `scaled` is false.
+// Not collective: rank 0 calls it.
+bool decoder_file_describe(struct config *config, struct scaling *scaling, bool *scaled,
+                           struct error *error);
+
+// Reads the parameters into `decoder`, which decoder_file_describe() has shaped. Not collective.
+bool decoder_file_read(const char *path, struct decoder *decoder, struct error *error);
+
+// Declares the group /decoder in a file being created by rank 0, with all attributes.
+void decoder_file_declare(struct h5_file *file, const struct decoder *decoder,
+                          struct scaling scaling, const char *shape);
+
+// Writes the parameters; rank 0's are written. Collective.
+void decoder_file_write(struct h5_file *file, const struct decoder *decoder, int rank);
+
+#endif

@@ -1,0 +1,32 @@
+// Shared by the encoder's two ways of working: encoder.c (each sample by itself) and
+// encoder_coupled.c (groups that share a step).
+#ifndef GFE_ENCODER_INTERNAL_H
+#define GFE_ENCODER_INTERNAL_H
+
+#include "encoder.h"
+#include "objective.h"
+
+struct encoder {
+  struct comm *comm;
+  const struct decoder *decoder;
+  struct solver_options options;
+  struct blas_rule rule;
+  const char *progress;
+  struct objective *objective;
+  struct objective_row *rows;  // [rule.most]
+  double *loss;                // [rule.most]
+};
+
+// Position of a sample in the whole, and what the objective wants to know of it.
+int64_t encoder_position(const struct encoder_samples *samples, int64_t i);
+struct objective_row encoder_sample(const struct encoder *encoder,
+                                    const struct encoder_samples *samples, int64_t i);
+
+// The factor of the flow's right-hand side for sample i.
+double encoder_alpha(const struct encoder *encoder, const struct encoder_samples *samples,
+                     int64_t i);
+
+void encoder_run_coupled(struct encoder *encoder, const struct encoder_samples *samples,
+                         int64_t group, struct encoding *encoding);
+
+#endif

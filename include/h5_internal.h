@@ -1,0 +1,33 @@
+// What the files of the module h5 share. For h5*.c only.
+#ifndef GFE_H5_INTERNAL_H
+#define GFE_H5_INTERNAL_H
+
+#include <hdf5.h>
+
+#include "h5.h"
+
+enum { H5_TEXT = 512, H5_PATH = 4096 };
+
+struct h5_file {
+  hid_t id;
+  char path[H5_PATH];
+  struct comm *comm;  // borrowed; NULL if not opened in parallel
+  bool writes;        // closing it must not fail
+  int dimensions;     // declared so far
+};
+
+// A struct for a file just opened; silences HDF5's own printing of errors.
+struct h5_file *h5_new(const char *path, bool writes);
+void h5_silence(void);
+
+// Copies what HDF5 says of its last failure, innermost cause first, to `text`; returns it.
+const char *h5_cause(char text[H5_TEXT]);
+
+// The type in memory (native) of an element.
+hid_t h5_memory_type(enum h5_type type);
+
+// The identifier of a dataset's axes: fills `axes` and `lengths`. False if there are more than
+// H5_AXES or if they cannot be read.
+bool h5_extent(hid_t dataset, int *axes, hsize_t lengths[H5_AXES]);
+
+#endif

@@ -1,0 +1,22 @@
+// Where a result comes from: program, version, compiler, libraries, machine, time, command.
+#ifndef GFE_PROVENANCE_H
+#define GFE_PROVENANCE_H
+
+#include <stdio.h>
+
+// The names are openPMD's where it has one. Strings are owned by the module.
+struct provenance_entry {
+  const char *name, *value;
+};
+
+// Entries, ended by one with name NULL. `command` is the command line, `libraries` the versions of
+// the libraries in use, `kernel` the BLAS kernel, `ranks` their number, `input` the resolved input
+// file.
+const struct provenance_entry *provenance_entries(const char *command, const char *libraries,
+                                                  const char *kernel, int ranks,
+                                                  const char *input);
+
+// Version, git revision, compiler, floating-point type: the answer of --version.
+void provenance_write_version(FILE *stream);
+
+#endif

@@ -1,0 +1,21 @@
+// The program's floating-point type: float in gfe_hpc, double in gfe_hpc_double.
+#ifndef GFE_REAL_H
+#define GFE_REAL_H
+
+#include <stddef.h>
+
+#ifdef GFE_DOUBLE
+typedef double real;
+#define REAL_NAME "float64"
+#else
+typedef float real;
+#define REAL_NAME "float32"
+#endif
+
+enum { REAL_PAD = 16 };  // rows of samples are padded to this many elements, see real_padded()
+
+// The stride of a row of `width` elements: whole vectors only, so that no element of a row is
+// treated by a scalar remainder loop.
+static inline size_t real_padded(size_t width) { return (width + REAL_PAD - 1) / REAL_PAD * REAL_PAD; }
+
+#endif

@@ -1,0 +1,282 @@
+#!/usr/bin/env python3
+"""Results of gfe_hpc in NumPy: open results.h5, rebuild the decoder, decode latents.
+
+    from gfe_results import Results
+
+    with Results("runs/quickstart/results.h5") as results:
+        test = results.set("test")              # test.z, test.loss, test.label, test.target, ...
+        decoder = results.decoder()
+        images = decoder.to_data_units(decoder.decode(test.z))
+
+As a program, `gfe_results.py results.h5` prints a short summary. Needs numpy and h5py only.
+"""
+
+import os
+import sys
+from types import SimpleNamespace
+
+import h5py
+import numpy as np
+
+SETS = ("train", "test", "encode")
+SET_ARRAYS = ("z", "loss", "evaluations", "iterations", "status", "index", "label",
+              "reconstruction", "target", "weight")
+LOSSES = ("bce", "mse")
+
+
+class ResultsError(Exception):
+    """What is wrong with a file, in one line."""
+
+
+def sigmoid(s):
+    return 0.5 * (1 + np.tanh(0.5 * s))
+
+
+# name: (phi, phi'), as functions of the sum s
+ACTIVATIONS = {
+    "identity": (lambda s: s, np.ones_like),
+    "elu": (lambda s: np.where(s > 0, s, np.expm1(np.minimum(s, 0))),
+            lambda s: np.exp(np.minimum(s, 0))),
+    "relu": (lambda s: np.maximum(s, 0), lambda s: np.where(s > 0, 1.0, 0.0)),
+    "leaky_relu": (lambda s: np.where(s > 0, s, 0.01 * s), lambda s: np.where(s > 0, 1.0, 0.01)),
+    "tanh": (np.tanh, lambda s: 1 - np.tanh(s) ** 2),
+    "sigmoid": (sigmoid, lambda s: sigmoid(s) * (1 - sigmoid(s))),
+    "softplus": (lambda s: np.logaddexp(0, s), sigmoid),
+    "silu": (lambda s: s * sigmoid(s), lambda s: sigmoid(s) * (1 + s * (1 - sigmoid(s)))),
+}
+
+
+class Decoder:
+    """A dense decoder in float64. Rows are samples: z is (sample, latent), y and w anything that
+    reshapes to (sample, n)."""
+
+    def __init__(self, layers, loss, scale_offset=0.0, scale_factor=1.0, shape=None):
+        """`layers`: (weight (out, in), bias (out), activation name) from latent to output."""
+        self.layers = [(np.asarray(weight, np.float64), np.asarray(bias, np.float64), activation)
+                       for weight, bias, activation in layers]
+        self.loss_name = loss
+        self.scale_offset, self.scale_factor = float(scale_offset), float(scale_factor)
+        if not self.layers:
+            raise ResultsError("a decoder needs at least one layer")
+        self.latent, self.n = self.layers[0][0].shape[1], self.layers[-1][0].shape[0]
+        self.shape = tuple(shape) if shape else (self.n,)
+        self._check()
+
+    def _check(self):
+        if self.loss_name not in LOSSES:
+            raise ResultsError(f"unknown loss '{self.loss_name}' (allowed: {', '.join(LOSSES)})")
+        if np.prod(self.shape) != self.n:
+            raise ResultsError(f"the shape {self.shape} does not hold the {self.n} outputs")
+        inputs = self.latent
+        for k, (weight, bias, activation) in enumerate(self.layers):
+            if activation not in ACTIVATIONS:
+                raise ResultsError(f"layer {k}: unknown activation '{activation}' "
+                                   f"(allowed: {', '.join(ACTIVATIONS)})")
+            if weight.shape != (len(bias), inputs):
+                raise ResultsError(f"layer {k}: weight is {weight.shape}, "
+                                   f"not {(len(bias), inputs)} as bias and input ask for")
+            inputs = len(bias)
+
+    def _output(self, z):
+        """The last layer's output (sample, n) and, per layer, its sums s."""
+        a, sums = np.atleast_2d(np.asarray(z, np.float64)), []
+        for weight, bias, activation in self.layers:
+            sums.append(a @ weight.T + bias)
+            a = ACTIVATIONS[activation][0](sums[-1])
+        return a, sums
+
+    def _weights(self, weight, rows):
+        """Weights of the entries, (sample, n), of sum 1 in each row."""
+        if weight is None:
+            return np.full((rows, self.n), 1 / self.n)
+        weight = np.asarray(weight, np.float64).reshape(rows, self.n)
+        return weight / weight.sum(axis=1, keepdims=True)
+
+    def logits(self, z):
+        """The decoder's plain output, (sample, *shape); for bce these are logits."""
+        x, _ = self._output(z)
+        return x.reshape(-1, *self.shape)
+
+    def decode(self, z):
+        """Reconstructions in scaled units, (sample, *shape); for bce the probabilities."""
+        x = self.logits(z)
+        return sigmoid(x) if self.loss_name == "bce" else x
+
+    def to_data_units(self, x):
+        """Undoes the scaling y = (raw - scale_offset) / scale_factor."""
+        return np.asarray(x) * self.scale_factor + self.scale_offset
+
+    def loss(self, y, z, weight=None):
+        """Reconstruction loss per sample: the (weighted) mean over its entries of
+        softplus(x) - y x for bce, (x - y)^2 for mse."""
+        x, _ = self._output(z)
+        y = np.asarray(y, np.float64).reshape(x.shape)
+        entries = np.logaddexp(0, x) - y * x if self.loss_name == "bce" else (x - y) ** 2
+        return (self._weights(weight, len(x)) * entries).sum(axis=1)
+
+    def gradient(self, y, z, weight=None):
+        """d loss / d z, (sample, latent)."""
+        x, sums = self._output(z)
+        y = np.asarray(y, np.float64).reshape(x.shape)
+        delta = sigmoid(x) - y if self.loss_name == "bce" else 2 * (x - y)
+        delta *= self._weights(weight, len(x))
+        for (matrix, _, activation), s in zip(reversed(self.layers), reversed(sums)):
+            delta = (delta * ACTIVATIONS[activation][1](s)) @ matrix
+        return delta
+
+
+def write_decoder(path, layers, loss, scale_offset=0.0, scale_factor=1.0, shape=None):
+    """Writes a decoder that `decoder.file` accepts, for instance one trained elsewhere.
+
+    `layers`: (weight (out, in), bias (out), activation name) from latent to output, as PyTorch's
+    nn.Linear has them. `loss`: "bce" (the last layer gives logits) or "mse". `shape`: that of a
+    sample, such as (28, 28). Data are scaled as (raw - scale_offset) / scale_factor."""
+    decoder = Decoder(layers, loss, scale_offset, scale_factor, shape)
+    with h5py.File(path, "w") as file:
+        group = file.create_group("decoder")
+        group.attrs.update(latent=decoder.latent, n=decoder.n, loss=loss, layers=len(layers),
+                           scale_offset=decoder.scale_offset, scale_factor=decoder.scale_factor,
+                           shape=" ".join(map(str, decoder.shape)))
+        for k, (weight, bias, activation) in enumerate(layers):
+            layer = group.create_group(f"layer_{k}")
+            layer.attrs.update(kind="dense", activation=activation, width=len(bias))
+            layer["weight"], layer["bias"] = np.asarray(weight), np.asarray(bias)
+
+
+def _text(value):
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _attributes(item):
+    """The attributes of a group as a dict, without those of the netCDF format."""
+    return {name: _text(value) for name, value in item.attrs.items() if not name.startswith("_")}
+
+
+def _read_dense(group):
+    """(weight, bias, activation) of a layer group."""
+    kind = _text(group.attrs["kind"])
+    if kind != "dense":
+        raise ResultsError(f"{group.name}: unknown kind of layer '{kind}'")
+    return group["weight"][()], group["bias"][()], _text(group.attrs["activation"])
+
+
+class Results:
+    """An open results.h5. Use as a context manager, or call close()."""
+
+    def __init__(self, path):
+        self.path = str(path)
+        if not os.path.isfile(self.path):
+            raise ResultsError(f"{self.path}: no such file")
+        try:
+            self.file = h5py.File(self.path, "r")
+        except OSError as error:
+            why = "cannot be opened" if h5py.is_hdf5(self.path) else "is not an HDF5 file"
+            raise ResultsError(f"{self.path} {why}") from error
+        if "decoder" not in self.file:
+            self.close()
+            raise ResultsError(f"{self.path} is not a results file of gfe_hpc: no group /decoder")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def close(self):
+        self.file.close()
+
+    @property
+    def groups(self):
+        """Names of the encoded sets in the file: some of train, test, encode."""
+        return [name for name in SETS if name in self.file]
+
+    @property
+    def attributes(self):
+        """Provenance of the run; `input` is the complete input file."""
+        return _attributes(self.file)
+
+    def _group(self, name):
+        if name not in self.file:
+            raise ResultsError(f"{self.path} has no group /{name} (it has: "
+                               f"{', '.join('/' + other for other in self.file)})")
+        return self.file[name]
+
+    def set(self, name):
+        """The arrays of an encoded set, first axis the sample: z, loss, evaluations, iterations,
+        status, index, and label, reconstruction, target, weight (None if not stored); besides,
+        status_names and the group's attributes as a dict."""
+        group = self._group(name)
+        arrays = {array: group[array][()] if array in group else None for array in SET_ARRAYS}
+        missing = [array for array in ("z", "loss", "evaluations", "status")
+                   if arrays[array] is None]
+        if missing:
+            raise ResultsError(f"{self.path}: /{name} has no dataset '{missing[0]}'")
+        names = _text(group["status"].attrs["flag_meanings"]).split()
+        return SimpleNamespace(name=name, status_names=names, attributes=_attributes(group),
+                               **arrays)
+
+    @property
+    def history(self):
+        """The series of the training, such as step_loss, step_samples, epoch_train_loss and
+        epoch_test_loss (NaN where not measured), or None if the run did not train."""
+        group = self.file.get("history", {})
+        if "step_loss" not in group or not len(group["step_loss"]):
+            return None
+        return SimpleNamespace(**{name: group[name][()] for name in group
+                                  if name.startswith(("step_", "epoch_"))})
+
+    def decoder(self):
+        """The trained decoder, rebuilt in NumPy."""
+        group = self._group("decoder")
+        try:
+            layers = [_read_dense(group[f"layer_{k}"]) for k in range(int(group.attrs["layers"]))]
+            shape = [int(length) for length in _text(group.attrs["shape"]).split()]
+            return Decoder(layers, _text(group.attrs["loss"]), group.attrs["scale_offset"],
+                           group.attrs["scale_factor"], shape)
+        except KeyError as error:
+            raise ResultsError(f"{self.path}: /decoder is incomplete: {error.args[0]}") from error
+
+
+def status_counts(encoded):
+    """Text such as "250 converged, 6 limit" for an encoded set."""
+    counts = np.bincount(encoded.status, minlength=len(encoded.status_names))
+    return ", ".join(f"{count} {name}" for name, count in zip(encoded.status_names, counts)
+                     if count)
+
+
+def summary(results):
+    """A few lines of text on what is in the file."""
+    about, decoder, history = results.attributes, results.decoder(), results.history
+    widths = [decoder.latent] + [len(bias) for _, bias, _ in decoder.layers]
+    parameters = sum(weight.size + bias.size for weight, bias, _ in decoder.layers)
+    lines = [" ".join([results.path] + [str(about[key]) for key in
+                                        ("software", "softwareVersion", "date") if key in about]),
+             f"decoder  {'-'.join(map(str, widths))}, loss {decoder.loss_name}, "
+             f"{parameters} parameters"]
+    if history is not None:
+        lines.append(f"history  {len(history.epoch_train_loss)} epochs, "
+                     f"{len(history.step_loss)} steps, {history.step_samples[-1]} samples seen, "
+                     f"last batch's loss {history.step_loss[-1]:.5g}")
+    for name in results.groups:
+        encoded = results.set(name)
+        p50, p99 = np.percentile(encoded.evaluations, (50, 99))
+        lines.append(f"{name:<8} {len(encoded.z)} samples, mean loss {encoded.loss.mean():.5g}, "
+                     f"evaluations {p50:.0f} (p50) {p99:.0f} (p99), {status_counts(encoded)}")
+    return "\n".join(lines)
+
+
+def main(arguments):
+    if len(arguments) != 1 or arguments[0].startswith("-"):
+        print(f"usage: {os.path.basename(sys.argv[0])} results.h5", file=sys.stderr)
+        return 2
+    try:
+        with Results(arguments[0]) as results:
+            print(summary(results))
+    except ResultsError as error:
+        print(f"gfe_results.py: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

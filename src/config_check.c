@@ -1,0 +1,196 @@
+#define _POSIX_C_SOURCE 200809L  // stat(), access()
+
+#include "config_check.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config_format.h"
+
+static struct config_place place_of(const struct config_input *input, const char *key) {
+  const struct config_setting *setting = &input->settings[config_parameter_find(key)];
+  return (struct config_place){input->path, setting->override, key, setting->node};
+}
+
+static bool is_given(const struct config_input *input, const char *key) {
+  return input->settings[config_parameter_find(key)].node != NULL;
+}
+
+// ---- tasks and data ----
+
+static bool section_is_given(const struct config_input *input, const char *section) {
+  const size_t count = config_parameter_count();
+  for (size_t i = 0; i < count; i++)
+    if (input->settings[i].node != NULL && strcmp(config_parameter(i).section->name, section) == 0)
+      return true;
+  return false;
+}
+
+// Whether a section's files are needed: those of the data of a task that is not run are not.
+static bool section_is_used(const struct config *config, const char *section) {
+  if (strcmp(section, "data.train") == 0) return config->run.task[TASK_TRAIN];
+  if (strcmp(section, "data.test") == 0) return config->run.task[TASK_EVALUATE];
+  if (strcmp(section, "data.encode") == 0) return config->run.task[TASK_ENCODE];
+  return true;
+}
+
+// Generated data have no file, and no end.
+static bool check_generated(const struct config_input *input, const struct data_options *data,
+                            const char *section) {
+  const char *const keys[] = {"file", "dataset", "labels", "weights"};
+  const char *const texts[] = {data->file, data->dataset, data->labels, data->weights};
+  char key[64];
+  for (size_t i = 0; i < 4; i++) {
+    if (texts[i][0] == '\0') continue;
+    snprintf(key, sizeof key, "%s.%s", section, keys[i]);
+    const struct config_place place = place_of(input, key);
+    return config_complain(&place, input->error, "cannot go with %s.generate = %s; leave one out",
+                           section, generator_name(data->generate));
+  }
+  if (data->count > 0) return true;
+  snprintf(key, sizeof key, "%s.count", section);
+  const struct config_place place = place_of(input, key);
+  return config_complain(&place, input->error,
+                         "must be at least 1: generated data need a number of samples");
+}
+
+static bool check_data(const struct config_input *input, const struct config *config, int task,
+                       const struct data_options *data, const char *section) {
+  if (!config->run.task[task]) return true;
+  if (data->generate != GENERATE_NONE) return check_generated(input, data, section);
+  if (data->file[0] != '\0') return true;
+  const struct config_place place = {.path = input->path, .key = section};
+  return config_complain(&place, input->error,
+                         "the task %s needs data; give %s.file or %s.generate", task_name(task),
+                         section, section);
+}
+
+static bool check_tasks(const struct config_input *input, struct config *config) {
+  bool *task = config->run.task;
+  if (!is_given(input, "run.tasks") && !section_is_given(input, "data.test"))
+    task[TASK_EVALUATE] = false;
+  return check_data(input, config, TASK_TRAIN, &config->data.train, "data.train") &&
+         check_data(input, config, TASK_EVALUATE, &config->data.test, "data.test") &&
+         check_data(input, config, TASK_ENCODE, &config->data.encode, "data.encode");
+}
+
+// ---- decoder ----
+
+static bool check_decoder(const struct config_input *input, struct config *config) {
+  const bool file = config->decoder.file[0] != '\0';
+  config->decoder.latent_given = !file || is_given(input, "decoder.latent");
+  config->decoder.loss_given = !file || is_given(input, "decoder.loss");
+  if (!file && !config->run.task[TASK_TRAIN]) {
+    const struct config_place place = place_of(input, "run.tasks");
+    return config_complain(&place, input->error,
+                           "without the task train a decoder is needed; give decoder.file");
+  }
+  if (!file && config->decoder.layer_count == 0) {
+    const struct config_place place = place_of(input, "decoder.layers");
+    return config_complain(&place, input->error,
+                           "must be given, for example [{dense: 300, activation: elu}, {dense: "
+                           "784}], unless decoder.file is");
+  }
+  return true;
+}
+
+// ---- solvers ----
+
+static bool check_coupling(const struct config_input *input, const struct solver_options *options,
+                           const char *section) {
+  if (options->coupling == COUPLING_NONE || options->solver == SOLVER_AMD) return true;
+  char key[64];
+  snprintf(key, sizeof key, "%s.coupling", section);
+  const struct config_place place = place_of(input, key);
+  return config_complain(&place, input->error, "needs %s.solver = %s, but that is %s", section,
+                         solver_name(SOLVER_AMD), solver_name(options->solver));
+}
+
+static bool check_steps(const struct config_input *input, const struct solver_options *options,
+                        const char *section) {
+  const bool ordered = options->h_min <= options->h0 && options->h0 <= options->h_max;
+  if (ordered || options->solver != SOLVER_AMD) return true;
+  const char *const names[] = {"h0", "h_min", "h_max"};
+  char key[64], h0[CONFIG_NUMBER_TEXT], h_min[CONFIG_NUMBER_TEXT], h_max[CONFIG_NUMBER_TEXT];
+  for (size_t i = 0; i < 3; i++) {
+    snprintf(key, sizeof key, "%s.%s", section, names[i]);
+    if (is_given(input, key)) break;
+  }
+  const struct config_place place = place_of(input, key);
+  return config_complain(
+      &place, input->error, "%s needs h_min <= h0 <= h_max in %s; they are %s, %s and %s",
+      solver_name(options->solver), section, config_number_text(options->h_min, h_min),
+      config_number_text(options->h0, h0), config_number_text(options->h_max, h_max));
+}
+
+static bool check_solver(const struct config_input *input, const struct solver_options *options,
+                         const char *section) {
+  return check_coupling(input, options, section) && check_steps(input, options, section);
+}
+
+// ---- files ----
+
+// The path beside the input file, or an empty text if it is the same, or too long to be one.
+static void beside_input(const char *input_path, const char *path, char beside[CONFIG_TEXT]) {
+  const char *slash = strrchr(input_path, '/');
+  const size_t directory = slash != NULL ? (size_t)(slash - input_path) + 1 : 0;
+  beside[0] = '\0';
+  if (path[0] == '/' || directory == 0 || directory + strlen(path) >= CONFIG_TEXT) return;
+  memcpy(beside, input_path, directory);
+  strcpy(beside + directory, path);
+}
+
+// Settles where a file is, in place. One that is not there is an error, with a hint at its end,
+// only if it is required.
+static bool find_file(const struct config_input *input, const struct config_place *place,
+                      bool required, const char *hint, char path[CONFIG_TEXT]) {
+  struct stat status;
+  char beside[CONFIG_TEXT];
+  beside_input(input->path, path, beside);
+  if (stat(path, &status) != 0) {
+    const char *reason = strerror(errno);
+    if (beside[0] == '\0' || stat(beside, &status) != 0)
+      return !required || config_complain(place, input->error, "%s (tried %s%s%s)%s", reason, path,
+                                          beside[0] != '\0' ? " and " : "", beside, hint);
+    strcpy(path, beside);
+  }
+  if (!required) return true;
+  if (S_ISDIR(status.st_mode))
+    return config_complain(place, input->error, "%s is a directory; a file is needed", path);
+  if (access(path, R_OK) != 0)
+    return config_complain(place, input->error, "cannot read %s: %s", path, strerror(errno));
+  return true;
+}
+
+// Whether labels and weights are paths inside of the HDF5 file: those of a section with `dataset`.
+static bool are_inside(const struct config_input *input, const char *section) {
+  char key[64];
+  snprintf(key, sizeof key, "%s.dataset", section);
+  return is_given(input, key);
+}
+
+static bool check_files(const struct config_input *input, struct config *config) {
+  const size_t count = config_parameter_count();
+  for (size_t i = 0; i < count; i++) {
+    const struct config_parameter parameter = config_parameter(i);
+    const char *section = parameter.section->name;
+    const enum config_type type = parameter.row->type;
+    if (type != TYPE_FILE && (type != TYPE_FILE_OR_INSIDE || are_inside(input, section))) continue;
+    char *path = (char *)config + config_parameter_offset(&parameter);
+    const struct config_place place = place_of(input, parameter.key);
+    const bool required = section_is_used(config, section);
+    const char *hint =
+        type == TYPE_FILE ? "" : "; a path inside an HDF5 file needs the key dataset beside it";
+    if (path[0] != '\0' && !find_file(input, &place, required, hint, path)) return false;
+  }
+  return true;
+}
+
+bool config_check(const struct config_input *input, struct config *config) {
+  return check_tasks(input, config) && check_decoder(input, config) &&
+         check_solver(input, &config->encoding, "encoding") &&
+         check_solver(input, &config->evaluation.solver, "evaluation") &&
+         check_files(input, config);
+}

@@ -1,0 +1,313 @@
+#include "config_value.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config_format.h"
+
+enum { SHOWN = 60, ALLOWED = 512 };  // bytes of a value, and of what is allowed, in a message
+
+// ---- messages ----
+
+// Appends " = value" as one short line.
+static void append_value(char *text, size_t size, const struct yaml_tree *node) {
+  if (node->kind != TREE_SCALAR) {
+    config_append(text, size, node->kind == TREE_LIST ? " = [...]" : " = {...}");
+    return;
+  }
+  size_t length = strlen(node->text);
+  if (length > SHOWN)
+    for (length = SHOWN; ((unsigned char)node->text[length] & 0xC0) == 0x80;) length--;
+  if (length == 0 && node->quoted) config_append(text, size, " = \"\"");
+  if (length == 0) return;
+  config_append(text, size, " = %.*s%s", (int)length, node->text,
+                node->text[length] != '\0' ? "..." : "");
+}
+
+// Whether an override is just "key=value", so that these need not be said again.
+static bool says_all(const struct config_place *place) {
+  const char *value = strchr(place->override, '=');
+  if (value == NULL || place->node == NULL || place->node->kind != TREE_SCALAR) return false;
+  const size_t length = (size_t)(value - place->override);
+  return strlen(place->key) == length && strncmp(place->key, place->override, length) == 0 &&
+         strcmp(place->node->text, value + 1) == 0;
+}
+
+bool config_complain(const struct config_place *place, struct error *error, const char *format,
+                     ...) {
+  struct error message = {0};
+  char *text = message.text;
+  const size_t size = sizeof message.text;
+  if (place->override != NULL)
+    config_append(text, size, "--set %.200s: ", place->override);
+  else if (place->node != NULL)
+    config_append(text, size, "%s:%d: ", place->path, place->node->line);
+  else
+    config_append(text, size, "%s: ", place->path);
+  if (place->override == NULL || !says_all(place)) {
+    config_append(text, size, "%.200s", place->key);
+    if (place->node != NULL) append_value(text, size, place->node);
+    config_append(text, size, ": ");
+  }
+  const size_t length = strlen(text);
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text + length, size - length, format, arguments);
+  va_end(arguments);
+  for (char *c = text; *c != '\0'; c++)
+    if (iscntrl((unsigned char)*c)) *c = ' ';
+  return error_set(error, "%s", text);
+}
+
+// ---- names ----
+
+static int find_name(const char *text, const char *const *names, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    if (strcmp(text, names[i]) == 0) return (int)i;
+  return -1;
+}
+
+static bool complain_of_name(const struct config_place *place, const char *allowed,
+                             const char *const *names, size_t count, struct error *error) {
+  const char *nearest =
+      place->node->kind == TREE_SCALAR ? error_nearest(place->node->text, names, count) : NULL;
+  if (nearest == NULL) return config_complain(place, error, "must be %s", allowed);
+  return config_complain(place, error, "must be %s; did you mean %s?", allowed, nearest);
+}
+
+// The index of a scalar's text among `names`, or -1 with a message.
+static int read_name(const struct config_place *place, const char *const *names, size_t count,
+                     struct error *error) {
+  const int found =
+      place->node->kind == TREE_SCALAR ? find_name(place->node->text, names, count) : -1;
+  if (found >= 0) return found;
+  char allowed[ALLOWED] = "";
+  config_append_names(allowed, sizeof allowed, names, count);
+  complain_of_name(place, allowed, names, count, error);
+  return -1;
+}
+
+// ---- numbers ----
+
+static bool parse_number(const struct yaml_tree *node, double *value) {
+  if (node->kind != TREE_SCALAR || node->text[strspn(node->text, "+-.0123456789eE")] != '\0')
+    return false;
+  char *end;
+  *value = strtod(node->text, &end);
+  return end != node->text && *end == '\0' && isfinite(*value);
+}
+
+static bool check_range(const struct config_row *row, const struct config_place *place,
+                        double value, struct error *error) {
+  const struct config_range *range = &row->range;
+  char bound[CONFIG_NUMBER_TEXT];
+  const bool open_lower = range->ends & OPEN_LOWER, open_upper = range->ends & OPEN_UPPER;
+  if (value < range->lower || (open_lower && value == range->lower))
+    return config_complain(place, error, "must be %s %s", open_lower ? "greater than" : "at least",
+                           config_number_text(range->lower, bound));
+  if (value > range->upper || (open_upper && value == range->upper))
+    return config_complain(place, error, "must be %s %s", open_upper ? "less than" : "at most",
+                           config_number_text(range->upper, bound));
+  return true;
+}
+
+// ---- reading ----
+
+static bool read_boolean(const struct config_place *place, bool *value, struct error *error) {
+  static const char *const names[] = {"true", "yes", "on", "false", "no", "off"};
+  for (size_t i = 0; i < 6 && place->node->kind == TREE_SCALAR; i++) {
+    if (!config_same_word(place->node->text, names[i])) continue;
+    *value = i < 3;
+    return true;
+  }
+  return config_complain(place, error, "must be true or false");
+}
+
+static bool read_integer(const struct config_row *row, const struct config_place *place,
+                         int64_t *value, struct error *error) {
+  double number;
+  if (!parse_number(place->node, &number) || number != floor(number))
+    return config_complain(place, error, "must be an integer");
+  if (!check_range(row, place, number, error)) return false;
+  *value = (int64_t)number;
+  return true;
+}
+
+static bool read_number(const struct config_row *row, const struct config_place *place,
+                        double *value, struct error *error) {
+  if (!parse_number(place->node, value))
+    return config_complain(place, error, "must be a finite number");
+  return check_range(row, place, *value, error);
+}
+
+static bool read_choice(const struct config_row *row, const struct config_place *place, int *value,
+                        struct error *error) {
+  const char *names[CONFIG_NAMES];
+  *value = read_name(place, names, config_collect_names(row->name, names), error);
+  return *value >= 0;
+}
+
+static bool read_text(const struct config_place *place, char *value, struct error *error) {
+  if (place->node->kind != TREE_SCALAR) return config_complain(place, error, "must be a text");
+  const size_t length = strlen(place->node->text);
+  if (length == 0)
+    return config_complain(place, error, "must not be empty; leave out what is not wanted");
+  if (length >= CONFIG_TEXT)
+    return config_complain(place, error, "must be shorter than %d bytes", CONFIG_TEXT);
+  memcpy(value, place->node->text, length + 1);
+  return true;
+}
+
+static bool read_task(const struct config_place *place, bool *tasks, struct error *error) {
+  const char *names[CONFIG_NAMES];
+  const int task = read_name(place, names, config_collect_names(task_name, names), error);
+  if (task < 0) return false;
+  if (tasks[task]) return config_complain(place, error, "the task is given twice");
+  return tasks[task] = true;
+}
+
+static bool read_tasks(const struct config_place *place, bool *tasks, struct error *error) {
+  if (place->node->kind == TREE_SCALAR) return read_task(place, tasks, error);
+  if (place->node->kind == TREE_MAP || place->node->count == 0)
+    return config_complain(place, error, "must be a list of tasks such as [train, evaluate]");
+  for (const struct yaml_tree *item = place->node->first; item != NULL; item = item->next) {
+    struct config_place part = *place;
+    part.node = item;
+    if (!read_task(&part, tasks, error)) return false;
+  }
+  return true;
+}
+
+static bool read_scale(const struct config_row *row, const struct config_place *place,
+                       struct config_scale *scale, struct error *error) {
+  static const int kinds[] = {SCALE_NONE, SCALE_MINMAX, SCALE_STANDARDISE};
+  if (parse_number(place->node, &scale->value)) {
+    scale->kind = SCALE_NUMBER;
+    return check_range(row, place, scale->value, error);
+  }
+  const char *const names[] = {scale_name(kinds[0]), scale_name(kinds[1]), scale_name(kinds[2])};
+  const int found = place->node->kind == TREE_SCALAR ? find_name(place->node->text, names, 3) : -1;
+  if (found >= 0) {
+    scale->kind = kinds[found];
+    return true;
+  }
+  char allowed[ALLOWED];
+  config_format_row(row, allowed, sizeof allowed);
+  return complain_of_name(place, allowed, names, 3, error);
+}
+
+// A place inside of `place`: its key is "KEY[index]" followed by ".child" if child is not NULL.
+static struct config_place inside(const struct config_place *place, char key[128], size_t index,
+                                  const struct yaml_tree *child) {
+  key[0] = '\0';
+  config_append(key, 128, "%s[%zu]", place->key, index);
+  if (child->key != NULL) config_append(key, 128, ".%.64s", child->key);
+  return (struct config_place){place->path, place->override, key, child};
+}
+
+static bool check_layer_keys(const struct config_place *place, const struct yaml_tree *layer,
+                             size_t index, struct error *error) {
+  const char *keys[CONFIG_NAMES];
+  for (size_t r = 0; r < config_layer_row_count; r++) keys[r] = config_layer_rows[r].key;
+  for (const struct yaml_tree *child = layer->first; child != NULL; child = child->next) {
+    if (find_name(child->key, keys, config_layer_row_count) >= 0) continue;
+    char key[128], allowed[ALLOWED] = "";
+    const struct config_place part = inside(place, key, index, child);
+    config_append_names(allowed, sizeof allowed, keys, config_layer_row_count);
+    const char *nearest = error_nearest(child->key, keys, config_layer_row_count);
+    return config_complain(&part, error, "unknown key; a layer has %s%s%s%s", allowed,
+                           nearest ? "; did you mean " : "", nearest ? nearest : "",
+                           nearest ? "?" : "");
+  }
+  return true;
+}
+
+static bool read_layer_kind(const struct config_place *place, const struct yaml_tree *layer,
+                            size_t index, int *kind, struct error *error) {
+  const char *names[CONFIG_NAMES];
+  const size_t count = config_collect_names(layer_name, names);
+  size_t found = 0;
+  for (size_t k = 0; k < count; k++) {
+    if (yaml_tree_child(layer, names[k]) == NULL) continue;
+    *kind = (int)k;
+    found++;
+  }
+  if (found == 1) return true;
+  char key[128], allowed[ALLOWED] = "";
+  const struct config_place part = inside(place, key, index, layer);
+  config_append_names(allowed, sizeof allowed, names, count);
+  return config_complain(&part, error, "needs %s key that says the kind of layer: %s",
+                         found == 0 ? "a" : "one single", allowed);
+}
+
+static bool read_layer(const struct config_place *place, const struct yaml_tree *layer,
+                       size_t index, struct layer_spec *spec, struct error *error) {
+  char key[128];
+  struct config_place part = inside(place, key, index, layer);
+  if (layer->kind != TREE_MAP)
+    return config_complain(&part, error, "must be a layer such as {dense: 300, activation: elu}");
+  if (!check_layer_keys(place, layer, index, error) ||
+      !read_layer_kind(place, layer, index, &spec->kind, error))
+    return false;
+  for (size_t r = 0; r < config_layer_row_count; r++) {
+    const struct config_row *row = &config_layer_rows[r];
+    const struct yaml_tree *child = yaml_tree_child(layer, row->key);
+    if (child != NULL) part = inside(place, key, index, child);
+    if (child == NULL || (row->standard != NULL && yaml_tree_is_null(child))) part.node = NULL;
+    if (!config_value_read(row, row->standard, &part, (char *)spec + row->offset, error))
+      return false;
+  }
+  return true;
+}
+
+static bool read_layers(const struct config_place *place, struct config_decoder *decoder,
+                        struct error *error) {
+  const struct yaml_tree *list = place->node;
+  if (list->kind != TREE_LIST || list->count == 0)
+    return config_complain(place, error, "must be a list of layers such as [{dense: 784}]");
+  if (list->count > CONFIG_LAYERS)
+    return config_complain(place, error, "%zu layers; at most %d are allowed", list->count,
+                           CONFIG_LAYERS);
+  size_t index = 0;
+  for (const struct yaml_tree *layer = list->first; layer != NULL; layer = layer->next, index++)
+    if (!read_layer(place, layer, index, &decoder->layers[index], error)) return false;
+  decoder->layer_count = (int64_t)index;
+  return true;
+}
+
+static bool read_node(const struct config_row *row, const struct config_place *place, void *storage,
+                      struct error *error) {
+  switch (row->type) {
+    case TYPE_BOOLEAN:
+      return read_boolean(place, storage, error);
+    case TYPE_INTEGER:
+      return read_integer(row, place, storage, error);
+    case TYPE_NUMBER:
+      return read_number(row, place, storage, error);
+    case TYPE_CHOICE:
+      return read_choice(row, place, storage, error);
+    case TYPE_TASKS:
+      return read_tasks(place, storage, error);
+    case TYPE_SCALE:
+      return read_scale(row, place, storage, error);
+    case TYPE_LAYERS:
+      return read_layers(place, storage, error);
+    default:
+      return read_text(place, storage, error);
+  }
+}
+
+bool config_value_read(const struct config_row *row, const char *standard,
+                       const struct config_place *place, void *storage, struct error *error) {
+  if (place->node != NULL) return read_node(row, place, storage, error);
+  if (standard == NULL) return true;
+  struct yaml_tree *tree = yaml_tree_parse(standard, strlen(standard), place->key, error);
+  if (tree == NULL) return false;
+  const struct config_place part = {place->path, place->override, place->key, tree};
+  const bool read = read_node(row, &part, storage, error);
+  yaml_tree_destroy(&tree);
+  return read;
+}

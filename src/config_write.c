@@ -1,0 +1,190 @@
+#include <string.h>
+
+#include "config.h"
+#include "config_format.h"
+
+enum { COMMENT_COLUMN = 28, LINE_WIDTH = 100, LINE_TEXT = 256, COMMENT_TEXT = 1024 };
+
+static size_t first_part(const char *name) { return strcspn(name, "."); }
+
+static bool same_first_part(const char *a, const char *b) {
+  return first_part(a) == first_part(b) && strncmp(a, b, first_part(a)) == 0;
+}
+
+// Begins the sections of a parameter unless those of the parameter before it, `last`, still stand,
+// with their texts as comments if asked for. Returns how far the key is indented.
+static int begin_section(const struct config_section *section, const char *last, bool comments,
+                         FILE *stream) {
+  const bool inner = strchr(section->name, '.') != NULL;
+  if (!same_first_part(section->name, last)) {
+    fputc('\n', stream);
+    if (comments && !inner) fprintf(stream, "# %s\n", section->text);
+    fprintf(stream, "%.*s:\n", (int)first_part(section->name), section->name);
+  }
+  if (inner && strcmp(section->name, last) != 0) {
+    if (comments) fprintf(stream, "  # %s\n", section->text);
+    fprintf(stream, "  %s:\n", section->name + first_part(section->name) + 1);
+  }
+  return inner ? 4 : 2;
+}
+
+// ---- the values of a run ----
+
+// Whether a value is left to decoder.file.
+static bool is_left_open(const struct config_decoder *decoder, const char *key) {
+  return (strcmp(key, "decoder.latent") == 0 && !decoder->latent_given) ||
+         (strcmp(key, "decoder.loss") == 0 && !decoder->loss_given) ||
+         (strcmp(key, "decoder.layers") == 0 && decoder->layer_count == 0);
+}
+
+static bool is_empty(const struct config_row *row, const char *text) {
+  const bool is_text =
+      row->type == TYPE_TEXT || row->type == TYPE_FILE || row->type == TYPE_FILE_OR_INSIDE;
+  return is_text && text[0] == '\0';
+}
+
+void config_write(const struct config *config, FILE *stream) {
+  fputs("# Every value of a run, exact: as an input file it gives the same run.\n", stream);
+  const char *last = "";
+  const size_t count = config_parameter_count();
+  for (size_t i = 0; i < count; i++) {
+    const struct config_parameter parameter = config_parameter(i);
+    const void *value = (const char *)config + config_parameter_offset(&parameter);
+    const int indent = begin_section(parameter.section, last, false, stream);
+    fprintf(stream, "%*s%s:", indent, "", parameter.row->key);
+    if (is_left_open(&config->decoder, parameter.key))
+      fputs("  # left to decoder.file", stream);
+    else if (is_empty(parameter.row, value))
+      fputs("  # not given", stream);
+    else
+      config_format_value(parameter.row, value, indent + 2, stream);
+    fputc('\n', stream);
+    last = parameter.section->name;
+  }
+}
+
+// ---- the reference ----
+
+// Values that make the reference an input that runs, where the default would not.
+static const char *example(const char *key) {
+  static const char *const table[][2] = {
+      {"data.train.generate", "circle"},
+      {"data.train.count", "200"},
+      {"data.test.generate", "circle"},
+      {"data.test.first", "200"},
+      {"data.test.count", "50"},
+      {"decoder.latent", "1"},
+      {"decoder.layers", "[{dense: 32, activation: tanh}, {dense: 2}]"},
+      {"decoder.loss", "mse"},
+  };
+  for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+    if (strcmp(table[i][0], key) == 0) return table[i][1];
+  return NULL;
+}
+
+// A line with its comment behind it, broken between words into aligned lines.
+static void write_commented(const char *line, const char *comment, FILE *stream) {
+  int column = fprintf(stream, "%-*s", COMMENT_COLUMN, line);
+  if (column > COMMENT_COLUMN) column = fprintf(stream, "\n%*s", COMMENT_COLUMN, "") - 1;
+  column += fprintf(stream, "#");
+  while (*comment != '\0') {
+    const int word = (int)strcspn(comment, " ");
+    if (column + 1 + word > LINE_WIDTH) column = fprintf(stream, "\n%*s#", COMMENT_COLUMN, "") - 1;
+    column += fprintf(stream, " %.*s", word, comment);
+    comment += word + (comment[word] == ' ');
+  }
+  fputc('\n', stream);
+}
+
+// The parameter of an earlier section with the same row and the same kind of default, which need
+// not be explained twice; without a row
+// if there is none.
+static struct config_parameter explained_before(size_t index) {
+  const struct config_parameter parameter = config_parameter(index);
+  for (size_t i = 0; i < index; i++) {
+    const struct config_parameter earlier = config_parameter(i);
+    const bool same_default =
+        config_parameter_standard(&earlier) == config_parameter_standard(&parameter);
+    if (earlier.row == parameter.row && same_default) return earlier;
+  }
+  return (struct config_parameter){0};
+}
+
+// What the comment of a parameter says of it.
+static void explain(size_t index, char *comment, size_t size) {
+  const struct config_parameter parameter = config_parameter(index);
+  const struct config_parameter before = explained_before(index);
+  if (config_parameter_inherits(&parameter)) {
+    config_append(comment, size, "as encoding.%s", parameter.row->key);
+  } else if (before.row != NULL) {
+    config_append(comment, size, "see %s", before.key);
+  } else {
+    char type[COMMENT_TEXT / 2];
+    config_format_row(parameter.row, type, sizeof type);
+    config_append(comment, size, "%s (%s)", parameter.row->text, type);
+  }
+}
+
+static void write_parameter(size_t index, int indent, FILE *stream) {
+  const struct config_parameter parameter = config_parameter(index);
+  char line[LINE_TEXT] = "", comment[COMMENT_TEXT] = "";
+  const char *standard = config_parameter_standard(&parameter), *shown = example(parameter.key);
+  const char *value = shown != NULL ? shown : standard;
+  config_append(line, sizeof line, "%*s%s:", indent, "", parameter.row->key);
+  if (value != NULL) config_append(line, sizeof line, " %s", value);
+  explain(index, comment, sizeof comment);
+  if (shown != NULL)
+    config_append(comment, sizeof comment, "; an example, %s%s",
+                  standard != NULL ? "the default is " : "there is no default",
+                  standard != NULL ? standard : "");
+  write_commented(line, comment, stream);
+}
+
+static void write_layer_keys(FILE *stream) {
+  fputs("    # A layer has the keys\n", stream);
+  for (size_t r = 0; r < config_layer_row_count; r++) {
+    const struct config_row *row = &config_layer_rows[r];
+    char line[LINE_TEXT] = "", comment[COMMENT_TEXT] = "", type[COMMENT_TEXT / 2];
+    config_append(line, sizeof line, "    #   %s", row->key);
+    config_format_row(row, type, sizeof type);
+    config_append(comment, sizeof comment, "%s (%s%s%s)", row->text, type,
+                  row->standard != NULL ? "; default " : "",
+                  row->standard != NULL ? row->standard : "");
+    write_commented(line, comment, stream);
+  }
+}
+
+void config_write_reference(FILE *stream) {
+  fputs(
+      "# Every parameter of gfe_hpc with its default: a valid input file, ready to be run or cut\n"
+      "# down to what you want to change. A key without a value is not given. Values that are an\n"
+      "# example instead of the default say so.\n",
+      stream);
+  const char *last = "";
+  const size_t count = config_parameter_count();
+  for (size_t i = 0; i < count; i++) {
+    const struct config_parameter parameter = config_parameter(i);
+    const int indent = begin_section(parameter.section, last, true, stream);
+    write_parameter(i, indent, stream);
+    if (parameter.row->type == TYPE_LAYERS) write_layer_keys(stream);
+    last = parameter.section->name;
+  }
+}
+
+// ---- the summary ----
+
+void config_write_summary(FILE *stream) {
+  const size_t count = config_parameter_count();
+  for (size_t i = 0; i < count; i++) {
+    const struct config_parameter parameter = config_parameter(i);
+    const struct config_parameter before = explained_before(i);
+    const char *standard = config_parameter_standard(&parameter);
+    fprintf(stream, "  %-25s %-18s ", parameter.key, standard != NULL ? standard : "-");
+    if (config_parameter_inherits(&parameter))
+      fprintf(stream, "as encoding.%s\n", parameter.row->key);
+    else if (before.row != NULL)
+      fprintf(stream, "see %s\n", before.key);
+    else
+      fprintf(stream, "%s\n", parameter.row->text);
+  }
+}

@@ -1,0 +1,35 @@
+// A synthetic set: points on the unit circle, which one latent number describes.
+#include <math.h>
+
+#include "dataset_reader.h"
+#include "rng.h"
+
+static bool open_circle(struct dataset_source *source, struct error *error) {
+  (void)error;
+  source->axes = 2;
+  source->shape[0] = INT64_MAX;
+  source->shape[1] = 2;
+  return true;
+}
+
+static void read_points(struct comm *comm, const struct dataset_source *source,
+                        struct dataset_range range, enum element element, void *rows,
+                        struct error *error) {
+  (void)element, (void)error;
+  const double full_turn = 2.0 * acos(-1.0);
+  const struct dataset_range share = dataset_share(comm, range);
+  real *point = rows;
+  for (int64_t i = 0; i < share.count; i++, point += 2) {
+    const double angle =
+        full_turn * rng_uniform(source->seed, RNG_CIRCLE, (uint64_t)(share.first + i), 0);
+    point[0] = (real)cos(angle);
+    point[1] = (real)sin(angle);
+  }
+}
+
+const struct dataset_reader dataset_reader_circle = {
+    .name = "circle",
+    .generator = GENERATE_CIRCLE,
+    .open = open_circle,
+    .read = read_points,
+};

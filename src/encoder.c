@@ -1,0 +1,235 @@
+#include "encoder.h"
+
+#include <string.h>
+
+#include "clock.h"
+#include "encoder_internal.h"
+#include "log.h"
+#include "memory.h"
+
+struct encoding *encoding_create(int64_t count, size_t d) {
+  struct encoding *e = memory_new(struct encoding, 1);
+  e->z = memory_new(real, (size_t)count * real_padded(d));
+  e->loss = memory_new(double, count);
+  e->evaluations = memory_new(int64_t, count);
+  e->iterations = memory_new(int64_t, count);
+  e->status = memory_new(int8_t, count);
+  return e;
+}
+
+void encoding_destroy(struct encoding **encoding) {
+  if (*encoding == NULL) return;
+  memory_free(&(*encoding)->z);
+  memory_free(&(*encoding)->loss);
+  memory_free(&(*encoding)->evaluations);
+  memory_free(&(*encoding)->iterations);
+  memory_free(&(*encoding)->status);
+  memory_free(encoding);
+}
+
+size_t encoder_rows(const struct decoder *decoder, size_t rows) {
+  enum { MOST = 240, LEAST = 24, BUDGET = 1 << 25 };  // BUDGET: bytes of work space
+  const size_t affordable = BUDGET / objective_bytes(decoder, 1);
+  if (rows > MOST) rows = MOST;
+  if (rows > affordable) rows = affordable > LEAST ? affordable : LEAST;
+  return (rows + BLAS_ROWS - 1) / BLAS_ROWS * BLAS_ROWS;
+}
+
+struct encoder *encoder_create(struct comm *comm, const struct decoder *decoder,
+                               const struct solver_options *options, const struct blas_rule *rule,
+                               const char *progress) {
+  struct encoder *e = memory_new(struct encoder, 1);
+  *e = (struct encoder){.comm = comm,
+                        .decoder = decoder,
+                        .options = *options,
+                        .rule = *rule,
+                        .progress = progress};
+  e->objective = objective_create(decoder, rule->most);
+  e->rows = memory_new(struct objective_row, rule->most);
+  e->loss = memory_new(double, rule->most);
+  return e;
+}
+
+void encoder_destroy(struct encoder **encoder) {
+  struct encoder *e = *encoder;
+  if (e == NULL) return;
+  objective_destroy(&e->objective);
+  memory_free(&e->rows);
+  memory_free(&e->loss);
+  memory_free(encoder);
+}
+
+int64_t encoder_position(const struct encoder_samples *samples, int64_t i) {
+  return samples->position == NULL ? samples->position_first + i : samples->position[i];
+}
+
+struct objective_row encoder_sample(const struct encoder *e,
+                                    const struct encoder_samples *samples, int64_t i) {
+  const size_t at = (size_t)i * real_padded(e->decoder->n);
+  return (struct objective_row){.y = samples->y + at,
+                                .w = samples->w == NULL ? NULL : samples->w + at,
+                                .weight_sum = samples->weight_sum[i]};
+}
+
+double encoder_alpha(const struct encoder *e, const struct encoder_samples *samples, int64_t i) {
+  return e->options.alpha * (e->options.time == TIME_SUM ? samples->weight_sum[i] : 1.0);
+}
+
+// A sample under way and the place of its solver's state.
+struct flow {
+  int64_t sample, evaluations;
+  struct solver_state *state;
+};
+
+// Per class of rows: samples that wait, in order of position, and those under way. The flows of a
+// class stand in its first `active` places; the states of the others are free.
+struct class {
+  int64_t *queue;
+  int64_t waiting, next;
+  struct flow *flows;
+  size_t active;
+};
+
+struct pool {
+  const struct encoder_samples *samples;
+  struct encoding *encoding;
+  struct class *classes;
+  size_t class_count, capacity;  // flows per class
+  char *states;
+  int64_t *queue;
+  struct flow *flows;
+  int64_t done;
+};
+
+static struct pool *pool_create(const struct encoder *e, const struct encoder_samples *samples,
+                                struct encoding *encoding) {
+  struct pool *pool = memory_new(struct pool, 1);
+  pool->samples = samples;
+  pool->encoding = encoding;
+  pool->class_count = e->rule.classes;
+  pool->capacity = e->rule.most / e->rule.classes;
+  pool->classes = memory_new(struct class, pool->class_count);
+  pool->queue = memory_new(int64_t, samples->count);
+  pool->flows = memory_new(struct flow, e->rule.most);
+  const size_t size =
+      (solver_ops(e->options.solver)->state_size(&e->options, e->decoder->d) + 63) / 64 * 64;
+  pool->states = memory_new(char, e->rule.most * size);
+  for (size_t i = 0; i < e->rule.most; i++)
+    pool->flows[i].state = (struct solver_state *)(void *)(pool->states + i * size);
+
+  const int64_t classes = (int64_t)pool->class_count;
+  for (int64_t i = 0; i < samples->count; i++)
+    pool->classes[encoder_position(samples, i) % classes].waiting++;
+  int64_t *queue = pool->queue;
+  for (size_t c = 0; c < pool->class_count; c++) {
+    pool->classes[c].queue = queue;
+    pool->classes[c].flows = pool->flows + c * pool->capacity;
+    queue += pool->classes[c].waiting;
+    pool->classes[c].waiting = 0;
+  }
+  for (int64_t i = 0; i < samples->count; i++) {
+    struct class *class = &pool->classes[encoder_position(samples, i) % classes];
+    class->queue[class->waiting++] = i;
+  }
+  return pool;
+}
+
+static void pool_destroy(struct pool **pool) {
+  memory_free(&(*pool)->classes);
+  memory_free(&(*pool)->queue);
+  memory_free(&(*pool)->flows);
+  memory_free(&(*pool)->states);
+  memory_free(pool);
+}
+
+static struct solver_problem problem_of(const struct encoder *e,
+                                        const struct encoder_samples *samples, int64_t i) {
+  return (struct solver_problem){.d = e->decoder->d, .alpha = encoder_alpha(e, samples, i)};
+}
+
+// Starts waiting samples in free places. Returns the flows of the fullest class.
+static size_t pool_fill(const struct encoder *e, struct pool *pool) {
+  size_t fullest = 0;
+  for (size_t c = 0; c < pool->class_count; c++) {
+    struct class *class = &pool->classes[c];
+    while (class->active < pool->capacity && class->next < class->waiting) {
+      struct flow *flow = &class->flows[class->active++];
+      flow->sample = class->queue[class->next++];
+      flow->evaluations = 0;
+      const struct solver_problem problem = problem_of(e, pool->samples, flow->sample);
+      solver_ops(e->options.solver)
+          ->start(&e->options, &problem,
+                  pool->encoding->z + (size_t)flow->sample * real_padded(e->decoder->d),
+                  flow->state);
+    }
+    if (class->active > fullest) fullest = class->active;
+  }
+  return fullest;
+}
+
+static void pool_place(struct encoder *e, const struct pool *pool, size_t rows) {
+  const size_t stride = real_padded(e->decoder->d);
+  real *z = objective_latents(e->objective);
+  memset(z, 0, rows * stride * sizeof *z);
+  memset(e->rows, 0, rows * sizeof *e->rows);
+  for (size_t c = 0; c < pool->class_count; c++)
+    for (size_t k = 0; k < pool->classes[c].active; k++) {
+      const struct flow *flow = &pool->classes[c].flows[k];
+      const size_t row = blas_class_row(&e->rule, c, k);
+      memcpy(z + row * stride, flow->state->point, stride * sizeof *z);
+      e->rows[row] = encoder_sample(e, pool->samples, flow->sample);
+    }
+}
+
+static void record(const struct encoder *e, struct pool *pool, const struct flow *flow,
+                   int status) {
+  const size_t i = (size_t)flow->sample, stride = real_padded(e->decoder->d);
+  struct encoding *encoding = pool->encoding;
+  memcpy(encoding->z + i * stride, flow->state->point, stride * sizeof(real));
+  encoding->loss[i] = flow->state->loss;
+  encoding->evaluations[i] = flow->evaluations;
+  encoding->iterations[i] = flow->state->iterations;
+  encoding->status[i] = (int8_t)status;
+  pool->done++;
+}
+
+static void pool_advance(struct encoder *e, struct pool *pool, const real *gradient) {
+  const size_t stride = real_padded(e->decoder->d);
+  for (size_t c = 0; c < pool->class_count; c++) {
+    struct class *class = &pool->classes[c];
+    for (size_t k = class->active; k-- > 0;) {  // downwards: the last flow fills a gap
+      struct flow *flow = &class->flows[k];
+      const size_t row = blas_class_row(&e->rule, c, k);
+      const struct solver_problem problem = problem_of(e, pool->samples, flow->sample);
+      flow->evaluations++;
+      const int status =
+          solver_ops(e->options.solver)
+              ->advance(&e->options, &problem, e->loss[row], gradient + row * stride, flow->state);
+      if (status == STATUS_RUNNING) continue;
+      record(e, pool, flow, status);
+      const struct flow done = *flow;
+      *flow = class->flows[--class->active];
+      class->flows[class->active] = done;
+    }
+  }
+}
+
+void encoder_run(struct encoder *e, const struct encoder_samples *samples, int64_t group,
+                 struct encoding *encoding) {
+  if (e->options.coupling == COUPLING_BATCH) {
+    encoder_run_coupled(e, samples, group, encoding);
+    return;
+  }
+  const double begun = clock_seconds();
+  struct pool *pool = pool_create(e, samples, encoding);
+  for (size_t fullest; (fullest = pool_fill(e, pool)) > 0;) {
+    const size_t rows = blas_rows_needed(&e->rule, fullest);
+    pool_place(e, pool, rows);
+    pool_advance(e, pool, objective_evaluate(e->objective, rows, e->rows, e->loss));
+    if (e->progress != NULL)
+      log_progress(e->progress, (long)pool->done, (long)samples->count, clock_seconds() - begun,
+                   "");
+  }
+  if (e->progress != NULL) log_progress_end();
+  pool_destroy(&pool);
+}

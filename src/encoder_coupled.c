@@ -1,0 +1,228 @@
+// The paper's batch-coupled AMD: one step size for a whole group of samples, which every sample must
+// accept, and one test of convergence on the group's mean loss. All groups of a data set advance at
+// once, whichever ranks their samples are on; the ranks agree on each step by exact sums, so that
+// their number does not matter.
+#include <math.h>
+#include <string.h>
+
+#include "encoder_internal.h"
+#include "memory.h"
+#include "reduction.h"
+
+enum { WINDOW = 5, UNIT_BITS = 40 };
+
+// The state of a group, the same on every rank.
+struct group {
+  double t, h, step, mean, losses[WINDOW];
+  int64_t size, iterations, reductions, evaluations;
+  int standing, status;
+};
+
+// What the ranks tell each other of a group after an evaluation: sums of integers.
+struct tally {
+  int64_t loss;       // sum of losses in units of 2^(exponent - UNIT_BITS)
+  int64_t objecting;  // samples that do not accept the step
+  int64_t nonfinite;  // samples without a finite loss
+};
+
+struct coupled {
+  struct encoder *encoder;
+  const struct encoder_samples *samples;
+  struct encoding *encoding;
+  struct group *groups;
+  struct tally *tallies;
+  int64_t group_count, group_size;
+  real *gradient, *trial, *trial_gradient;  // [count][real_padded(d)]
+  double *trial_loss;                       // [count]
+};
+
+static struct group *group_of(const struct coupled *c, int64_t i) {
+  return &c->groups[encoder_position(c->samples, i) / c->group_size];
+}
+
+static size_t stride_of(const struct coupled *c) { return real_padded(c->encoder->decoder->d); }
+
+// Loss and gradient at the trial points of all samples whose group is still running.
+static void evaluate(struct coupled *c) {
+  struct encoder *e = c->encoder;
+  const size_t stride = stride_of(c), places = e->rule.most / e->rule.classes;
+  int64_t *occupant = memory_new(int64_t, e->rule.most);
+  size_t *filled = memory_new(size_t, e->rule.classes);
+  for (int64_t i = 0; i < c->samples->count;) {
+    memset(filled, 0, e->rule.classes * sizeof *filled);
+    memset(e->rows, 0, e->rule.most * sizeof *e->rows);
+    real *z = objective_latents(e->objective);
+    size_t fullest = 0;
+    for (; i < c->samples->count; i++) {
+      if (group_of(c, i)->status != STATUS_RUNNING) continue;
+      const size_t class = (size_t)encoder_position(c->samples, i) % e->rule.classes;
+      if (filled[class] == places) break;
+      const size_t row = blas_class_row(&e->rule, class, filled[class]++);
+      if (filled[class] > fullest) fullest = filled[class];
+      memcpy(z + row * stride, c->trial + (size_t)i * stride, stride * sizeof *z);
+      e->rows[row] = encoder_sample(e, c->samples, i);
+      occupant[row] = i;
+    }
+    if (fullest == 0) break;
+    const size_t rows = blas_rows_needed(&e->rule, fullest);
+    const real *gradient = objective_evaluate(e->objective, rows, e->rows, e->loss);
+    for (size_t row = 0; row < rows; row++) {
+      if (e->rows[row].y == NULL) continue;
+      c->trial_loss[occupant[row]] = e->loss[row];
+      memcpy(c->trial_gradient + (size_t)occupant[row] * stride, gradient + row * stride,
+             stride * sizeof *gradient);
+    }
+  }
+  memory_free(&occupant);
+  memory_free(&filled);
+}
+
+// METHOD section 2 for one sample: does it accept the group's step?
+static bool accepts(const struct coupled *c, int64_t i) {
+  const size_t d = c->encoder->decoder->d;
+  const real *g = c->gradient + (size_t)i * stride_of(c);
+  const real *g_trial = c->trial_gradient + (size_t)i * stride_of(c);
+  return solver_accepts(c->encoder->options.armijo,
+                        group_of(c, i)->step * encoder_alpha(c->encoder, c->samples, i),
+                        c->encoding->loss[i], c->trial_loss[i], -solver_dot(d, g, g),
+                        -solver_dot(d, g_trial, g));
+}
+
+// Sums over the samples of each group, on all ranks. Losses are summed in a unit that the largest
+// finite one sets.
+static void tally(struct coupled *c, bool first) {
+  double largest = 0.0;
+  for (int64_t i = 0; i < c->samples->count; i++)
+    if (group_of(c, i)->status == STATUS_RUNNING && isfinite(c->trial_loss[i]))
+      largest = fmax(largest, fabs(c->trial_loss[i]));
+  comm_max_double(c->encoder->comm, &largest, 1);
+  int exponent = 0;
+  frexp(largest, &exponent);
+  memset(c->tallies, 0, (size_t)c->group_count * sizeof *c->tallies);
+  for (int64_t i = 0; i < c->samples->count; i++) {
+    const struct group *group = group_of(c, i);
+    if (group->status != STATUS_RUNNING) continue;
+    struct tally *t = &c->tallies[group - c->groups];
+    if (!isfinite(c->trial_loss[i])) {
+      t->nonfinite++;
+      continue;
+    }
+    t->loss += llrint(ldexp(c->trial_loss[i], UNIT_BITS - exponent));
+    if (!first && !accepts(c, i)) t->objecting++;
+  }
+  comm_sum_int64(c->encoder->comm, &c->tallies->loss,
+                 (size_t)c->group_count * sizeof *c->tallies / sizeof(int64_t));
+  for (int64_t k = 0; k < c->group_count; k++)
+    c->groups[k].mean = ldexp((double)c->tallies[k].loss, exponent - UNIT_BITS) /
+                        (double)(c->groups[k].size > 0 ? c->groups[k].size : 1);
+}
+
+static bool stands_still(const struct group *group, const struct solver_options *options) {
+  if (options->slope <= 0.0) return group->standing >= 2;
+  const int64_t k = group->iterations;
+  const double fall = group->losses[(k + 1) % WINDOW] - group->losses[k % WINDOW];
+  return k >= WINDOW - 1 && fall < options->slope * (WINDOW - 1);
+}
+
+// Decides on a group's trial. Returns whether its samples move to the trial points.
+static bool decide(struct group *group, const struct tally *t,
+                   const struct solver_options *options, bool first) {
+  group->evaluations++;
+  if (first && t->nonfinite > 0) {
+    group->status = STATUS_NONFINITE;
+    return true;
+  }
+  if (t->nonfinite > 0 || t->objecting > 0) {
+    group->h = options->shrink * group->step;
+    if (++group->reductions > options->max_reductions) group->status = STATUS_UNDERFLOW;
+    return false;
+  }
+  if (!first) {
+    const double before = group->losses[group->iterations % WINDOW];
+    const bool standing = before - group->mean < options->tolerance * fabs(before);
+    group->standing = standing ? group->standing + 1 : 0;
+    group->iterations++;
+    group->reductions = 0;
+    if (group->step >= options->tau - group->t)
+      group->t = options->tau;
+    else {
+      group->t += group->step;
+      group->h = fmin(fmax(options->growth * group->step, options->h_min), options->h_max);
+    }
+  }
+  group->losses[group->iterations % WINDOW] = group->mean;
+  if (stands_still(group, options))
+    group->status = STATUS_CONVERGED;
+  else if (group->t >= options->tau)
+    group->status = STATUS_TAU;
+  else if (group->iterations >= options->max_iterations)
+    group->status = STATUS_LIMIT;
+  return true;
+}
+
+// Moves accepted samples; what ended is recorded, what goes on gets its next trial point.
+static void move(struct coupled *c, const bool *moved) {
+  const size_t stride = stride_of(c);
+  for (int64_t i = 0; i < c->samples->count; i++) {
+    struct group *group = group_of(c, i);
+    real *z = c->encoding->z + (size_t)i * stride, *g = c->gradient + (size_t)i * stride;
+    real *trial = c->trial + (size_t)i * stride;
+    if (moved[group - c->groups]) {
+      memcpy(z, trial, stride * sizeof *z);
+      memcpy(g, c->trial_gradient + (size_t)i * stride, stride * sizeof *g);
+      c->encoding->loss[i] = c->trial_loss[i];
+    }
+    c->encoding->iterations[i] = group->iterations;
+    c->encoding->evaluations[i] = group->evaluations;
+    c->encoding->status[i] = (int8_t)group->status;
+    const real factor = (real)(group->step * encoder_alpha(c->encoder, c->samples, i));
+    for (size_t j = 0; j < stride; j++) trial[j] = z[j] - factor * g[j];
+  }
+}
+
+// One evaluation and decision for every group still running. Returns how many go on.
+static int64_t step(struct coupled *c, bool first) {
+  const struct solver_options *options = &c->encoder->options;
+  bool *moved = memory_new(bool, c->group_count);
+  int64_t running = 0;
+  evaluate(c);
+  tally(c, first);
+  for (int64_t k = 0; k < c->group_count; k++) {
+    struct group *group = &c->groups[k];
+    if (group->status != STATUS_RUNNING) continue;
+    moved[k] = decide(group, &c->tallies[k], options, first);
+    group->step = fmin(group->h, options->tau - group->t);
+    if (group->status == STATUS_RUNNING) running++;
+  }
+  move(c, moved);
+  memory_free(&moved);
+  return running;
+}
+
+void encoder_run_coupled(struct encoder *e, const struct encoder_samples *samples, int64_t group,
+                         struct encoding *encoding) {
+  const size_t size = (size_t)samples->count * real_padded(e->decoder->d);
+  struct coupled c = {.encoder = e, .samples = samples, .encoding = encoding};
+  c.group_size = group;
+  c.group_count = (samples->total + group - 1) / group;
+  c.groups = memory_new(struct group, c.group_count);
+  c.tallies = memory_new(struct tally, c.group_count);
+  c.gradient = memory_new(real, size);
+  c.trial = memory_new(real, size);
+  c.trial_gradient = memory_new(real, size);
+  c.trial_loss = memory_new(double, samples->count);
+  memcpy(c.trial, encoding->z, size * sizeof *c.trial);
+  for (int64_t k = 0; k < c.group_count; k++) {
+    c.groups[k] = (struct group){.h = e->options.h0, .status = STATUS_RUNNING};
+    c.groups[k].size = k + 1 < c.group_count ? group : samples->total - k * group;
+  }
+
+  for (bool first = true; step(&c, first) > 0;) first = false;
+
+  memory_free(&c.groups);
+  memory_free(&c.tallies);
+  memory_free(&c.gradient);
+  memory_free(&c.trial);
+  memory_free(&c.trial_gradient);
+  memory_free(&c.trial_loss);
+}

@@ -1,0 +1,61 @@
+// Dense layer: s = W a + b with W of outputs x inputs.
+#include <math.h>
+#include <string.h>
+
+#include "layer.h"
+#include "rng.h"
+
+static void place(struct layer *layer, const struct layer_spec *spec) {
+  layer->outputs = (size_t)spec->width;
+  layer->weight_count = layer->outputs * layer->inputs;
+}
+
+// Uniform in +- 1/sqrt(inputs) for weight and bias, as PyTorch's nn.Linear.
+static void initialise(const struct layer *layer, uint64_t seed, uint64_t index, real *theta) {
+  const double bound = 1.0 / sqrt((double)layer->inputs);
+  for (size_t i = 0; i < layer->weight_count; i++)
+    theta[layer->weight + i] =
+        (real)(bound * (2.0 * rng_uniform(seed, RNG_PARAMETERS, 2 * index, i) - 1.0));
+  for (size_t i = 0; i < layer->outputs; i++)
+    theta[layer->bias + i] =
+        (real)(bound * (2.0 * rng_uniform(seed, RNG_PARAMETERS, 2 * index + 1, i) - 1.0));
+}
+
+static void forward(const struct layer *layer, const real *theta, size_t rows, const real *a,
+                    real *s) {
+  blas_gemm(false, true, rows, layer->outputs, layer->inputs, a, real_padded(layer->inputs),
+            theta + layer->weight, layer->inputs, 0, s, real_padded(layer->outputs));
+}
+
+static void backward_input(const struct layer *layer, const real *theta, size_t rows,
+                           const real *delta_s, real *delta_a) {
+  blas_gemm(false, false, rows, layer->inputs, layer->outputs, delta_s,
+            real_padded(layer->outputs), theta + layer->weight, layer->inputs, 0, delta_a,
+            real_padded(layer->inputs));
+}
+
+static void backward_parameters(const struct layer *layer, size_t rows, const real *delta_s,
+                                const real *a, bool add, real *gradient) {
+  const size_t stride = real_padded(layer->outputs);
+  blas_gemm(true, false, layer->outputs, layer->inputs, rows, delta_s, stride, a,
+            real_padded(layer->inputs), add ? 1 : 0, gradient + layer->weight, layer->inputs);
+  real *bias = gradient + layer->bias;
+  if (!add) memset(bias, 0, stride * sizeof *bias);
+  for (size_t row = 0; row < rows; row++)
+    for (size_t j = 0; j < stride; j++) bias[j] += delta_s[row * stride + j];
+}
+
+static void narrow(const struct layer *layer, struct blas_rule *rule) {
+  blas_rule_narrow(rule, true, layer->outputs, layer->inputs);
+  blas_rule_narrow(rule, false, layer->inputs, layer->outputs);
+}
+
+const struct layer_ops layer_dense = {
+    .name = "dense",
+    .place = place,
+    .initialise = initialise,
+    .forward = forward,
+    .backward_input = backward_input,
+    .backward_parameters = backward_parameters,
+    .narrow = narrow,
+};

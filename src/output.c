@@ -1,0 +1,406 @@
+#include "output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "blas.h"
+#include "decoder_file.h"
+#include "h5.h"
+#include "loss.h"
+#include "memory.h"
+#include "objective.h"
+#include "provenance.h"
+
+char *output_path(const struct run *run, const char *name) {
+  const size_t size = strlen(run->config.run.directory) + strlen(name) + 2;
+  char *path = memory_new(char, size);
+  snprintf(path, size, "%s/%s", run->config.run.directory, name);
+  return path;
+}
+
+static void make_directories(const char *directory) {
+  char path[CONFIG_TEXT];
+  strcpy(path, directory);
+  for (char *at = path + 1;; at++) {
+    if (*at != '/' && *at != '\0') continue;
+    const char end = *at;
+    *at = '\0';
+    if (mkdir(path, 0777) != 0 && errno != EEXIST)
+      error_fatal("cannot make the directory %s: %s", path, strerror(errno));
+    *at = end;
+    if (end == '\0') break;
+  }
+}
+
+static FILE *open_text(const char *path) {
+  FILE *file = fopen(path, "w");
+  if (file == NULL) error_fatal("cannot write %s: %s", path, strerror(errno));
+  return file;
+}
+
+static void close_text(FILE *file, const char *path) {
+  const bool failed = ferror(file) != 0;
+  if (fclose(file) != 0 || failed) error_fatal("cannot write %s: %s", path, strerror(errno));
+}
+
+void output_begin(const struct run *run) {
+  if (comm_rank(run->comm) == 0) {
+    make_directories(run->config.run.directory);
+    char *path = output_path(run, "used_parameters.yaml");
+    FILE *file = open_text(path);
+    config_write(&run->config, file);
+    close_text(file, path);
+    memory_free(&path);
+  }
+  comm_barrier(run->comm);
+}
+
+// ---- one group per data set ----
+
+enum { PATH = 96 };
+
+static int64_t shown_count(const struct run *run, int set) {
+  const int64_t wanted = run->config.output.reconstructions, count = run->shapes[set].count;
+  return wanted < count ? wanted : count;
+}
+
+static bool has_weights(const struct run *run, int set) { return run->sets[set]->w != NULL; }
+
+static void declare_images(const struct run *run, int set, struct h5_file *file,
+                           const char *group) {
+  const struct dataset_shape *shape = &run->shapes[set];
+  char names[DATASET_AXES][16];
+  const char *dimensions[H5_AXES] = {"shown"};
+  h5_dimension(file, group, "shown", shown_count(run, set));
+  for (int i = 0; i < shape->axes; i++) {
+    snprintf(names[i], sizeof names[i], "axis_%d", i);
+    h5_dimension(file, group, names[i], shape->shape[i]);
+    dimensions[i + 1] = names[i];
+  }
+  const int axes = shape->axes + 1;
+  h5_dataset(file, group, "reconstruction", H5_REAL, axes, dimensions, "1",
+             "first samples as decoded from their latents, in the decoder's scaled units; "
+             "probabilities where the loss is bce");
+  h5_dataset(file, group, "target", H5_REAL, axes, dimensions, "1",
+             "the same samples as given, scaled");
+  if (has_weights(run, set))
+    h5_dataset(file, group, "weight", H5_REAL, axes, dimensions, "1",
+               "weight of each entry in the loss, 0 where it was not observed");
+}
+
+static void declare_set(const struct run *run, const struct evaluation *evaluation,
+                        struct h5_file *file) {
+  const int set = evaluation->set;
+  const struct data_options *options = run_data(run, set);
+  char group[PATH];
+  const char *const sample[] = {"sample"};
+  snprintf(group, sizeof group, "/%s", set_name(set));
+  h5_group(file, group, "samples encoded with the decoder of this file");
+  h5_write_text(file, group, "file",
+                options->generate != GENERATE_NONE ? generator_name(options->generate)
+                                                   : options->file);
+  h5_write_text(file, group, "dataset", options->dataset);
+  h5_write_number(file, group, "mean_loss", evaluation->loss);
+  h5_dimension(file, group, "sample", run->shapes[set].count);
+  h5_dimension(file, group, "latent", (int64_t)run->decoder->d);
+  h5_dataset(file, group, "z", H5_REAL, 2, (const char *const[]){"sample", "latent"}, "1",
+             "latent of each sample, the end of its gradient flow from z = 0");
+  h5_dataset(file, group, "loss", H5_DOUBLE, 1, sample, "1",
+             "reconstruction loss of each sample at its latent, mean over entries");
+  h5_dataset(file, group, "evaluations", H5_INT64, 1, sample, "1",
+             "gradient evaluations of the flow");
+  h5_dataset(file, group, "iterations", H5_INT64, 1, sample, "1", "accepted steps of the flow");
+  h5_dataset(file, group, "status", H5_INT8, 1, sample, "1", "how the flow ended");
+  char path[PATH], values[64] = "", meanings[128] = "";
+  for (int status = 0; status < STATUS_COUNT; status++) {
+    snprintf(values + strlen(values), sizeof values - strlen(values), "%s%d",
+             status > 0 ? " " : "", status);
+    snprintf(meanings + strlen(meanings), sizeof meanings - strlen(meanings), "%s%s",
+             status > 0 ? " " : "", status_name(status));
+  }
+  snprintf(path, sizeof path, "%s/status", group);
+  h5_write_text(file, path, "flag_values", values);
+  h5_write_text(file, path, "flag_meanings", meanings);
+  h5_dataset(file, group, "index", H5_INT64, 1, sample, "1", "index of the sample in its file");
+  if (run->sets[set]->label != NULL)
+    h5_dataset(file, group, "label", H5_INT64, 1, sample, "1", "label given with the sample");
+  declare_images(run, set, file, group);
+}
+
+// Rows of width `width` without their padding; owned by the caller.
+static real *unpadded(const real *rows, int64_t count, size_t width) {
+  real *packed = memory_new(real, (size_t)count * width);
+  for (int64_t i = 0; i < count; i++)
+    memcpy(packed + (size_t)i * width, rows + (size_t)i * real_padded(width),
+           width * sizeof *rows);
+  return packed;
+}
+
+static void write_padded(struct h5_file *file, const char *group, const char *name, int64_t first,
+                         int64_t count, const real *rows, size_t width) {
+  char path[PATH];
+  snprintf(path, sizeof path, "%s/%s", group, name);
+  real *packed = unpadded(rows, count, width);
+  h5_write_rows(file, path, H5_REAL, first, count, packed);
+  memory_free(&packed);
+}
+
+// Decodes the first `count` latents; [count][real_padded(n)], owned by the caller.
+static real *decode(const struct run *run, const real *z, int64_t count) {
+  const size_t d = real_padded(run->decoder->d), n = real_padded(run->decoder->n);
+  const size_t rows = run->evaluation_rule.most;
+  struct objective *objective = objective_create(run->decoder, rows);
+  real *images = memory_new(real, (size_t)count * n);
+  for (int64_t done = 0; done < count; done += (int64_t)rows) {
+    const size_t now = (size_t)(count - done) < rows ? (size_t)(count - done) : rows;
+    memcpy(objective_latents(objective), z + (size_t)done * d, now * d * sizeof *z);
+    memcpy(images + (size_t)done * n, objective_decode(objective, rows), now * n * sizeof *images);
+  }
+  objective_destroy(&objective);
+  return images;
+}
+
+static void write_images(const struct run *run, const struct evaluation *evaluation,
+                         struct h5_file *file, const char *group) {
+  const struct dataset *data = run->sets[evaluation->set];
+  const int64_t left = shown_count(run, evaluation->set) - data->local_first;
+  const int64_t count = left < 0 ? 0 : left < data->local_count ? left : data->local_count;
+  const int64_t first = count > 0 ? data->local_first : 0;
+  real *images = decode(run, evaluation->encoding->z, count);
+  write_padded(file, group, "reconstruction", first, count, images, data->n);
+  write_padded(file, group, "target", first, count, data->y, data->n);
+  if (has_weights(run, evaluation->set))
+    write_padded(file, group, "weight", first, count, data->w, data->n);
+  memory_free(&images);
+}
+
+static void write_set(const struct run *run, const struct evaluation *evaluation,
+                      struct h5_file *file) {
+  const struct dataset *data = run->sets[evaluation->set];
+  const struct encoding *encoding = evaluation->encoding;
+  const int64_t first = data->local_first, count = data->local_count;
+  char group[PATH], path[PATH];
+  snprintf(group, sizeof group, "/%s", set_name(evaluation->set));
+  write_padded(file, group, "z", first, count, encoding->z, run->decoder->d);
+  int64_t *index = memory_new(int64_t, count);
+  for (int64_t i = 0; i < count; i++) index[i] = data->index_first + first + i;
+  const struct {
+    const char *name;
+    enum h5_type type;
+    const void *values;
+  } columns[] = {{"loss", H5_DOUBLE, encoding->loss},
+                 {"evaluations", H5_INT64, encoding->evaluations},
+                 {"iterations", H5_INT64, encoding->iterations},
+                 {"status", H5_INT8, encoding->status},
+                 {"index", H5_INT64, index},
+                 {"label", H5_INT64, data->label}};
+  for (size_t k = 0; k < sizeof columns / sizeof *columns; k++) {
+    if (columns[k].values == NULL) continue;
+    snprintf(path, sizeof path, "%s/%s", group, columns[k].name);
+    h5_write_rows(file, path, columns[k].type, first, count, columns[k].values);
+  }
+  memory_free(&index);
+  write_images(run, evaluation, file, group);
+}
+
+// ---- history ----
+
+#define COLUMN(kind, type, field, text) {#field, type, offsetof(struct history_##kind, field), text}
+
+struct column {
+  const char *name;
+  enum h5_type type;  // H5_DOUBLE or H5_INT64, as the field
+  size_t offset;
+  const char *text;
+};
+
+static const struct column step_columns[] = {
+    COLUMN(step, H5_INT64, epoch, "epoch of the step, from 0"),
+    COLUMN(step, H5_INT64, samples, "training samples seen so far, repeats counted"),
+    COLUMN(step, H5_DOUBLE, loss, "mean loss of the batch at the latents found"),
+    COLUMN(step, H5_DOUBLE, evaluations, "gradient evaluations per sample"),
+    COLUMN(step, H5_DOUBLE, learning_rate, "learning rate"),
+};
+
+static const struct column epoch_columns[] = {
+    COLUMN(epoch, H5_INT64, samples, "training samples seen so far, repeats counted"),
+    COLUMN(epoch, H5_DOUBLE, train_loss, "mean of the training losses during the epoch"),
+    COLUMN(epoch, H5_DOUBLE, test_loss, "mean loss of the test set after the epoch"),
+    COLUMN(epoch, H5_DOUBLE, evaluations_mean, "gradient evaluations per training flow, mean"),
+    COLUMN(epoch, H5_INT64, evaluations_p50, "the same, median"),
+    COLUMN(epoch, H5_INT64, evaluations_p99, "the same, 99th percentile"),
+    COLUMN(epoch, H5_INT64, evaluations_max, "the same, largest"),
+    COLUMN(epoch, H5_INT64, not_converged, "training flows that ended neither converged nor at tau"),
+    COLUMN(epoch, H5_DOUBLE, seconds, "wall time since training began"),
+};
+
+struct series {
+  const char *prefix, *dimension;
+  const struct column *columns;
+  size_t column_count, record_size;
+  int64_t count;
+  const void *records;
+};
+
+static void history_series(const struct history *history, struct series series[2]) {
+  const int64_t steps = history_steps(history), epochs = history_epochs(history);
+  series[0] = (struct series){"step", "step", step_columns,
+                              sizeof step_columns / sizeof *step_columns,
+                              sizeof(struct history_step), steps,
+                              steps > 0 ? history_step(history, 0) : NULL};
+  series[1] = (struct series){"epoch", "epoch", epoch_columns,
+                              sizeof epoch_columns / sizeof *epoch_columns,
+                              sizeof(struct history_epoch), epochs,
+                              epochs > 0 ? history_epoch(history, 0) : NULL};
+}
+
+static void declare_history(const struct history *history, struct h5_file *file) {
+  struct series series[2];
+  history_series(history, series);
+  h5_group(file, "/history", "course of the training, per step and per epoch");
+  for (int s = 0; s < 2; s++) {
+    h5_dimension(file, "/history", series[s].dimension, series[s].count);
+    for (size_t c = 0; c < series[s].column_count; c++) {
+      const struct column *column = &series[s].columns[c];
+      char name[PATH];
+      snprintf(name, sizeof name, "%s_%s", series[s].prefix, column->name);
+      h5_dataset(file, "/history", name, column->type, 1,
+                 (const char *const[]){series[s].dimension},
+                 strcmp(column->name, "seconds") == 0 ? "s" : "1", column->text);
+    }
+  }
+}
+
+static void write_history(const struct history *history, struct h5_file *file, int rank) {
+  struct series series[2];
+  history_series(history, series);
+  for (int s = 0; s < 2; s++) {
+    const int64_t count = rank == 0 ? series[s].count : 0;
+    char *values = memory_new(char, (size_t)count * sizeof(int64_t));
+    for (size_t c = 0; c < series[s].column_count; c++) {
+      const struct column *column = &series[s].columns[c];
+      const char *record = series[s].records;
+      for (int64_t i = 0; i < count; i++)
+        memcpy(values + (size_t)i * sizeof(int64_t),
+               record + (size_t)i * series[s].record_size + column->offset, sizeof(int64_t));
+      char path[PATH];
+      snprintf(path, sizeof path, "/history/%s_%s", series[s].prefix, column->name);
+      h5_write_rows(file, path, column->type, 0, count, values);
+    }
+    memory_free(&values);
+  }
+}
+
+// ---- the whole file ----
+
+static void declare_provenance(const struct run *run, struct h5_file *file, const char *command) {
+  char libraries[512], *input = NULL;
+  size_t size = 0;
+  snprintf(libraries, sizeof libraries, "%s; HDF5 %s; %s", comm_library(), h5_library(),
+           blas_library());
+  FILE *text = open_memstream(&input, &size);
+  if (text == NULL) error_fatal("out of memory");
+  config_write(&run->config, text);
+  fclose(text);
+  const struct provenance_entry *entry =
+      provenance_entries(command, libraries, blas_kernel(), comm_size(run->comm), input);
+  for (; entry->name != NULL; entry++) h5_write_text(file, "/", entry->name, entry->value);
+  free(input);
+}
+
+static void shape_text(const struct run *run, char *text, size_t size) {
+  text[0] = '\0';
+  for (int set = 0; set < SET_COUNT; set++) {
+    if (!run->used[set]) continue;
+    for (int i = 0; i < run->shapes[set].axes; i++)
+      snprintf(text + strlen(text), size - strlen(text), "%s%lld", i > 0 ? " " : "",
+               (long long)run->shapes[set].shape[i]);
+    return;
+  }
+}
+
+// Renames a complete file into place so that it survives a crash of the machine.
+static void put_in_place(const struct run *run, const char *from, const char *to) {
+  const int file = open(from, O_RDONLY);
+  if (file < 0 || fsync(file) != 0) error_fatal("cannot write %s: %s", from, strerror(errno));
+  close(file);
+  if (rename(from, to) != 0)
+    error_fatal("cannot rename %s to %s: %s", from, to, strerror(errno));
+  const int directory = open(run->config.run.directory, O_RDONLY);
+  if (directory >= 0) {
+    fsync(directory);
+    close(directory);
+  }
+}
+
+void output_results(struct run *run, struct evaluation *const evaluations[SET_COUNT],
+                    const struct history *history, const char *command) {
+  const int rank = comm_rank(run->comm);
+  char *path = output_path(run, "results.h5"), *partial = output_path(run, "results.h5.partial");
+  if (rank == 0) {
+    char shape[128];
+    shape_text(run, shape, sizeof shape);
+    struct h5_file *file = h5_create(partial);
+    declare_provenance(run, file, command);
+    decoder_file_declare(file, run->decoder, run->scaling, shape);
+    declare_history(history, file);
+    for (int set = 0; set < SET_COUNT; set++)
+      if (evaluations[set] != NULL) declare_set(run, evaluations[set], file);
+    h5_close(&file);
+  }
+  comm_barrier(run->comm);
+  struct h5_file *file = h5_open_parallel(partial, run->comm);
+  decoder_file_write(file, run->decoder, rank);
+  write_history(history, file, rank);
+  for (int set = 0; set < SET_COUNT; set++)
+    if (evaluations[set] != NULL) write_set(run, evaluations[set], file);
+  h5_close(&file);
+  comm_barrier(run->comm);
+  if (rank == 0) put_in_place(run, partial, path);
+  memory_free(&path);
+  memory_free(&partial);
+}
+
+// ---- summary.json ----
+
+static void write_number(FILE *file, const char *name, double value) {
+  if (isfinite(value))
+    fprintf(file, "  \"%s\": %.17g,\n", name, value);
+  else
+    fprintf(file, "  \"%s\": null,\n", name);
+}
+
+void output_summary(const struct run *run, struct evaluation *const evaluations[SET_COUNT],
+                    const struct history *history, double seconds, const char *exit_reason) {
+  if (comm_rank(run->comm) != 0) return;
+  char *path = output_path(run, "summary.json");
+  FILE *file = open_text(path);
+  fprintf(file, "{\n");
+  for (int set = 0; set < SET_COUNT; set++) {
+    const struct evaluation *evaluation = evaluations[set];
+    char name[64];
+    snprintf(name, sizeof name, "%s_loss", set_name(set));
+    write_number(file, name, evaluation == NULL ? NAN : evaluation->loss);
+    snprintf(name, sizeof name, "%s_evaluations_mean", set_name(set));
+    write_number(file, name, evaluation == NULL ? NAN : tally_mean(&evaluation->tally));
+    snprintf(name, sizeof name, "%s_not_converged", set_name(set));
+    write_number(file, name,
+                 evaluation == NULL ? NAN : (double)tally_not_converged(&evaluation->tally));
+  }
+  fprintf(file, "  \"steps\": %lld,\n  \"epochs\": %lld,\n", (long long)history_steps(history),
+          (long long)history_epochs(history));
+  write_number(file, "seconds", seconds);
+  const int64_t epochs = history_epochs(history);
+  write_number(file, "training_seconds",
+               epochs > 0 ? history_epoch(history, epochs - 1)->seconds : 0.0);
+  fprintf(file, "  \"ranks\": %d,\n  \"exit_reason\": \"%s\"\n}\n", comm_size(run->comm),
+          exit_reason);
+  close_text(file, path);
+  memory_free(&path);
+}

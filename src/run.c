@@ -1,0 +1,162 @@
+#include "run.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "decoder_file.h"
+#include "encoder.h"
+#include "loss.h"
+#include "memory.h"
+
+static const char *const set_names[] = {"train", "test", "encode"};
+static const char *const set_keys[] = {"data.train", "data.test", "data.encode"};
+
+const char *set_name(int set) { return set >= 0 && set < SET_COUNT ? set_names[set] : NULL; }
+
+const struct data_options *run_data(const struct run *run, int set) {
+  const struct data_options *const options[] = {
+      &run->config.data.train, &run->config.data.test, &run->config.data.encode};
+  return options[set];
+}
+
+// Tiles of about a quarter of a small batch, so that a few ranks find work, and of two dozen
+// samples in a large one: each costs one conversion of all gradients.
+static int64_t default_tile(int64_t batch) {
+  enum { LEAST = 10, MOST = 24 };
+  int64_t tile = (batch + 3) / 4;
+  if (tile < LEAST) tile = LEAST;
+  if (tile > MOST) tile = MOST;
+  return tile < batch ? tile : batch;
+}
+
+// The run directory can be made: the nearest parent that exists is a directory we may write in.
+static void check_directory(const struct config *config, struct error *error) {
+  char path[CONFIG_TEXT];
+  strcpy(path, config->run.directory);
+  for (struct stat status; stat(path, &status) != 0;) {
+    if (errno != ENOENT) {
+      error_set(error, "run.directory = %s: %s", config->run.directory, strerror(errno));
+      return;
+    }
+    char *slash = strrchr(path, '/');
+    if (slash == NULL)
+      strcpy(path, ".");
+    else
+      slash[slash == path ? 1 : 0] = '\0';
+  }
+  struct stat status;
+  if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode))
+    error_set(error, "run.directory = %s: %s is not a directory", config->run.directory, path);
+  else if (access(path, W_OK | X_OK) != 0)
+    error_set(error, "run.directory = %s: no permission to write in %s", config->run.directory,
+              path);
+}
+
+static void check_shapes(const struct run *run, struct error *error) {
+  for (int set = 0; set < SET_COUNT; set++) {
+    const struct dataset_shape *shape = &run->shapes[set];
+    if (!run->used[set] || shape->n == run->decoder->n) continue;
+    error_set(error,
+              "decoder.layers: the last layer has %zu outputs, but a sample of %s has %zu entries; "
+              "they must be equal",
+              run->decoder->n, set_keys[set], shape->n);
+  }
+}
+
+static void agree_on_rule(struct comm *comm, const struct decoder *decoder, size_t rows,
+                          struct blas_rule *rule) {
+  *rule = (struct blas_rule){.least = BLAS_ROWS, .most = rows, .classes = 1};
+  decoder_narrow(decoder, rule);
+  int64_t restrictive[] = {(int64_t)rule->least, (int64_t)rule->classes};
+  comm_max_int64(comm, restrictive, 2);
+  rule->least = (size_t)restrictive[0];
+  rule->classes = (size_t)restrictive[1];
+}
+
+static void choose_rules(struct run *run) {
+  const int64_t batch = run->config.training.batch;
+  run->tile = run->config.training.tile > 0 ? run->config.training.tile : default_tile(batch);
+  if (run->tile > batch) run->tile = batch;
+  const size_t slot = ((size_t)run->tile + BLAS_ROWS - 1) / BLAS_ROWS * BLAS_ROWS;
+  size_t rows = encoder_rows(run->decoder, (size_t)batch);
+  if (rows < slot) rows = slot;
+  agree_on_rule(run->comm, run->decoder, encoder_rows(run->decoder, SIZE_MAX),
+                &run->evaluation_rule);
+  agree_on_rule(run->comm, run->decoder, rows, &run->training_rule);
+}
+
+struct run *run_prepare(struct comm *comm, const struct config *config) {
+  struct run *run = memory_new(struct run, 1);
+  struct error error = {""};
+  run->comm = comm;
+  if (comm_rank(comm) == 0) {
+    run->config = *config;
+    check_directory(config, &error);
+    if (config->decoder.file[0] != '\0')
+      decoder_file_describe(&run->config, &run->scaling, &run->scaled_by_file, &error);
+  }
+  comm_settle(comm, &error);
+  comm_broadcast(comm, &run->config, sizeof run->config, 0);
+  comm_broadcast(comm, &run->scaling, sizeof run->scaling, 0);
+  comm_broadcast(comm, &run->scaled_by_file, sizeof run->scaled_by_file, 0);
+
+  config = &run->config;
+  run->used[SET_TRAIN] = config->run.task[TASK_TRAIN];
+  run->used[SET_TEST] = config->run.task[TASK_EVALUATE];
+  run->used[SET_ENCODE] = config->run.task[TASK_ENCODE];
+  for (int set = 0; set < SET_COUNT; set++) {
+    if (!run->used[set]) continue;
+    dataset_probe(comm, run_data(run, set), set_keys[set], (uint64_t)config->run.seed,
+                  &run->shapes[set], &error);
+    comm_settle(comm, &error);
+  }
+  if (!run->used[SET_TRAIN] && !run->scaled_by_file &&
+      (config->data.scale.kind == SCALE_MINMAX || config->data.scale.kind == SCALE_STANDARDISE))
+    error_set(&error, "data.scale: without training the constants must come from decoder.file, and "
+                      "%s has none; give a number or none", config->decoder.file);
+  run->decoder = decoder_create((size_t)config->decoder.latent, (size_t)config->decoder.layer_count,
+                                config->decoder.layers, config->decoder.loss);
+  check_shapes(run, &error);
+  comm_settle(comm, &error);
+  choose_rules(run);
+  return run;
+}
+
+static void load_set(struct run *run, int set) {
+  struct error error = {""};
+  const struct config *config = &run->config;
+  run->sets[set] = dataset_read(run->comm, run_data(run, set), set_keys[set], config->data.missing,
+                                (uint64_t)config->run.seed, &error);
+  comm_settle(run->comm, &error);
+  if (set == SET_TRAIN && !run->scaled_by_file)
+    run->scaling = dataset_scaling(run->comm, config->data.scale.kind, config->data.scale.value,
+                                   run->sets[set]);
+  dataset_scale(run->sets[set], run->scaling, config->decoder.loss == LOSS_BCE, set_keys[set],
+                &error);
+  comm_settle(run->comm, &error);
+}
+
+void run_load(struct run *run) {
+  struct error error = {""};
+  const struct config *config = &run->config;
+  if (!run->used[SET_TRAIN] && !run->scaled_by_file)
+    run->scaling = dataset_scaling(run->comm, config->data.scale.kind, config->data.scale.value,
+                                   NULL);
+  for (int set = 0; set < SET_COUNT; set++)
+    if (run->used[set]) load_set(run, set);
+  if (config->decoder.file[0] == '\0') {
+    decoder_initialise(run->decoder, (uint64_t)config->run.seed);
+    return;
+  }
+  if (comm_rank(run->comm) == 0) decoder_file_read(config->decoder.file, run->decoder, &error);
+  comm_settle(run->comm, &error);
+  comm_broadcast(run->comm, run->decoder->theta, run->decoder->count * sizeof(real), 0);
+}
+
+void run_destroy(struct run **run) {
+  for (int set = 0; set < SET_COUNT; set++) dataset_destroy(&(*run)->sets[set]);
+  decoder_destroy(&(*run)->decoder);
+  memory_free(run);
+}

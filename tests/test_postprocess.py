@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+"""Tests of postprocess/ and tests/check_losses.py on small synthetic results files."""
+
+import os
+import subprocess
+import sys
+import tempfile
+
+import h5py
+import numpy as np
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+POSTPROCESS = os.path.join(HERE, os.pardir, "postprocess")
+sys.path.insert(0, POSTPROCESS)
+
+from gfe_results import ACTIVATIONS, Decoder, Results, ResultsError, write_decoder  # noqa: E402
+
+PLOT, SUMMARY = (os.path.join(POSTPROCESS, name) for name in ("gfe_plot.py", "gfe_results.py"))
+CHECK = os.path.join(HERE, "check_losses.py")
+
+passed = failed = 0
+
+
+def check(condition, what):
+    global passed, failed
+    passed, failed = passed + bool(condition), failed + (not condition)
+    if not condition:
+        print(f"FAILED: {what}")
+
+
+def run(*command):
+    return subprocess.run([sys.executable, *command], capture_output=True, text=True)
+
+
+def random_layers(rng, widths, activation="tanh"):
+    return [(rng.normal(size=(out, into)) / np.sqrt(into), rng.normal(size=out) / 4,
+             activation if out != widths[-1] else "identity")
+            for into, out in zip(widths, widths[1:])]
+
+
+def write_results(path, rng, shape, loss="mse", latent=3, labels=True, steps=30,
+                  missing=False, samples=40, stored=20):
+    """A results file of a random decoder, with its data file beside it."""
+    n = int(np.prod(shape))
+    write_decoder(path, random_layers(rng, (latent, 8, n)), loss, 1.0, 4.0, shape)
+    with Results(path) as results:
+        decoder = results.decoder()
+    z = rng.normal(size=(samples, latent))
+    y = np.clip(decoder.decode(z) + 0.1 * rng.normal(size=(samples, *shape)), 0, 1)
+    w = (rng.random((samples, *shape)) < 0.8) * 1.0 if missing else None
+    data = path.replace(".h5", "_data.h5")
+    with h5py.File(data, "w") as file:
+        file["samples"] = np.concatenate((np.zeros((5, *shape)), decoder.to_data_units(y)))
+        if missing:
+            file["samples"][5:] = np.where(w > 0, decoder.to_data_units(y), np.nan)
+
+    with h5py.File(path, "a") as file:
+        file.attrs.update(software="gfe_hpc", softwareVersion="test", input="run: {}\n")
+        group = file.create_group("test")
+        group.attrs.update(file=data, dataset="samples", mean_loss=1.0)
+        group["latent"] = np.zeros(latent)
+        group["latent"].make_scale("This is a netCDF dimension but not a netCDF variable.")
+        group["z"], group["loss"] = z, decoder.loss(y, z, w)
+        group["evaluations"] = rng.integers(5, 60, samples)
+        group["iterations"] = group["evaluations"][()] - 1
+        group["status"] = rng.integers(0, 3, samples).astype("i1")
+        group["status"].attrs.update(flag_values="0 1 2 3 4",
+                                     flag_meanings="converged tau limit underflow nonfinite")
+        group["index"] = np.arange(5, 5 + samples)
+        if labels:
+            group["label"] = np.arange(samples) % 7
+        if stored:
+            group["target"], group["reconstruction"] = y[:stored], decoder.decode(z[:stored])
+            if missing:
+                group["target"][...], group["weight"] = (w * y)[:stored], w[:stored]
+        write_history(file.create_group("history"), steps, epochs=min(steps, 3))
+
+
+def write_history(group, steps, epochs):
+    group["step"] = np.zeros(steps)  # a dimension, no series
+    group["step_loss"] = 1 / np.arange(1, steps + 1)
+    group["step_samples"] = 20 * np.arange(1, steps + 1)
+    group["epoch_samples"] = 20 * steps // epochs * np.arange(1, epochs + 1)
+    group["epoch_train_loss"] = 1 / np.arange(1, epochs + 1)
+    group["epoch_test_loss"] = np.where(np.arange(epochs) < epochs - 1, np.nan, 0.5)
+
+
+def test_gradient(rng):
+    """Central differences of the loss, for every activation and loss, with weights."""
+    for activation in ACTIVATIONS:
+        for loss in ("bce", "mse"):
+            decoder = Decoder(random_layers(rng, (3, 9, 5), activation), loss)
+            z, y, w = rng.normal(size=(4, 3)), rng.random((4, 5)), rng.random((4, 5))
+            gradient = decoder.gradient(y, z, w)
+            numeric = np.empty_like(gradient)
+            for k, e in enumerate(1e-6 * np.eye(3)):
+                numeric[:, k] = (decoder.loss(y, z + e, w) - decoder.loss(y, z - e, w)) / 2e-6
+            worst = np.max(np.abs(gradient - numeric))
+            check(worst < 1e-8 * max(1, np.max(np.abs(numeric))) + 1e-9,
+                  f"gradient with {activation}, {loss}: off by {worst:.1e}")
+
+
+def test_decoder(rng, directory):
+    """What is written is read back; losses are those of the formulas; mistakes are refused."""
+    path = os.path.join(directory, "decoder.h5")
+    layers = random_layers(rng, (2, 4, 6), "elu")
+    write_decoder(path, layers, "bce", 1, 2, (2, 3))
+    with Results(path) as results:
+        decoder, groups, history = results.decoder(), results.groups, results.history
+    check(groups == [] and history is None, "a decoder file has neither sets nor history")
+    check(all(np.array_equal(a[0], b[0]) and np.array_equal(a[1], b[1]) and a[2] == b[2]
+              for a, b in zip(layers, decoder.layers)), "layers survive writing and reading")
+    z, y = rng.normal(size=(5, 2)), rng.random((5, 2, 3))
+    p = decoder.decode(z)
+    entries = -(y * np.log(p) + (1 - y) * np.log(1 - p))
+    check(p.shape == y.shape, "reconstructions have the shape of a sample")
+    check(np.allclose(decoder.loss(y, z), entries.mean(axis=(1, 2)), rtol=1e-12), "bce")
+    check(np.allclose(decoder.loss(y, z, 3 * np.ones_like(y)), decoder.loss(y, z), rtol=1e-14),
+          "a common factor of the weights does not matter")
+    check(np.array_equal(decoder.to_data_units(np.array([0, 1])), [1, 3]), "data units")
+    for bad in (dict(layers=layers, loss="l1"), dict(layers=layers, loss="mse", shape=(5,)),
+                dict(layers=layers[::-1], loss="mse"), dict(layers=[], loss="mse"),
+                dict(layers=random_layers(rng, (2, 4, 6), "gelu"), loss="mse")):
+        try:
+            write_decoder(os.path.join(directory, "bad.h5"), **bad)
+            check(False, f"write_decoder accepts {bad}")
+        except ResultsError:
+            check(True, "")
+
+
+def test_programs(rng, directory):
+    """Every figure for every kind of sample, the summary, and the check of the losses."""
+    cases = {"line": dict(shape=(30,)), "image": dict(shape=(6, 5), loss="bce", missing=True),
+             "colour": dict(shape=(3, 6, 5), loss="bce"), "field": dict(shape=(4, 6, 5)),
+             "circle": dict(shape=(2,), latent=1), "one_latent": dict(shape=(5,), latent=1),
+             "unlabelled": dict(shape=(6, 5), labels=False),
+             "unlabelled_circle": dict(shape=(2,), latent=1, labels=False),
+             "few": dict(shape=(6, 5), samples=3, stored=3), "one": dict(shape=(7,), samples=1,
+                                                                         stored=1)}
+    for name, case in cases.items():
+        path = os.path.join(directory, f"{name}.h5")
+        write_results(path, rng, **case)
+        output = os.path.join(directory, f"{name}_plots")
+        plot = run(PLOT, path, "--output", output)
+        expected = [os.path.join(output, f"{figure}.png")
+                    for figure in ("loss", "reconstructions", "latents", "evaluations")]
+        check(plot.returncode == 0 and "Warning" not in plot.stderr
+              and plot.stdout.split() == expected
+              and all(os.path.getsize(figure) > 5000 for figure in expected),
+              f"plots of {name}: {plot.stdout}{plot.stderr}")
+        summary = run(SUMMARY, path)
+        check(summary.returncode == 0 and "mean loss" in summary.stdout,
+              f"summary of {name}: {summary.stderr}")
+        losses = run(CHECK, path, "--rtol", "1e-12")
+        check(losses.returncode == 0, f"losses of {name}: {losses.stdout}{losses.stderr}")
+
+    write_results(path, rng, shape=(6, 5), steps=0, stored=0)
+    plot = run(PLOT, path, "--format", "pdf")
+    check(sorted(os.listdir(os.path.join(directory, "plots"))) == ["evaluations.pdf",
+                                                                  "latents.pdf"],
+          f"an encoding alone has two figures, in pdf, beside the results: {plot.stderr}")
+
+
+def test_wrong_losses(rng, directory):
+    """check_losses.py sees a wrong loss, a loss that is no number and a poor encoding."""
+    path = os.path.join(directory, "wrong.h5")
+    write_results(path, rng, shape=(6, 5))
+    poor = run(CHECK, path, "--tolerance", "1e-5")
+    check(poor.returncode == 1 and "encoded anew" in poor.stdout, f"poor encoding: {poor.stdout}")
+    generous = run(CHECK, path, "--tolerance", "1")
+    check(generous.returncode == 0, f"generous tolerance: {generous.stdout}{generous.stderr}")
+    for value in (1.001, np.nan):
+        with h5py.File(path, "a") as file:
+            file["test/loss"][7] *= value
+        wrong = run(CHECK, path)
+        check(wrong.returncode == 1 and "sample 7" in wrong.stdout, f"{value}: {wrong.stdout}")
+
+
+def test_errors(rng, directory):
+    """Mistakes give one line and exit code 2."""
+    path = os.path.join(directory, "errors.h5")
+    write_results(path, rng, shape=(6, 5))
+    plain = os.path.join(directory, "plain.txt")
+    with open(plain, "w", encoding="utf-8") as file:
+        file.write("not HDF5\n")
+    for arguments, text in (((os.path.join(directory, "none.h5"),), "no such file"),
+                            ((plain,), "not an HDF5 file"),
+                            ((path.replace(".h5", "_data.h5"),), "not a results file"),
+                            ((path, "--group", "train"), "no group /train")):
+        result = run(PLOT, *arguments)
+        check(result.returncode == 2 and text in result.stderr
+              and result.stderr.count("\n") == 1, f"{text}: {result.stderr}")
+
+
+def main():
+    rng = np.random.default_rng(1)
+    test_gradient(rng)
+    for test in (test_decoder, test_programs, test_wrong_losses, test_errors):
+        with tempfile.TemporaryDirectory() as directory:
+            test(rng, directory)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
