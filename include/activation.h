@@ -8,7 +8,7 @@
 
 enum activation_kind {
   ACTIVATION_IDENTITY,
-  ACTIVATION_ELU,         // alpha = 1
+  ACTIVATION_ELU,  // alpha = 1
   ACTIVATION_RELU,
   ACTIVATION_LEAKY_RELU,  // slope 0.01
   ACTIVATION_TANH,
@@ -18,8 +18,8 @@ enum activation_kind {
 };
 const char *activation_name(int kind);
 
-// For each of `rows` rows of stride `stride` (a multiple of REAL_PAD): a = phi(s + bias) in place of
-// s, and slope = phi'(s + bias). `bias` has `stride` elements. Padding elements hold phi(0).
+// For each of `rows` rows of stride `stride` (a multiple of REAL_PAD): a = phi(s + bias) in place
+// of s, and slope = phi'(s + bias). `bias` has `stride` elements. Padding elements hold phi(0).
 void activation_forward(int kind, size_t rows, size_t stride, const real *bias, real *s,
                         real *slope);
 

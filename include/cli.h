@@ -11,8 +11,8 @@ enum cli_action { CLI_RUN, CLI_CHECK, CLI_HELP, CLI_VERSION, CLI_PARAMETERS };
 
 struct cli {
   enum cli_action action;
-  const char *input;             // NULL unless the action is CLI_RUN or CLI_CHECK
-  const char **overrides;        // [override_count] arguments of --set, borrowed from argv; owned
+  const char *input;       // NULL unless the action is CLI_RUN or CLI_CHECK
+  const char **overrides;  // [override_count] arguments of --set, borrowed from argv; owned
   size_t override_count;
 };
 

@@ -2,8 +2,16 @@
 #ifndef GFE_CLOCK_H
 #define GFE_CLOCK_H
 
-enum phase { PHASE_DATA, PHASE_FLOW, PHASE_GRADIENT, PHASE_REDUCE, PHASE_OPTIMISER, PHASE_OUTPUT,
-             PHASE_OTHER, PHASE_COUNT };
+enum phase {
+  PHASE_DATA,
+  PHASE_FLOW,
+  PHASE_GRADIENT,
+  PHASE_REDUCE,
+  PHASE_OPTIMISER,
+  PHASE_OUTPUT,
+  PHASE_OTHER,
+  PHASE_COUNT
+};
 const char *phase_name(int phase);
 
 // Seconds of a clock that never goes back.

@@ -19,18 +19,18 @@ struct scaling {
 };
 
 struct dataset {
-  int64_t count;               // samples of the whole set, N
-  int64_t index_first;         // index in the file of the set's first sample (data.*.first)
-  int64_t local_first;         // set index of this rank's first sample
-  int64_t local_count;         // samples on this rank (may be 0)
-  size_t n;                    // entries of a sample
-  size_t stride;               // real_padded(n)
-  int axes;                    // axes of one sample
-  int64_t shape[DATASET_AXES]; // their lengths; the product is n
-  real *y;                     // [local_count][stride], scaled, zero-padded, owned
-  real *w;                     // the same for the weights, or NULL if all are 1, owned
-  double *weight_sum;          // [local_count] sum of w, owned; n where w is NULL
-  int64_t *label;              // [local_count] or NULL, owned
+  int64_t count;                // samples of the whole set, N
+  int64_t index_first;          // index in the file of the set's first sample (data.*.first)
+  int64_t local_first;          // set index of this rank's first sample
+  int64_t local_count;          // samples on this rank (may be 0)
+  size_t n;                     // entries of a sample
+  size_t stride;                // real_padded(n)
+  int axes;                     // axes of one sample
+  int64_t shape[DATASET_AXES];  // their lengths; the product is n
+  real *y;                      // [local_count][stride], scaled, zero-padded, owned
+  real *w;                      // the same for the weights, or NULL if all are 1, owned
+  double *weight_sum;           // [local_count] sum of w, owned; n where w is NULL
+  int64_t *label;               // [local_count] or NULL, owned
 };
 
 // What can be said of a set before reading it.
@@ -48,9 +48,9 @@ struct dataset_shape {
 void dataset_probe(struct comm *comm, const struct data_options *options, const char *key,
                    uint64_t seed, struct dataset_shape *shape, struct error *error);
 
-// Reads this rank's share, [rank N / R, (rank + 1) N / R), unscaled; entries that are NaN get weight
-// 0 and value 0 if `missing` is MISSING_NAN and are an error otherwise. Returns an owned set.
-// Collective; errors as above (comm_settle() them before use).
+// Reads this rank's share, [rank N / R, (rank + 1) N / R), unscaled; entries that are NaN get
+// weight 0 and value 0 if `missing` is MISSING_NAN and are an error otherwise. Returns an owned
+// set. Collective; errors as above (comm_settle() them before use).
 struct dataset *dataset_read(struct comm *comm, const struct data_options *options, const char *key,
                              int missing, uint64_t seed, struct error *error);
 

@@ -10,8 +10,8 @@
 
 // Weights and biases begin at whole vectors inside theta; the gaps are zero and stay zero.
 struct decoder {
-  size_t d, n;           // numbers in a latent, entries of a sample
-  int loss;              // enum loss_kind
+  size_t d, n;  // numbers in a latent, entries of a sample
+  int loss;     // enum loss_kind
   size_t layer_count;
   struct layer *layers;  // owned
   size_t count;          // elements of theta, gaps included
@@ -33,6 +33,6 @@ size_t decoder_parameters(const struct decoder *decoder);
 double decoder_flops(const struct decoder *decoder);
 
 // Narrows the rule of placement until it holds for all products of the decoder.
-void decoder_narrow(const struct decoder *decoder, struct blas_rule *rule);
+void decoder_narrow(const struct decoder *decoder, struct placement_rule *rule);
 
 #endif

@@ -11,9 +11,9 @@
 #include "decoder.h"
 #include "h5.h"
 
-// Reads latent, layers and loss of config->decoder.file into *config where the input file leaves them
-// open; where both speak they must agree. *scaling, if the file has one, else `scaled` is false.
-// Not collective: rank 0 calls it.
+// Reads latent, layers and loss of config->decoder.file into *config where the input file leaves
+// them open; where both speak they must agree. *scaling, if the file has one, else `scaled` is
+// false. Not collective: rank 0 calls it.
 bool decoder_file_describe(struct config *config, struct scaling *scaling, bool *scaled,
                            struct error *error);
 

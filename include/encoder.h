@@ -1,16 +1,16 @@
 // Many flows advanced together. Samples wait in a queue; each evaluation of the objective takes all
-// active samples in as few full rows as the rule of placement (blas.h) allows, and a sample that is
-// done makes room for a waiting one at once. So products stay full, and what is computed for a
-// sample does not depend on its batch-mates.
+// active samples in as few full rows as the rule of placement (placement.h) allows, and a sample
+// that is done makes room for a waiting one at once. So products stay full, and what is computed
+// for a sample does not depend on its batch-mates.
 #ifndef GFE_ENCODER_H
 #define GFE_ENCODER_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "blas.h"
 #include "comm.h"
 #include "decoder.h"
+#include "placement.h"
 #include "solver.h"
 
 // Samples to encode, on this rank (all borrowed).
@@ -19,9 +19,9 @@ struct encoder_samples {
   const real *y;             // [count][real_padded(n)]
   const real *w;             // the same, or NULL
   const double *weight_sum;  // [count]
-  const int64_t *position;   // [count] place in the whole batch or data set; decides the row's class
-  int64_t position_first;    // if position is NULL: those of samples are position_first + i
-  int64_t total;             // samples on all ranks
+  const int64_t *position;  // [count] place in the whole batch or data set; decides the row's class
+  int64_t position_first;   // if position is NULL: those of samples are position_first + i
+  int64_t total;            // samples on all ranks
 };
 
 // Results, one element per sample, owned by the caller.
@@ -37,15 +37,15 @@ void encoding_destroy(struct encoding **encoding);
 
 struct encoder;  // owned by the caller of encoder_create()
 
-// An encoder for `decoder` (borrowed) in products of up to rule->most rows. `progress`: what to call
-// the work in progress lines, or NULL for none.
+// An encoder for `decoder` (borrowed) in products of up to rule->most rows. `progress`: what to
+// call the work in progress lines, or NULL for none.
 struct encoder *encoder_create(struct comm *comm, const struct decoder *decoder,
-                               const struct solver_options *options, const struct blas_rule *rule,
-                               const char *progress);
+                               const struct solver_options *options,
+                               const struct placement_rule *rule, const char *progress);
 void encoder_destroy(struct encoder **encoder);
 
-// Encodes. Collective if options->coupling is COUPLING_BATCH: then samples whose positions lie in the
-// same group of `group` share one step, as in the paper; else `group` is not looked at.
+// Encodes. Collective if options->coupling is COUPLING_BATCH: then samples whose positions lie in
+// the same group of `group` share one step, as in the paper; else `group` is not looked at.
 void encoder_run(struct encoder *encoder, const struct encoder_samples *samples, int64_t group,
                  struct encoding *encoding);
 

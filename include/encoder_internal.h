@@ -10,7 +10,7 @@ struct encoder {
   struct comm *comm;
   const struct decoder *decoder;
   struct solver_options options;
-  struct blas_rule rule;
+  struct placement_rule rule;
   const char *progress;
   struct objective *objective;
   struct objective_row *rows;  // [rule.most]

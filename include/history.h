@@ -13,12 +13,12 @@ struct history_step {
 };
 
 struct history_epoch {
-  int64_t samples;                          // seen so far
-  double train_loss, test_loss;             // test_loss NaN where it was not evaluated
-  double evaluations_mean;                  // gradient evaluations per sample and encoding
+  int64_t samples;               // seen so far
+  double train_loss, test_loss;  // test_loss NaN where it was not evaluated
+  double evaluations_mean;       // gradient evaluations per sample and encoding
   int64_t evaluations_p50, evaluations_p99, evaluations_max;
-  int64_t not_converged;                    // encodings that ended by underflow or as non-finite
-  double seconds;                           // since the beginning of training
+  int64_t not_converged;  // encodings that ended by underflow or as non-finite
+  double seconds;         // since the beginning of training
 };
 
 struct history;  // owned by the caller of history_create()

@@ -1,6 +1,6 @@
-// Layers of the decoder: pure functions on rows of samples. A layer computes sums s from its input a;
-// the activation (activation.h) makes the next input of them. One file layer_*.c and one row of the
-// table in layer.c per kind. The backward products quote the forward one.
+// Layers of the decoder: pure functions on rows of samples. A layer computes sums s from its input
+// a; the activation (activation.h) makes the next input of them. One file layer_*.c and one row of
+// the table in layer.c per kind. The backward products quote the forward one.
 #ifndef GFE_LAYER_H
 #define GFE_LAYER_H
 
@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "blas.h"
+#include "placement.h"
 #include "real.h"
 
 enum layer_kind { LAYER_DENSE };
@@ -46,7 +46,7 @@ struct layer_ops {
   void (*backward_parameters)(const struct layer *layer, size_t rows, const real *delta_s,
                               const real *a, bool add, real *gradient);
   // Narrows the rule of placement until it holds for the layer's products with rows.
-  void (*narrow)(const struct layer *layer, struct blas_rule *rule);
+  void (*narrow)(const struct layer *layer, struct placement_rule *rule);
 };
 
 const struct layer_ops *layer_ops(int kind);

@@ -12,9 +12,9 @@ enum loss_kind {
 };
 const char *loss_name(int kind);
 
-// The loss of one sample, weighted by w (NULL: 1 everywhere): sum of w (...) / weight_sum, summed in
-// double, where weight_sum = sum of w. All rows have `stride` elements, a multiple of REAL_PAD, of
-// which `n` count. On return x holds d loss / d x, with zeros in the padding.
+// The loss of one sample, weighted by w (NULL: 1 everywhere): sum of w (...) / weight_sum, summed
+// in double, where weight_sum = sum of w. All rows have `stride` elements, a multiple of REAL_PAD,
+// of which `n` count. On return x holds d loss / d x, with zeros in the padding.
 double loss_row(int kind, size_t n, size_t stride, const real *y, const real *w, double weight_sum,
                 real *x);
 

@@ -29,7 +29,7 @@ size_t objective_bytes(const struct decoder *decoder, size_t rows);
 real *objective_latents(struct objective *objective);
 
 // loss[rows] and, as the return value, the gradients with respect to z, [rows][real_padded(d)]
-// (borrowed, until the next evaluation). `rows` must suit the rule of placement (blas.h).
+// (borrowed, until the next evaluation). `rows` must suit the rule of placement (placement.h).
 const real *objective_evaluate(struct objective *objective, size_t rows,
                                const struct objective_row *samples, double *loss);
 

@@ -13,8 +13,7 @@ struct provenance_entry {
 // the libraries in use, `kernel` the BLAS kernel, `ranks` their number, `input` the resolved input
 // file.
 const struct provenance_entry *provenance_entries(const char *command, const char *libraries,
-                                                  const char *kernel, int ranks,
-                                                  const char *input);
+                                                  const char *kernel, int ranks, const char *input);
 
 // Version, git revision, compiler, floating-point type: the answer of --version.
 void provenance_write_version(FILE *stream);

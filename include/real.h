@@ -16,6 +16,8 @@ enum { REAL_PAD = 16 };  // rows of samples are padded to this many elements, se
 
 // The stride of a row of `width` elements: whole vectors only, so that no element of a row is
 // treated by a scalar remainder loop.
-static inline size_t real_padded(size_t width) { return (width + REAL_PAD - 1) / REAL_PAD * REAL_PAD; }
+static inline size_t real_padded(size_t width) {
+  return (width + REAL_PAD - 1) / REAL_PAD * REAL_PAD;
+}
 
 #endif

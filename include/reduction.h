@@ -1,9 +1,9 @@
 // Sums over samples that have the same bits for any number of ranks and any placement.
 //
 // A floating-point sum depends on its order; a sum of integers does not. Each summand is therefore
-// rounded to a multiple of one agreed power of two and summed in 64 bits (the idea of MOM6's extended
-// fixed point). What is rounded must not depend on the ranks: a sample's loss, or the parameter
-// gradient of a tile.
+// rounded to a multiple of one agreed power of two and summed in 64 bits (the idea of MOM6's
+// extended fixed point). What is rounded must not depend on the ranks: a sample's loss, or the
+// parameter gradient of a tile.
 #ifndef GFE_REDUCTION_H
 #define GFE_REDUCTION_H
 
@@ -15,8 +15,8 @@
 #include "real.h"
 
 // Sum over all ranks of `count` values on each (counts may differ or be 0). A value that is not
-// finite makes the sum NaN. Relative to the largest value, each is rounded to 2^-62 times the number
-// of values. Collective.
+// finite makes the sum NaN. Relative to the largest value, each is rounded to 2^-62 times the
+// number of values. Collective.
 double reduction_sum(struct comm *comm, const double *values, size_t count);
 
 // The sum of parameter gradients over tiles. The parameters come in blocks (a layer's weights, its
@@ -40,8 +40,8 @@ void reduction_begin(struct reduction *reduction, int64_t summands);
 // Adds one tile's gradient.
 void reduction_add(struct reduction *reduction, const real *gradient);
 
-// Combines the ranks. True: `sum` holds the sum of all gradients, times `factor`; it is NaN throughout
-// if a summand was not finite. False: begin again. Collective.
+// Combines the ranks. True: `sum` holds the sum of all gradients, times `factor`; it is NaN
+// throughout if a summand was not finite. False: begin again. Collective.
 bool reduction_finish(struct reduction *reduction, struct comm *comm, double factor, real *sum);
 
 // The state that decides later sums: one exponent per block, for checkpoints.

@@ -5,31 +5,31 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "blas.h"
 #include "comm.h"
 #include "config.h"
 #include "dataset.h"
 #include "decoder.h"
+#include "placement.h"
 
 enum set { SET_TRAIN, SET_TEST, SET_ENCODE, SET_COUNT };
 const char *set_name(int set);  // "train", "test", "encode"
 
 struct run {
   struct comm *comm;
-  struct config config;                     // with what decoder.file decides filled in
-  bool used[SET_COUNT];                     // which sets the tasks need
-  struct dataset_shape shapes[SET_COUNT];   // of the used ones
-  struct dataset *sets[SET_COUNT];          // of the used ones, once loaded; else NULL
+  struct config config;                    // with what decoder.file decides filled in
+  bool used[SET_COUNT];                    // which sets the tasks need
+  struct dataset_shape shapes[SET_COUNT];  // of the used ones
+  struct dataset *sets[SET_COUNT];         // of the used ones, once loaded; else NULL
   struct scaling scaling;
-  bool scaled_by_file;                      // `scaling` comes from decoder.file
-  struct decoder *decoder;                  // owned
-  int64_t tile;                             // samples per tile in training
-  struct blas_rule training_rule, evaluation_rule;
+  bool scaled_by_file;      // `scaling` comes from decoder.file
+  struct decoder *decoder;  // owned
+  int64_t tile;             // samples per tile in training
+  struct placement_rule training_rule, evaluation_rule;
 };
 
-// Shapes the run after `config` (read on rank 0, broadcast here): the decoder, the sets' shapes, the
-// rules of placement. Opens every file, reads no samples, writes nothing. The user's mistakes end
-// all ranks. Collective.
+// Shapes the run after `config` (read on rank 0, broadcast here): the decoder, the sets' shapes,
+// the rules of placement. Opens every file, reads no samples, writes nothing. The user's mistakes
+// end all ranks. Collective.
 struct run *run_prepare(struct comm *comm, const struct config *config);
 
 // Reads and scales the samples and gives the decoder its parameters. Collective.

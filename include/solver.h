@@ -15,11 +15,11 @@
 
 // How a sample's flow ended; the names are those of status_name() and of the files.
 enum solver_status {
-  STATUS_CONVERGED,   // the loss has stopped falling
-  STATUS_TAU,         // integrated to time tau
-  STATUS_LIMIT,       // max_iterations reached
-  STATUS_UNDERFLOW,   // no acceptable step however small
-  STATUS_NONFINITE,   // loss or gradient is not finite
+  STATUS_CONVERGED,  // the loss has stopped falling
+  STATUS_TAU,        // integrated to time tau
+  STATUS_LIMIT,      // max_iterations reached
+  STATUS_UNDERFLOW,  // no acceptable step however small
+  STATUS_NONFINITE,  // loss or gradient is not finite
   STATUS_COUNT,
   STATUS_RUNNING = -1
 };
@@ -71,8 +71,8 @@ struct solver_ops {
   // Begins a flow at z: fills `state`. The first evaluation is wanted at z itself.
   void (*start)(const struct solver_options *options, const struct solver_problem *problem,
                 const real *z, struct solver_state *state);
-  // Takes loss and gradient at the point wanted last. Returns STATUS_RUNNING if the flow goes on, else
-  // how it ended.
+  // Takes loss and gradient at the point wanted last. Returns STATUS_RUNNING if the flow goes on,
+  // else how it ended.
   int (*advance)(const struct solver_options *options, const struct solver_problem *problem,
                  double loss, const real *gradient, struct solver_state *state);
 };

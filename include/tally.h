@@ -10,7 +10,7 @@
 enum { TALLY_BINS = 4096 };  // one per number of evaluations; the last takes all larger ones
 
 struct tally {
-  int64_t samples, evaluations;     // counts, sums
+  int64_t samples, evaluations;  // counts, sums
   int64_t statuses[STATUS_COUNT];
   int64_t histogram[TALLY_BINS];
 };

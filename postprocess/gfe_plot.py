@@ -49,8 +49,8 @@ STYLE = {
 # ---- loss ----
 
 def smooth(series):
-    """Moving average over about a fiftieth of the series, shorter at its ends."""
-    half = len(series) // 100
+    """Moving average over about a twenty-fifth of the series, shorter at its ends."""
+    half = -(-len(series) // 50)
     sums = np.concatenate(([0], np.cumsum(series)))
     centre = np.arange(len(series))
     first, last = np.maximum(centre - half, 0), np.minimum(centre + half + 1, len(series))
@@ -106,8 +106,8 @@ def image_grid(target, reconstruction, error, greyscale):
     limit = np.abs(error).max() or 1
     values, errors = (matplotlib.colormaps[name].with_extremes(bad=NOT_OBSERVED)
                       for name in ("gray" if greyscale else "viridis", "RdBu_r"))
-    masked = np.ma.is_masked(target)
-    rows = (("target\n(sand: missing)" if masked else "target", target, dict(cmap=values, vmin=low, vmax=high)),
+    first_row = "target\n(sand: missing)" if np.ma.is_masked(target) else "target"
+    rows = ((first_row, target, dict(cmap=values, vmin=low, vmax=high)),
             ("reconstruction", reconstruction, dict(cmap=values, vmin=low, vmax=high)),
             ("error", error, dict(cmap=errors, vmin=-limit, vmax=limit)))
 
@@ -168,7 +168,8 @@ def plane(target, reconstruction, z, decoder):
     """Samples of two numbers: points in the plane, and the decoder's curve if z is one number."""
     figure, axes = plt.subplots(figsize=(6.5, 6))
     if decoder.latent == 1:
-        curve = decoder.to_data_units(decoder.decode(np.linspace(z.min(), z.max(), 500)[:, None]))
+        along = np.quantile(z, np.linspace(0, 1, 4000))  # dense where the latents are
+        curve = decoder.to_data_units(decoder.decode(along[:, None]))
         axes.plot(*curve.T, color=LIGHT, label="decoder")
     axes.plot(*np.stack((target, reconstruction), axis=1).T, color=GREY, linewidth=0.8)
     axes.plot(*target.T, "o", color=BLUE, label="target")
@@ -237,7 +238,7 @@ def latent_figure(encoded):
         axes.scatter(label, z[chosen, 0], s=20, color=BLUE, alpha=0.5, linewidths=0)
         axes.set(xlabel="label", ylabel="latent z")
     else:
-        axes.hist(z[:, 0], bins="auto", color=BLUE, alpha=0.8)
+        axes.hist(z[:, 0], bins=60, color=BLUE, alpha=0.8)
         axes.set(xlabel="latent z", ylabel="samples")
     axes.set_title(f"{encoded.name}: {len(z)} samples")
     return figure

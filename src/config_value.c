@@ -1,6 +1,5 @@
 #include "config_value.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -57,8 +56,6 @@ bool config_complain(const struct config_place *place, struct error *error, cons
   va_start(arguments, format);
   vsnprintf(text + length, size - length, format, arguments);
   va_end(arguments);
-  for (char *c = text; *c != '\0'; c++)
-    if (iscntrl((unsigned char)*c)) *c = ' ';
   return error_set(error, "%s", text);
 }
 

@@ -50,7 +50,7 @@ double decoder_flops(const struct decoder *decoder) {
   return flops;
 }
 
-void decoder_narrow(const struct decoder *decoder, struct blas_rule *rule) {
+void decoder_narrow(const struct decoder *decoder, struct placement_rule *rule) {
   for (size_t l = 0; l < decoder->layer_count; l++)
     layer_ops(decoder->layers[l].kind)->narrow(&decoder->layers[l], rule);
 }

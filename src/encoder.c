@@ -32,18 +32,15 @@ size_t encoder_rows(const struct decoder *decoder, size_t rows) {
   const size_t affordable = BUDGET / objective_bytes(decoder, 1);
   if (rows > MOST) rows = MOST;
   if (rows > affordable) rows = affordable > LEAST ? affordable : LEAST;
-  return (rows + BLAS_ROWS - 1) / BLAS_ROWS * BLAS_ROWS;
+  return (rows + PLACEMENT_ROWS - 1) / PLACEMENT_ROWS * PLACEMENT_ROWS;
 }
 
 struct encoder *encoder_create(struct comm *comm, const struct decoder *decoder,
-                               const struct solver_options *options, const struct blas_rule *rule,
-                               const char *progress) {
+                               const struct solver_options *options,
+                               const struct placement_rule *rule, const char *progress) {
   struct encoder *e = memory_new(struct encoder, 1);
-  *e = (struct encoder){.comm = comm,
-                        .decoder = decoder,
-                        .options = *options,
-                        .rule = *rule,
-                        .progress = progress};
+  *e = (struct encoder){
+      .comm = comm, .decoder = decoder, .options = *options, .rule = *rule, .progress = progress};
   e->objective = objective_create(decoder, rule->most);
   e->rows = memory_new(struct objective_row, rule->most);
   e->loss = memory_new(double, rule->most);
@@ -63,8 +60,8 @@ int64_t encoder_position(const struct encoder_samples *samples, int64_t i) {
   return samples->position == NULL ? samples->position_first + i : samples->position[i];
 }
 
-struct objective_row encoder_sample(const struct encoder *e,
-                                    const struct encoder_samples *samples, int64_t i) {
+struct objective_row encoder_sample(const struct encoder *e, const struct encoder_samples *samples,
+                                    int64_t i) {
   const size_t at = (size_t)i * real_padded(e->decoder->n);
   return (struct objective_row){.y = samples->y + at,
                                 .w = samples->w == NULL ? NULL : samples->w + at,
@@ -113,7 +110,7 @@ static struct pool *pool_create(const struct encoder *e, const struct encoder_sa
   pool->flows = memory_new(struct flow, e->rule.most);
   const size_t size =
       (solver_ops(e->options.solver)->state_size(&e->options, e->decoder->d) + 63) / 64 * 64;
-  pool->states = memory_new(char, e->rule.most * size);
+  pool->states = memory_new(char, e->rule.most *size);
   for (size_t i = 0; i < e->rule.most; i++)
     pool->flows[i].state = (struct solver_state *)(void *)(pool->states + i * size);
 
@@ -175,7 +172,7 @@ static void pool_place(struct encoder *e, const struct pool *pool, size_t rows) 
   for (size_t c = 0; c < pool->class_count; c++)
     for (size_t k = 0; k < pool->classes[c].active; k++) {
       const struct flow *flow = &pool->classes[c].flows[k];
-      const size_t row = blas_class_row(&e->rule, c, k);
+      const size_t row = placement_row(&e->rule, c, k);
       memcpy(z + row * stride, flow->state->point, stride * sizeof *z);
       e->rows[row] = encoder_sample(e, pool->samples, flow->sample);
     }
@@ -199,7 +196,7 @@ static void pool_advance(struct encoder *e, struct pool *pool, const real *gradi
     struct class *class = &pool->classes[c];
     for (size_t k = class->active; k-- > 0;) {  // downwards: the last flow fills a gap
       struct flow *flow = &class->flows[k];
-      const size_t row = blas_class_row(&e->rule, c, k);
+      const size_t row = placement_row(&e->rule, c, k);
       const struct solver_problem problem = problem_of(e, pool->samples, flow->sample);
       flow->evaluations++;
       const int status =
@@ -223,7 +220,7 @@ void encoder_run(struct encoder *e, const struct encoder_samples *samples, int64
   const double begun = clock_seconds();
   struct pool *pool = pool_create(e, samples, encoding);
   for (size_t fullest; (fullest = pool_fill(e, pool)) > 0;) {
-    const size_t rows = blas_rows_needed(&e->rule, fullest);
+    const size_t rows = placement_rows_needed(&e->rule, fullest);
     pool_place(e, pool, rows);
     pool_advance(e, pool, objective_evaluate(e->objective, rows, e->rows, e->loss));
     if (e->progress != NULL)

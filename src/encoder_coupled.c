@@ -1,7 +1,7 @@
-// The paper's batch-coupled AMD: one step size for a whole group of samples, which every sample must
-// accept, and one test of convergence on the group's mean loss. All groups of a data set advance at
-// once, whichever ranks their samples are on; the ranks agree on each step by exact sums, so that
-// their number does not matter.
+// The paper's batch-coupled AMD: one step size for a whole group of samples, which every sample
+// must accept, and one test of convergence on the group's mean loss. All groups of a data set
+// advance at once, whichever ranks their samples are on; the ranks agree on each step by exact
+// sums, so that their number does not matter.
 #include <math.h>
 #include <string.h>
 
@@ -45,26 +45,22 @@ static size_t stride_of(const struct coupled *c) { return real_padded(c->encoder
 // Loss and gradient at the trial points of all samples whose group is still running.
 static void evaluate(struct coupled *c) {
   struct encoder *e = c->encoder;
-  const size_t stride = stride_of(c), places = e->rule.most / e->rule.classes;
+  const size_t stride = stride_of(c);
+  real *z = objective_latents(e->objective);
   int64_t *occupant = memory_new(int64_t, e->rule.most);
-  size_t *filled = memory_new(size_t, e->rule.classes);
+  struct placement *placement = placement_create(&e->rule);
   for (int64_t i = 0; i < c->samples->count;) {
-    memset(filled, 0, e->rule.classes * sizeof *filled);
+    placement_begin(placement);
     memset(e->rows, 0, e->rule.most * sizeof *e->rows);
-    real *z = objective_latents(e->objective);
-    size_t fullest = 0;
-    for (; i < c->samples->count; i++) {
+    for (size_t row; i < c->samples->count; i++) {
       if (group_of(c, i)->status != STATUS_RUNNING) continue;
-      const size_t class = (size_t)encoder_position(c->samples, i) % e->rule.classes;
-      if (filled[class] == places) break;
-      const size_t row = blas_class_row(&e->rule, class, filled[class]++);
-      if (filled[class] > fullest) fullest = filled[class];
+      if (!placement_take(placement, encoder_position(c->samples, i), &row)) break;
       memcpy(z + row * stride, c->trial + (size_t)i * stride, stride * sizeof *z);
       e->rows[row] = encoder_sample(e, c->samples, i);
       occupant[row] = i;
     }
-    if (fullest == 0) break;
-    const size_t rows = blas_rows_needed(&e->rule, fullest);
+    const size_t rows = placement_rows(placement);
+    if (rows == 0) break;
     const real *gradient = objective_evaluate(e->objective, rows, e->rows, e->loss);
     for (size_t row = 0; row < rows; row++) {
       if (e->rows[row].y == NULL) continue;
@@ -74,7 +70,7 @@ static void evaluate(struct coupled *c) {
     }
   }
   memory_free(&occupant);
-  memory_free(&filled);
+  placement_destroy(&placement);
 }
 
 // METHOD section 2 for one sample: does it accept the group's step?
@@ -82,10 +78,9 @@ static bool accepts(const struct coupled *c, int64_t i) {
   const size_t d = c->encoder->decoder->d;
   const real *g = c->gradient + (size_t)i * stride_of(c);
   const real *g_trial = c->trial_gradient + (size_t)i * stride_of(c);
-  return solver_accepts(c->encoder->options.armijo,
-                        group_of(c, i)->step * encoder_alpha(c->encoder, c->samples, i),
-                        c->encoding->loss[i], c->trial_loss[i], -solver_dot(d, g, g),
-                        -solver_dot(d, g_trial, g));
+  return solver_accepts(
+      c->encoder->options.armijo, group_of(c, i)->step * encoder_alpha(c->encoder, c->samples, i),
+      c->encoding->loss[i], c->trial_loss[i], -solver_dot(d, g, g), -solver_dot(d, g_trial, g));
 }
 
 // Sums over the samples of each group, on all ranks. Losses are summed in a unit that the largest
@@ -125,8 +120,8 @@ static bool stands_still(const struct group *group, const struct solver_options 
 }
 
 // Decides on a group's trial. Returns whether its samples move to the trial points.
-static bool decide(struct group *group, const struct tally *t,
-                   const struct solver_options *options, bool first) {
+static bool decide(struct group *group, const struct tally *t, const struct solver_options *options,
+                   bool first) {
   group->evaluations++;
   if (first && t->nonfinite > 0) {
     group->status = STATUS_NONFINITE;

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "blas.h"
 #include "layer.h"
 #include "rng.h"
 
@@ -45,9 +46,9 @@ static void backward_parameters(const struct layer *layer, size_t rows, const re
     for (size_t j = 0; j < stride; j++) bias[j] += delta_s[row * stride + j];
 }
 
-static void narrow(const struct layer *layer, struct blas_rule *rule) {
-  blas_rule_narrow(rule, true, layer->outputs, layer->inputs);
-  blas_rule_narrow(rule, false, layer->inputs, layer->outputs);
+static void narrow(const struct layer *layer, struct placement_rule *rule) {
+  placement_narrow(rule, true, layer->outputs, layer->inputs);
+  placement_narrow(rule, false, layer->inputs, layer->outputs);
 }
 
 const struct layer_ops layer_dense = {

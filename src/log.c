@@ -2,6 +2,8 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static const double terminal_interval = 0.2, file_interval = 30.0;  // seconds between lines
@@ -10,6 +12,21 @@ static int log_rank = 0;
 static bool line_open = false;  // a renewing progress line stands on the terminal
 
 void log_start(int rank) { log_rank = rank; }
+
+// Whether a person watches. Open MPI gives rank 0 a terminal of its own even if mpirun writes to a
+// file, so under it the question is where the parent process writes.
+static bool on_terminal(void) {
+  static int answer = -1;
+  if (answer >= 0) return answer == 1;
+  answer = isatty(STDOUT_FILENO) ? 1 : 0;
+  if (answer == 1 && getenv("OMPI_COMM_WORLD_RANK") != NULL) {
+    char link[64], target[64] = "";
+    snprintf(link, sizeof link, "/proc/%d/fd/1", (int)getppid());
+    const ssize_t length = readlink(link, target, sizeof target - 1);
+    answer = length > 0 && strncmp(target, "/dev/pts/", 9) == 0 ? 1 : 0;
+  }
+  return answer == 1;
+}
 
 static void say(FILE *stream, const char *before, const char *format, va_list arguments,
                 const char *after) {
@@ -45,7 +62,7 @@ void log_warning(const char *format, ...) {
 void log_progress(const char *task, long done, long total, double seconds, const char *note) {
   static double last = 0.0;
   if (log_rank != 0) return;
-  const bool terminal = isatty(STDOUT_FILENO);
+  const bool terminal = on_terminal();
   if (seconds < last) last = 0.0;  // another task has begun
   if (seconds - last < (terminal ? terminal_interval : file_interval)) return;
   last = seconds;

@@ -14,7 +14,6 @@
 #include "h5.h"
 #include "loss.h"
 #include "memory.h"
-#include "objective.h"
 #include "provenance.h"
 
 char *output_path(const struct run *run, const char *name) {
@@ -63,7 +62,7 @@ void output_begin(const struct run *run) {
 
 // ---- one group per data set ----
 
-enum { PATH = 96 };
+enum { GROUP = 24, PATH = 96 };
 
 static int64_t shown_count(const struct run *run, int set) {
   const int64_t wanted = run->config.output.reconstructions, count = run->shapes[set].count;
@@ -98,13 +97,13 @@ static void declare_set(const struct run *run, const struct evaluation *evaluati
                         struct h5_file *file) {
   const int set = evaluation->set;
   const struct data_options *options = run_data(run, set);
-  char group[PATH];
+  char group[GROUP];
   const char *const sample[] = {"sample"};
   snprintf(group, sizeof group, "/%s", set_name(set));
   h5_group(file, group, "samples encoded with the decoder of this file");
-  h5_write_text(file, group, "file",
-                options->generate != GENERATE_NONE ? generator_name(options->generate)
-                                                   : options->file);
+  h5_write_text(
+      file, group, "file",
+      options->generate != GENERATE_NONE ? generator_name(options->generate) : options->file);
   h5_write_text(file, group, "dataset", options->dataset);
   h5_write_number(file, group, "mean_loss", evaluation->loss);
   h5_dimension(file, group, "sample", run->shapes[set].count);
@@ -119,8 +118,8 @@ static void declare_set(const struct run *run, const struct evaluation *evaluati
   h5_dataset(file, group, "status", H5_INT8, 1, sample, "1", "how the flow ended");
   char path[PATH], values[64] = "", meanings[128] = "";
   for (int status = 0; status < STATUS_COUNT; status++) {
-    snprintf(values + strlen(values), sizeof values - strlen(values), "%s%d",
-             status > 0 ? " " : "", status);
+    snprintf(values + strlen(values), sizeof values - strlen(values), "%s%d", status > 0 ? " " : "",
+             status);
     snprintf(meanings + strlen(meanings), sizeof meanings - strlen(meanings), "%s%s",
              status > 0 ? " " : "", status_name(status));
   }
@@ -137,8 +136,7 @@ static void declare_set(const struct run *run, const struct evaluation *evaluati
 static real *unpadded(const real *rows, int64_t count, size_t width) {
   real *packed = memory_new(real, (size_t)count * width);
   for (int64_t i = 0; i < count; i++)
-    memcpy(packed + (size_t)i * width, rows + (size_t)i * real_padded(width),
-           width * sizeof *rows);
+    memcpy(packed + (size_t)i * width, rows + (size_t)i * real_padded(width), width * sizeof *rows);
   return packed;
 }
 
@@ -151,28 +149,13 @@ static void write_padded(struct h5_file *file, const char *group, const char *na
   memory_free(&packed);
 }
 
-// Decodes the first `count` latents; [count][real_padded(n)], owned by the caller.
-static real *decode(const struct run *run, const real *z, int64_t count) {
-  const size_t d = real_padded(run->decoder->d), n = real_padded(run->decoder->n);
-  const size_t rows = run->evaluation_rule.most;
-  struct objective *objective = objective_create(run->decoder, rows);
-  real *images = memory_new(real, (size_t)count * n);
-  for (int64_t done = 0; done < count; done += (int64_t)rows) {
-    const size_t now = (size_t)(count - done) < rows ? (size_t)(count - done) : rows;
-    memcpy(objective_latents(objective), z + (size_t)done * d, now * d * sizeof *z);
-    memcpy(images + (size_t)done * n, objective_decode(objective, rows), now * n * sizeof *images);
-  }
-  objective_destroy(&objective);
-  return images;
-}
-
 static void write_images(const struct run *run, const struct evaluation *evaluation,
                          struct h5_file *file, const char *group) {
   const struct dataset *data = run->sets[evaluation->set];
   const int64_t left = shown_count(run, evaluation->set) - data->local_first;
   const int64_t count = left < 0 ? 0 : left < data->local_count ? left : data->local_count;
   const int64_t first = count > 0 ? data->local_first : 0;
-  real *images = decode(run, evaluation->encoding->z, count);
+  real *images = evaluation_decode(run, evaluation, count);
   write_padded(file, group, "reconstruction", first, count, images, data->n);
   write_padded(file, group, "target", first, count, data->y, data->n);
   if (has_weights(run, evaluation->set))
@@ -185,7 +168,7 @@ static void write_set(const struct run *run, const struct evaluation *evaluation
   const struct dataset *data = run->sets[evaluation->set];
   const struct encoding *encoding = evaluation->encoding;
   const int64_t first = data->local_first, count = data->local_count;
-  char group[PATH], path[PATH];
+  char group[GROUP], path[PATH];
   snprintf(group, sizeof group, "/%s", set_name(evaluation->set));
   write_padded(file, group, "z", first, count, encoding->z, run->decoder->d);
   int64_t *index = memory_new(int64_t, count);
@@ -211,7 +194,8 @@ static void write_set(const struct run *run, const struct evaluation *evaluation
 
 // ---- history ----
 
-#define COLUMN(kind, type, field, text) {#field, type, offsetof(struct history_##kind, field), text}
+#define COLUMN(kind, type, field, text) \
+  { #field, type, offsetof(struct history_##kind, field), text }
 
 struct column {
   const char *name;
@@ -236,7 +220,8 @@ static const struct column epoch_columns[] = {
     COLUMN(epoch, H5_INT64, evaluations_p50, "the same, median"),
     COLUMN(epoch, H5_INT64, evaluations_p99, "the same, 99th percentile"),
     COLUMN(epoch, H5_INT64, evaluations_max, "the same, largest"),
-    COLUMN(epoch, H5_INT64, not_converged, "training flows that ended neither converged nor at tau"),
+    COLUMN(epoch, H5_INT64, not_converged,
+           "training flows that ended neither converged nor at tau"),
     COLUMN(epoch, H5_DOUBLE, seconds, "wall time since training began"),
 };
 
@@ -250,13 +235,19 @@ struct series {
 
 static void history_series(const struct history *history, struct series series[2]) {
   const int64_t steps = history_steps(history), epochs = history_epochs(history);
-  series[0] = (struct series){"step", "step", step_columns,
+  series[0] = (struct series){"step",
+                              "step",
+                              step_columns,
                               sizeof step_columns / sizeof *step_columns,
-                              sizeof(struct history_step), steps,
+                              sizeof(struct history_step),
+                              steps,
                               steps > 0 ? history_step(history, 0) : NULL};
-  series[1] = (struct series){"epoch", "epoch", epoch_columns,
+  series[1] = (struct series){"epoch",
+                              "epoch",
+                              epoch_columns,
                               sizeof epoch_columns / sizeof *epoch_columns,
-                              sizeof(struct history_epoch), epochs,
+                              sizeof(struct history_epoch),
+                              epochs,
                               epochs > 0 ? history_epoch(history, 0) : NULL};
 }
 
@@ -330,8 +321,7 @@ static void put_in_place(const struct run *run, const char *from, const char *to
   const int file = open(from, O_RDONLY);
   if (file < 0 || fsync(file) != 0) error_fatal("cannot write %s: %s", from, strerror(errno));
   close(file);
-  if (rename(from, to) != 0)
-    error_fatal("cannot rename %s to %s: %s", from, to, strerror(errno));
+  if (rename(from, to) != 0) error_fatal("cannot rename %s to %s: %s", from, to, strerror(errno));
   const int directory = open(run->config.run.directory, O_RDONLY);
   if (directory >= 0) {
     fsync(directory);

@@ -24,7 +24,7 @@ static void report_set(const struct run *run, int set) {
            options->dataset);
 }
 
-static void report_rule(const char *name, const struct blas_rule *rule) {
+static void report_rule(const char *name, const struct placement_rule *rule) {
   log_line("  %-8s %zu to %zu rows a product, %zu class%s of rows", name, rule->least, rule->most,
            rule->classes, rule->classes == 1 ? "" : "es");
 }
@@ -41,15 +41,17 @@ void report_start(const struct run *run) {
            loss_name(decoder->loss));
   if (run->used[SET_TRAIN]) {
     const int64_t batch = config->training.batch, tiles = (batch + run->tile - 1) / run->tile;
-    log_line("  %-8s %lld epochs in batches of %lld, %lld tiles of %lld samples; %s, rate %g; %s %s",
-             "training", (long long)config->training.epochs, (long long)batch, (long long)tiles,
-             (long long)run->tile, optimiser_name(config->training.optimiser.kind),
-             config->training.optimiser.learning_rate, flow_name(config->encoding.flow),
-             solver_name(config->encoding.solver));
+    log_line(
+        "  %-8s %lld epochs in batches of %lld, %lld tiles of %lld samples; %s, rate %g; %s %s",
+        "training", (long long)config->training.epochs, (long long)batch, (long long)tiles,
+        (long long)run->tile, optimiser_name(config->training.optimiser.kind),
+        config->training.optimiser.learning_rate, flow_name(config->encoding.flow),
+        solver_name(config->encoding.solver));
     if (comm_size(run->comm) > tiles)
-      log_warning("%d ranks share the %lld tiles of a batch, so some stand idle while training; "
-                  "raise training.batch or lower training.tile",
-                  comm_size(run->comm), (long long)tiles);
+      log_warning(
+          "%d ranks share the %lld tiles of a batch, so some stand idle while training; "
+          "raise training.batch or lower training.tile",
+          comm_size(run->comm), (long long)tiles);
   }
   log_line("  %-8s %d, one BLAS thread each, %s kernel", "ranks", comm_size(run->comm),
            blas_kernel());
@@ -85,8 +87,10 @@ static void check_memory(const struct run *run) {
     if (!run->used[set]) continue;
     const double share = ceil((double)run->shapes[set].count / ranks);
     const double copies = run->shapes[set].weights || run->config.data.missing ? 2.0 : 1.0;
-    samples += share * (copies * (double)real_padded(run->shapes[set].n) +
-                        (double)real_padded(run->decoder->d)) * (double)sizeof(real);
+    samples +=
+        share *
+        (copies * (double)real_padded(run->shapes[set].n) + (double)real_padded(run->decoder->d)) *
+        (double)sizeof(real);
   }
   log_line("\nmemory per rank");
   check_line("samples and latents", samples);
@@ -122,8 +126,9 @@ void report_check(const struct run *run) {
 
 void report_epoch_header(const struct run *run) {
   if (run->config.training.epochs == 0) return;
-  log_line("\n epoch   train loss    test loss   evaluations p50 / p99 / max   not converged   "
-           "seconds   imbalance");
+  log_line(
+      "\n epoch   train loss    test loss   evaluations p50 / p99 / max   not converged   "
+      "seconds   imbalance");
 }
 
 void report_epoch(const struct run *run, int64_t epoch, const struct history_epoch *record,
@@ -142,8 +147,7 @@ void report_epoch(const struct run *run, int64_t epoch, const struct history_epo
   log_line("%6lld %12.6f %12s %15lld / %lld / %-9lld %15lld %9.1f %11.2f", (long long)epoch + 1,
            record->train_loss, test, (long long)record->evaluations_p50,
            (long long)record->evaluations_p99, (long long)record->evaluations_max,
-           (long long)record->not_converged, record->seconds,
-           sum > 0.0 ? most * ranks / sum : 1.0);
+           (long long)record->not_converged, record->seconds, sum > 0.0 ? most * ranks / sum : 1.0);
 }
 
 void report_evaluation(const struct run *run, const struct evaluation *evaluation) {
@@ -160,7 +164,7 @@ void report_phases(struct run *run) {
   const int ranks = comm_size(run->comm);
   double spent[PHASE_COUNT];
   clock_read(spent);
-  double *all = memory_new(double, ranks * PHASE_COUNT);
+  double *all = memory_new(double, ranks *PHASE_COUNT);
   comm_gather_double(run->comm, spent, PHASE_COUNT, all);
   if (comm_rank(run->comm) != 0) {
     memory_free(&all);

@@ -5,8 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "blas.h"
 #include "decoder_file.h"
 #include "encoder.h"
+#include "log.h"
 #include "loss.h"
 #include "memory.h"
 
@@ -16,8 +18,8 @@ static const char *const set_keys[] = {"data.train", "data.test", "data.encode"}
 const char *set_name(int set) { return set >= 0 && set < SET_COUNT ? set_names[set] : NULL; }
 
 const struct data_options *run_data(const struct run *run, int set) {
-  const struct data_options *const options[] = {
-      &run->config.data.train, &run->config.data.test, &run->config.data.encode};
+  const struct data_options *const options[] = {&run->config.data.train, &run->config.data.test,
+                                                &run->config.data.encode};
   return options[set];
 }
 
@@ -65,26 +67,38 @@ static void check_shapes(const struct run *run, struct error *error) {
   }
 }
 
-static void agree_on_rule(struct comm *comm, const struct decoder *decoder, size_t rows,
-                          struct blas_rule *rule) {
-  *rule = (struct blas_rule){.least = BLAS_ROWS, .most = rows, .classes = 1};
-  decoder_narrow(decoder, rule);
-  int64_t restrictive[] = {(int64_t)rule->least, (int64_t)rule->classes};
-  comm_max_int64(comm, restrictive, 2);
-  rule->least = (size_t)restrictive[0];
-  rule->classes = (size_t)restrictive[1];
+// Rank 0 finds the rule for all, so the ranks must use the same kernel.
+static void find_rule(struct comm *comm, const struct decoder *decoder, size_t rows,
+                      struct placement_rule *rule) {
+  *rule = (struct placement_rule){.least = PLACEMENT_ROWS, .most = rows, .classes = 1};
+  if (comm_rank(comm) == 0) decoder_narrow(decoder, rule);
+  comm_broadcast(comm, rule, sizeof *rule, 0);
+}
+
+static void compare_kernels(struct comm *comm) {
+  int64_t letters[2] = {0, 0};
+  for (const char *at = blas_kernel(); *at != '\0'; at++)
+    letters[0] = (letters[0] * 31 + (unsigned char)*at) % 1000003;
+  letters[1] = -letters[0];
+  comm_max_int64(comm, letters, 2);
+  if (letters[0] != -letters[1])
+    log_warning(
+        "the ranks' CPUs differ, and so do their BLAS kernels (rank 0: %s): results are "
+        "right, but their last bits may depend on the number of ranks. OPENBLAS_CORETYPE "
+        "sets one kernel for all.",
+        blas_kernel());
 }
 
 static void choose_rules(struct run *run) {
   const int64_t batch = run->config.training.batch;
   run->tile = run->config.training.tile > 0 ? run->config.training.tile : default_tile(batch);
   if (run->tile > batch) run->tile = batch;
-  const size_t slot = ((size_t)run->tile + BLAS_ROWS - 1) / BLAS_ROWS * BLAS_ROWS;
+  const size_t slot = ((size_t)run->tile + PLACEMENT_ROWS - 1) / PLACEMENT_ROWS * PLACEMENT_ROWS;
   size_t rows = encoder_rows(run->decoder, (size_t)batch);
   if (rows < slot) rows = slot;
-  agree_on_rule(run->comm, run->decoder, encoder_rows(run->decoder, SIZE_MAX),
-                &run->evaluation_rule);
-  agree_on_rule(run->comm, run->decoder, rows, &run->training_rule);
+  compare_kernels(run->comm);
+  find_rule(run->comm, run->decoder, encoder_rows(run->decoder, SIZE_MAX), &run->evaluation_rule);
+  find_rule(run->comm, run->decoder, rows, &run->training_rule);
 }
 
 struct run *run_prepare(struct comm *comm, const struct config *config) {
@@ -114,8 +128,10 @@ struct run *run_prepare(struct comm *comm, const struct config *config) {
   }
   if (!run->used[SET_TRAIN] && !run->scaled_by_file &&
       (config->data.scale.kind == SCALE_MINMAX || config->data.scale.kind == SCALE_STANDARDISE))
-    error_set(&error, "data.scale: without training the constants must come from decoder.file, and "
-                      "%s has none; give a number or none", config->decoder.file);
+    error_set(&error,
+              "data.scale: without training the constants must come from decoder.file, and "
+              "%s has none; give a number or none",
+              config->decoder.file);
   run->decoder = decoder_create((size_t)config->decoder.latent, (size_t)config->decoder.layer_count,
                                 config->decoder.layers, config->decoder.loss);
   check_shapes(run, &error);
@@ -142,8 +158,8 @@ void run_load(struct run *run) {
   struct error error = {""};
   const struct config *config = &run->config;
   if (!run->used[SET_TRAIN] && !run->scaled_by_file)
-    run->scaling = dataset_scaling(run->comm, config->data.scale.kind, config->data.scale.value,
-                                   NULL);
+    run->scaling =
+        dataset_scaling(run->comm, config->data.scale.kind, config->data.scale.value, NULL);
   for (int set = 0; set < SET_COUNT; set++)
     if (run->used[set]) load_set(run, set);
   if (config->decoder.file[0] == '\0') {

@@ -22,11 +22,11 @@ struct trainer {
   struct history *history;
   const struct dataset *data;
   struct encoder *encoder;
-  struct objective *objective;    // for the parameter gradients of a stack of tiles
-  struct objective_row *rows;     // [training_rule.most]
-  double *row_loss;               // [training_rule.most]
-  real *latents;                  // [local_count][real_padded(d)] starts of the next epoch's flows
-  real *tile_gradient, *gradient; // [decoder->count]
+  struct objective *objective;     // for the parameter gradients of a stack of tiles
+  struct objective_row *rows;      // [training_rule.most]
+  double *row_loss;                // [training_rule.most]
+  real *latents;                   // [local_count][real_padded(d)] starts of the next epoch's flows
+  real *tile_gradient, *gradient;  // [decoder->count]
   struct reduction *reduction;
   struct optimiser *optimiser;
   int64_t batches, epoch, batch;  // batches per epoch; where we are
@@ -100,20 +100,18 @@ static size_t place_tile(struct trainer *t, const struct shard *shard, int64_t t
 }
 
 // Adds the gradients of this rank's tiles, as many tiles to a product as find room in it. A tile
-// begins at a multiple of BLAS_ROWS, so its rows have the same classes wherever it stands.
+// begins at a multiple of PLACEMENT_ROWS, so its rows have the same classes wherever it stands.
 static void add_tiles(struct trainer *t, const struct shard *shard) {
-  const struct blas_rule *rule = &t->run->training_rule;
-  const size_t slot = ((size_t)shard->tile + BLAS_ROWS - 1) / BLAS_ROWS * BLAS_ROWS;
-  const int64_t stack = rule->classes > BLAS_ROWS ? 1 : (int64_t)(rule->most / slot);
+  const struct placement_rule *rule = &t->run->training_rule;
+  const size_t slot = ((size_t)shard->tile + PLACEMENT_ROWS - 1) / PLACEMENT_ROWS * PLACEMENT_ROWS;
+  const int64_t stack = rule->classes > PLACEMENT_ROWS ? 1 : (int64_t)(rule->most / slot);
   for (int64_t tile = shard->tile_first; tile < shard->tile_end; tile += stack) {
     const int64_t left = shard->tile_end - tile, count = left < stack ? left : stack;
     size_t sizes[count];
     memset(t->rows, 0, rule->most * sizeof *t->rows);
-    for (int64_t k = 0; k < count; k++)
-      sizes[k] = place_tile(t, shard, tile + k, (size_t)k * slot);
+    for (int64_t k = 0; k < count; k++) sizes[k] = place_tile(t, shard, tile + k, (size_t)k * slot);
     const size_t rows = (size_t)count * slot;
-    objective_evaluate(t->objective, rows < rule->least ? rule->least : rows, t->rows,
-                       t->row_loss);
+    objective_evaluate(t->objective, rows < rule->least ? rule->least : rows, t->rows, t->row_loss);
     for (int64_t k = 0; k < count; k++) {
       objective_parameter_gradient(t->objective, (size_t)k * slot, sizes[k], t->tile_gradient);
       const enum phase before = clock_enter(PHASE_REDUCE);
@@ -148,8 +146,7 @@ static bool update(struct trainer *t, struct shard *shard) {
   clock_enter(PHASE_REDUCE);
   const double loss_sum = reduction_sum(comm, shard->encoding->loss, (size_t)shard->samples.count);
   int64_t evaluations = 0;
-  for (int64_t i = 0; i < shard->samples.count; i++)
-    evaluations += shard->encoding->evaluations[i];
+  for (int64_t i = 0; i < shard->samples.count; i++) evaluations += shard->encoding->evaluations[i];
   comm_sum_int64(comm, &evaluations, 1);
   if (!isfinite(loss_sum) || !batch_gradient(t, shard)) return false;
 
@@ -193,8 +190,7 @@ static void end_epoch(struct trainer *t) {
   struct run *run = t->run;
   const int64_t every = run->config.evaluation.every, done = t->epoch + 1;
   struct history_epoch record = {.samples = done * t->data->count, .test_loss = NAN};
-  record.train_loss =
-      t->loss_sum / (double)(t->data->count * run->config.training.updates);
+  record.train_loss = t->loss_sum / (double)(t->data->count * run->config.training.updates);
   tally_combine(&t->tally, run->comm);
   record.evaluations_mean = tally_mean(&t->tally);
   record.evaluations_p50 = tally_percentile(&t->tally, 0.50);
@@ -226,7 +222,8 @@ bool trainer_run(struct run *run, struct history *history) {
   log_progress_end();
   if (!good)
     log_warning(
-        "the loss ceased to be finite in step %lld of epoch %lld; the decoder of the step before is "
+        "the loss ceased to be finite in step %lld of epoch %lld; the decoder of the step before "
+        "is "
         "kept. Try a smaller training.learning_rate (now %g), data.scale, or fewer "
         "encoding.max_iterations.",
         (long long)t->step + 1, (long long)t->epoch, run->config.training.optimiser.learning_rate);

@@ -1,7 +1,6 @@
 // The input file: defaults, values, overrides, paths, messages, and writing what was read.
 #define _POSIX_C_SOURCE 200809L  // mkdtemp()
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -202,6 +201,7 @@ static const struct wrong wrong_files[] = {
     {LEAST "training: [batch]\n", NULL, "training = [...]: must be a section"},
     // overrides
     {LEAST, "training.batch", "--set training.batch: must look like section.key=value"},
+    {LEAST, "two\nlines", "--set two lines: must look like section.key=value"},
     {LEAST, "=3", "--set =3: must look like section.key=value"},
     {LEAST, "training=3", "--set training=3: training: is a section; --set takes one key of it"},
     {LEAST, "training.bach=3",

@@ -1,10 +1,10 @@
 // A latent depends on its sample alone: not on batch-mates, ranks, or the order of arrival.
-#include "encoder.h"
-
 #include <string.h>
 
 #include "activation.h"
+#include "blas.h"
 #include "dataset.h"
+#include "encoder.h"
 #include "loss.h"
 #include "memory.h"
 #include "mpi_test.h"
@@ -15,13 +15,13 @@ enum { SAMPLES = 101, LATENT = 4, ENTRIES = 50 };
 struct fixture {
   struct comm *comm;
   struct decoder *decoder;
-  struct blas_rule rule;
+  struct placement_rule rule;
   real *y;
   double *weight_sum;
 };
 
 static struct fixture fixture_create(struct comm *comm) {
-  struct fixture f = {.comm = comm, .rule = {.least = BLAS_ROWS, .most = 48, .classes = 1}};
+  struct fixture f = {.comm = comm, .rule = {.least = PLACEMENT_ROWS, .most = 48, .classes = 1}};
   const struct layer_spec specs[] = {{LAYER_DENSE, 30, ACTIVATION_ELU},
                                      {LAYER_DENSE, ENTRIES, ACTIVATION_IDENTITY}};
   f.decoder = decoder_create(LATENT, 2, specs, LOSS_BCE);
@@ -44,7 +44,8 @@ static void fixture_destroy(struct fixture *f) {
   memory_free(&f->weight_sum);
 }
 
-// Encodes samples first ... first + count - 1, in whatever order `positions` (NULL: that order) says.
+// Encodes samples first ... first + count - 1, in whatever order `positions` (NULL: that order)
+// says.
 static struct encoding *encode(const struct fixture *f, const struct solver_options *options,
                                int64_t first, int64_t count, const int64_t *positions) {
   const size_t stride = real_padded(ENTRIES);
@@ -127,12 +128,21 @@ int main(int argc, char **argv) {
   struct comm *comm = comm_start(&argc, &argv);
   blas_start();
   struct fixture f = fixture_create(comm);
-  const struct solver_options lbfgs = {.solver = SOLVER_LBFGS, .alpha = 1, .tolerance = 1e-6,
-                                       .max_iterations = 60, .memory = 10};
-  const struct solver_options amd = {
-      .solver = SOLVER_AMD, .time = TIME_SUM, .alpha = 1, .tau = 1e4, .tolerance = 1e-5,
-      .max_iterations = 100, .h0 = 1, .h_min = 0.1, .h_max = 30, .growth = 1.5, .shrink = 0.5,
-      .armijo = 1e-5, .max_reductions = 20};
+  const struct solver_options lbfgs = {
+      .solver = SOLVER_LBFGS, .alpha = 1, .tolerance = 1e-6, .max_iterations = 60, .memory = 10};
+  const struct solver_options amd = {.solver = SOLVER_AMD,
+                                     .time = TIME_SUM,
+                                     .alpha = 1,
+                                     .tau = 1e4,
+                                     .tolerance = 1e-5,
+                                     .max_iterations = 100,
+                                     .h0 = 1,
+                                     .h_min = 0.1,
+                                     .h_max = 30,
+                                     .growth = 1.5,
+                                     .shrink = 0.5,
+                                     .armijo = 1e-5,
+                                     .max_reductions = 20};
   independence(&f, &lbfgs);
   independence(&f, &amd);
   coupling(&f, amd);

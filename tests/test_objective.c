@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "activation.h"
+#include "blas.h"
 #include "loss.h"
 #include "memory.h"
 #include "rng.h"

@@ -73,7 +73,7 @@ def write_results(path, rng, shape, loss="mse", latent=3, labels=True, steps=30,
             group["target"], group["reconstruction"] = y[:stored], decoder.decode(z[:stored])
             if missing:
                 group["target"][...], group["weight"] = (w * y)[:stored], w[:stored]
-        write_history(file.create_group("history"), steps, epochs=min(steps, 3))
+        write_history(file.create_group("history"), steps, epochs=3)
 
 
 def write_history(group, steps, epochs):

@@ -1,0 +1,59 @@
+#!/bin/sh
+# All tests: those of the optimised build, and those but the slow ones with the address and
+# undefined behaviour sanitizers. The last line counts both: N passed, N failed.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+. jobscripts/setup.sh
+
+passed=0
+failed=0
+
+# count_results DIRECTORY: prints "PASSED FAILED" of the last `meson test` there.
+count_results() {
+  "$python" - "$1/meson-logs/testlog.json" <<'PYTHON'
+import json
+import sys
+
+with open(sys.argv[1], encoding="utf-8") as log:
+    results = [json.loads(line)["result"] for line in log]
+good = sum(result in ("OK", "EXPECTEDFAIL") for result in results)
+print(good, len(results) - good - results.count("SKIP"))
+PYTHON
+}
+
+# run_tests DIRECTORY [OPTION OF MESON TEST...]: a build or a log that is not there is a failure.
+run_tests() {
+  directory=$1
+  shift
+  rm -f "$directory/meson-logs/testlog.json"
+  meson test -C "$directory" --print-errorlogs "$@"
+  # shellcheck disable=SC2046  # two words
+  set -- $(count_results "$directory" || echo 0 1)
+  passed=$((passed + $1))
+  failed=$((failed + $2))
+}
+
+if ! install_packages tests || ! find_python; then
+  echo "0 passed, 1 failed"
+  exit 1
+fi
+allow_root
+
+if build build; then
+  run_tests build
+else
+  failed=$((failed + 1))
+fi
+
+# Leaks are left to valgrind: MPI keeps memory until the process ends.
+export ASAN_OPTIONS=detect_leaks=0:halt_on_error=1:abort_on_error=1
+export UBSAN_OPTIONS=halt_on_error=1:abort_on_error=1:print_stacktrace=1
+if build build-sanitize -Dbuildtype=debugoptimized -Db_sanitize=address,undefined \
+     -Db_lundef=false; then
+  run_tests build-sanitize --no-suite slow
+else
+  failed=$((failed + 1))
+fi
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
