@@ -23,4 +23,9 @@ const char *activation_name(int kind);
 void activation_forward(int kind, size_t rows, size_t stride, const real *bias, real *s,
                         real *slope);
 
+// The same with a tangent s_dot: besides, bend = phi''(s + bias) s_dot, and then
+// a_dot = phi'(s + bias) s_dot in place of s_dot.
+void activation_tangent(int kind, size_t rows, size_t stride, const real *bias, real *s,
+                        real *s_dot, real *slope, real *bend);
+
 #endif

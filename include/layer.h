@@ -42,9 +42,10 @@ struct layer_ops {
   // delta_a = W^T delta_s.
   void (*backward_input)(const struct layer *layer, const real *theta, size_t rows,
                          const real *delta_s, real *delta_a);
-  // gradient = sum over rows of (delta_s a^T, delta_s) for weight and bias; `add`: added to it.
-  void (*backward_parameters)(const struct layer *layer, size_t rows, const real *delta_s,
-                              const real *a, bool add, real *gradient);
+  // gradient = sum over rows of delta_s a^T for the weight, and over the first bias_rows rows of
+  // delta_s for the bias; `add`: added to it.
+  void (*backward_parameters)(const struct layer *layer, size_t rows, size_t bias_rows,
+                              const real *delta_s, const real *a, bool add, real *gradient);
   // Narrows the rule of placement until it holds for the layer's products with rows.
   void (*narrow)(const struct layer *layer, struct placement_rule *rule);
 };

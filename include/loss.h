@@ -18,4 +18,8 @@ const char *loss_name(int kind);
 double loss_row(int kind, size_t n, size_t stride, const real *y, const real *w, double weight_sum,
                 real *x);
 
+// The same with a tangent x_dot; on return x_dot holds (d^2 loss / d x^2) x_dot, entry by entry.
+double loss_row_tangent(int kind, size_t n, size_t stride, const real *y, const real *w,
+                        double weight_sum, real *x, real *x_dot);
+
 #endif

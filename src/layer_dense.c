@@ -30,19 +30,18 @@ static void forward(const struct layer *layer, const real *theta, size_t rows, c
 
 static void backward_input(const struct layer *layer, const real *theta, size_t rows,
                            const real *delta_s, real *delta_a) {
-  blas_gemm(false, false, rows, layer->inputs, layer->outputs, delta_s,
-            real_padded(layer->outputs), theta + layer->weight, layer->inputs, 0, delta_a,
-            real_padded(layer->inputs));
+  blas_gemm(false, false, rows, layer->inputs, layer->outputs, delta_s, real_padded(layer->outputs),
+            theta + layer->weight, layer->inputs, 0, delta_a, real_padded(layer->inputs));
 }
 
-static void backward_parameters(const struct layer *layer, size_t rows, const real *delta_s,
-                                const real *a, bool add, real *gradient) {
+static void backward_parameters(const struct layer *layer, size_t rows, size_t bias_rows,
+                                const real *delta_s, const real *a, bool add, real *gradient) {
   const size_t stride = real_padded(layer->outputs);
   blas_gemm(true, false, layer->outputs, layer->inputs, rows, delta_s, stride, a,
             real_padded(layer->inputs), add ? 1 : 0, gradient + layer->weight, layer->inputs);
   real *bias = gradient + layer->bias;
   if (!add) memset(bias, 0, stride * sizeof *bias);
-  for (size_t row = 0; row < rows; row++)
+  for (size_t row = 0; row < bias_rows; row++)
     for (size_t j = 0; j < stride; j++) bias[j] += delta_s[row * stride + j];
 }
 

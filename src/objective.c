@@ -128,7 +128,7 @@ void objective_parameter_gradient(struct objective *o, size_t first, size_t coun
   for (size_t l = 0; l < decoder->layer_count; l++) {
     const struct layer *layer = &decoder->layers[l];
     layer_ops(layer->kind)
-        ->backward_parameters(layer, count,
+        ->backward_parameters(layer, count, count,
                               o->layers[l].delta + first * real_padded(layer->outputs),
                               layer_input(o, l) + first * real_padded(layer->inputs), false,
                               gradient);
