@@ -68,6 +68,7 @@ struct config {
     struct optimiser_options optimiser;
     bool warm_start;
     int order;
+    int adjoint;  // enum adjoint_kind
   } training;
   struct {
     struct solver_options solver;

@@ -28,8 +28,11 @@ struct encoder_samples {
 struct encoding {
   real *z;  // [count][real_padded(d)]; in: where flows begin; out: the latents
   double *loss;
-  int64_t *evaluations, *iterations;
+  int64_t *evaluations, *iterations, *rejected;
   int8_t *status;  // enum solver_status
+  // NULL, or one per sample (borrowed): where steps are recorded, and whose steps are replayed.
+  struct trajectory *const *trajectories;
+  struct trajectory *const *replays;
 };
 
 struct encoding *encoding_create(int64_t count, size_t d);

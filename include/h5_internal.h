@@ -23,11 +23,14 @@ void h5_silence(void);
 // Copies what HDF5 says of its last failure, innermost cause first, to `text`; returns it.
 const char *h5_cause(char text[H5_TEXT]);
 
+// Advice to go with a cause: empty unless it speaks of locks.
+const char *h5_lock_hint(const char *cause);
+
 // The type in memory (native) of an element.
 hid_t h5_memory_type(enum h5_type type);
 
-// The identifier of a dataset's axes: fills `axes` and `lengths`. False if there are more than
-// H5_AXES or if they cannot be read.
+// Fills the number of a dataset's axes and their lengths. False if there are more than H5_AXES or
+// if they cannot be read.
 bool h5_extent(hid_t dataset, int *axes, hsize_t lengths[H5_AXES]);
 
 #endif

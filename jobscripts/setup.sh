@@ -27,8 +27,8 @@ These Debian packages are missing:
  $1
 As root, install them with
   apt-get update && apt-get install --no-install-recommends$1
-Where you use modules instead (a cluster), load MPI, parallel HDF5, OpenBLAS, libyaml, zlib, meson
-and ninja, and build without this script:
+Where you use modules instead (a cluster), load MPI, parallel HDF5, OpenBLAS, libyaml, zlib, meson,
+ninja and a Python with h5py, numpy and matplotlib, and build without this script:
   meson setup build -Dmpicc=/path/to/mpicc -Dh5pcc=/path/to/h5pcc && meson compile -C build
 Libraries that pkg-config knows are also found through PKG_CONFIG_PATH=/path/to/lib/pkgconfig.
 TEXT

@@ -3,10 +3,13 @@
 #include "config_check.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "adjoint.h"
 #include "config_format.h"
 
 static struct config_place place_of(const struct config_input *input, const char *key) {
@@ -98,14 +101,56 @@ static bool check_decoder(const struct config_input *input, struct config *confi
 
 // ---- solvers ----
 
+// Complains about a section's key. Always false.
+static bool complain(const struct config_input *input, const char *section, const char *name,
+                     const char *format, ...) __attribute__((format(printf, 4, 5)));
+static bool complain(const struct config_input *input, const char *section, const char *name,
+                     const char *format, ...) {
+  char key[64], text[512];
+  snprintf(key, sizeof key, "%s.%s", section, name);
+  const struct config_place place = place_of(input, key);
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  return config_complain(&place, input->error, "%s", text);
+}
+
 static bool check_coupling(const struct config_input *input, const struct solver_options *options,
                            const char *section) {
-  if (options->coupling == COUPLING_NONE || options->solver == SOLVER_AMD) return true;
-  char key[64];
-  snprintf(key, sizeof key, "%s.coupling", section);
-  const struct config_place place = place_of(input, key);
-  return config_complain(&place, input->error, "needs %s.solver = %s, but that is %s", section,
-                         solver_name(SOLVER_AMD), solver_name(options->solver));
+  if (options->coupling == COUPLING_NONE) return true;
+  if (options->solver != SOLVER_AMD)
+    return complain(input, section, "coupling", "needs %s.solver = %s, but that is %s", section,
+                    solver_name(SOLVER_AMD), solver_name(options->solver));
+  if (options->flow != FLOW_GRADIENT)
+    return complain(input, section, "coupling", "needs %s.flow = %s, but that is %s", section,
+                    flow_name(FLOW_GRADIENT), flow_name(options->flow));
+  return true;
+}
+
+static bool check_flow(const struct config_input *input, const struct solver_options *options,
+                       const char *section) {
+  if (options->solver != SOLVER_LBFGS || options->flow == FLOW_GRADIENT) return true;
+  return complain(
+      input, section, "flow",
+      "cannot be followed by the solver lbfgs, which descends to the end of the gradient flow; "
+      "set %s.solver to amd, rk4, heun or dopri5",
+      section);
+}
+
+// The derivative through the flow needs a flow with steps of each sample's own.
+static bool check_adjoint(const struct config_input *input, const struct config *config) {
+  const int adjoint = config->training.adjoint;
+  if (adjoint == ADJOINT_NONE || !config->run.task[TASK_TRAIN]) return true;
+  if (config->encoding.solver == SOLVER_LBFGS)
+    return complain(
+        input, "training", "adjoint",
+        "cannot go with encoding.solver = lbfgs: it ends at a minimum, where the adjoint's term "
+        "vanishes; use adjoint none, or the solver amd, euler, rk4, heun or dopri5");
+  if (config->encoding.coupling == COUPLING_BATCH)
+    return complain(input, "training", "adjoint",
+                    "needs encoding.coupling = none: a shared step depends on the whole batch");
+  return true;
 }
 
 static bool check_steps(const struct config_input *input, const struct solver_options *options,
@@ -127,7 +172,8 @@ static bool check_steps(const struct config_input *input, const struct solver_op
 
 static bool check_solver(const struct config_input *input, const struct solver_options *options,
                          const char *section) {
-  return check_coupling(input, options, section) && check_steps(input, options, section);
+  return check_flow(input, options, section) && check_coupling(input, options, section) &&
+         check_steps(input, options, section);
 }
 
 // ---- files ----
@@ -192,5 +238,5 @@ bool config_check(const struct config_input *input, struct config *config) {
   return check_tasks(input, config) && check_decoder(input, config) &&
          check_solver(input, &config->encoding, "encoding") &&
          check_solver(input, &config->evaluation.solver, "evaluation") &&
-         check_files(input, config);
+         check_adjoint(input, config) && check_files(input, config);
 }

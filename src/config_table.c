@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "activation.h"
+#include "adjoint.h"
 #include "loss.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
@@ -97,19 +98,20 @@ const size_t config_layer_row_count = LENGTH(config_layer_rows);
 #define SOLVER(member) offsetof(struct solver_options, member)
 static const struct config_row solver_rows[] = {
     {"flow", TYPE_CHOICE, SOLVER(flow), "gradient", .name = flow_name,
-     .text = "the equation that leads to the latent: dz/dt = -alpha grad loss"},
+     .text = "gradient: dz/dt = -alpha g(z); nesterov: z'' + (3/t) z' + alpha g(z) = 0"},
     {"solver", TYPE_CHOICE, SOLVER(solver), "lbfgs", .name = solver_name,
-     .text = "lbfgs: quasi-Newton descent; amd: the paper's adaptive minimise distance"},
+     .text = "lbfgs: quasi-Newton descent; amd: adaptive minimise distance; or an ODE solver"},
     {"time", TYPE_CHOICE, SOLVER(time), "mean", .name = solver_time_name,
-     .text = "amd: flow time is that of the loss as mean or as sum over a sample's entries"},
+     .text = "flow time is that of the loss as mean or as sum over a sample's entries"},
     {"coupling", TYPE_CHOICE, SOLVER(coupling), "none", .name = solver_coupling_name,
      .text = "amd: steps of each sample's own, or one step for the whole batch as in the paper"},
     {"alpha", TYPE_NUMBER, SOLVER(alpha), "1", .range = {0, NUMBER_MAX, OPEN_LOWER},
      .text = "factor of the flow's right-hand side"},
-    {"tau", TYPE_NUMBER, SOLVER(tau), "1e4", .range = {0, NUMBER_MAX, OPEN_LOWER},
-     .unit = "flow time", .text = "amd: when the flow ends"},
+    {"tau", TYPE_NUMBER, SOLVER(tau), "1e4", .range = {0, NUMBER_MAX, CLOSED}, .unit = "flow time",
+     .text = "when the flow ends (all solvers but lbfgs)"},
     {"tolerance", TYPE_NUMBER, SOLVER(tolerance), "1e-4", .range = {0, 1, OPEN_UPPER},
-     .evaluation = "1e-5", .text = "relative decrease of the loss that counts as standing still"},
+     .evaluation = "1e-5",
+     .text = "lbfgs, amd: relative decrease of the loss that counts as standing still"},
     {"slope", TYPE_NUMBER, SOLVER(slope), "0", .range = {0, NUMBER_MAX, CLOSED},
      .unit = "loss per step",
      .text = "amd: mean decrease of the last 5 losses that counts as standing still; 0 = off"},
@@ -131,6 +133,16 @@ static const struct config_row solver_rows[] = {
      .text = "amd: share of the expected decrease that a step must bring (sigma)"},
     {"max_reductions", TYPE_INTEGER, SOLVER(max_reductions), "20", .range = {0, 1000, CLOSED},
      .unit = "trials", .text = "amd: rejected trials of one step at the most"},
+    {"restart", TYPE_BOOLEAN, SOLVER(restart), "false",
+     .text = "nesterov: drop the momentum whenever it climbs"},
+    {"step", TYPE_NUMBER, SOLVER(step), "1", .range = {0, NUMBER_MAX, OPEN_LOWER},
+     .unit = "flow time", .text = "euler, rk4: step size; heun, dopri5: first trial"},
+    {"step_floor", TYPE_NUMBER, SOLVER(step_floor), "1e-10", .range = {0, NUMBER_MAX, OPEN_LOWER},
+     .unit = "flow time", .text = "heun, dopri5: a smaller step ends the sample's flow"},
+    {"rtol", TYPE_NUMBER, SOLVER(rtol), "1e-3", .range = {0, 1, CLOSED},
+     .text = "heun, dopri5: error allowed per step, relative to the state"},
+    {"atol", TYPE_NUMBER, SOLVER(atol), "1e-4", .range = {0, NUMBER_MAX, OPEN_LOWER},
+     .text = "heun, dopri5: error allowed per step, absolute"},
 };
 
 static const struct config_row training_rows[] = {
@@ -168,6 +180,8 @@ static const struct config_row training_rows[] = {
      .text = "flows start from the sample's latent of the epoch before, not from zero"},
     {"order", TYPE_CHOICE, AT(training.order), "shuffled", .name = order_name,
      .text = "of the samples: by seed and epoch, or as in the file"},
+    {"adjoint", TYPE_CHOICE, AT(training.adjoint), "none", .name = adjoint_name,
+     .text = "derivative through the flow: none, of the flow as computed, or by its equation"},
 };
 
 static const struct config_row evaluation_rows[] = {

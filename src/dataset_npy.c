@@ -11,7 +11,7 @@
 #include "memory.h"
 
 static const char magic[] = {'\x93', 'N', 'U', 'M', 'P', 'Y'};
-enum { MOST_HEADER = 1 << 20, BLOCK = 1 << 24 };  // bytes
+enum { MOST_HEADER = 1 << 20, BLOCK = 1 << 20 };  // bytes
 
 static bool matches(const char *path, const unsigned char *head, size_t size) {
   (void)path;
@@ -60,14 +60,13 @@ static bool parse_shape(const char *text, struct dataset_source *source, struct 
 static bool parse_type(const char *text, struct dataset_source *source, struct error *error) {
   static const char *const types = "i1 i2 i4 i8 u1 u2 u4 u8 f4 f8 b1";
   char name[3] = "", order = 0;
-  if (text == NULL || sscanf(text, "'%c%2[a-z0-9]'", &order, name) != 2 ||
-      strchr("<>|=", order) == NULL || strlen(name) != 2 || text[4] != '\'' ||
-      strstr(types, name) == NULL)
+  if (text == NULL) return error_set(error, "%s: the header has no descr", source->label);
+  if (sscanf(text, "'%c%2[a-z0-9]", &order, name) != 2 || strchr("<>|=", order) == NULL ||
+      strlen(name) != 2 || text[4] != '\'' || strstr(types, name) == NULL)
     return error_set(error,
                      "%s: numbers of type %.*s cannot be read; known are %s, in either byte "
                      "order",
-                     source->label, text == NULL ? 0 : (int)strcspn(text, ","),
-                     text == NULL ? "" : text, types);
+                     source->label, (int)strcspn(text, ","), text, types);
   const uint16_t one = 1;
   const bool host_is_big = *(const unsigned char *)&one == 0;
   source->format =

@@ -13,6 +13,7 @@ struct encoding *encoding_create(int64_t count, size_t d) {
   e->loss = memory_new(double, count);
   e->evaluations = memory_new(int64_t, count);
   e->iterations = memory_new(int64_t, count);
+  e->rejected = memory_new(int64_t, count);
   e->status = memory_new(int8_t, count);
   return e;
 }
@@ -23,6 +24,7 @@ void encoding_destroy(struct encoding **encoding) {
   memory_free(&(*encoding)->loss);
   memory_free(&(*encoding)->evaluations);
   memory_free(&(*encoding)->iterations);
+  memory_free(&(*encoding)->rejected);
   memory_free(&(*encoding)->status);
   memory_free(encoding);
 }
@@ -109,7 +111,7 @@ static struct pool *pool_create(const struct encoder *e, const struct encoder_sa
   pool->queue = memory_new(int64_t, samples->count);
   pool->flows = memory_new(struct flow, e->rule.most);
   const size_t size =
-      (solver_ops(e->options.solver)->state_size(&e->options, e->decoder->d) + 63) / 64 * 64;
+      (solver_ops(&e->options)->state_size(&e->options, e->decoder->d) + 63) / 64 * 64;
   pool->states = memory_new(char, e->rule.most *size);
   for (size_t i = 0; i < e->rule.most; i++)
     pool->flows[i].state = (struct solver_state *)(void *)(pool->states + i * size);
@@ -139,9 +141,14 @@ static void pool_destroy(struct pool **pool) {
   memory_free(pool);
 }
 
-static struct solver_problem problem_of(const struct encoder *e,
-                                        const struct encoder_samples *samples, int64_t i) {
-  return (struct solver_problem){.d = e->decoder->d, .alpha = encoder_alpha(e, samples, i)};
+static struct solver_problem problem_of(const struct encoder *e, const struct pool *pool,
+                                        int64_t i) {
+  const struct encoding *encoding = pool->encoding;
+  return (struct solver_problem){
+      .d = e->decoder->d,
+      .alpha = encoder_alpha(e, pool->samples, i),
+      .trajectory = encoding->trajectories == NULL ? NULL : encoding->trajectories[i],
+      .replay = encoding->replays == NULL ? NULL : encoding->replays[i]};
 }
 
 // Starts waiting samples in free places. Returns the flows of the fullest class.
@@ -153,8 +160,8 @@ static size_t pool_fill(const struct encoder *e, struct pool *pool) {
       struct flow *flow = &class->flows[class->active++];
       flow->sample = class->queue[class->next++];
       flow->evaluations = 0;
-      const struct solver_problem problem = problem_of(e, pool->samples, flow->sample);
-      solver_ops(e->options.solver)
+      const struct solver_problem problem = problem_of(e, pool, flow->sample);
+      solver_ops(&e->options)
           ->start(&e->options, &problem,
                   pool->encoding->z + (size_t)flow->sample * real_padded(e->decoder->d),
                   flow->state);
@@ -186,6 +193,7 @@ static void record(const struct encoder *e, struct pool *pool, const struct flow
   encoding->loss[i] = flow->state->loss;
   encoding->evaluations[i] = flow->evaluations;
   encoding->iterations[i] = flow->state->iterations;
+  encoding->rejected[i] = flow->state->rejected;
   encoding->status[i] = (int8_t)status;
   pool->done++;
 }
@@ -197,10 +205,10 @@ static void pool_advance(struct encoder *e, struct pool *pool, const real *gradi
     for (size_t k = class->active; k-- > 0;) {  // downwards: the last flow fills a gap
       struct flow *flow = &class->flows[k];
       const size_t row = placement_row(&e->rule, c, k);
-      const struct solver_problem problem = problem_of(e, pool->samples, flow->sample);
+      const struct solver_problem problem = problem_of(e, pool, flow->sample);
       flow->evaluations++;
       const int status =
-          solver_ops(e->options.solver)
+          solver_ops(&e->options)
               ->advance(&e->options, &problem, e->loss[row], gradient + row * stride, flow->state);
       if (status == STATUS_RUNNING) continue;
       record(e, pool, flow, status);

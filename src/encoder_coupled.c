@@ -14,7 +14,7 @@ enum { WINDOW = 5, UNIT_BITS = 40 };
 // The state of a group, the same on every rank.
 struct group {
   double t, h, step, mean, losses[WINDOW];
-  int64_t size, iterations, reductions, evaluations;
+  int64_t size, iterations, reductions, rejected, evaluations;
   int standing, status;
 };
 
@@ -129,6 +129,7 @@ static bool decide(struct group *group, const struct tally *t, const struct solv
   }
   if (t->nonfinite > 0 || t->objecting > 0) {
     group->h = options->shrink * group->step;
+    group->rejected++;
     if (++group->reductions > options->max_reductions) group->status = STATUS_UNDERFLOW;
     return false;
   }
@@ -168,6 +169,7 @@ static void move(struct coupled *c, const bool *moved) {
       c->encoding->loss[i] = c->trial_loss[i];
     }
     c->encoding->iterations[i] = group->iterations;
+    c->encoding->rejected[i] = group->rejected;
     c->encoding->evaluations[i] = group->evaluations;
     c->encoding->status[i] = (int8_t)group->status;
     const real factor = (real)(group->step * encoder_alpha(c->encoder, c->samples, i));

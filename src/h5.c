@@ -27,6 +27,12 @@ const char *h5_cause(char text[H5_TEXT]) {
   return text;
 }
 
+const char *h5_lock_hint(const char *cause) {
+  return strstr(cause, "lock") == NULL
+             ? ""
+             : " (if the file system has no locks, set HDF5_USE_FILE_LOCKING=FALSE)";
+}
+
 hid_t h5_memory_type(enum h5_type type) {
   switch (type) {
     case H5_REAL:

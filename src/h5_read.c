@@ -33,9 +33,7 @@ struct h5_file *h5_open(const char *path, const char *key, struct error *error) 
   char cause[H5_TEXT];
   h5_cause(cause);
   error_set(error, "%s = %s: damaged or not readable as HDF5: %s%s", key, path, cause,
-            strstr(cause, "lock") == NULL
-                ? ""
-                : " (if the file system has no locks: HDF5_USE_FILE_LOCKING=FALSE)");
+            h5_lock_hint(cause));
   memory_free(&file);
   return NULL;
 }
@@ -119,8 +117,8 @@ static bool can_decode(const struct h5_file *file, hid_t dataset, const char *pa
     good = error_set(
         error,
         "%s: dataset %s is compressed with filter %s (number %d), which this HDF5 does "
-        "not have; remove it with the filter's own HDF5 (h5py has lzf): h5repack -f NONE "
-        "%s plain.h5",
+        "not have; where it is installed, make a copy without: h5repack -f NONE %s "
+        "plain.h5 (lzf is in h5py: copy the dataset with that)",
         file->path, path, name[0] == '\0' ? "without a name" : name, (int)filter, file->path);
   }
   H5Pclose(properties);

@@ -18,8 +18,8 @@ static hid_t check(const struct h5_file *file, hid_t result, const char *action,
 
 static _Noreturn void fail_to_open(const char *action, const char *path) {
   char cause[H5_TEXT];
-  error_fatal("cannot %s %s: %s (if the file system has no locks: HDF5_USE_FILE_LOCKING=FALSE)",
-              action, path, h5_cause(cause));
+  h5_cause(cause);
+  error_fatal("cannot %s %s: %s%s", action, path, cause, h5_lock_hint(cause));
 }
 
 // ---- creating ----

@@ -115,6 +115,7 @@ static void declare_set(const struct run *run, const struct evaluation *evaluati
   h5_dataset(file, group, "evaluations", H5_INT64, 1, sample, "1",
              "gradient evaluations of the flow");
   h5_dataset(file, group, "iterations", H5_INT64, 1, sample, "1", "accepted steps of the flow");
+  h5_dataset(file, group, "rejected", H5_INT64, 1, sample, "1", "rejected trials of the flow");
   h5_dataset(file, group, "status", H5_INT8, 1, sample, "1", "how the flow ended");
   char path[PATH], values[64] = "", meanings[128] = "";
   for (int status = 0; status < STATUS_COUNT; status++) {
@@ -180,6 +181,7 @@ static void write_set(const struct run *run, const struct evaluation *evaluation
   } columns[] = {{"loss", H5_DOUBLE, encoding->loss},
                  {"evaluations", H5_INT64, encoding->evaluations},
                  {"iterations", H5_INT64, encoding->iterations},
+                 {"rejected", H5_INT64, encoding->rejected},
                  {"status", H5_INT8, encoding->status},
                  {"index", H5_INT64, index},
                  {"label", H5_INT64, data->label}};

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "batch_gradient.h"
 #include "blas.h"
 #include "decoder_file.h"
 #include "encoder.h"
@@ -93,7 +94,7 @@ static void choose_rules(struct run *run) {
   const int64_t batch = run->config.training.batch;
   run->tile = run->config.training.tile > 0 ? run->config.training.tile : default_tile(batch);
   if (run->tile > batch) run->tile = batch;
-  const size_t slot = ((size_t)run->tile + PLACEMENT_ROWS - 1) / PLACEMENT_ROWS * PLACEMENT_ROWS;
+  const size_t slot = batch_gradient_rows(run->tile, run->config.training.adjoint);
   size_t rows = encoder_rows(run->decoder, (size_t)batch);
   if (rows < slot) rows = slot;
   compare_kernels(run->comm);

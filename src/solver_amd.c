@@ -10,12 +10,12 @@ enum { WINDOW = 5 };  // losses that the slope test looks at
 // Vectors are padded and lie behind the struct in the same block.
 struct amd {
   struct solver_state common;  // point: the trial z - h alpha g
-  real *z, *gradient;
-  double t, h, step;           // flow time, step control, step of the present trial
-  double square;               // |g|^2
-  double losses[WINDOW];       // of the last accepted points, a ring
-  int64_t reductions;          // of the present step
-  int standing;                // steps in a row without a relative decrease of `tolerance`
+  real *z, *gradient, *slope;
+  double t, h, step;      // flow time, step control, step of the present trial
+  double square;          // |g|^2
+  double losses[WINDOW];  // of the last accepted points, a ring
+  int64_t reductions;     // of the present step
+  int standing;           // steps in a row without a relative decrease of `tolerance`
   bool begun;
 };
 
@@ -23,7 +23,7 @@ static size_t header_size(void) { return (sizeof(struct amd) + 63) / 64 * 64; }
 
 static size_t state_size(const struct solver_options *options, size_t d) {
   (void)options;
-  return header_size() + 3 * real_padded(d) * sizeof(real);
+  return header_size() + 4 * real_padded(d) * sizeof(real);
 }
 
 static void start(const struct solver_options *options, const struct solver_problem *problem,
@@ -33,15 +33,18 @@ static void start(const struct solver_options *options, const struct solver_prob
   *a = (struct amd){.common.loss = INFINITY, .h = options->h0};
   a->z = (real *)(void *)((char *)a + header_size());
   a->gradient = a->z + stride;
-  a->common.point = a->gradient + stride;
+  a->slope = a->gradient + stride;
+  a->common.point = a->slope + stride;
   memcpy(a->z, z, stride * sizeof *z);
   memcpy(a->common.point, z, stride * sizeof *z);
+  if (problem->trajectory != NULL) trajectory_begin(problem->trajectory, problem->d, 1);
 }
 
 // z+ = z - h alpha g; the last step is shortened to end at tau.
 static int try_step(struct amd *a, const struct solver_options *options,
                     const struct solver_problem *problem) {
-  a->step = fmin(a->h, options->tau - a->t);
+  a->step = problem->replay != NULL ? problem->replay->steps[a->common.iterations].h
+                                    : fmin(a->h, options->tau - a->t);
   const real factor = (real)(a->step * problem->alpha);
   for (size_t i = 0; i < real_padded(problem->d); i++)
     a->common.point[i] = a->z[i] - factor * a->gradient[i];
@@ -56,6 +59,7 @@ static int finish(struct amd *a, const struct solver_problem *problem, int statu
 
 static int reject(struct amd *a, const struct solver_options *options,
                   const struct solver_problem *problem) {
+  a->common.rejected++;
   if (++a->reductions > options->max_reductions) {
     const bool flat = a->step * problem->alpha * a->square < 1e-6 * fabs(a->common.loss);
     return finish(a, problem, flat ? STATUS_CONVERGED : STATUS_UNDERFLOW);
@@ -64,8 +68,22 @@ static int reject(struct amd *a, const struct solver_options *options,
   return try_step(a, options, problem);
 }
 
+// dz/dt = -alpha g.
+static const real *slope(struct amd *a, const struct solver_problem *problem) {
+  for (size_t i = 0; i < real_padded(problem->d); i++)
+    a->slope[i] = (real)-problem->alpha * a->gradient[i];
+  return a->slope;
+}
+
+static void record_step(struct amd *a, const struct solver_problem *problem) {
+  if (problem->trajectory == NULL) return;
+  trajectory_append(problem->trajectory, (struct trajectory_step){.clock = a->t, .h = a->step},
+                    a->z, slope(a, problem), a->common.point);
+}
+
 static void accept(struct amd *a, const struct solver_options *options,
                    const struct solver_problem *problem, double loss) {
+  record_step(a, problem);
   const double decrease = a->common.loss - loss;
   a->standing = decrease < options->tolerance * fabs(a->common.loss) ? a->standing + 1 : 0;
   a->common.iterations++;
@@ -93,10 +111,10 @@ static int advance(const struct solver_options *options, const struct solver_pro
   const double square = solver_dot(d, gradient, gradient);
   const bool finite = isfinite(loss) && isfinite(square);
   if (a->begun) {
-    if (!finite) return reject(a, options, problem);
+    if (!finite && problem->replay == NULL) return reject(a, options, problem);
     const double along = -solver_dot(d, gradient, a->gradient);
-    if (!solver_accepts(options->armijo, a->step * problem->alpha, a->common.loss, loss,
-                        -a->square, along))
+    if (problem->replay == NULL && !solver_accepts(options->armijo, a->step * problem->alpha,
+                                                   a->common.loss, loss, -a->square, along))
       return reject(a, options, problem);
     accept(a, options, problem, loss);
   }
@@ -106,10 +124,18 @@ static int advance(const struct solver_options *options, const struct solver_pro
   a->square = square;
   a->losses[a->common.iterations % WINDOW] = loss;
   memcpy(a->gradient, gradient, real_padded(d) * sizeof *gradient);
+  if (problem->trajectory != NULL) trajectory_complete(problem->trajectory, slope(a, problem));
+  if (problem->replay != NULL)
+    return a->common.iterations < problem->replay->count ? try_step(a, options, problem)
+                                                         : finish(a, problem, STATUS_LIMIT);
   if (square == 0.0 || stands_still(a, options)) return finish(a, problem, STATUS_CONVERGED);
   if (a->t >= options->tau) return finish(a, problem, STATUS_TAU);
   if (a->common.iterations >= options->max_iterations) return finish(a, problem, STATUS_LIMIT);
   return try_step(a, options, problem);
 }
 
-const struct solver_ops solver_amd = {"amd", state_size, start, advance};
+const struct solver_ops solver_amd = {.name = "amd",
+                                      .tableau = &butcher_euler,
+                                      .state_size = state_size,
+                                      .start = start,
+                                      .advance = advance};

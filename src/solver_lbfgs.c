@@ -8,17 +8,17 @@
 enum { MAX_REDUCTIONS = 20 };
 
 static const double armijo = 1e-4;
-static const double first_decrease = 0.1;   // of the loss, wanted of a step that knows no curvature
-static const double first_length = 0.01;    // of a warm start's length, at the most, in such a step
+static const double first_decrease = 0.1;  // of the loss, wanted of a step that knows no curvature
+static const double first_length = 0.01;   // of a warm start's length, at the most, in such a step
 
 // Vectors are padded; the arrays lie behind the struct in the same block.
 struct lbfgs {
   struct solver_state common;  // point: the trial z + step p
   real *z, *gradient, *p;
-  real *s, *y;         // [memory] steps and gradient differences, a ring
-  double *inverse;     // [memory] 1 / s.y
-  double *coefficient; // [memory] of the two loops
-  double slope;        // gradient.p
+  real *s, *y;          // [memory] steps and gradient differences, a ring
+  double *inverse;      // [memory] 1 / s.y
+  double *coefficient;  // [memory] of the two loops
+  double slope;         // gradient.p
   double step, start_length;
   int64_t pairs, newest;  // of the ring
   int reductions;         // of the present step
@@ -120,7 +120,7 @@ static void remember_pair(struct lbfgs *b, const struct solver_options *options,
   }
   const double curvature = solver_dot(d, s, y);
   const double enough = 1e-10 * sqrt(solver_dot(d, s, s) * solver_dot(d, y, y));
-  if (!(curvature > enough)) {  // negative curvature: the pair is of no use
+  if (!(curvature > enough)) {                    // negative curvature: the pair is of no use
     if (b->pairs == options->memory) b->pairs--;  // its place was the oldest pair's
     return;
   }
@@ -130,6 +130,7 @@ static void remember_pair(struct lbfgs *b, const struct solver_options *options,
 }
 
 static int reject(struct lbfgs *b, size_t d, double loss) {
+  b->common.rejected++;
   if (++b->reductions > MAX_REDUCTIONS) {
     const bool flat = -b->slope * b->step < 1e-6 * fabs(b->common.loss);
     return finish(b, d, flat ? STATUS_CONVERGED : STATUS_UNDERFLOW);
@@ -173,4 +174,5 @@ static int advance(const struct solver_options *options, const struct solver_pro
   return STATUS_RUNNING;
 }
 
-const struct solver_ops solver_lbfgs = {"lbfgs", state_size, start, advance};
+const struct solver_ops solver_lbfgs = {
+    .name = "lbfgs", .state_size = state_size, .start = start, .advance = advance};

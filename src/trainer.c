@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "batch_gradient.h"
 #include "clock.h"
 #include "encoder.h"
 #include "evaluation.h"
 #include "log.h"
 #include "memory.h"
-#include "objective.h"
 #include "optimiser.h"
 #include "reduction.h"
 #include "report.h"
@@ -22,12 +22,9 @@ struct trainer {
   struct history *history;
   const struct dataset *data;
   struct encoder *encoder;
-  struct objective *objective;     // for the parameter gradients of a stack of tiles
-  struct objective_row *rows;      // [training_rule.most]
-  double *row_loss;                // [training_rule.most]
-  real *latents;                   // [local_count][real_padded(d)] starts of the next epoch's flows
-  real *tile_gradient, *gradient;  // [decoder->count]
-  struct reduction *reduction;
+  struct batch_gradient *batch_gradient;
+  real *latents;   // [local_count][real_padded(d)] starts of the next epoch's flows
+  real *gradient;  // [decoder->count]
   struct optimiser *optimiser;
   int64_t batches, epoch, batch;  // batches per epoch; where we are
   int64_t step, steps;            // parameter updates: done, in all
@@ -44,32 +41,19 @@ static void create(struct trainer *t, struct run *run, struct history *history) 
   t->batches = (t->data->count + batch - 1) / batch;
   t->steps = t->batches * run->config.training.epochs * run->config.training.updates;
   t->encoder = encoder_create(run->comm, decoder, &run->config.encoding, &run->training_rule, NULL);
-  t->objective = objective_create(decoder, run->training_rule.most);
-  t->rows = memory_new(struct objective_row, run->training_rule.most);
-  t->row_loss = memory_new(double, run->training_rule.most);
+  t->batch_gradient = batch_gradient_create(run->comm, decoder, &run->training_rule, run->tile,
+                                            run->config.training.adjoint, &run->config.encoding);
   t->latents = memory_new(real, (size_t)t->data->local_count * real_padded(decoder->d));
-  t->tile_gradient = memory_new(real, decoder->count);
   t->gradient = memory_new(real, decoder->count);
-  size_t *sizes = memory_new(size_t, 2 * decoder->layer_count);
-  for (size_t l = 0; l < decoder->layer_count; l++) {
-    sizes[2 * l] = decoder->layers[l].bias - decoder->layers[l].weight;
-    sizes[2 * l + 1] = real_padded(decoder->layers[l].outputs);
-  }
-  t->reduction = reduction_create(2 * decoder->layer_count, sizes);
-  memory_free(&sizes);
   t->optimiser = optimiser_create(&run->config.training.optimiser, decoder->count);
   t->begun = clock_seconds();
 }
 
 static void destroy(struct trainer *t) {
   encoder_destroy(&t->encoder);
-  objective_destroy(&t->objective);
-  memory_free(&t->rows);
-  memory_free(&t->row_loss);
+  batch_gradient_destroy(&t->batch_gradient);
   memory_free(&t->latents);
-  memory_free(&t->tile_gradient);
   memory_free(&t->gradient);
-  reduction_destroy(&t->reduction);
   optimiser_destroy(&t->optimiser);
 }
 
@@ -82,63 +66,13 @@ static int64_t sample_at(const void *context, int64_t position) {
   return rng_permute((uint64_t)config->run.seed, (uint64_t)t->epoch, t->data->count, place);
 }
 
-// Puts the samples of tile `tile` in rows `first` onwards of the objective. Returns their number.
-static size_t place_tile(struct trainer *t, const struct shard *shard, int64_t tile, size_t first) {
-  const size_t d = real_padded(t->run->decoder->d), n = t->data->stride;
-  const int64_t begin = tile * shard->tile;
-  const int64_t end = begin + shard->tile < shard->size ? begin + shard->tile : shard->size;
-  real *z = objective_latents(t->objective) + first * d;
-  struct objective_row *row = t->rows + first;
-  for (int64_t p = begin; p < end; p++, z += d, row++) {
-    const size_t slot = (size_t)shard->slot[p - shard->position_first];
-    memcpy(z, shard->encoding->z + slot * d, d * sizeof *z);
-    row->y = shard->samples.y + slot * n;
-    row->w = shard->samples.w == NULL ? NULL : shard->samples.w + slot * n;
-    row->weight_sum = shard->samples.weight_sum[slot];
-  }
-  return (size_t)(end - begin);
-}
-
-// Adds the gradients of this rank's tiles, as many tiles to a product as find room in it. A tile
-// begins at a multiple of PLACEMENT_ROWS, so its rows have the same classes wherever it stands.
-static void add_tiles(struct trainer *t, const struct shard *shard) {
-  const struct placement_rule *rule = &t->run->training_rule;
-  const size_t slot = ((size_t)shard->tile + PLACEMENT_ROWS - 1) / PLACEMENT_ROWS * PLACEMENT_ROWS;
-  const int64_t stack = rule->classes > PLACEMENT_ROWS ? 1 : (int64_t)(rule->most / slot);
-  for (int64_t tile = shard->tile_first; tile < shard->tile_end; tile += stack) {
-    const int64_t left = shard->tile_end - tile, count = left < stack ? left : stack;
-    size_t sizes[count];
-    memset(t->rows, 0, rule->most * sizeof *t->rows);
-    for (int64_t k = 0; k < count; k++) sizes[k] = place_tile(t, shard, tile + k, (size_t)k * slot);
-    const size_t rows = (size_t)count * slot;
-    objective_evaluate(t->objective, rows < rule->least ? rule->least : rows, t->rows, t->row_loss);
-    for (int64_t k = 0; k < count; k++) {
-      objective_parameter_gradient(t->objective, (size_t)k * slot, sizes[k], t->tile_gradient);
-      const enum phase before = clock_enter(PHASE_REDUCE);
-      reduction_add(t->reduction, t->tile_gradient);
-      clock_enter(before);
-    }
-  }
-}
-
-// t->gradient = d/dtheta of the batch's mean loss at the latents found. False if not finite.
-static bool batch_gradient(struct trainer *t, const struct shard *shard) {
-  bool finished = false;
-  while (!finished) {
-    clock_enter(PHASE_GRADIENT);
-    reduction_begin(t->reduction, shard->tile_count);
-    add_tiles(t, shard);
-    clock_enter(PHASE_REDUCE);
-    finished = reduction_finish(t->reduction, t->run->comm, 1.0 / (double)shard->size, t->gradient);
-  }
-  return isfinite(t->gradient[0]);
-}
-
 // One parameter update from the batch's flows. False if loss or gradient is not finite.
 static bool update(struct trainer *t, struct shard *shard) {
   struct comm *comm = t->run->comm;
   clock_enter(PHASE_FLOW);
   const double begun = clock_seconds();
+  shard->encoding->trajectories =
+      batch_gradient_trajectories(t->batch_gradient, shard->samples.count);
   encoder_run(t->encoder, &shard->samples, shard->size, shard->encoding);
   t->flow_seconds += clock_seconds() - begun;
   tally_add(&t->tally, shard->encoding, shard->samples.count);
@@ -148,7 +82,8 @@ static bool update(struct trainer *t, struct shard *shard) {
   int64_t evaluations = 0;
   for (int64_t i = 0; i < shard->samples.count; i++) evaluations += shard->encoding->evaluations[i];
   comm_sum_int64(comm, &evaluations, 1);
-  if (!isfinite(loss_sum) || !batch_gradient(t, shard)) return false;
+  if (!isfinite(loss_sum) || !batch_gradient_compute(t->batch_gradient, shard, t->gradient))
+    return false;
 
   clock_enter(PHASE_OPTIMISER);
   const struct optimiser_options *options = &t->run->config.training.optimiser;

@@ -130,16 +130,18 @@ class Run:
                 f"{self.out[-2000:]}{self.err[-2000:]}")
 
 
-def run(program, *options, ranks=1, cwd=None, timeout=600, environment=None, mpirun=None):
-    """Runs the program, or a Python script, in the directory `cwd`. One rank needs no mpirun
-    (unless `mpirun` is true)."""
+def run(program, *options, ranks=1, cwd=None, timeout=600, environment=None, user=None):
+    """Runs the program, or a Python script, in the directory `cwd`, one rank without mpirun; as
+    another user if `user` says so and root calls."""
     command = [program, *map(str, options)]
     if program.endswith(".py"):
         command.insert(0, sys.executable)
-    elif ranks > 1 or mpirun:
+    elif ranks > 1:
         command = ["mpirun", "-n", str(ranks), *command]
     begun = time.monotonic()
-    process = subprocess.Popen(command, cwd=cwd, env={**ENVIRONMENT, **(environment or {})},
+    user = user if os.geteuid() == 0 else None
+    process = subprocess.Popen(command, cwd=cwd, user=user,
+                               env={**ENVIRONMENT, **(environment or {})},
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True, errors="replace")
     try:

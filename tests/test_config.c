@@ -237,7 +237,7 @@ static const struct wrong wrong_files[] = {
     {LEAST "training: {warm_start: [true]}\n", NULL, "must be true or false"},
     {LEAST "training: {optimiser: adma}\n", NULL,
      "training.optimiser = adma: must be adam, rmsprop or sgd; did you mean adam?"},
-    {LEAST "encoding: {solver: {}}\n", NULL, "encoding.solver = {...}: must be lbfgs or amd"},
+    {LEAST "encoding: {solver: {}}\n", NULL, "encoding.solver = {...}: must be lbfgs, amd, euler, rk4, heun or dopri5"},
     {LEAST "run: {directory: ''}\n", NULL, "run.directory = \"\": must not be empty"},
     {LEAST "run: {directory: [a]}\n", NULL, "run.directory = [...]: must be a text"},
     {LEAST "run: {tasks: [train, evalute]}\n", NULL,

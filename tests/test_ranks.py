@@ -12,7 +12,8 @@ import tempfile
 import h5py
 import numpy as np
 
-from program import HERE, IMAGES, SMALL, Checks, arguments, read_summary, run, run_input
+from program import (HERE, IMAGES, PAPER_LAYERS, SMALL, Checks, arguments, read_summary, run,
+                     run_input)
 
 COMPARE = os.path.join(HERE, "compare_results.py")
 
@@ -23,6 +24,11 @@ TRAINING = {
     "encoding.max_iterations": 10,
     "evaluation.max_iterations": 30,
 }
+# Widths that fill no register of any CPU.
+ODD = {"decoder.latent": 7, "decoder.layers": [{"dense": 37, "activation": "tanh"},
+                                               {"dense": 101, "activation": "silu"},
+                                               {"dense": 784}]}
+PAPER = {"decoder.latent": 20, "decoder.layers": PAPER_LAYERS}
 COUPLED = {
     "encoding.solver": "amd",
     "encoding.coupling": "batch",
@@ -30,7 +36,7 @@ COUPLED = {
     "encoding.max_iterations": 20,
     "evaluation.max_iterations": 20,
 }
-# The batch's samples on more ranks than it has; 14 of the 64 ranks hold no training sample.
+# 14 of 64 ranks hold no training sample, and 44 none of a batch.
 FEW = {"data.train.count": 50, "data.test.count": 10, "training.epochs": 1}
 
 
@@ -120,8 +126,8 @@ def test_kernels(checks, program, cwd):
     """Other BLAS kernels than the one that OpenBLAS picks here."""
     kernels = ["Sandybridge"] * cpu_has("avx") + ["SkylakeX"] * cpu_has("avx512f")
     for kernel in kernels:
-        runs = {f"{count} ranks": run_input(checks, program, cwd, f"{kernel}_{count}", IMAGES,
-                                            TRAINING, {"training.epochs": 1}, ranks=count,
+        runs = {f"{count} ranks": run_input(checks, program, cwd, f"{kernel}_{count}", TRAINING,
+                                            IMAGES, PAPER, {"training.epochs": 1}, ranks=count,
                                             environment={"OPENBLAS_CORETYPE": kernel})
                 for count in (1, 3)}
         for label, path in runs.items():
@@ -136,12 +142,13 @@ def main():
     program, = arguments("gfe_hpc", 1)
     checks = Checks()
     with tempfile.TemporaryDirectory(prefix="gfe_test_") as cwd:
-        trained = test_counts(checks, program, cwd, "batch_20", (1, 2, 3, 4, 7), IMAGES)
-        again = run_input(checks, program, cwd, "again", IMAGES, TRAINING, ranks=2)
+        trained = test_counts(checks, program, cwd, "batch_20", (1, 2, 3, 4, 7), IMAGES, PAPER)
+        again = run_input(checks, program, cwd, "again", TRAINING, IMAGES, PAPER, ranks=2)
         compare(checks, "the same command again", {"first": trained, "again": again})
         test_counts(checks, program, cwd, "batch_64", (1, 2, 3, 4, 7), IMAGES,
                     {"training.batch": 64})
-        test_counts(checks, program, cwd, "updates", (1, 3, 4), IMAGES, {"training.updates": 2})
+        test_counts(checks, program, cwd, "updates", (1, 3, 4), IMAGES, ODD,
+                    {"training.updates": 2})
         test_counts(checks, program, cwd, "coupled", (1, 3, 4), IMAGES, COUPLED)
         test_missing(checks, program, cwd)
         test_lone_sample(checks, program, cwd, trained)

@@ -68,7 +68,7 @@ struct outcome {
 
 static struct outcome solve(const struct solver_options *options, loss_function *f,
                             const real *start) {
-  const struct solver_ops *ops = solver_ops(options->solver);
+  const struct solver_ops *ops = solver_ops(options);
   const struct solver_problem problem = {.d = D, .alpha = options->alpha};
   struct solver_state *state =
       (struct solver_state *)memory_allocate(1, ops->state_size(options, D));

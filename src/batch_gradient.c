@@ -1,0 +1,248 @@
+#include "batch_gradient.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "clock.h"
+#include "memory.h"
+#include "objective.h"
+#include "reduction.h"
+#include "tangent.h"
+
+enum { STACK_BYTES = 1 << 25 };  // of tile gradients kept at a time
+
+// A stack is as many tiles as are computed in common products. A tile begins at a multiple of
+// PLACEMENT_ROWS, so its rows have the same classes wherever in the stack it stands.
+struct batch_gradient {
+  struct comm *comm;
+  const struct decoder *decoder;
+  const struct placement_rule *rule;
+  const struct solver_options *flow;
+  int adjoint;
+  size_t slot;    // rows of a tile, a multiple of PLACEMENT_ROWS
+  int64_t stack;  // tiles in a stack
+  struct objective *objective;
+  struct objective_row *rows;  // [rule->most]
+  double *loss;                // [rule->most]
+  real *gradients;             // [stack][decoder->count]
+  struct reduction *reduction;
+  // With an adjoint:
+  struct tangent *tangent;
+  char *states;  // [stack * slot] of the samples' adjoints
+  size_t state_size;
+  struct objective_row *wanted;  // [stack * slot] samples whose adjoint wants a product
+  struct trajectory **trajectories;
+  int64_t trajectory_count;
+};
+
+static size_t slot_of(int64_t tile) {
+  return ((size_t)tile + PLACEMENT_ROWS - 1) / PLACEMENT_ROWS * PLACEMENT_ROWS;
+}
+
+size_t batch_gradient_rows(int64_t tile, int adjoint) {
+  return slot_of(tile) * (adjoint == ADJOINT_NONE ? 1 : 2);
+}
+
+static int64_t stack_of(const struct batch_gradient *b, int64_t tile) {
+  if (b->rule->classes > PLACEMENT_ROWS) return 1;
+  int64_t stack = (int64_t)(b->rule->most / batch_gradient_rows(tile, b->adjoint));
+  const int64_t affordable = STACK_BYTES / (int64_t)(b->decoder->count * sizeof(real));
+  if (stack > affordable) stack = affordable;
+  return stack > 1 ? stack : 1;
+}
+
+static struct reduction *create_reduction(const struct decoder *decoder) {
+  size_t *sizes = memory_new(size_t, 2 * decoder->layer_count);
+  for (size_t l = 0; l < decoder->layer_count; l++) {
+    sizes[2 * l] = decoder->layers[l].bias - decoder->layers[l].weight;
+    sizes[2 * l + 1] = real_padded(decoder->layers[l].outputs);
+  }
+  struct reduction *reduction = reduction_create(2 * decoder->layer_count, sizes);
+  memory_free(&sizes);
+  return reduction;
+}
+
+struct batch_gradient *batch_gradient_create(struct comm *comm, const struct decoder *decoder,
+                                             const struct placement_rule *rule, int64_t tile,
+                                             int adjoint, const struct solver_options *flow) {
+  struct batch_gradient *b = memory_new(struct batch_gradient, 1);
+  *b = (struct batch_gradient){
+      .comm = comm, .decoder = decoder, .rule = rule, .flow = flow, .adjoint = adjoint};
+  b->slot = slot_of(tile);
+  b->stack = stack_of(b, tile);
+  b->objective = objective_create(decoder, rule->most);
+  b->rows = memory_new(struct objective_row, rule->most);
+  b->loss = memory_new(double, rule->most);
+  b->gradients = memory_new(real, (size_t)b->stack * decoder->count);
+  b->reduction = create_reduction(decoder);
+  if (adjoint == ADJOINT_NONE) return b;
+  const size_t samples = (size_t)b->stack * b->slot;
+  b->tangent = tangent_create(decoder, (size_t)b->stack, b->slot);
+  b->state_size = adjoint_state_size(flow, decoder->d);
+  b->states = memory_new(char, samples * b->state_size);
+  b->wanted = memory_new(struct objective_row, samples);
+  return b;
+}
+
+void batch_gradient_destroy(struct batch_gradient **batch) {
+  struct batch_gradient *b = *batch;
+  if (b == NULL) return;
+  for (int64_t i = 0; i < b->trajectory_count; i++) trajectory_destroy(&b->trajectories[i]);
+  memory_free(&b->trajectories);
+  objective_destroy(&b->objective);
+  tangent_destroy(&b->tangent);
+  reduction_destroy(&b->reduction);
+  memory_free(&b->rows);
+  memory_free(&b->loss);
+  memory_free(&b->gradients);
+  memory_free(&b->states);
+  memory_free(&b->wanted);
+  memory_free(batch);
+}
+
+struct trajectory **batch_gradient_trajectories(struct batch_gradient *b, int64_t count) {
+  if (b->adjoint == ADJOINT_NONE) return NULL;
+  if (count <= b->trajectory_count) return b->trajectories;
+  struct trajectory **more = memory_new(struct trajectory *, count);
+  for (int64_t i = 0; i < count; i++)
+    more[i] = i < b->trajectory_count ? b->trajectories[i] : trajectory_create();
+  memory_free(&b->trajectories);
+  b->trajectories = more;
+  b->trajectory_count = count;
+  return more;
+}
+
+// The samples of a tile: positions begin ... end - 1 of the batch.
+struct tile {
+  int64_t begin, end;
+};
+
+static struct tile tile_of(const struct shard *shard, int64_t tile) {
+  const int64_t begin = tile * shard->tile, end = begin + shard->tile;
+  return (struct tile){begin, end < shard->size ? end : shard->size};
+}
+
+static size_t place_in_shard(const struct shard *shard, int64_t position) {
+  return (size_t)shard->slot[position - shard->position_first];
+}
+
+// Puts a tile's samples in the rows of the k-th slot.
+static void place_tile(struct batch_gradient *b, const struct shard *shard, int64_t tile,
+                       size_t k) {
+  const size_t d = real_padded(b->decoder->d), n = real_padded(b->decoder->n);
+  const struct tile range = tile_of(shard, tile);
+  real *z = objective_latents(b->objective) + k * b->slot * d;
+  struct objective_row *row = b->rows + k * b->slot;
+  for (int64_t p = range.begin; p < range.end; p++, z += d, row++) {
+    const size_t i = place_in_shard(shard, p);
+    memcpy(z, shard->encoding->z + i * d, d * sizeof *z);
+    row->y = shard->samples.y + i * n;
+    row->w = shard->samples.w == NULL ? NULL : shard->samples.w + i * n;
+    row->weight_sum = shard->samples.weight_sum[i];
+  }
+}
+
+static size_t tile_size(const struct shard *shard, int64_t tile) {
+  const struct tile range = tile_of(shard, tile);
+  return (size_t)(range.end - range.begin);
+}
+
+// ---- the flow's part ----
+
+static void *state_of(const struct batch_gradient *b, size_t row) {
+  return b->states + row * b->state_size;
+}
+
+static void start_adjoints(struct batch_gradient *b, const struct shard *shard, int64_t first,
+                           size_t count, const real *gradient) {
+  const size_t d = real_padded(b->decoder->d);
+  for (size_t k = 0; k < count; k++) {
+    const struct tile range = tile_of(shard, first + (int64_t)k);
+    for (int64_t p = range.begin; p < range.end; p++) {
+      const size_t i = place_in_shard(shard, p), row = k * b->slot + (size_t)(p - range.begin);
+      const double sum = shard->samples.weight_sum[i];
+      adjoint_start(b->adjoint, b->flow, b->decoder->d,
+                    b->flow->alpha * (b->flow->time == TIME_SUM ? sum : 1.0), b->trajectories[i],
+                    gradient + row * d, state_of(b, row));
+    }
+  }
+}
+
+// Fills the slot's rows with what its adjoints ask for. Returns whether any does.
+static bool place_requests(struct batch_gradient *b, size_t k) {
+  const size_t d = real_padded(b->decoder->d);
+  real *z = tangent_latents(b->tangent, k), *v = tangent_directions(b->tangent, k);
+  bool any = false;
+  for (size_t i = 0; i < b->slot; i++, z += d, v += d) {
+    const size_t row = k * b->slot + i;
+    b->wanted[row] = b->rows[row];
+    if (b->rows[row].y != NULL && adjoint_request(state_of(b, row), z, v)) {
+      any = true;
+      continue;
+    }
+    b->wanted[row].y = NULL;
+    memset(z, 0, d * sizeof *z);
+    memset(v, 0, d * sizeof *v);
+  }
+  return any;
+}
+
+// Walks the flows of a stack back, all samples in step, and adds their part to the tiles'
+// gradients.
+static void walk_back(struct batch_gradient *b, size_t count) {
+  const size_t d = real_padded(b->decoder->d);
+  for (;;) {
+    bool active[count], any = false;
+    for (size_t k = 0; k < count; k++) {
+      active[k] = place_requests(b, k);
+      any = any || active[k];
+    }
+    if (!any) return;
+    tangent_sweep(b->tangent, count, b->rule->least, b->wanted);
+    for (size_t k = 0; k < count; k++) {
+      if (!active[k]) continue;
+      tangent_parameter_gradient(b->tangent, k, b->gradients + k * b->decoder->count);
+      const real *product = tangent_product(b->tangent, k);
+      for (size_t i = 0; i < b->slot; i++)
+        if (b->wanted[k * b->slot + i].y != NULL)
+          adjoint_receive(state_of(b, k * b->slot + i), product + i * d);
+    }
+  }
+}
+
+// ---- the whole ----
+
+static void add_stack(struct batch_gradient *b, const struct shard *shard, int64_t first,
+                      size_t count) {
+  memset(b->rows, 0, b->rule->most * sizeof *b->rows);
+  for (size_t k = 0; k < count; k++) place_tile(b, shard, first + (int64_t)k, k);
+  const size_t rows = count * b->slot;
+  const real *gradient = objective_evaluate(
+      b->objective, rows < b->rule->least ? b->rule->least : rows, b->rows, b->loss);
+  for (size_t k = 0; k < count; k++)
+    objective_parameter_gradient(b->objective, k * b->slot, tile_size(shard, first + (int64_t)k),
+                                 b->gradients + k * b->decoder->count);
+  if (b->adjoint != ADJOINT_NONE) {
+    start_adjoints(b, shard, first, count, gradient);
+    walk_back(b, count);
+  }
+  clock_enter(PHASE_REDUCE);
+  for (size_t k = 0; k < count; k++)
+    reduction_add(b->reduction, b->gradients + k * b->decoder->count);
+  clock_enter(PHASE_GRADIENT);
+}
+
+bool batch_gradient_compute(struct batch_gradient *b, const struct shard *shard, real *gradient) {
+  bool finished = false;
+  while (!finished) {
+    clock_enter(PHASE_GRADIENT);
+    reduction_begin(b->reduction, shard->tile_count);
+    for (int64_t tile = shard->tile_first; tile < shard->tile_end; tile += b->stack) {
+      const int64_t left = shard->tile_end - tile;
+      add_stack(b, shard, tile, (size_t)(left < b->stack ? left : b->stack));
+    }
+    clock_enter(PHASE_REDUCE);
+    finished = reduction_finish(b->reduction, b->comm, 1.0 / (double)shard->size, gradient);
+  }
+  return isfinite(gradient[0]);
+}
