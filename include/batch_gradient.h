@@ -1,6 +1,6 @@
-// The gradient of a batch's mean loss with respect to theta, at the latents that the flows found, and
-// through the flows if an adjoint is asked for. Summed over tiles so that the bits do not depend on
-// the ranks (reduction.h).
+// The gradient of a batch's mean loss with respect to theta, at the latents that the flows found,
+// and through the flows if an adjoint is asked for. Summed over tiles so that the bits do not
+// depend on the ranks (reduction.h).
 #ifndef GFE_BATCH_GRADIENT_H
 #define GFE_BATCH_GRADIENT_H
 
@@ -23,16 +23,16 @@ struct batch_gradient *batch_gradient_create(struct comm *comm, const struct dec
                                              int adjoint, const struct solver_options *flow);
 void batch_gradient_destroy(struct batch_gradient **batch);
 
-// Where the flows of `count` samples must record their steps (encoding.trajectories): borrowed; NULL
-// if there is no adjoint.
+// Where the flows of `count` samples must record their steps (encoding.trajectories): borrowed;
+// NULL if there is no adjoint.
 struct trajectory **batch_gradient_trajectories(struct batch_gradient *batch, int64_t count);
 
-// gradient [decoder->count] of the mean loss of the batch whose part on this rank is `shard`, at its
-// latents. False if it is not finite. Collective.
+// gradient [decoder->count] of the mean loss of the batch whose part on this rank is `shard`, at
+// its latents. False if it is not finite. Collective.
 bool batch_gradient_compute(struct batch_gradient *batch, const struct shard *shard,
                             real *gradient);
 
-// Rows of products that tiles of this size need at least.
-size_t batch_gradient_rows(int64_t tile, int adjoint);
+// Rows of products that tiles of this size need at least, with or without an adjoint.
+size_t batch_gradient_rows(int64_t tile, bool adjoint);
 
 #endif

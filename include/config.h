@@ -15,7 +15,7 @@
 
 enum { CONFIG_TEXT = 1024, CONFIG_LAYERS = 64 };
 
-enum task { TASK_TRAIN, TASK_EVALUATE, TASK_ENCODE, TASK_COUNT };
+enum task { TASK_TRAIN, TASK_EVALUATE, TASK_ENCODE, TASK_GRADIENT_CHECK, TASK_COUNT };
 const char *task_name(int task);
 
 enum missing { MISSING_ERROR, MISSING_NAN };
@@ -74,6 +74,9 @@ struct config {
     struct solver_options solver;
     int64_t every;  // epochs between evaluations of the test set; 0 = only at the end
   } evaluation;
+  struct {
+    int64_t count;  // samples
+  } gradient_check;
   struct {
     int64_t reconstructions;
   } output;

@@ -25,7 +25,7 @@ struct dataset {
   int64_t local_count;          // samples on this rank (may be 0)
   size_t n;                     // entries of a sample
   size_t stride;                // real_padded(n)
-  int axes;                     // axes of one sample
+  int axes;                     // axes of one sample, 0 if it is a single number
   int64_t shape[DATASET_AXES];  // their lengths; the product is n
   real *y;                      // [local_count][stride], scaled, zero-padded, owned
   real *w;                      // the same for the weights, or NULL if all are 1, owned
@@ -49,8 +49,10 @@ void dataset_probe(struct comm *comm, const struct data_options *options, const 
                    uint64_t seed, struct dataset_shape *shape, struct error *error);
 
 // Reads this rank's share, [rank N / R, (rank + 1) N / R), unscaled; entries that are NaN get
-// weight 0 and value 0 if `missing` is MISSING_NAN and are an error otherwise. Returns an owned
-// set. Collective; errors as above (comm_settle() them before use).
+// weight 0 and value 0 if `missing` is MISSING_NAN and are an error otherwise; an entry whose given
+// weight is 0 has value 0 whatever the file holds. Returns an owned set, or NULL on all ranks if
+// dataset_probe() would fail or a share is more than a node's memory. Collective; errors as above
+// (comm_settle() them before use).
 struct dataset *dataset_read(struct comm *comm, const struct data_options *options, const char *key,
                              int missing, uint64_t seed, struct error *error);
 

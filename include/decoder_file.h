@@ -24,7 +24,14 @@ bool decoder_file_read(const char *path, struct decoder *decoder, struct error *
 void decoder_file_declare(struct h5_file *file, const struct decoder *decoder,
                           struct scaling scaling, const char *shape);
 
-// Writes the parameters; rank 0's are written. Collective.
-void decoder_file_write(struct h5_file *file, const struct decoder *decoder, int rank);
+// Declares layer `l`'s weight and bias, or what is shaped like them, below `group`/layer_l, which
+// must not exist yet.
+void decoder_file_declare_layer(struct h5_file *file, const char *group,
+                                const struct decoder *decoder, size_t l, const char *description);
+
+// Writes the parameters, or `values` shaped like them, below `group` ("/decoder" for the
+// parameters); those of rank 0 are written. Collective.
+void decoder_file_write(struct h5_file *file, const char *group, const struct decoder *decoder,
+                        const real *values, int rank);
 
 #endif

@@ -1,5 +1,5 @@
-// The flows as equations (METHOD sections 2 and 3): ds/dt = f(t, s; theta), where the state s is the
-// latent z alone or (z, p) with p = dz/dt. Any explicit ODE solver runs either.
+// The flows as equations (METHOD sections 2 and 3): ds/dt = f(t, s; theta), where the state s is
+// the latent z alone or (z, p) with p = dz/dt. Any explicit ODE solver runs either.
 #ifndef GFE_FLOW_H
 #define GFE_FLOW_H
 
@@ -13,8 +13,8 @@ enum flow_kind {
 };
 const char *flow_name(int kind);
 
-// Vectors of `stride` elements; a state has `components` of them, one after the other. `clock` is the
-// time since the flow began or was restarted; it enters the damping term alone.
+// Vectors of `stride` elements; a state has `components` of them, one after the other. `clock` is
+// the time since the flow began or was restarted; it enters the damping term alone.
 struct flow_ops {
   const char *name;
   size_t components;

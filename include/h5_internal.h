@@ -29,8 +29,27 @@ const char *h5_lock_hint(const char *cause);
 // The type in memory (native) of an element.
 hid_t h5_memory_type(enum h5_type type);
 
+// A dataset opened to transfer whole rows of it.
+struct h5_rows {
+  hid_t dataset, type;  // the type in memory
+  int axes;
+  hsize_t lengths[H5_AXES];
+  hsize_t row_bytes;  // in memory
+};
+
 // Fills the number of a dataset's axes and their lengths. False if there are more than H5_AXES or
 // if they cannot be read.
 bool h5_extent(hid_t dataset, int *axes, hsize_t lengths[H5_AXES]);
+
+// False if there is no such dataset or h5_extent() fails; else rows->dataset is to be closed.
+bool h5_open_rows(const struct h5_file *file, const char *dataset, enum h5_type type,
+                  struct h5_rows *rows);
+
+// Rows [first, first + count) as they lie in the file and, gap-free, in memory; count 0 is nothing.
+struct h5_selection {
+  hid_t file, memory;
+};
+struct h5_selection h5_select(const struct h5_rows *rows, hsize_t first, hsize_t count);
+void h5_deselect(struct h5_selection selection);
 
 #endif

@@ -3,8 +3,16 @@
 #define GFE_OUTPUT_H
 
 #include "evaluation.h"
+#include "gradient_check.h"
 #include "history.h"
 #include "run.h"
+
+// What the tasks have made; members of tasks that were not run are NULL.
+struct outcome {
+  struct evaluation *evaluations[SET_COUNT];
+  struct history *history;
+  struct gradient_check *check;
+};
 
 // Makes the run directory (with its parents) and writes used_parameters.yaml. Collective.
 void output_begin(const struct run *run);
@@ -12,13 +20,12 @@ void output_begin(const struct run *run);
 // A path inside the run directory; owned by the caller.
 char *output_path(const struct run *run, const char *name);
 
-// Writes results.h5: the evaluated sets (NULL: none), history, decoder, provenance. An existing
-// file is replaced only when the new one is complete. Collective.
-void output_results(struct run *run, struct evaluation *const evaluations[SET_COUNT],
-                    const struct history *history, const char *command);
+// Writes results.h5: the evaluated sets, history, decoder, gradient check and provenance. An
+// existing file is replaced only when the new one is complete. Collective.
+void output_results(struct run *run, const struct outcome *outcome, const char *command);
 
 // Writes summary.json.
-void output_summary(const struct run *run, struct evaluation *const evaluations[SET_COUNT],
-                    const struct history *history, double seconds, const char *exit_reason);
+void output_summary(const struct run *run, const struct outcome *outcome, double seconds,
+                    const char *exit_reason);
 
 #endif

@@ -3,6 +3,7 @@
 #define GFE_REPORT_H
 
 #include "evaluation.h"
+#include "gradient_check.h"
 #include "history.h"
 #include "run.h"
 
@@ -17,6 +18,9 @@ void report_check(const struct run *run);
 void report_epoch_header(const struct run *run);
 void report_epoch(const struct run *run, int64_t epoch, const struct history_epoch *record,
                   double flow_seconds);
+
+// The table of the gradient check, with verdicts.
+void report_gradient_check(const struct gradient_check *check);
 
 void report_evaluation(const struct run *run, const struct evaluation *evaluation);
 

@@ -17,7 +17,7 @@ struct trajectory_step {
 struct trajectory {
   size_t stride;  // real_padded(d)
   int stages;     // points kept per step
-  int64_t count, room;
+  int64_t count, room, limit;
   struct trajectory_step *steps;  // [count]
   real *points;  // [count][stages][stride] latents where g was evaluated; the first
                  // is where the step begins
@@ -29,7 +29,8 @@ struct trajectory {
 struct trajectory *trajectory_create(void);
 void trajectory_destroy(struct trajectory **trajectory);
 
-void trajectory_begin(struct trajectory *trajectory, size_t d, int stages);
+// Room grows with the steps, to no more than `limit` of them.
+void trajectory_begin(struct trajectory *trajectory, size_t d, int stages, int64_t limit);
 
 // Adds an accepted step with its `stages` points, dz/dt at its beginning, and the latent it led to.
 void trajectory_append(struct trajectory *trajectory, struct trajectory_step step,

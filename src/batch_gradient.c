@@ -39,13 +39,11 @@ static size_t slot_of(int64_t tile) {
   return ((size_t)tile + PLACEMENT_ROWS - 1) / PLACEMENT_ROWS * PLACEMENT_ROWS;
 }
 
-size_t batch_gradient_rows(int64_t tile, int adjoint) {
-  return slot_of(tile) * (adjoint == ADJOINT_NONE ? 1 : 2);
-}
+size_t batch_gradient_rows(int64_t tile, bool adjoint) { return slot_of(tile) * (adjoint ? 2 : 1); }
 
 static int64_t stack_of(const struct batch_gradient *b, int64_t tile) {
   if (b->rule->classes > PLACEMENT_ROWS) return 1;
-  int64_t stack = (int64_t)(b->rule->most / batch_gradient_rows(tile, b->adjoint));
+  int64_t stack = (int64_t)(b->rule->most / batch_gradient_rows(tile, b->adjoint != ADJOINT_NONE));
   const int64_t affordable = STACK_BYTES / (int64_t)(b->decoder->count * sizeof(real));
   if (stack > affordable) stack = affordable;
   return stack > 1 ? stack : 1;

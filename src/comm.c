@@ -124,8 +124,8 @@ void comm_exchange(struct comm *comm, size_t bytes, const void *send, const int 
   MPI_Datatype item;
   check(MPI_Type_contiguous((int)bytes, MPI_BYTE, &item), "MPI_Type_contiguous");
   check(MPI_Type_commit(&item), "MPI_Type_commit");
-  check(MPI_Alltoallv(send, send_counts, send_starts, item, receive, receive_counts,
-                      receive_starts, item, comm->handle),
+  check(MPI_Alltoallv(send, send_counts, send_starts, item, receive, receive_counts, receive_starts,
+                      item, comm->handle),
         "MPI_Alltoallv");
   MPI_Type_free(&item);
   memory_free(&send_starts);

@@ -33,7 +33,8 @@ static bool section_is_given(const struct config_input *input, const char *secti
 
 // Whether a section's files are needed: those of the data of a task that is not run are not.
 static bool section_is_used(const struct config *config, const char *section) {
-  if (strcmp(section, "data.train") == 0) return config->run.task[TASK_TRAIN];
+  if (strcmp(section, "data.train") == 0)
+    return config->run.task[TASK_TRAIN] || config->run.task[TASK_GRADIENT_CHECK];
   if (strcmp(section, "data.test") == 0) return config->run.task[TASK_EVALUATE];
   if (strcmp(section, "data.encode") == 0) return config->run.task[TASK_ENCODE];
   return true;
@@ -75,6 +76,7 @@ static bool check_tasks(const struct config_input *input, struct config *config)
   if (!is_given(input, "run.tasks") && !section_is_given(input, "data.test"))
     task[TASK_EVALUATE] = false;
   return check_data(input, config, TASK_TRAIN, &config->data.train, "data.train") &&
+         check_data(input, config, TASK_GRADIENT_CHECK, &config->data.train, "data.train") &&
          check_data(input, config, TASK_EVALUATE, &config->data.test, "data.test") &&
          check_data(input, config, TASK_ENCODE, &config->data.encode, "data.encode");
 }
@@ -85,7 +87,8 @@ static bool check_decoder(const struct config_input *input, struct config *confi
   const bool file = config->decoder.file[0] != '\0';
   config->decoder.latent_given = !file || is_given(input, "decoder.latent");
   config->decoder.loss_given = !file || is_given(input, "decoder.loss");
-  if (!file && !config->run.task[TASK_TRAIN]) {
+  const bool *task = config->run.task;
+  if (!file && !task[TASK_TRAIN] && (task[TASK_EVALUATE] || task[TASK_ENCODE])) {
     const struct config_place place = place_of(input, "run.tasks");
     return config_complain(&place, input->error,
                            "without the task train a decoder is needed; give decoder.file");

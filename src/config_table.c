@@ -15,7 +15,7 @@ static const char *name_in(const char *const *names, size_t count, int kind) {
 }
 
 const char *task_name(int task) {
-  static const char *const names[] = {"train", "evaluate", "encode"};
+  static const char *const names[] = {"train", "evaluate", "encode", "gradient_check"};
   return name_in(names, LENGTH(names), task);
 }
 
@@ -189,6 +189,11 @@ static const struct config_row evaluation_rows[] = {
      .text = "from one encoding of the test data to the next; 0 = only at the end"},
 };
 
+static const struct config_row gradient_check_rows[] = {
+    {"count", TYPE_INTEGER, AT(gradient_check.count), "20", .range = {1, COUNT_MAX, CLOSED},
+     .unit = "samples", .text = "of data.train whose gradients are checked"},
+};
+
 static const struct config_row output_rows[] = {
     {"reconstructions", TYPE_INTEGER, AT(output.reconstructions), "64",
      .range = {0, COUNT_MAX, CLOSED}, .unit = "samples",
@@ -209,6 +214,8 @@ static const struct config_section sections[] = {
     {"evaluation", "How test and new data are encoded; a key not given is as in encoding", 0,
      ROWS(evaluation_rows)},
     {"evaluation", NULL, AT(evaluation.solver), ROWS(solver_rows), .evaluation = true},
+    {"gradient_check", "Are the gradients right? (task gradient_check, program gfe_hpc_double)", 0,
+     ROWS(gradient_check_rows)},
     {"output", "What the results hold", 0, ROWS(output_rows)},
 };
 

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "dataset_reader.h"
 #include "memory.h"
@@ -25,6 +26,22 @@ struct dataset_range dataset_share(const struct comm *comm, struct dataset_range
 }
 
 // ---- reading ----
+
+// Whether a rank's share of samples and weights could be in its node's memory. Collective.
+static bool check_memory(struct comm *comm, const struct dataset_sources *sources, const char *key,
+                         struct error *error) {
+  const double rows = ceil((double)sources->range.count / comm_size(comm));
+  const double row = (double)(real_padded((size_t)source_row(&sources->samples)) * sizeof(real));
+  const double bytes = rows * row * (sources->weights.axes > 0 ? 2 : 1);
+  double memory = -(double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+  comm_max_double(comm, &memory, 1);
+  return bytes < -memory ||
+         error_set(
+             error,
+             "%s: %.4g GB per rank (%.0f samples of %zu entries) cannot be held in %.4g GB of "
+             "memory: take more ranks, or fewer samples by %s.count",
+             key, 1e-9 * bytes, rows, (size_t)source_row(&sources->samples), -1e-9 * memory, key);
+}
 
 static struct dataset *create(const struct comm *comm, const struct dataset_sources *sources) {
   const struct dataset_source *samples = &sources->samples;
@@ -132,7 +149,9 @@ static void settle_weights(struct comm *comm, struct dataset *dataset, int missi
 struct dataset *dataset_read(struct comm *comm, const struct data_options *options, const char *key,
                              int missing, uint64_t seed, struct error *error) {
   struct dataset_sources sources;
-  if (!dataset_open(comm, options, key, seed, &sources, error)) return NULL;
+  if (!dataset_open(comm, options, key, seed, &sources, error) ||
+      !check_memory(comm, &sources, key, error))
+    return NULL;
   struct dataset *dataset = create(comm, &sources);
   dataset->y = read_array(comm, dataset, &sources.samples, sources.range, error);
   if (sources.weights.axes > 0)

@@ -156,8 +156,9 @@ bool decoder_file_read(const char *path, struct decoder *decoder, struct error *
 
 void decoder_file_declare(struct h5_file *file, const struct decoder *decoder,
                           struct scaling scaling, const char *shape) {
-  h5_group(file, "/decoder", "trained decoder: x = layer_L(... layer_0(z)); "
-                             "layer(a) = activation(weight a + bias)");
+  h5_group(file, "/decoder",
+           "trained decoder: x = layer_L(... layer_0(z)); "
+           "layer(a) = activation(weight a + bias)");
   h5_write_integer(file, "/decoder", "latent", (int64_t)decoder->d);
   h5_write_integer(file, "/decoder", "n", (int64_t)decoder->n);
   h5_write_integer(file, "/decoder", "layers", (int64_t)decoder->layer_count);
@@ -169,28 +170,36 @@ void decoder_file_declare(struct h5_file *file, const struct decoder *decoder,
                 "the decoder works on (data - scale_offset) / scale_factor");
   for (size_t l = 0; l < decoder->layer_count; l++) {
     const struct layer *layer = &decoder->layers[l];
-    char group[NAME];
-    layer_path(group, l, "");
-    h5_group(file, group, "one layer of the decoder");
-    h5_write_text(file, group, "kind", layer_name(layer->kind));
-    h5_write_text(file, group, "activation", activation_name(layer->activation));
-    h5_write_integer(file, group, "width", (int64_t)layer->outputs);
-    h5_dimension(file, group, "out", (int64_t)layer->outputs);
-    h5_dimension(file, group, "in", (int64_t)layer->inputs);
-    h5_dataset(file, group, "weight", H5_REAL, 2, (const char *const[]){"out", "in"}, "1",
-               "weights");
-    h5_dataset(file, group, "bias", H5_REAL, 1, (const char *const[]){"out"}, "1", "biases");
+    char path[NAME];
+    layer_path(path, l, "");
+    decoder_file_declare_layer(file, "/decoder", decoder, l, "one layer of the decoder");
+    h5_write_text(file, path, "kind", layer_name(layer->kind));
+    h5_write_text(file, path, "activation", activation_name(layer->activation));
+    h5_write_integer(file, path, "width", (int64_t)layer->outputs);
   }
 }
 
-void decoder_file_write(struct h5_file *file, const struct decoder *decoder, int rank) {
+void decoder_file_declare_layer(struct h5_file *file, const char *group,
+                                const struct decoder *decoder, size_t l, const char *description) {
+  const struct layer *layer = &decoder->layers[l];
+  char path[NAME];
+  snprintf(path, sizeof path, "%s/layer_%zu", group, l);
+  h5_group(file, path, description);
+  h5_dimension(file, path, "out", (int64_t)layer->outputs);
+  h5_dimension(file, path, "in", (int64_t)layer->inputs);
+  h5_dataset(file, path, "weight", H5_REAL, 2, (const char *const[]){"out", "in"}, "1", "weights");
+  h5_dataset(file, path, "bias", H5_REAL, 1, (const char *const[]){"out"}, "1", "biases");
+}
+
+void decoder_file_write(struct h5_file *file, const char *group, const struct decoder *decoder,
+                        const real *values, int rank) {
   for (size_t l = 0; l < decoder->layer_count; l++) {
     const struct layer *layer = &decoder->layers[l];
     const int64_t rows = rank == 0 ? (int64_t)layer->outputs : 0;
     char path[NAME];
-    layer_path(path, l, "/weight");
-    h5_write_rows(file, path, H5_REAL, 0, rows, decoder->theta + layer->weight);
-    layer_path(path, l, "/bias");
-    h5_write_rows(file, path, H5_REAL, 0, rows, decoder->theta + layer->bias);
+    snprintf(path, sizeof path, "%s/layer_%zu/weight", group, l);
+    h5_write_rows(file, path, H5_REAL, 0, rows, values + layer->weight);
+    snprintf(path, sizeof path, "%s/layer_%zu/bias", group, l);
+    h5_write_rows(file, path, H5_REAL, 0, rows, values + layer->bias);
   }
 }

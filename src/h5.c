@@ -57,6 +57,41 @@ bool h5_extent(hid_t dataset, int *axes, hsize_t lengths[H5_AXES]) {
   return good;
 }
 
+bool h5_open_rows(const struct h5_file *file, const char *dataset, enum h5_type type,
+                  struct h5_rows *rows) {
+  *rows = (struct h5_rows){.type = h5_memory_type(type)};
+  rows->dataset = H5Dopen2(file->id, dataset, H5P_DEFAULT);
+  if (rows->dataset < 0) return false;
+  if (!h5_extent(rows->dataset, &rows->axes, rows->lengths) || rows->axes == 0) {
+    H5Dclose(rows->dataset);
+    return false;
+  }
+  rows->row_bytes = H5Tget_size(rows->type);
+  for (int a = 1; a < rows->axes; a++) rows->row_bytes *= rows->lengths[a];
+  return true;
+}
+
+struct h5_selection h5_select(const struct h5_rows *rows, hsize_t first, hsize_t count) {
+  const hsize_t start[H5_AXES] = {first};
+  hsize_t block[H5_AXES];
+  memcpy(block, rows->lengths, sizeof block);
+  block[0] = count;
+  const struct h5_selection selection = {.file = H5Dget_space(rows->dataset),
+                                         .memory = H5Screate_simple(rows->axes, block, NULL)};
+  if (count == 0) {
+    H5Sselect_none(selection.file);
+    H5Sselect_none(selection.memory);
+  } else {
+    H5Sselect_hyperslab(selection.file, H5S_SELECT_SET, start, NULL, block, NULL);
+  }
+  return selection;
+}
+
+void h5_deselect(struct h5_selection selection) {
+  H5Sclose(selection.file);
+  H5Sclose(selection.memory);
+}
+
 void h5_close(struct h5_file **file) {
   if (*file == NULL) return;
   const bool writes = (*file)->writes;

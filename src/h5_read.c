@@ -176,60 +176,47 @@ static hsize_t chunk_rows(hid_t dataset) {
   return chunk[0];
 }
 
-static herr_t read_block(hid_t dataset, hid_t type, int axes, const hsize_t *lengths, hsize_t first,
-                         hsize_t count, void *data) {
-  const hsize_t start[H5_AXES] = {first};
-  hsize_t block[H5_AXES] = {count};
-  for (int a = 1; a < axes; a++) block[a] = lengths[a];
-  const hid_t source = H5Dget_space(dataset), target = H5Screate_simple(axes, block, NULL);
-  herr_t result = H5Sselect_hyperslab(source, H5S_SELECT_SET, start, NULL, block, NULL);
-  if (result >= 0) result = H5Dread(dataset, type, target, source, H5P_DEFAULT, data);
-  H5Sclose(target);
-  H5Sclose(source);
-  return result;
+// Reads in blocks that end where chunks end: within one call HDF5 decodes every chunk just once, so
+// that none is decoded twice whatever the size of its cache. False with HDF5's reason in `cause`.
+static bool read_blocks(const struct h5_rows *rows, hsize_t first, hsize_t count, char *data,
+                        char cause[H5_TEXT]) {
+  const hsize_t band = chunk_rows(rows->dataset), bands = transfer_bytes / rows->row_bytes / band;
+  const hsize_t most = (bands > 0 ? bands : 1) * band, end = first + count;
+  bool good = true;
+  for (hsize_t row = first, next; good && row < end; row = next) {
+    next = (row / band) * band + most;
+    if (next > end) next = end;
+    const struct h5_selection selection = h5_select(rows, row, next - row);
+    good = H5Dread(rows->dataset, rows->type, selection.memory, selection.file, H5P_DEFAULT,
+                   data + (row - first) * rows->row_bytes) >= 0;
+    if (!good) h5_cause(cause);  // before the next call forgets it
+    h5_deselect(selection);
+  }
+  return good;
 }
 
-// Reads in blocks that end where chunks end: within one call HDF5 decodes every chunk just once, so
-// that none is decoded twice whatever the size of its cache.
-static herr_t read_blocks(hid_t dataset, hid_t type, int axes, const hsize_t *lengths,
-                          hsize_t first, hsize_t count, char *data) {
-  hsize_t row_bytes = H5Tget_size(type);
-  for (int a = 1; a < axes; a++) row_bytes *= lengths[a];
-  if (row_bytes == 0) return 0;
-  const hsize_t band = chunk_rows(dataset), bands = transfer_bytes / row_bytes / band;
-  const hsize_t most = (bands > 0 ? bands : 1) * band, end = first + count;
-  for (hsize_t row = first; row < end;) {
-    hsize_t next = (row / band) * band + most;
-    if (next > end) next = end;
-    char *to = data + (row - first) * row_bytes;
-    if (read_block(dataset, type, axes, lengths, row, next - row, to) < 0) return -1;
-    row = next;
-  }
-  return 0;
+static bool read_rows(const struct h5_file *file, const char *name, const struct h5_rows *rows,
+                      int64_t first, int64_t count, void *data, struct error *error) {
+  const int64_t held = (int64_t)rows->lengths[0], last = first + count - 1;
+  char cause[H5_TEXT];
+  if (first < 0 || first > held || count > held - first)
+    return error_set(error, "dataset %s in %s has no rows %lld to %lld", name, file->path,
+                     (long long)first, (long long)last);
+  if (!can_decode(file, rows->dataset, name, error)) return false;
+  return count <= 0 || rows->row_bytes == 0 ||
+         read_blocks(rows, (hsize_t)first, (hsize_t)count, data, cause) ||
+         error_set(error, "cannot read rows %lld to %lld of dataset %s in %s: %s", (long long)first,
+                   (long long)last, name, file->path, cause);
 }
 
 bool h5_read_rows(struct h5_file *file, const char *dataset, enum h5_type type, int64_t first,
                   int64_t count, void *data, struct error *error) {
-  if (count == 0) return true;
-  const hid_t id = H5Dopen2(file->id, dataset, H5P_DEFAULT);
-  char cause[H5_TEXT];
-  if (id < 0)
-    return error_set(error, "cannot open dataset %s in %s: %s", dataset, file->path,
-                     h5_cause(cause));
-  int axes = 0;
-  hsize_t lengths[H5_AXES] = {0};
-  bool good = h5_extent(id, &axes, lengths) && axes > 0 && first >= 0 && count > 0 &&
-              (hsize_t)first < lengths[0] && (hsize_t)count <= lengths[0] - (hsize_t)first;
-  if (!good)
-    error_set(error, "dataset %s in %s has no rows %lld to %lld", dataset, file->path,
-              (long long)first, (long long)(first + count - 1));
-  good = good && can_decode(file, id, dataset, error);
-  if (good && read_blocks(id, h5_memory_type(type), axes, lengths, (hsize_t)first, (hsize_t)count,
-                          data) < 0)
-    good =
-        error_set(error, "cannot read rows %lld to %lld of dataset %s in %s: %s", (long long)first,
-                  (long long)(first + count - 1), dataset, file->path, h5_cause(cause));
-  H5Dclose(id);
+  struct h5_rows rows;
+  if (!h5_open_rows(file, dataset, type, &rows))
+    return error_set(error, "there is no dataset %s with 1 to %d axes in %s", dataset, H5_AXES,
+                     file->path);
+  const bool good = read_rows(file, dataset, &rows, first, count, data, error);
+  H5Dclose(rows.dataset);
   return good;
 }
 

@@ -184,47 +184,26 @@ struct h5_file *h5_open_parallel(const char *path, struct comm *comm) {
   return file;
 }
 
-// Writes rows [first, first + count) in one collective call; count 0 takes part with nothing.
-static herr_t write_block(hid_t dataset, hid_t properties, enum h5_type type, int axes,
-                          const hsize_t *lengths, hsize_t first, hsize_t count, const void *data) {
-  hsize_t start[H5_AXES] = {first}, block[H5_AXES] = {count};
-  for (int a = 1; a < axes; a++) block[a] = lengths[a];
-  const hid_t target = H5Dget_space(dataset), source = H5Screate_simple(axes, block, NULL);
-  if (count == 0) {
-    H5Sselect_none(target);
-    H5Sselect_none(source);
-  } else {
-    H5Sselect_hyperslab(target, H5S_SELECT_SET, start, NULL, block, NULL);
-  }
-  const herr_t result = H5Dwrite(dataset, h5_memory_type(type), source, target, properties, data);
-  H5Sclose(source);
-  H5Sclose(target);
-  return result;
-}
-
 void h5_write_rows(struct h5_file *file, const char *dataset, enum h5_type type, int64_t first,
                    int64_t count, const void *data) {
-  const hid_t id = check(file, H5Dopen2(file->id, dataset, H5P_DEFAULT), "open dataset", dataset);
-  int axes = 0;
-  hsize_t lengths[H5_AXES];
-  check(file, h5_extent(id, &axes, lengths) ? 0 : -1, "read dataset", dataset);
-  hsize_t row_bytes = H5Tget_size(h5_memory_type(type));
-  for (int a = 1; a < axes; a++) row_bytes *= lengths[a];
-
-  int64_t most = count;
-  comm_max_int64(file->comm, &most, 1);
-  const int64_t rows =
-      row_bytes < transfer_bytes && row_bytes > 0 ? (int64_t)(transfer_bytes / row_bytes) : 1;
+  struct h5_rows rows;
+  check(file, h5_open_rows(file, dataset, type, &rows) ? 0 : -1, "open dataset", dataset);
   const hid_t properties = H5Pcreate(H5P_DATASET_XFER);
   H5Pset_dxpl_mpio(properties, H5FD_MPIO_COLLECTIVE);
-  for (int64_t done = 0; row_bytes > 0 && done < most; done += rows) {
-    const int64_t left = count > done ? count - done : 0, block = left < rows ? left : rows;
-    const char *from = block > 0 ? (const char *)data + (hsize_t)done * row_bytes : "";
+  int64_t most = rows.row_bytes > 0 ? count : 0;
+  comm_max_int64(file->comm, &most, 1);
+  const int64_t block = rows.row_bytes > 0 && rows.row_bytes < transfer_bytes
+                            ? (int64_t)(transfer_bytes / rows.row_bytes)
+                            : 1;
+  for (int64_t done = 0; done < most; done += block) {
+    const int64_t left = count > done ? count - done : 0, now = left < block ? left : block;
+    const char *from = now > 0 ? (const char *)data + (hsize_t)done * rows.row_bytes : "";
+    const struct h5_selection selection = h5_select(&rows, (hsize_t)(first + done), (hsize_t)now);
     check(file,
-          write_block(id, properties, type, axes, lengths, (hsize_t)(first + done), (hsize_t)block,
-                      from),
+          H5Dwrite(rows.dataset, rows.type, selection.memory, selection.file, properties, from),
           "write dataset", dataset);
+    h5_deselect(selection);
   }
   H5Pclose(properties);
-  H5Dclose(id);
+  H5Dclose(rows.dataset);
 }

@@ -62,9 +62,7 @@ int64_t history_steps(const struct history *h) { return h->step_count; }
 
 int64_t history_epochs(const struct history *h) { return h->epoch_count; }
 
-const struct history_step *history_step(const struct history *h, int64_t i) {
-  return &h->steps[i];
-}
+const struct history_step *history_step(const struct history *h, int64_t i) { return &h->steps[i]; }
 
 const struct history_epoch *history_epoch(const struct history *h, int64_t i) {
   return &h->epochs[i];

@@ -15,34 +15,46 @@
 #include "run.h"
 #include "trainer.h"
 
-// Trains if asked to, then encodes every set at hand with the decoder that came of it, and writes
-// the files. Collective.
-static int run_tasks(struct run *run, const char *command) {
-  const double begun = clock_seconds();
+// Trains if asked to, then encodes every set at hand with the decoder that came of it. Returns the
+// exit code. Collective.
+static int run_tasks(struct run *run, struct outcome *outcome) {
+  const bool *task = run->config.run.task;
   int code = EXIT_CODE_DONE;
-  char *csv = comm_rank(run->comm) == 0 && run->used[SET_TRAIN] ? output_path(run, "history.csv")
-                                                                : NULL;
-  struct history *history = history_create(csv);
-  if (run->used[SET_TRAIN] && !trainer_run(run, history)) code = EXIT_CODE_NUMERICAL;
-
-  struct evaluation *evaluations[SET_COUNT] = {NULL};
+  if (task[TASK_TRAIN] && !trainer_run(run, outcome->history)) code = EXIT_CODE_NUMERICAL;
   log_text("\n");
   for (int set = 0; set < SET_COUNT; set++) {
-    if (!run->used[set]) continue;
-    evaluations[set] = evaluation_run(run, set, "encoding: sample");
-    report_evaluation(run, evaluations[set]);
+    if (!run->used[set] || (set == SET_TRAIN && !task[TASK_TRAIN])) continue;
+    outcome->evaluations[set] = evaluation_run(run, set, "encoding: sample");
+    report_evaluation(run, outcome->evaluations[set]);
   }
+  if (task[TASK_GRADIENT_CHECK]) {
+    outcome->check = gradient_check_run(run);
+    report_gradient_check(outcome->check);
+    for (int kind = 0; kind < outcome->check->kinds; kind++)
+      if (!gradient_check_passed(outcome->check, kind)) code = EXIT_CODE_NUMERICAL;
+  }
+  return code;
+}
+
+// The tasks and their files. Collective.
+static int run_and_write(struct run *run, const char *command) {
+  const double begun = clock_seconds();
+  const bool writes = comm_rank(run->comm) == 0 && run->config.run.task[TASK_TRAIN];
+  char *csv = writes ? output_path(run, "history.csv") : NULL;
+  struct outcome outcome = {.history = history_create(csv)};
+  const int code = run_tasks(run, &outcome);
 
   clock_enter(PHASE_OUTPUT);
-  output_results(run, evaluations, history, command);
-  output_summary(run, evaluations, history, clock_seconds() - begun,
-                 code == EXIT_CODE_DONE ? "done" : "loss not finite");
+  output_results(run, &outcome, command);
+  output_summary(run, &outcome, clock_seconds() - begun,
+                 code == EXIT_CODE_DONE ? "done" : "numerical failure");
   clock_enter(PHASE_OTHER);
   report_phases(run);
   log_line("\nresults in %s/results.h5", run->config.run.directory);
 
-  for (int set = 0; set < SET_COUNT; set++) evaluation_destroy(&evaluations[set]);
-  history_destroy(&history);
+  for (int set = 0; set < SET_COUNT; set++) evaluation_destroy(&outcome.evaluations[set]);
+  gradient_check_destroy(&outcome.check);
+  history_destroy(&outcome.history);
   memory_free(&csv);
   return code;
 }
@@ -63,7 +75,7 @@ static int run_input(struct comm *comm, const struct cli *cli, const char *comma
   } else {
     run_load(run);
     output_begin(run);
-    code = run_tasks(run, command);
+    code = run_and_write(run, command);
   }
   run_destroy(&run);
   return code;

@@ -34,8 +34,7 @@ struct objective *objective_create(const struct decoder *decoder, size_t rows) {
     const size_t size = rows * real_padded(layer->outputs);
     o->layers[l].a = memory_new(real, size);
     if (layer->activation != ACTIVATION_IDENTITY) o->layers[l].slope = memory_new(real, size);
-    o->layers[l].delta =
-        l + 1 < decoder->layer_count ? memory_new(real, size) : o->layers[l].a;
+    o->layers[l].delta = l + 1 < decoder->layer_count ? memory_new(real, size) : o->layers[l].a;
   }
   return o;
 }
@@ -100,8 +99,9 @@ static void backward(struct objective *o, size_t rows) {
     const struct layer *layer = &decoder->layers[l];
     const struct buffers *b = &o->layers[l];
     if (b->slope != NULL) multiply(rows * real_padded(layer->outputs), b->slope, b->delta);
-    layer_ops(layer->kind)->backward_input(layer, decoder->theta, rows, b->delta,
-                                           l == 0 ? o->gradient : o->layers[l - 1].delta);
+    layer_ops(layer->kind)
+        ->backward_input(layer, decoder->theta, rows, b->delta,
+                         l == 0 ? o->gradient : o->layers[l - 1].delta);
   }
 }
 
@@ -115,23 +115,21 @@ const real *objective_evaluate(struct objective *o, size_t rows,
     if (sample->y == NULL)
       memset(x, 0, stride * sizeof *x);
     else
-      loss[row] = loss_row(decoder->loss, decoder->n, stride, sample->y, sample->w,
-                           sample->weight_sum, x);
+      loss[row] =
+          loss_row(decoder->loss, decoder->n, stride, sample->y, sample->w, sample->weight_sum, x);
   }
   backward(o, rows);
   return o->gradient;
 }
 
-void objective_parameter_gradient(struct objective *o, size_t first, size_t count,
-                                  real *gradient) {
+void objective_parameter_gradient(struct objective *o, size_t first, size_t count, real *gradient) {
   const struct decoder *decoder = o->decoder;
   for (size_t l = 0; l < decoder->layer_count; l++) {
     const struct layer *layer = &decoder->layers[l];
     layer_ops(layer->kind)
-        ->backward_parameters(layer, count, count,
-                              o->layers[l].delta + first * real_padded(layer->outputs),
-                              layer_input(o, l) + first * real_padded(layer->inputs), false,
-                              gradient);
+        ->backward_parameters(
+            layer, count, count, o->layers[l].delta + first * real_padded(layer->outputs),
+            layer_input(o, l) + first * real_padded(layer->inputs), false, gradient);
   }
 }
 

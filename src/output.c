@@ -290,12 +290,53 @@ static void write_history(const struct history *history, struct h5_file *file, i
   }
 }
 
+// ---- gradient check ----
+
+static void declare_check(const struct run *run, const struct gradient_check *check,
+                          struct h5_file *file) {
+  const char *const kind_step[] = {"kind", "step"};
+  char names[128] = "";
+  for (int kind = 0; kind < check->kinds; kind++)
+    snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", kind > 0 ? "; " : "",
+             gradient_name(kind));
+  h5_group(file, "/gradient_check", "Taylor tests of gradients along random directions");
+  h5_write_text(file, "/gradient_check", "kinds", names);
+  h5_write_integer(file, "/gradient_check", "count", check->count);
+  h5_dimension(file, "/gradient_check", "kind", check->kinds);
+  h5_dimension(file, "/gradient_check", "step", TAYLOR_STEPS);
+  h5_dataset(file, "/gradient_check", "h", H5_DOUBLE, 2, kind_step, "1", "length of the step");
+  h5_dataset(file, "/gradient_check", "remainder", H5_DOUBLE, 2, kind_step, "1",
+             "|f(h) - f(0) - h f'| of the mean loss f");
+  h5_dataset(file, "/gradient_check", "slope", H5_DOUBLE, 1, kind_step, "1",
+             "of log remainder against log h; 2 for the right gradient");
+  h5_group(file, "/gradient", "dL/dtheta of the mean loss of the samples checked");
+  for (size_t l = 0; l < run->decoder->layer_count; l++)
+    decoder_file_declare_layer(file, "/gradient", run->decoder, l, "gradient of one layer");
+}
+
+static void write_check(const struct run *run, const struct gradient_check *check,
+                        struct h5_file *file) {
+  const int rank = comm_rank(run->comm);
+  double h[GRADIENT_KINDS][TAYLOR_STEPS], remainder[GRADIENT_KINDS][TAYLOR_STEPS];
+  double slope[GRADIENT_KINDS];
+  for (int kind = 0; kind < check->kinds; kind++) {
+    memcpy(h[kind], check->taylor[kind].h, sizeof h[kind]);
+    memcpy(remainder[kind], check->taylor[kind].remainder, sizeof remainder[kind]);
+    slope[kind] = check->taylor[kind].slope;
+  }
+  const int64_t kinds = rank == 0 ? check->kinds : 0;
+  h5_write_rows(file, "/gradient_check/h", H5_DOUBLE, 0, kinds, h);
+  h5_write_rows(file, "/gradient_check/remainder", H5_DOUBLE, 0, kinds, remainder);
+  h5_write_rows(file, "/gradient_check/slope", H5_DOUBLE, 0, kinds, slope);
+  decoder_file_write(file, "/gradient", run->decoder, check->gradient, rank);
+}
+
 // ---- the whole file ----
 
 static void declare_provenance(const struct run *run, struct h5_file *file, const char *command) {
   char libraries[512], *input = NULL;
   size_t size = 0;
-  snprintf(libraries, sizeof libraries, "%s; HDF5 %s; %s", comm_library(), h5_library(),
+  snprintf(libraries, sizeof libraries, "%s; %s; %s", comm_library(), h5_library(),
            blas_library());
   FILE *text = open_memstream(&input, &size);
   if (text == NULL) error_fatal("out of memory");
@@ -331,8 +372,9 @@ static void put_in_place(const struct run *run, const char *from, const char *to
   }
 }
 
-void output_results(struct run *run, struct evaluation *const evaluations[SET_COUNT],
-                    const struct history *history, const char *command) {
+void output_results(struct run *run, const struct outcome *outcome, const char *command) {
+  struct evaluation *const *evaluations = outcome->evaluations;
+  const struct history *history = outcome->history;
   const int rank = comm_rank(run->comm);
   char *path = output_path(run, "results.h5"), *partial = output_path(run, "results.h5.partial");
   if (rank == 0) {
@@ -342,14 +384,16 @@ void output_results(struct run *run, struct evaluation *const evaluations[SET_CO
     declare_provenance(run, file, command);
     decoder_file_declare(file, run->decoder, run->scaling, shape);
     declare_history(history, file);
+    if (outcome->check != NULL) declare_check(run, outcome->check, file);
     for (int set = 0; set < SET_COUNT; set++)
       if (evaluations[set] != NULL) declare_set(run, evaluations[set], file);
     h5_close(&file);
   }
   comm_barrier(run->comm);
   struct h5_file *file = h5_open_parallel(partial, run->comm);
-  decoder_file_write(file, run->decoder, rank);
+  decoder_file_write(file, "/decoder", run->decoder, run->decoder->theta, rank);
   write_history(history, file, rank);
+  if (outcome->check != NULL) write_check(run, outcome->check, file);
   for (int set = 0; set < SET_COUNT; set++)
     if (evaluations[set] != NULL) write_set(run, evaluations[set], file);
   h5_close(&file);
@@ -368,8 +412,10 @@ static void write_number(FILE *file, const char *name, double value) {
     fprintf(file, "  \"%s\": null,\n", name);
 }
 
-void output_summary(const struct run *run, struct evaluation *const evaluations[SET_COUNT],
-                    const struct history *history, double seconds, const char *exit_reason) {
+void output_summary(const struct run *run, const struct outcome *outcome, double seconds,
+                    const char *exit_reason) {
+  struct evaluation *const *evaluations = outcome->evaluations;
+  const struct history *history = outcome->history;
   if (comm_rank(run->comm) != 0) return;
   char *path = output_path(run, "summary.json");
   FILE *file = open_text(path);

@@ -6,8 +6,8 @@
 #include "memory.h"
 
 enum {
-  BITS = 62,      // of magnitude in the fixed-point numbers, with the sign one less than the word
-  HEADROOM = 8,   // powers of two by which a step's gradients may exceed the last step's
+  BITS = 62,        // of magnitude in the fixed-point numbers, with the sign one less than the word
+  HEADROOM = 8,     // powers of two by which a step's gradients may exceed the last step's
   SMALLEST = -200,  // exponent below which summands count as zero
   NONFINITE = INT32_MAX  // as an exponent: a summand is not finite
 };
@@ -107,8 +107,9 @@ static double largest_magnitude(const real *x, size_t count) {
   return (double)lane[0];
 }
 
-// sum += round(x 2^shift). Adding 1.5 2^52 to a double below 2^51 leaves its rounded value in the low
-// bits; larger values are split in two halves of at most 31 bits, so that all is plain arithmetic.
+// sum += round(x 2^shift). Adding 1.5 2^52 to a double below 2^51 leaves its rounded value in the
+// low bits; larger values are split in two halves of at most 31 bits, so that all is plain
+// arithmetic.
 static void add_fixed_point(int64_t *restrict sum, const real *restrict x, size_t count,
                             int shift) {
   const double magic = 0x1.8p52, high_scale = ldexp(1.0, shift - 31), low_scale = 0x1p31;
@@ -150,8 +151,7 @@ bool reduction_finish(struct reduction *r, struct comm *comm, double factor, rea
     comm_sum_int64(comm, r->sum, r->count);
     size_t i = 0;
     for (size_t b = 0; b < r->blocks; b++) {
-      const double unit =
-          factor * ldexp(1.0, (int)(r->exponent[b] + r->summand_bits - BITS));
+      const double unit = factor * ldexp(1.0, (int)(r->exponent[b] + r->summand_bits - BITS));
       for (const size_t end = i + r->sizes[b]; i < end; i++)
         sum[i] = (real)((double)r->sum[i] * unit);
     }

@@ -57,6 +57,12 @@ static void check_directory(const struct config *config, struct error *error) {
               path);
 }
 
+// Taylor tests drown in the rounding of float32.
+static void check_precision(const struct config *config, struct error *error) {
+  if (config->run.task[TASK_GRADIENT_CHECK] && sizeof(real) != sizeof(double))
+    error_set(error, "run.tasks: gradient_check needs double precision; run gfe_hpc_double");
+}
+
 static void check_shapes(const struct run *run, struct error *error) {
   for (int set = 0; set < SET_COUNT; set++) {
     const struct dataset_shape *shape = &run->shapes[set];
@@ -94,7 +100,9 @@ static void choose_rules(struct run *run) {
   const int64_t batch = run->config.training.batch;
   run->tile = run->config.training.tile > 0 ? run->config.training.tile : default_tile(batch);
   if (run->tile > batch) run->tile = batch;
-  const size_t slot = batch_gradient_rows(run->tile, run->config.training.adjoint);
+  const bool adjoint =
+      run->config.training.adjoint != ADJOINT_NONE || run->config.run.task[TASK_GRADIENT_CHECK];
+  const size_t slot = batch_gradient_rows(run->tile, adjoint);
   size_t rows = encoder_rows(run->decoder, (size_t)batch);
   if (rows < slot) rows = slot;
   compare_kernels(run->comm);
@@ -108,6 +116,7 @@ struct run *run_prepare(struct comm *comm, const struct config *config) {
   run->comm = comm;
   if (comm_rank(comm) == 0) {
     run->config = *config;
+    check_precision(config, &error);
     check_directory(config, &error);
     if (config->decoder.file[0] != '\0')
       decoder_file_describe(&run->config, &run->scaling, &run->scaled_by_file, &error);
@@ -118,7 +127,7 @@ struct run *run_prepare(struct comm *comm, const struct config *config) {
   comm_broadcast(comm, &run->scaled_by_file, sizeof run->scaled_by_file, 0);
 
   config = &run->config;
-  run->used[SET_TRAIN] = config->run.task[TASK_TRAIN];
+  run->used[SET_TRAIN] = config->run.task[TASK_TRAIN] || config->run.task[TASK_GRADIENT_CHECK];
   run->used[SET_TEST] = config->run.task[TASK_EVALUATE];
   run->used[SET_ENCODE] = config->run.task[TASK_ENCODE];
   for (int set = 0; set < SET_COUNT; set++) {

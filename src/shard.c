@@ -6,8 +6,7 @@
 
 // The position where rank r's tiles begin.
 static int64_t position_of_rank(const struct shard *s, int rank) {
-  const int64_t position =
-      dataset_first(s->tile_count, comm_size(s->comm), rank) * s->tile;
+  const int64_t position = dataset_first(s->tile_count, comm_size(s->comm), rank) * s->tile;
   return position < s->size ? position : s->size;
 }
 
@@ -52,8 +51,8 @@ static void plan(struct shard *s, shard_order *order, const void *context) {
 
 // Rows of `bytes` bytes from the local array `from`, exchanged; an owned array.
 static void *exchange(const struct shard *s, const void *from, size_t bytes) {
-  char *packed = memory_new(char, (size_t)s->leaving_count * bytes);
-  char *arrived = memory_new(char, (size_t)s->samples.count * bytes);
+  char *packed = memory_new(char, (size_t)s->leaving_count *bytes);
+  char *arrived = memory_new(char, (size_t)s->samples.count *bytes);
   for (int64_t i = 0; i < s->leaving_count; i++)
     memcpy(packed + (size_t)i * bytes, (const char *)from + (size_t)s->leaving[i] * bytes, bytes);
   comm_exchange(s->comm, bytes, packed, s->send_counts, arrived, s->receive_counts);
@@ -88,7 +87,7 @@ struct shard *shard_gather(struct comm *comm, const struct dataset *data, size_t
 
 void shard_return(struct shard *s, real *latents) {
   const size_t bytes = real_padded(s->d) * sizeof(real);
-  char *arrived = memory_new(char, (size_t)s->leaving_count * bytes);
+  char *arrived = memory_new(char, (size_t)s->leaving_count *bytes);
   comm_exchange(s->comm, bytes, s->encoding->z, s->receive_counts, arrived, s->send_counts);
   for (int64_t i = 0; i < s->leaving_count; i++)
     memcpy((char *)latents + (size_t)s->leaving[i] * bytes, arrived + (size_t)i * bytes, bytes);

@@ -37,7 +37,8 @@ static void start(const struct solver_options *options, const struct solver_prob
   a->common.point = a->slope + stride;
   memcpy(a->z, z, stride * sizeof *z);
   memcpy(a->common.point, z, stride * sizeof *z);
-  if (problem->trajectory != NULL) trajectory_begin(problem->trajectory, problem->d, 1);
+  if (problem->trajectory != NULL)
+    trajectory_begin(problem->trajectory, problem->d, 1, options->max_iterations);
 }
 
 // z+ = z - h alpha g; the last step is shortened to end at tau.

@@ -37,7 +37,8 @@ static void start(const struct solver_options *options, const struct solver_prob
   memcpy(a->z, z, stride * sizeof *z);
   memset(a->p, 0, stride * sizeof *z);
   memcpy(a->common.point, z, stride * sizeof *z);
-  if (problem->trajectory != NULL) trajectory_begin(problem->trajectory, problem->d, 1);
+  if (problem->trajectory != NULL)
+    trajectory_begin(problem->trajectory, problem->d, 1, options->max_iterations);
 }
 
 // p+ = (p - h alpha g) / (1 + 3 h / (t + h)), z+ = z + h p+; the last step ends at tau.

@@ -10,6 +10,7 @@ enum { MAX_REDUCTIONS = 20 };
 static const double armijo = 1e-4;
 static const double first_decrease = 0.1;  // of the loss, wanted of a step that knows no curvature
 static const double first_length = 0.01;   // of a warm start's length, at the most, in such a step
+static const double longest_step = 1e3;    // times sqrt(d), of any step: a plateau knows no scale
 
 // Vectors are padded; the arrays lie behind the struct in the same block.
 struct lbfgs {
@@ -88,7 +89,7 @@ static void try_step(struct lbfgs *b, size_t d) {
 static void begin_step(struct lbfgs *b, const struct solver_options *options, size_t d) {
   direction(b, options, d);
   b->slope = solver_dot(d, b->gradient, b->p);
-  if (b->pairs > 0 && !(b->slope < 0.0)) {
+  if (b->pairs > 0 && !(b->slope < 0.0 && isfinite(solver_dot(d, b->p, b->p)))) {
     b->pairs = 0;
     direction(b, options, d);
     b->slope = solver_dot(d, b->gradient, b->p);
@@ -99,6 +100,9 @@ static void begin_step(struct lbfgs *b, const struct solver_options *options, si
     const double longest = first_length * b->start_length, length = b->step * sqrt(-b->slope);
     if (longest > 0.0 && length > longest) b->step *= longest / length;
   }
+  const double longest = longest_step * sqrt((double)d);
+  const double length = b->step * sqrt(solver_dot(d, b->p, b->p));
+  if (length > longest) b->step *= longest / length;
   b->reductions = 0;
   try_step(b, d);
 }

@@ -50,7 +50,8 @@ static void start(const struct solver_options *options, const struct solver_prob
   memcpy(r->trial, z, stride * sizeof *z);
   r->common.point = r->trial;
   if (problem->trajectory != NULL)
-    trajectory_begin(problem->trajectory, problem->d, solver_stages(options));
+    trajectory_begin(problem->trajectory, problem->d, solver_stages(options),
+                     options->max_iterations);
 }
 
 static int finish(struct rk *r, const struct solver_problem *problem, int status) {

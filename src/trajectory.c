@@ -22,7 +22,8 @@ void trajectory_destroy(struct trajectory **trajectory) {
   memory_free(trajectory);
 }
 
-void trajectory_begin(struct trajectory *t, size_t d, int stages) {
+void trajectory_begin(struct trajectory *t, size_t d, int stages, int64_t limit) {
+  t->limit = limit;
   if (t->stride != real_padded(d) || t->stages != stages) release(t);
   t->stride = real_padded(d);
   t->stages = stages;
@@ -38,7 +39,8 @@ static void *enlarged(void *block, size_t bytes, size_t old_bytes) {
 
 static void make_room(struct trajectory *t) {
   if (t->count < t->room) return;
-  const size_t old = (size_t)t->room, room = old == 0 ? 8 : 2 * old;
+  const size_t old = (size_t)t->room, most = (size_t)t->limit;
+  const size_t wanted = old == 0 ? 8 : 2 * old, room = wanted < most ? wanted : most;
   const size_t point = (size_t)t->stages * t->stride * sizeof(real);
   const size_t slope = 2 * t->stride * sizeof(real);
   t->steps = enlarged(t->steps, room * sizeof *t->steps, old * sizeof *t->steps);

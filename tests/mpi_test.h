@@ -9,8 +9,8 @@
 #include "comm.h"
 #include "test.h"
 
-// Results that must have the same bits for any number of ranks: their hash is printed by rank 0, and
-// tests/run_ranks.py compares these lines over all runs of the test.
+// Results that must have the same bits for any number of ranks: their hash is printed by rank 0,
+// and tests/run_ranks.py compares these lines over all runs of the test.
 static inline void mpi_test_same_bits(struct comm *comm, const char *name, const void *data,
                                       size_t bytes) {
   uint64_t hash = 0xcbf29ce484222325U;

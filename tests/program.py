@@ -40,7 +40,7 @@ CIRCLE = {
     "data.test.first": 60,
     "data.test.count": 20,
     "decoder.latent": 1,
-    "decoder.layers": [{"dense": 16, "activation": "tanh"}, {"dense": 2}],
+    "decoder.layers": [{"dense": 16, "activation": "silu"}, {"dense": 2}],
     "decoder.loss": "mse",
 }
 

@@ -8,16 +8,16 @@
 static int test_passed = 0, test_failed = 0;
 
 // Counts a check; a false one is reported with its place and a message and does not end the test.
-#define CHECK(condition, ...)                               \
-  do {                                                      \
-    if (condition) {                                        \
-      test_passed++;                                        \
-    } else {                                                \
-      test_failed++;                                        \
+#define CHECK(condition, ...)                                \
+  do {                                                       \
+    if (condition) {                                         \
+      test_passed++;                                         \
+    } else {                                                 \
+      test_failed++;                                         \
       printf("%s:%d: %s: ", __FILE__, __LINE__, #condition); \
-      printf(__VA_ARGS__);                                  \
-      putchar('\n');                                        \
-    }                                                       \
+      printf(__VA_ARGS__);                                   \
+      putchar('\n');                                         \
+    }                                                        \
   } while (0)
 
 // Prints the count and returns the exit code: 0 only if some check was made and none failed.

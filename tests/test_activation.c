@@ -1,9 +1,8 @@
 // Values against the C library, slopes against central differences.
-#include "activation.h"
-
 #include <math.h>
 #include <string.h>
 
+#include "activation.h"
 #include "test.h"
 
 static double reference(const char *name, double s) {
@@ -30,7 +29,8 @@ int main(void) {
     }
     activation_forward(kind, 1, COUNT, bias, s, slope);
     for (int i = 0; i < COUNT; i++) {
-      const double x = (double)(real)((real)(-40.0 + 80.0 * i / COUNT + 1.0 / 64) - bias[i]) + 0.125;
+      const double x =
+          (double)(real)((real)(-40.0 + 80.0 * i / COUNT + 1.0 / 64) - bias[i]) + 0.125;
       const double h = 1e-5, value = reference(name, x);
       const double difference = (reference(name, x + h) - reference(name, x - h)) / (2 * h);
       worst = fmax(worst, fabs((double)s[i] - value) / fmax(1.0, fabs(value)));

@@ -1,7 +1,6 @@
-#include "comm.h"
-
 #include <string.h>
 
+#include "comm.h"
 #include "memory.h"
 #include "mpi_test.h"
 

@@ -202,15 +202,22 @@ static void test_npy(struct comm *comm) {
       check_file(comm, options("good.npy", ""), t == 0 ? "labels.npy" : "");
     }
   }
-  npy_header(&buffer, 1, "'<f4'", "'fortran_order': True, 'shape': (3,), ");
-  for (int i = 0; i < 3; i++) add_number(&buffer, "f4", false, i + 0.5);
-  write_buffer(comm, "flat.npy", &buffer);
-  const struct data_options from = options("flat.npy", "");
-  struct dataset *dataset = read_good(comm, &from, MISSING_ERROR);
-  double *all = gather(comm, dataset);
-  CHECK(dataset->n == 1 && dataset->axes == 0 && all[2] == 2.5, "samples of one number");
-  memory_free(&all);
-  dataset_destroy(&dataset);
+  // Flat files: a sample is one number. Labels may not be floats, see test_wrong_companions().
+  static const char *const flat[] = {"i2", "i8", "f4"};
+  for (int t = 0; t < 3; t++) {
+    char descr[8];
+    snprintf(descr, sizeof descr, "'>%s'", flat[t]);
+    npy_header(&buffer, 1, descr, "'fortran_order': True, 'shape': (3,), ");
+    for (int i = 0; i < 3; i++) add_number(&buffer, flat[t], true, i - 300.0);
+    write_buffer(comm, "flat.npy", &buffer);
+    const struct data_options from = options("flat.npy", "");
+    struct dataset *dataset = read_good(comm, &from, MISSING_ERROR);
+    double *all = gather(comm, dataset);
+    CHECK(dataset->n == 1 && dataset->axes == 0 && all[0] == -300 && all[2] == -298, "%s: %g",
+          flat[t], all[0]);
+    memory_free(&all);
+    dataset_destroy(&dataset);
+  }
 }
 
 static void test_hdf5(struct comm *comm) {
@@ -328,8 +335,13 @@ static void test_weights(struct comm *comm) {
     }
     CHECK(dataset->weight_sum[i] == sum, "sum %g", dataset->weight_sum[i]);
   }
+  struct scaling scaling = dataset_scaling(comm, SCALE_STANDARDISE, 0, dataset);
+  double mean = 0;
+  for (int k = 0; k < TOTAL; k++) mean += k % N == 0 ? 0 : value(k / N, k % N);
+  mean /= TOTAL - SAMPLES;
+  CHECK(fabs(scaling.offset - mean) < 1e-12 * mean, "mean %.17g, %.17g", scaling.offset, mean);
   struct error error = {""};
-  const struct scaling scaling = dataset_scaling(comm, SCALE_MINMAX, 0, dataset);
+  scaling = dataset_scaling(comm, SCALE_MINMAX, 0, dataset);
   dataset_scale(dataset, scaling, true, "data.train", &error);
   CHECK(!error_is_set(&error), "%s", error.text);
   for (int64_t i = 0; i < dataset->local_count; i++)
@@ -443,6 +455,10 @@ static void test_wrong_options(struct comm *comm) {
   expect(comm, &from, "must be in [1, 20]");
   from = (struct data_options){.generate = GENERATE_CIRCLE};
   expect(comm, &from, "data.test.count is missing");
+  from.count = INT64_MAX;
+  expect(comm, &from, "too many samples");
+  from.count = (int64_t)1 << 40;
+  expect(comm, &from, "take more ranks, or fewer samples");
   from.count = 5;
   snprintf(from.labels, sizeof from.labels, "labels.npy");
   expect(comm, &from, "data.test.labels = labels.npy: not to be given");

@@ -1,9 +1,8 @@
-#include "error.h"
-
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "error.h"
 #include "test.h"
 
 static void first_message_stands(void) {

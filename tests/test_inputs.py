@@ -9,6 +9,7 @@ Every case runs on 1 and on 3 ranks. --show prints the messages, to be judged by
 import concurrent.futures
 import gzip
 import os
+import re
 import shutil
 import struct
 import sys
@@ -152,7 +153,7 @@ def value_cases():
         wrong_value("training.warm_start", "maybe", "true or false"),
         wrong_value("training.order", "random", "shuffled or file"),
         wrong_value("training.updates", 0, "at least 1"),
-        wrong_value("encoding.solver", "lbgfs", "lbfgs or amd", "did you mean lbfgs?"),
+        wrong_value("encoding.solver", "lbgfs", "must be lbfgs, amd", "did you mean lbfgs?"),
         wrong_value("encoding.tolerance", 1, "less than 1"),
         wrong_value("encoding.tolerance", -1e-4, "at least 0", shown="-0.0001"),
         wrong_value("encoding.max_iterations", 0, "at least 1"),
@@ -255,7 +256,7 @@ def file_cases():
                    {"data.train.dataset": "/compound"}),
         wrong_data("complex numbers as data", ["data.train.dataset", "/complex", "numbers"],
                    {"data.train.dataset": "/complex"}),
-        wrong_data("a damaged chunk", ["data.train.dataset", "/chunks", "chunks.h5"],
+        wrong_data("a damaged chunk", ["data.train.dataset", "/chunks", "chunks.h5", "inflate"],
                    {"data.train.file": "chunks.h5", "data.train.dataset": "/chunks"}),
         wrong_data("an unknown compression", ["data.train.dataset", "/lzf", "filter lzf"],
                    {"data.train.dataset": "/lzf"}),
@@ -501,7 +502,7 @@ def run_case(program, case, files, parent):
         for path in sorted(set(tree(cwd)) - set(before)):
             wrong.append(f"{path} is left behind on {ranks} ranks")
     message = messages[0] if messages else None
-    if messages and len(set(messages)) != 1:
+    if len({re.sub(r"\d+", "0", text) for text in messages}) > 1:  # whose rows may differ
         wrong.append(f"the messages on 1 and 3 ranks should be equal: {messages}")
     for text in case.texts if message else ():
         if text not in message:

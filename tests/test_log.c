@@ -1,9 +1,8 @@
-#include "log.h"
-
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "log.h"
 #include "test.h"
 
 // Runs `say` with stdout in a file and leaves what came in `text`.

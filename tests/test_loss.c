@@ -1,8 +1,7 @@
-#include "loss.h"
-
 #include <math.h>
 #include <string.h>
 
+#include "loss.h"
 #include "test.h"
 
 static double reference(int kind, double x, double y) {
@@ -26,12 +25,13 @@ static void entries(int kind, size_t n, int weighted) {
     sum += (double)w[i] * reference(kind, (double)x[i], (double)y[i]);
   }
   memcpy(slope, x, sizeof x);
-  for (size_t i = n; i < stride; i++) slope[i] = (real)0.7;  // what lies in the padding must not count
-  const double loss =
-      loss_row(kind, n, stride, y, weighted ? w : NULL, weight_sum, slope);
+  for (size_t i = n; i < stride; i++)
+    slope[i] = (real)0.7;  // what lies in the padding must not count
+  const double loss = loss_row(kind, n, stride, y, weighted ? w : NULL, weight_sum, slope);
   for (size_t i = 0; i < n; i++)
-    worst = fmax(worst, fabs((double)slope[i] - (double)w[i] *
-                                 reference_slope(kind, (double)x[i], (double)y[i]) / weight_sum));
+    worst = fmax(
+        worst, fabs((double)slope[i] -
+                    (double)w[i] * reference_slope(kind, (double)x[i], (double)y[i]) / weight_sum));
   for (size_t i = n; i < stride; i++) CHECK(slope[i] == 0, "padding %g", (double)slope[i]);
   const double precision = sizeof(real) == sizeof(double) ? 1e-14 : 2e-6;
   CHECK(fabs(loss - sum / weight_sum) < precision * fabs(loss), "%s n %zu: loss %.17g, not %.17g",

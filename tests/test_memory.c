@@ -1,7 +1,6 @@
-#include "memory.h"
-
 #include <stdint.h>
 
+#include "memory.h"
 #include "test.h"
 
 int main(void) {

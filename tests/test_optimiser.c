@@ -1,8 +1,7 @@
 // Each optimiser against its textbook recursion for one parameter, in double.
-#include "optimiser.h"
-
 #include <math.h>
 
+#include "optimiser.h"
 #include "test.h"
 
 enum { STEPS = 50 };
@@ -31,8 +30,8 @@ static double textbook(const struct optimiser_options *o, double rate) {
 
 static void recursions(void) {
   for (int kind = 0; optimiser_name(kind) != NULL; kind++) {
-    const struct optimiser_options options = {.kind = kind, .beta1 = 0.9, .beta2 = 0.999,
-                                              .decay = 0.9, .momentum = 0.8};
+    const struct optimiser_options options = {
+        .kind = kind, .beta1 = 0.9, .beta2 = 0.999, .decay = 0.9, .momentum = 0.8};
     enum { COUNT = 3 };
     struct optimiser *optimiser = optimiser_create(&options, COUNT);
     real theta[COUNT] = {1, 1, 1}, gradient[COUNT] = {0};

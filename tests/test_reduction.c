@@ -1,11 +1,10 @@
 // Sums must be right, and have the same bits however the summands are spread over the ranks.
-#include "reduction.h"
-
 #include <math.h>
 #include <string.h>
 
 #include "memory.h"
 #include "mpi_test.h"
+#include "reduction.h"
 #include "rng.h"
 
 enum { SUMMANDS = 37, PARAMETERS = 1000 };

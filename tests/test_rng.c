@@ -1,9 +1,8 @@
-#include "rng.h"
-
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "rng.h"
 #include "test.h"
 
 static void uniform_moments(void) {

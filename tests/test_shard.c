@@ -1,11 +1,10 @@
 // Every sample of a batch reaches the owner of its tile and its latent finds the way home.
-#include "shard.h"
-
 #include <string.h>
 
 #include "memory.h"
 #include "mpi_test.h"
 #include "rng.h"
+#include "shard.h"
 
 enum { ENTRIES = 3, LATENT = 2 };
 

@@ -1,10 +1,9 @@
 // The solvers by themselves, on losses whose flows and minima are known.
-#include "solver.h"
-
 #include <math.h>
 #include <string.h>
 
 #include "memory.h"
+#include "solver.h"
 #include "test.h"
 
 enum { D = 5 };
@@ -87,12 +86,20 @@ static struct outcome solve(const struct solver_options *options, loss_function 
   return outcome;
 }
 
-static const struct solver_options lbfgs = {.solver = SOLVER_LBFGS, .alpha = 1, .tolerance = 1e-7,
-                                            .max_iterations = 200, .memory = 10};
-static const struct solver_options amd = {
-    .solver = SOLVER_AMD, .alpha = 1, .tau = 1e4, .tolerance = 1e-7, .max_iterations = 20000,
-    .h0 = 0.05, .h_min = 0.01, .h_max = 10, .growth = 1.1, .shrink = 0.5, .armijo = 1e-5,
-    .max_reductions = 20};
+static const struct solver_options lbfgs = {
+    .solver = SOLVER_LBFGS, .alpha = 1, .tolerance = 1e-7, .max_iterations = 200, .memory = 10};
+static const struct solver_options amd = {.solver = SOLVER_AMD,
+                                          .alpha = 1,
+                                          .tau = 1e4,
+                                          .tolerance = 1e-7,
+                                          .max_iterations = 20000,
+                                          .h0 = 0.05,
+                                          .h_min = 0.01,
+                                          .h_max = 10,
+                                          .growth = 1.1,
+                                          .shrink = 0.5,
+                                          .armijo = 1e-5,
+                                          .max_reductions = 20};
 static const real origin[REAL_PAD] = {0};
 
 static void minima(void) {
@@ -106,8 +113,7 @@ static void minima(void) {
                {"concave", concave, 1, 40, 300}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     const struct outcome fast = solve(&lbfgs, cases[i].f, origin);
-    CHECK(fast.status == STATUS_CONVERGED, "lbfgs %s: %s", cases[i].name,
-          status_name(fast.status));
+    CHECK(fast.status == STATUS_CONVERGED, "lbfgs %s: %s", cases[i].name, status_name(fast.status));
     CHECK(fabs(fast.loss - cases[i].loss) < 1e-5, "lbfgs %s: loss %.9g", cases[i].name, fast.loss);
     CHECK(fast.evaluations <= cases[i].most_lbfgs, "lbfgs %s: %lld evaluations", cases[i].name,
           (long long)fast.evaluations);

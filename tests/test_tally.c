@@ -1,6 +1,5 @@
-#include "tally.h"
-
 #include "mpi_test.h"
+#include "tally.h"
 
 int main(int argc, char **argv) {
   struct comm *comm = comm_start(&argc, &argv);
