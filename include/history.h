@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 struct history_step {
-  int64_t epoch, samples;  // epoch from 0; samples seen so far
+  int64_t epoch, samples;  // epoch from 1; samples seen so far
   double loss;             // mean over the batch, at the latents found
   double evaluations;      // gradient evaluations per sample, mean over the batch
   double learning_rate;

@@ -48,7 +48,7 @@ void history_add_step(struct history *h, struct history_step step, double second
   h->steps[h->step_count++] = step;
   if (h->csv == NULL) return;
   fprintf(h->csv, "%lld,%lld,%lld,%.9g,%.6g,%.9g,%.3f\n", (long long)h->step_count,
-          (long long)step.epoch + 1, (long long)step.samples, step.loss, step.evaluations,
+          (long long)step.epoch, (long long)step.samples, step.loss, step.evaluations,
           step.learning_rate, seconds);
   if (fflush(h->csv) != 0) error_fatal("cannot write history.csv: %s", strerror(errno));
 }

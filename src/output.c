@@ -207,7 +207,7 @@ struct column {
 };
 
 static const struct column step_columns[] = {
-    COLUMN(step, H5_INT64, epoch, "epoch of the step, from 0"),
+    COLUMN(step, H5_INT64, epoch, "epoch of the step, from 1"),
     COLUMN(step, H5_INT64, samples, "training samples seen so far, repeats counted"),
     COLUMN(step, H5_DOUBLE, loss, "mean loss of the batch at the latents found"),
     COLUMN(step, H5_DOUBLE, evaluations, "gradient evaluations per sample"),

@@ -81,8 +81,8 @@ static void direction(struct lbfgs *b, const struct solver_options *options, siz
 }
 
 static void try_step(struct lbfgs *b, size_t d) {
-  const real step = (real)b->step;
-  for (size_t i = 0; i < real_padded(d); i++) b->common.point[i] = b->z[i] + step * b->p[i];
+  for (size_t i = 0; i < real_padded(d); i++)  // a step may be beyond the range of float32
+    b->common.point[i] = (real)((double)b->z[i] + b->step * (double)b->p[i]);
 }
 
 // Chooses direction and first trial of the next step from z.
@@ -159,7 +159,8 @@ static int advance(const struct solver_options *options, const struct solver_pro
     b->common.loss = loss;
     if (!finite) return finish(b, d, STATUS_NONFINITE);
   } else {
-    if (!finite) return reject(b, d, INFINITY);
+    if (!finite || !isfinite(solver_dot(d, b->common.point, b->common.point)))
+      return reject(b, d, INFINITY);
     if (!solver_accepts(armijo, b->step, b->common.loss, loss, b->slope,
                         solver_dot(d, gradient, b->p)))
       return reject(b, d, loss);

@@ -94,7 +94,7 @@ static bool update(struct trainer *t, struct shard *shard) {
 
   clock_enter(PHASE_OUTPUT);
   const struct history_step record = {
-      .epoch = t->epoch,
+      .epoch = t->epoch + 1,
       .samples = t->epoch * t->data->count + t->batch * t->run->config.training.batch + shard->size,
       .loss = loss_sum / (double)shard->size,
       .evaluations = (double)evaluations / (double)shard->size,

@@ -242,7 +242,8 @@ static const struct wrong wrong_files[] = {
     {LEAST "run: {directory: ''}\n", NULL, "run.directory = \"\": must not be empty"},
     {LEAST "run: {directory: [a]}\n", NULL, "run.directory = [...]: must be a text"},
     {LEAST "run: {tasks: [train, evalute]}\n", NULL,
-     "run.tasks = evalute: must be train, evaluate or encode; did you mean evaluate?"},
+     "run.tasks = evalute: must be train, evaluate, encode or gradient_check; did you mean "
+     "evaluate?"},
     {LEAST "run: {tasks: []}\n", NULL, "run.tasks = [...]: must be a list of tasks"},
     {LEAST "run: {tasks: [train, train]}\n", NULL, "run.tasks = train: the task is given twice"},
     {LEAST, "data.scale=-1", "must be greater than 0"},
