@@ -55,5 +55,11 @@ else
   failed=$((failed + 1))
 fi
 
+if build build-portable -Dnative=false; then
+  run_tests build-portable --suite leaks
+else
+  failed=$((failed + 1))
+fi
+
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
