@@ -32,6 +32,13 @@ struct trajectory **batch_gradient_trajectories(struct batch_gradient *batch, in
 bool batch_gradient_compute(struct batch_gradient *batch, const struct shard *shard,
                             real *gradient);
 
+// Bytes that a batch gradient takes on a rank, without the trajectories; and, at the most, those of
+// the trajectories of `samples` samples.
+double batch_gradient_bytes(const struct decoder *decoder, const struct placement_rule *rule,
+                            int64_t tile, int adjoint, const struct solver_options *flow);
+double batch_gradient_trajectory_bytes(const struct decoder *decoder, int64_t samples,
+                                       const struct solver_options *flow);
+
 // Rows of products that tiles of this size need at least, with or without an adjoint.
 size_t batch_gradient_rows(int64_t tile, bool adjoint);
 

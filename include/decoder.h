@@ -21,6 +21,11 @@ struct decoder {
 // A decoder from `d` numbers through `layer_count` layers, with all parameters zero.
 struct decoder *decoder_create(size_t d, size_t layer_count, const struct layer_spec *specs,
                                int loss);
+
+// The same in two steps, for who wants to know the size first: theta is NULL until it is allocated.
+struct decoder *decoder_layout(size_t d, size_t layer_count, const struct layer_spec *specs,
+                               int loss);
+void decoder_allocate(struct decoder *decoder);
 void decoder_destroy(struct decoder **decoder);
 
 // Random initial parameters, a function of `seed` alone.

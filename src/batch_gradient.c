@@ -41,12 +41,30 @@ static size_t slot_of(int64_t tile) {
 
 size_t batch_gradient_rows(int64_t tile, bool adjoint) { return slot_of(tile) * (adjoint ? 2 : 1); }
 
-static int64_t stack_of(const struct batch_gradient *b, int64_t tile) {
-  if (b->rule->classes > PLACEMENT_ROWS) return 1;
-  int64_t stack = (int64_t)(b->rule->most / batch_gradient_rows(tile, b->adjoint != ADJOINT_NONE));
-  const int64_t affordable = STACK_BYTES / (int64_t)(b->decoder->count * sizeof(real));
+static int64_t stack_of(const struct decoder *decoder, const struct placement_rule *rule,
+                        int64_t tile, int adjoint) {
+  if (rule->classes > PLACEMENT_ROWS) return 1;
+  int64_t stack = (int64_t)(rule->most / batch_gradient_rows(tile, adjoint != ADJOINT_NONE));
+  const int64_t affordable = STACK_BYTES / (int64_t)(decoder->count * sizeof(real));
   if (stack > affordable) stack = affordable;
   return stack > 1 ? stack : 1;
+}
+
+double batch_gradient_bytes(const struct decoder *decoder, const struct placement_rule *rule,
+                            int64_t tile, int adjoint, const struct solver_options *flow) {
+  const size_t stack = (size_t)stack_of(decoder, rule, tile, adjoint), slot = slot_of(tile);
+  double bytes = (double)objective_bytes(decoder, rule->most);
+  bytes += (double)(stack * decoder->count * sizeof(real));
+  bytes += (double)(decoder->count * sizeof(int64_t));
+  if (adjoint == ADJOINT_NONE) return bytes;
+  return bytes + (double)tangent_bytes(decoder, stack, slot) +
+         (double)(stack * slot * adjoint_state_size(flow, decoder->d));
+}
+
+double batch_gradient_trajectory_bytes(const struct decoder *decoder, int64_t samples,
+                                       const struct solver_options *flow) {
+  return (double)samples *
+         (double)trajectory_bytes(decoder->d, solver_stages(flow), flow->max_iterations);
 }
 
 static struct reduction *create_reduction(const struct decoder *decoder) {
@@ -67,7 +85,7 @@ struct batch_gradient *batch_gradient_create(struct comm *comm, const struct dec
   *b = (struct batch_gradient){
       .comm = comm, .decoder = decoder, .rule = rule, .flow = flow, .adjoint = adjoint};
   b->slot = slot_of(tile);
-  b->stack = stack_of(b, tile);
+  b->stack = stack_of(decoder, rule, tile, adjoint);
   b->objective = objective_create(decoder, rule->most);
   b->rows = memory_new(struct objective_row, rule->most);
   b->loss = memory_new(double, rule->most);

@@ -2,7 +2,7 @@
 
 #include "memory.h"
 
-struct decoder *decoder_create(size_t d, size_t layer_count, const struct layer_spec *specs,
+struct decoder *decoder_layout(size_t d, size_t layer_count, const struct layer_spec *specs,
                                int loss) {
   struct decoder *decoder = memory_new(struct decoder, 1);
   decoder->d = decoder->n = d;
@@ -20,7 +20,17 @@ struct decoder *decoder_create(size_t d, size_t layer_count, const struct layer_
     decoder->count = layer->bias + real_padded(layer->outputs);
     decoder->n = layer->outputs;
   }
+  return decoder;
+}
+
+void decoder_allocate(struct decoder *decoder) {
   decoder->theta = memory_new(real, decoder->count);
+}
+
+struct decoder *decoder_create(size_t d, size_t layer_count, const struct layer_spec *specs,
+                               int loss) {
+  struct decoder *decoder = decoder_layout(d, layer_count, specs, loss);
+  decoder_allocate(decoder);
   return decoder;
 }
 

@@ -28,7 +28,7 @@ const char *h5_cause(char text[H5_TEXT]) {
 }
 
 const char *h5_lock_hint(const char *cause) {
-  return strstr(cause, "lock") == NULL
+  return strstr(cause, "lock file") == NULL
              ? ""
              : " (if the file system has no locks, set HDF5_USE_FILE_LOCKING=FALSE)";
 }

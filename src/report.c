@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "activation.h"
+#include "batch_gradient.h"
 #include "blas.h"
 #include "clock.h"
 #include "log.h"
@@ -79,6 +80,25 @@ static void check_decoder(const struct decoder *decoder) {
   log_line("  one gradient evaluation of one sample: %.3g MFLOP", 1e-6 * decoder_flops(decoder));
 }
 
+// Returns the sum of what it prints.
+static double check_training_memory(const struct run *run) {
+  const struct config *config = &run->config;
+  const double theta = (double)run->decoder->count * (double)sizeof(real);
+  const double flows = (double)objective_bytes(run->decoder, run->training_rule.most);
+  const double gradient = batch_gradient_bytes(run->decoder, &run->training_rule, run->tile,
+                                               config->training.adjoint, &config->encoding);
+  const double optimiser = 3.0 * theta;  // the batch gradient and two running means
+  check_line("optimiser", optimiser);
+  check_line("batch: flows, gradients, exact sums", flows + gradient);
+  if (config->training.adjoint == ADJOINT_NONE) return flows + gradient + optimiser;
+  const int64_t tiles = (config->training.batch + run->tile - 1) / run->tile;
+  const int64_t samples = (tiles + comm_size(run->comm) - 1) / comm_size(run->comm) * run->tile;
+  const double trajectories =
+      batch_gradient_trajectory_bytes(run->decoder, samples, &config->encoding);
+  check_line("trajectories, at the most", trajectories);
+  return flows + gradient + optimiser + trajectories;
+}
+
 static void check_memory(const struct run *run) {
   const double theta = (double)run->decoder->count * (double)sizeof(real);
   const int ranks = comm_size(run->comm);
@@ -93,13 +113,13 @@ static void check_memory(const struct run *run) {
         (double)sizeof(real);
   }
   log_line("\nmemory per rank");
+  const double work = (double)objective_bytes(run->decoder, run->evaluation_rule.most);
+  double sum = samples + theta + work;
   check_line("samples and latents", samples);
-  if (run->used[SET_TRAIN])
-    check_line("parameters, gradients, sums, optimiser",
-               5.0 * theta + (double)run->decoder->count * (double)sizeof(int64_t));
-  check_line("work space",
-             (double)objective_bytes(run->decoder, run->evaluation_rule.most) +
-                 2.0 * (double)objective_bytes(run->decoder, run->training_rule.most));
+  check_line("parameters", theta);
+  check_line("work space of the flows", work);
+  if (run->config.run.task[TASK_TRAIN]) sum += check_training_memory(run);
+  check_line("in all, beside MPI, HDF5 and BLAS", sum);
 }
 
 static void check_files(const struct run *run) {

@@ -74,6 +74,17 @@ static void check_shapes(const struct run *run, struct error *error) {
   }
 }
 
+// theta, its gradients and sums, and the optimiser's means must find room in the machine.
+static void check_decoder_memory(const struct run *run, struct error *error) {
+  const double bytes = (double)run->decoder->count * (5.0 * sizeof(real) + sizeof(int64_t));
+  const double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+  if (bytes > memory)
+    error_set(error,
+              "decoder.layers: %.3g parameters take %.1f GB on each rank, more than the machine's "
+              "%.1f GB",
+              (double)decoder_parameters(run->decoder), 1e-9 * bytes, 1e-9 * memory);
+}
+
 // Rank 0 finds the rule for all, so the ranks must use the same kernel.
 static void find_rule(struct comm *comm, const struct decoder *decoder, size_t rows,
                       struct placement_rule *rule) {
@@ -142,10 +153,12 @@ struct run *run_prepare(struct comm *comm, const struct config *config) {
               "data.scale: without training the constants must come from decoder.file, and "
               "%s has none; give a number or none",
               config->decoder.file);
-  run->decoder = decoder_create((size_t)config->decoder.latent, (size_t)config->decoder.layer_count,
+  run->decoder = decoder_layout((size_t)config->decoder.latent, (size_t)config->decoder.layer_count,
                                 config->decoder.layers, config->decoder.loss);
   check_shapes(run, &error);
+  check_decoder_memory(run, &error);
   comm_settle(comm, &error);
+  decoder_allocate(run->decoder);
   choose_rules(run);
   return run;
 }

@@ -110,7 +110,8 @@ static int advance(const struct solver_options *options, const struct solver_pro
   struct amd *a = (struct amd *)state;
   const size_t d = problem->d;
   const double square = solver_dot(d, gradient, gradient);
-  const bool finite = isfinite(loss) && isfinite(square);
+  const bool finite = isfinite(loss) && isfinite(square) &&
+                      isfinite(solver_dot(d, a->common.point, a->common.point));
   if (a->begun) {
     if (!finite && problem->replay == NULL) return reject(a, options, problem);
     const double along = -solver_dot(d, gradient, a->gradient);

@@ -119,7 +119,8 @@ static int advance(const struct solver_options *options, const struct solver_pro
                    double loss, const real *gradient, struct solver_state *state) {
   struct amd *a = (struct amd *)state;
   const double square = solver_dot(problem->d, gradient, gradient);
-  const bool finite = isfinite(loss) && isfinite(square);
+  const bool finite = isfinite(loss) && isfinite(square) &&
+                      isfinite(solver_dot(problem->d, a->common.point, a->common.point));
   if (a->begun) {
     if (problem->replay == NULL && (!finite || !accepts(a, problem, loss)))
       return reject(a, options, problem);
