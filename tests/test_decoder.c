@@ -1,0 +1,91 @@
+// Layout and initialisation of the decoder, and the dense layer against plain loops.
+#include <math.h>
+#include <string.h>
+
+#include "activation.h"
+#include "blas.h"
+#include "decoder.h"
+#include "loss.h"
+#include "memory.h"
+#include "test.h"
+
+static const struct layer_spec specs[] = {{LAYER_DENSE, 5, ACTIVATION_ELU},
+                                          {LAYER_DENSE, 7, ACTIVATION_IDENTITY}};
+
+static void layout(void) {
+  struct decoder *decoder = decoder_create(3, 2, specs, LOSS_MSE);
+  CHECK(decoder->n == 7, "n is %zu", decoder->n);
+  CHECK(decoder_parameters(decoder) == 3 * 5 + 5 + 5 * 7 + 7, "%zu parameters",
+        decoder_parameters(decoder));
+  CHECK(decoder_flops(decoder) == 4.0 * (15 + 35), "flops %g", decoder_flops(decoder));
+  for (size_t l = 0; l < 2; l++)
+    CHECK(decoder->layers[l].weight % REAL_PAD == 0 && decoder->layers[l].bias % REAL_PAD == 0,
+          "layer %zu is not aligned", l);
+  decoder_destroy(&decoder);
+  CHECK(decoder == NULL, "the pointer is not cleared");
+}
+
+static void initialisation(void) {
+  struct decoder *a = decoder_create(3, 2, specs, LOSS_MSE);
+  struct decoder *b = decoder_create(3, 2, specs, LOSS_MSE);
+  decoder_initialise(a, 1);
+  decoder_initialise(b, 1);
+  CHECK(memcmp(a->theta, b->theta, a->count * sizeof *a->theta) == 0, "one seed, one decoder");
+  decoder_initialise(b, 2);
+  CHECK(memcmp(a->theta, b->theta, a->count * sizeof *a->theta) != 0, "another seed, another");
+  size_t outside = 0, filled = 0;
+  for (size_t i = 0; i < 15; i++) {
+    outside += fabs((double)a->theta[a->layers[0].weight + i]) > 1 / sqrt(3.0);
+    filled += a->theta[a->layers[0].weight + i] != 0;
+  }
+  CHECK(outside == 0 && filled == 15, "weights are uniform in +- 1/sqrt(inputs)");
+  decoder_destroy(&a);
+  decoder_destroy(&b);
+}
+
+static void dense_products(void) {
+  enum { ROWS = 12 };
+  struct decoder *decoder = decoder_create(3, 2, specs, LOSS_MSE);
+  decoder_initialise(decoder, 1);
+  const struct layer *layer = &decoder->layers[0];
+  const struct layer_ops *ops = layer_ops(layer->kind);
+  const real *weight = decoder->theta + layer->weight;
+  real a[ROWS * REAL_PAD] = {0}, s[ROWS * REAL_PAD] = {0}, back[ROWS * REAL_PAD] = {0};
+  for (int i = 0; i < ROWS * 3; i++) a[i / 3 * REAL_PAD + i % 3] = (real)sin(i + 1.0);
+  ops->forward(layer, decoder->theta, ROWS, a, s);
+  ops->backward_input(layer, decoder->theta, ROWS, s, back);
+  real *gradient = memory_new(real, decoder->count);
+  ops->backward_parameters(layer, ROWS, ROWS, s, a, false, gradient);
+  ops->backward_parameters(layer, ROWS, 0, s, a, true, gradient);
+  double worst = 0.0;
+  for (int r = 0; r < ROWS; r++) {
+    for (int o = 0; o < 5; o++) {
+      double sum = 0.0;
+      for (int i = 0; i < 3; i++) sum += (double)weight[o * 3 + i] * (double)a[r * REAL_PAD + i];
+      worst = fmax(worst, fabs(sum - (double)s[r * REAL_PAD + o]));
+    }
+    for (int i = 0; i < 3; i++) {
+      double sum = 0.0;
+      for (int o = 0; o < 5; o++) sum += (double)weight[o * 3 + i] * (double)s[r * REAL_PAD + o];
+      worst = fmax(worst, fabs(sum - (double)back[r * REAL_PAD + i]));
+    }
+  }
+  double product = 0.0, bias = 0.0;
+  for (int r = 0; r < ROWS; r++) {
+    product += 2.0 * (double)s[r * REAL_PAD + 4] * (double)a[r * REAL_PAD + 2];
+    bias += (double)s[r * REAL_PAD + 4];
+  }
+  worst = fmax(worst, fabs(product - (double)gradient[layer->weight + 4 * 3 + 2]));
+  worst = fmax(worst, fabs(bias - (double)gradient[layer->bias + 4]));
+  CHECK(worst < 1e-5, "products differ from loops by %g", worst);
+  memory_free(&gradient);
+  decoder_destroy(&decoder);
+}
+
+int main(void) {
+  blas_start();
+  layout();
+  initialisation();
+  dense_products();
+  return test_summary();
+}
