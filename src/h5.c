@@ -24,6 +24,8 @@ static herr_t keep_innermost(unsigned depth, const H5E_error2_t *entry, void *te
 const char *h5_cause(char text[H5_TEXT]) {
   snprintf(text, H5_TEXT, "no reason given");
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_innermost, text);
+  for (char *at = text; *at != '\0'; at++)
+    if (*at == '\n') *at = ' ';
   return text;
 }
 

@@ -64,13 +64,15 @@ static void check_precision(const struct config *config, struct error *error) {
 }
 
 static void check_shapes(const struct run *run, struct error *error) {
+  const char *file = run->config.decoder.file;
   for (int set = 0; set < SET_COUNT; set++) {
     const struct dataset_shape *shape = &run->shapes[set];
     if (!run->used[set] || shape->n == run->decoder->n) continue;
     error_set(error,
-              "decoder.layers: the last layer has %zu outputs, but a sample of %s has %zu entries; "
-              "they must be equal",
-              run->decoder->n, set_keys[set], shape->n);
+              "%s%s: the last layer has %zu outputs, but a sample of %s has %zu entries; they must "
+              "be equal",
+              file[0] != '\0' ? "decoder.file = " : "decoder.layers", file, run->decoder->n,
+              set_keys[set], shape->n);
   }
 }
 
