@@ -1,6 +1,7 @@
 #!/bin/sh
-# All tests: those of the optimised build, and those but the slow ones with the address and
-# undefined behaviour sanitizers. The last line counts both: N passed, N failed.
+# All tests: those of the optimised build; those but the slow ones and the pure Python ones with the
+# address and undefined behaviour sanitizers; those with valgrind in a portable build. The last line
+# counts them all: N passed, N failed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . jobscripts/setup.sh
@@ -50,7 +51,7 @@ export ASAN_OPTIONS=detect_leaks=0:halt_on_error=1:abort_on_error=1
 export UBSAN_OPTIONS=halt_on_error=1:abort_on_error=1:print_stacktrace=1
 if build build-sanitize -Dbuildtype=debugoptimized -Db_sanitize=address,undefined \
      -Db_lundef=false; then
-  run_tests build-sanitize --no-suite slow
+  run_tests build-sanitize --no-suite slow --no-suite python
 else
   failed=$((failed + 1))
 fi
