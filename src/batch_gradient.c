@@ -9,7 +9,10 @@
 #include "reduction.h"
 #include "tangent.h"
 
-enum { STACK_BYTES = 1 << 25 };  // of tile gradients kept at a time
+enum {
+  STACK_BYTES = 1 << 25,  // of tile gradients kept at a time
+  ADJOINT_ROWS = 120      // values and tangents: more rows fall out of the cache
+};
 
 // A stack is as many tiles as are computed in common products. A tile begins at a multiple of
 // PLACEMENT_ROWS, so its rows have the same classes wherever in the stack it stands.
@@ -44,7 +47,9 @@ size_t batch_gradient_rows(int64_t tile, bool adjoint) { return slot_of(tile) * 
 static int64_t stack_of(const struct decoder *decoder, const struct placement_rule *rule,
                         int64_t tile, int adjoint) {
   if (rule->classes > PLACEMENT_ROWS) return 1;
-  int64_t stack = (int64_t)(rule->most / batch_gradient_rows(tile, adjoint != ADJOINT_NONE));
+  size_t rows = rule->most;
+  if (adjoint != ADJOINT_NONE && rows > ADJOINT_ROWS) rows = ADJOINT_ROWS;
+  int64_t stack = (int64_t)(rows / batch_gradient_rows(tile, adjoint != ADJOINT_NONE));
   const int64_t affordable = STACK_BYTES / (int64_t)(decoder->count * sizeof(real));
   if (stack > affordable) stack = affordable;
   return stack > 1 ? stack : 1;

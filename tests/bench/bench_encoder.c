@@ -1,5 +1,6 @@
 // How close the encoder comes to the matrix products it consists of: flops of the gradient
-// evaluations reported, as a share of SGEMM of 2048 x 2048 matrices, measured in turn in one process.
+// evaluations reported, as a share of SGEMM of 2048 x 2048 matrices, measured in turn in one
+// process.
 //
 // usage: bench_encoder input.yaml   with task encode, decoder.file and data.encode
 #include <stdio.h>

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 install_packages
 find_python
 build build
-meson compile -C build bench_encoder
+ninja -C build tests/bench/bench_encoder tests/bench/bench_adjoint > /dev/null
 allow_root
 
 build/gfe_hpc --set run.directory=runs/bench --set run.tasks=[train] --set training.epochs=1 \
@@ -15,6 +15,7 @@ build/gfe_hpc --set run.directory=runs/bench --set run.tasks=[train] --set train
 echo "| what | figure |"
 echo "| --- | --- |"
 taskset -c 0 build/tests/bench/bench_encoder tests/bench/encode.yaml
+taskset -c 0 build/tests/bench/bench_adjoint
 if "${PYTHON_TORCH:-/usr/bin/python3}" -c 'import torch' 2> /dev/null; then
     taskset -c 0 "${PYTHON_TORCH:-/usr/bin/python3}" tests/bench/bench_pytorch.py
 else
