@@ -312,7 +312,8 @@ def stiff(directory):
                   label="stability limits of Euler,\nstiff decoder (90 % of samples)")
     right.set(xscale="log", xlabel="step (AMD: first step), time of the summed loss",
               title=f"loss after {BUDGET} evaluations, by step")
-    right.set_xticks([0.003, 0.01, 0.03, 0.1, 0.3, 1], ["0.003", "0.01", "0.03", "0.1", "0.3", "1"])
+    steps = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1)
+    right.set_xticks(steps, [f"{step:g}" for step in steps])
     for axes in (left, right):
         axes.set_yscale("log")
         axes.set_ylim(0.3, 500)

@@ -125,30 +125,64 @@ static void minima(void) {
   }
 }
 
-static void endings(void) {
-  const struct solver_options *both[] = {&lbfgs, &amd};
-  for (int k = 0; k < 2; k++) {
-    const char *name = solver_name(both[k]->solver);
-    struct outcome o = solve(both[k], constant, origin);
-    CHECK(o.status == STATUS_CONVERGED && o.evaluations == 1, "%s with zero gradient: %s", name,
-          status_name(o.status));
-    o = solve(both[k], never_finite, origin);
-    CHECK(o.status == STATUS_NONFINITE && o.evaluations == 1, "%s without a loss: %s", name,
-          status_name(o.status));
-    o = solve(both[k], cliff, origin);
-    CHECK(o.status == STATUS_UNDERFLOW || o.status == STATUS_CONVERGED, "%s at a cliff: %s", name,
-          status_name(o.status));
-    CHECK(o.z[0] == 0 && o.loss == 0.5, "%s at a cliff stays: %g", name, (double)o.z[0]);
-    struct solver_options options = *both[k];
-    options.max_iterations = 3;
-    o = solve(&options, quadratic, origin);
-    CHECK(o.status == STATUS_LIMIT && o.iterations == 3, "%s limited: %s", name,
-          status_name(o.status));
-    options.max_iterations = 0;
-    o = solve(&options, quadratic, origin);
-    CHECK(o.status == STATUS_LIMIT && o.evaluations == 1 && o.z[0] == 0, "%s not moving: %s", name,
+// A saturated unit: flat to the last digit, with a gradient that is all but zero.
+static double saturated(const real *z, real *gradient) {
+  const double e = exp(-60.0 - (double)z[0]);
+  gradient[0] = (real)-e;
+  return 0.5 + e;
+}
+
+static void check_endings(const struct solver_options *options) {
+  char name[64];
+  snprintf(name, sizeof name, "%s on %s", solver_name(options->solver), flow_name(options->flow));
+  struct outcome o = solve(options, constant, origin);
+  CHECK(o.status == STATUS_CONVERGED && o.evaluations == 1, "%s with zero gradient: %s", name,
+        status_name(o.status));
+  o = solve(options, never_finite, origin);
+  CHECK(o.status == STATUS_NONFINITE && o.evaluations == 1, "%s without a loss: %s", name,
+        status_name(o.status));
+  CHECK(o.z[0] == 0, "%s without a loss stays", name);
+  o = solve(options, saturated, origin);
+  CHECK(o.status != STATUS_RUNNING && o.status != STATUS_NONFINITE && isfinite(o.z[0]) &&
+            fabs(o.loss - 0.5) < 1e-9,
+        "%s with a saturated unit: %s, z %g", name, status_name(o.status), (double)o.z[0]);
+  o = solve(options, cliff, origin);
+  // Methods that see the loss at a step's end only when the next begins have moved by then.
+  const bool sees_end = options->solver == SOLVER_LBFGS || options->solver == SOLVER_AMD ||
+                        options->solver == SOLVER_DOPRI5;
+  CHECK(sees_end ? o.status == STATUS_UNDERFLOW || o.status == STATUS_CONVERGED
+                 : o.status == STATUS_NONFINITE || o.status == STATUS_UNDERFLOW,
+        "%s at a cliff: %s", name, status_name(o.status));
+  CHECK(!sees_end || (o.z[0] == 0 && o.loss == 0.5), "%s at a cliff stays: %g", name,
+        (double)o.z[0]);
+  if (options->solver != SOLVER_LBFGS) {
+    struct solver_options at_once = *options;
+    at_once.tau = 0.0;
+    o = solve(&at_once, quadratic, origin);
+    CHECK(o.status == STATUS_TAU && o.evaluations == 1 && o.z[0] == 0, "%s until tau 0: %s", name,
           status_name(o.status));
   }
+  struct solver_options limited = *options;
+  limited.max_iterations = 3;
+  o = solve(&limited, quadratic, origin);
+  CHECK(o.status == STATUS_LIMIT && o.iterations == 3, "%s limited: %s", name,
+        status_name(o.status));
+}
+
+static void endings(void) {
+  check_endings(&lbfgs);
+  const int solvers[] = {SOLVER_AMD, SOLVER_EULER, SOLVER_RK4, SOLVER_HEUN, SOLVER_DOPRI5};
+  for (size_t k = 0; k < sizeof solvers / sizeof *solvers; k++)
+    for (int flow = 0; flow_name(flow) != NULL; flow++) {
+      struct solver_options options = amd;
+      options.solver = solvers[k];
+      options.flow = flow;
+      options.step = 0.01;
+      options.step_floor = 1e-6;
+      options.rtol = options.atol = 1e-3;
+      options.max_iterations = 500;
+      check_endings(&options);
+    }
 }
 
 // AMD with constant steps is Euler: z after k steps of h is 1 - (1 - h a)^k, up to tau exactly.

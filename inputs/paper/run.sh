@@ -131,7 +131,7 @@ divided() {
 # every_solver DIRECTORY "EVALUATIONS...": solvers and steps, to about these numbers of evaluations.
 every_solver() {
   encode_optimum "$1/optimum"
-  for step in 0.003 0.01 0.03 0.1 0.3 1; do
+  for step in 0.001 0.003 0.01 0.03 0.1 0.3 1; do
     encode "$1/euler_$step" "$2" solver=euler step=$step
     encode "$1/rk4_$step" "$(divided "$2" 4)" solver=rk4 step=$step
   done
