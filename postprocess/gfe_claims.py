@@ -40,11 +40,15 @@ def load(directory, name):
 
 
 def directories(*parts):
-    """Matches of a pattern that hold results, in order."""
-    return sorted(os.path.dirname(path) for path in glob.glob(os.path.join(*parts, "results.h5")))
+    """Directories of a pattern that hold results, in order."""
+    found = sorted(glob.glob(os.path.join(*parts, "results.h5")))
+    if not found:
+        raise ResultsError(f"no {os.path.join(*parts, 'results.h5')}; run inputs/paper/run.sh")
+    return [os.path.dirname(path) for path in found]
 
 
 def print_table(head, rows):
+    """Rows of texts as Markdown."""
     print("| " + " | ".join(head) + " |")
     print("|" + "---|" * len(head))
     for row in rows:
@@ -63,6 +67,7 @@ def load_series(directory):
 
 
 def finite_loss(encoded):
+    """Losses, infinite where they are not finite."""
     return np.where(np.isfinite(encoded.loss), encoded.loss, np.inf)
 
 
@@ -72,10 +77,9 @@ def best_losses(directory, series):
     return np.min([finite_loss(run) for run in runs], axis=0)
 
 
-def middle(values):
-    """Mean of the finite values as text."""
-    values = values[np.isfinite(values)]
-    return f"{values.mean():.0f}" if len(values) else "-"
+def whole(value):
+    """A number of evaluations as text; "-" if it is not finite."""
+    return f"{value:.0f}" if np.isfinite(value) else "-"
 
 
 # ---- (c) the adjoint ----
@@ -98,11 +102,13 @@ def load_adjoint(directory):
 
 
 def adjoint_order(item):
+    """Key to sort the runs by: solver, tau, adjoint."""
     (solver, tau, kind), _ = item
     return solver, 0 if tau == "-" else float(tau), list(ADJOINTS).index(kind)
 
 
 def adjoint(directory):
+    """Claim (c): test loss with and without the adjoint, by the end of the flow."""
     table = load_adjoint(directory)
     rows = []
     for (solver, tau, kind), runs in sorted(table.items(), key=adjoint_order):
@@ -112,7 +118,10 @@ def adjoint(directory):
     seeds = max(map(len, table.values()))
     print_table(("solver", "tau", "adjoint", *(f"seed {k + 1}" for k in range(seeds)), "mean",
                  "same flow", "seconds"), rows)
+    return adjoint_figure(table)
 
+
+def adjoint_figure(table):
     figure, (left, right) = plt.subplots(1, 2, figsize=(13, 5.2), sharey=True)
     for kind, (colour, marker) in ADJOINTS.items():
         keys = sorted((key for key in table if key[0] == "euler" and key[2] == kind),
@@ -174,29 +183,35 @@ def order_style(name):
 
 
 def second_order(directory):
+    """Claim (d): evaluations to come close to each sample's optimum, by flow and solver."""
     series = load_series(directory)
     best = best_losses(directory, series)
     reached = {name: [evaluations_to(encodings, best, share) for share in TARGETS]
                for name, encodings in series.items()}
     names = sorted(series, key=lambda name: (np.median(reached[name][1]),
                                              np.median(reached[name][0]), name))
-    head = ["flow and solver"]
-    for share in TARGETS:
+    head, rows = ["flow and solver"], [[name.replace("_", " ")] for name in names]
+    for k, share in enumerate(TARGETS):
         head += [f"{100 * share:g} %: median", "mean", "never"]
-    print_table(head, [
-        [name.replace("_", " "),
-         *sum(([f"{np.median(r):.0f}" if np.isfinite(np.median(r)) else "-", middle(r),
-                f"{100 * np.mean(np.isinf(r)):.0f} %"] for r in reached[name]), [])]
-        for name in names])
+        for name, row in zip(names, rows):
+            needed = reached[name][k]
+            arrived = np.isfinite(needed)
+            row += [whole(np.median(needed)),
+                    whole(needed[arrived].mean() if arrived.any() else np.inf),
+                    f"{100 * np.mean(~arrived):.0f} %"]
+    print_table(head, rows)
     for k, share in enumerate(TARGETS):
         least = {flow: min(np.median(reached[name][k]) for name in names
                            if name.startswith(f"amd_{flow}")) for flow in ("nesterov", "gradient")}
         print(f"Within {100 * share:g} %: amd on nesterov {least['nesterov']:.0f} evaluations, "
               f"on gradient {least['gradient']:.0f}, "
               f"{least['gradient'] / least['nesterov']:.1f} times as many.")
+    return second_order_figure({name: series[name] for name in names}, best)
 
+
+def second_order_figure(series, best):
     figure, axes = plt.subplots(figsize=(11, 6))
-    for name in names:
+    for name in series:
         evaluations = [np.median(encoded.evaluations) for encoded in series[name]]
         excess = [100 * np.median(finite_loss(encoded) / best - 1) for encoded in series[name]]
         axes.plot(evaluations, np.maximum(excess, 1e-4), label=name.replace("_", " "),
@@ -250,9 +265,11 @@ class StiffCase:
         return np.interp(np.log(BUDGET), np.log(evaluations), values)
 
     def excess(self, name):
+        """By how much the mean loss lies above the mean optimum."""
         return np.exp(self.at_budget(np.log(self.curve(name)[1]), name))
 
     def median_excess(self, name):
+        """By how much a sample's loss lies above its optimum."""
         return self.at_budget([np.median(finite_loss(encoded) / self.best - 1)
                                for encoded in self.series[name]], name)
 
@@ -268,6 +285,7 @@ class StiffCase:
 
 
 def stiff(directory):
+    """Claim (e): loss reached with fixed and adaptive steps, on two decoders."""
     cases = {name: StiffCase(os.path.join(directory, name)) for name in ("trained", "stiff")}
     rows = []
     for name, case in cases.items():
@@ -284,12 +302,15 @@ def stiff(directory):
     print_table(("solver", "(first) step", *(f"{name}: {what}" for name in cases for what in
                                              ("mean loss above optimum", "median", "diverged"))),
                 rows)
+    return stiff_figure(cases)
 
-    figure, (left, right) = plt.subplots(1, 2, figsize=(14, 5.6))
+
+def stiff_figure(cases):
+    figure, (left, right) = plt.subplots(1, 2, figsize=(16, 5.6))
     case = cases["stiff"]
     for series, label, line in (
             ("euler_0.003", "Euler 0.003 (its best)", "-"), ("euler_0.03", "Euler 0.03", "--"),
-            ("euler_0.3", "Euler 0.3", ":"), ("rk4_0.01", "RK4 0.01 (its best)", "-"),
+            ("euler_0.3", "Euler 0.3", ":"), ("rk4_0.003", "RK4 0.003 (its best)", "-"),
             ("rk4_0.1", "RK4 0.1", "--"), ("dopri5_0.03", "Dormand-Prince 5(4)", "-"),
             ("amd_0.03", "AMD", "-")):
         solver = series.split("_")[0]
@@ -309,7 +330,7 @@ def stiff(directory):
                        color=colour, marker=marker, markersize=8, markerfacecolor=fill,
                        label=f"{solver}, {name} decoder")
     right.axvspan(*np.percentile(case.limits, (5, 95)), color="#F0F0F0", zorder=0,
-                  label="stability limits of Euler,\nstiff decoder (90 % of samples)")
+                  label="stability limits of Euler,\nstiff decoder\n(90 % of the samples)")
     right.set(xscale="log", xlabel="step (AMD: first step), time of the summed loss",
               title=f"loss after {BUDGET} evaluations, by step")
     steps = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1)
@@ -321,7 +342,7 @@ def stiff(directory):
         axes.minorticks_off()
         axes.grid(axis="y", color="#E5E5E5", linewidth=0.8)
     left.legend(fontsize=10.5)
-    right.legend(fontsize=10.5, loc="upper left", ncol=1)
+    right.legend(fontsize=10.5, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
@@ -332,6 +353,7 @@ CIRCLE_LEARNED = 0.02
 
 
 def circle(directory):
+    """The circle: its decoder as a curve, of every flow and solver."""
     methods = [(flow, solver) for flow, solvers in (
         ("gradient", ("lbfgs", "amd", "euler", "rk4", "heun", "dopri5")),
         ("nesterov", ("amd", "rk4", "heun", "dopri5"))) for solver in solvers]

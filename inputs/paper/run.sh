@@ -15,7 +15,7 @@ cd "$(dirname "$0")/../.."
 runs=runs/paper
 decoder=$runs/decoder/results.h5  # what `encode` encodes with
 
-# run DIRECTORY INPUT [SECTION.KEY=VALUE...]: one run of the program, its output in DIRECTORY/log.txt.
+# run DIRECTORY INPUT [SECTION.KEY=VALUE...]: one run of the program, output in DIRECTORY/log.txt.
 run() {
   directory=$1
   input=inputs/paper/$2
@@ -64,7 +64,7 @@ claim_adjoint() {
 
 # ---- (d) ----
 
-# encode SERIES "ITERATIONS..." [KEY=VALUE of `evaluation`...]: one run for each number of iterations.
+# encode SERIES "ITERATIONS..." [KEY=VALUE of `evaluation`...]: a run for each number of iterations.
 encode() {
   series=$1
   iterations=$2
@@ -145,7 +145,6 @@ every_solver() {
 claim_stiff() {
   train_decoder
   every_solver "$out/trained" '120 200'
-  mkdir -p "$out"
   "$python" postprocess/gfe_claims.py scale "$decoder" "$out/stiff.h5" --layer 3 --factor 3
   decoder=$out/stiff.h5
   every_solver "$out/stiff" '8 20 40 80 120 200 400'
