@@ -218,7 +218,7 @@ static const struct wrong wrong_files[] = {
     {LEAST, "training.batch", "--set training.batch: must look like section.key=value"},
     {LEAST, "two\nlines", "--set two lines: must look like section.key=value"},
     {LEAST, "=3", "--set =3: must look like section.key=value"},
-    {LEAST, "training=3", "--set training=3: training: is a section; --set takes one key of it"},
+    {LEAST, "training=3", "--set training=3: training: is a section; give one key of it"},
     {LEAST, "training.bach=3",
      "--set training.bach=3: training.bach: unknown key; did you mean tra"},
     {LEAST, "trainig.batch=3",
@@ -277,7 +277,7 @@ static const struct wrong wrong_files[] = {
     {LEAST, "run.restart=inputs", "inputs is a directory; a file is needed; must be auto, never"},
     {LEAST, "checkpoint.minutes=-1", "must be at least 0"},
     {LEAST, "checkpoint.epochs=0.5", "must be an integer"},
-    {LEAST, "checkpoint.step=5", "did you mean checkpoint.steps?"},
+    {LEAST, "checkpoint.stpes=5", "did you mean checkpoint.steps?"},
     // layers
     {DATA, NULL, "input.yaml: decoder.layers: must be given"},
     {LEAST, "decoder.layers=[]", "decoder.layers = [...]: must be a list of layers such as"},
