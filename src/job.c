@@ -78,11 +78,18 @@ static void save(struct job *job) {
   job->saved = job->looked = clock_seconds();
 }
 
-static void say_where(const struct job *job) {
+static void say_where(struct job *job) {
   const struct job_position *position = &job->position;
   log_line("  %-8s going on from %s: %lld epochs and %lld steps done", "restart",
            checkpoint_path(job->checkpoint), (long long)position->trainer.epoch,
            (long long)position->trainer.step);
+  for (int set = 0; set < SET_COUNT; set++) {
+    struct evaluation *evaluation = job->outcome.evaluations[set];
+    if (evaluation == NULL) continue;
+    log_line("  %-8s %lld of %lld samples of %s encoded", "",
+             (long long)evaluation_count(evaluation), (long long)evaluation->samples.total,
+             set_name(set));
+  }
 }
 
 // Takes up what a checkpoint holds, if there is one. The user's mistakes end all ranks.
