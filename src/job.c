@@ -173,11 +173,13 @@ static bool may_go_on(struct job *job) {
 // ---- tasks ----
 
 static bool train(struct job *job, int *code) {
-  enum trainer_advance advance = TRAINER_GOES_ON;
-  report_epoch_header(job->run);
-  while (advance == TRAINER_GOES_ON) {
+  const int64_t epochs = job->run->config.training.epochs;
+  enum trainer_advance advance = TRAINER_DONE;
+  if (trainer_position(job->trainer).epoch < epochs) report_epoch_header(job->run);
+  while (trainer_position(job->trainer).epoch < epochs) {
     advance = trainer_advance(job->trainer);
     job->moved = true;
+    if (advance == TRAINER_DIVERGED) break;
     if (advance == TRAINER_GOES_ON && !may_go_on(job)) return false;
   }
   if (advance == TRAINER_DIVERGED) *code = EXIT_CODE_NUMERICAL;

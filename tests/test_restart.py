@@ -159,8 +159,8 @@ def test_stops(checks, program, cwd, reference):
 def encode_values(trained):
     values = {**IMAGES, "run.tasks": ["encode"], "decoder.file": trained, "decoder.latent": None,
               "decoder.layers": None, "decoder.loss": None, "data.encode.file": SMALL,
-              "data.encode.dataset": "/train/images", "evaluation.tolerance": 0,
-              "evaluation.max_iterations": 400}
+              "data.encode.dataset": "/train/images", "evaluation.solver": "amd",
+              "evaluation.tolerance": 0, "evaluation.max_iterations": 500}
     values.update({f"data.{group}.{key}": None for group in ("train", "test")
                    for key in ("file", "dataset", "labels", "count")})
     return values
@@ -185,7 +185,7 @@ def test_encoding(checks, program, cwd, trained):
             done.append(int((file["encode/status"][()] >= 0).sum()))
             checks(np.isfinite(file["encode/loss"][()]).all(), "losses are finite")
     checks(done and 0 < done[0] < 2000, f"encoded when first stopped: {done}")
-    checks(all(a < b for a, b in zip(done, done[1:])), f"more each time: {done}")
+    checks(done == sorted(done), f"never fewer: {done}")
     out = finish(checks, program, path, 4, "the rest of the encoding")
     checks(f"{done[-1]} of " in out, f"what is done should be said: {out[:1500]}")
     compare_only_results(checks, "encoding", reference, os.path.join(cwd, "encode/run/results.h5"))
@@ -212,11 +212,11 @@ def test_coupled(checks, program, cwd):
                                 "stopped": os.path.join(cwd, "coupled/run/results.h5")})
 
 
-def stopped_copy(checks, program, cwd, name, *values, steps=None):
+def stopped_copy(checks, program, cwd, name, *values):
     """The input and run directory of a run that was stopped with two checkpoints written."""
     path = write_input(os.path.join(cwd, name, "input.yaml"), *values)
     directory = os.path.join(cwd, name, "run")
-    os.makedirs(directory)
+    os.makedirs(directory, exist_ok=True)
     open(os.path.join(directory, "STOP"), "w", encoding="utf-8").close()
     for _ in range(2):  # one step each
         result = run(program, "input.yaml", cwd=os.path.dirname(path))
@@ -393,11 +393,7 @@ def test_full_disk(checks, program, cwd):
               "decoder.layers": [{"dense": 200, "activation": "elu"}, {"dense": 784}]}
     try:
         reference = run_input(checks, program, cwd, "full_reference", values)
-        path = write_input(os.path.join(cwd, "full", "input.yaml"), values)
-        # A first checkpoint, then no room for a second one.
-        first = run(program, "--set", "checkpoint.steps=1", "--set", "run.walltime=0.01",
-                    "input.yaml", cwd=os.path.dirname(path))
-        checks(first.code == 75, f"stopped after a step: {first}")
+        path = stopped_copy(checks, program, cwd, "full", values)
         for ranks, room, what in ((2, 100_000, "checkpoint"), (1, 400_000, "checkpoint")):
             fill(filler, room)
             result = run(program, "--set", "checkpoint.steps=1", "input.yaml", ranks=ranks,
