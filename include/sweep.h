@@ -39,12 +39,12 @@ int64_t sweep_count(const struct sweep *sweep);
 bool sweep_choose(const struct sweep *sweep, int64_t task, struct config *config,
                   struct error *error);
 
-// Prints every task with its state, directory and values. False with a message in *error if there
-// is no sweep.
+// Prints every task with its state, directory and values, and does sweep_record() if the run
+// directory is there. False with a message in *error if there is no sweep.
 bool sweep_list(const struct sweep *sweep, struct error *error);
 
-// Writes what the tasks are to `sweep.json` in the run directory if that is there: replaced as a
-// whole, the same from every task. Nothing for an input without sweep.
+// Writes what the tasks are to `sweep.json` in the run directory, which is made if it is not there:
+// replaced as a whole, the same from every task. Nothing for an input without sweep.
 void sweep_record(const struct sweep *sweep);
 
 #endif

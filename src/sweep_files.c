@@ -8,8 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "durable.h"
 #include "log.h"
 #include "memory.h"
+#include "output.h"
 #include "sweep_internal.h"
 
 enum { PATH_TEXT = CONFIG_TEXT + SWEEP_NAME + 64 };
@@ -84,65 +86,6 @@ static void describe_state(const struct sweep *sweep, const struct sweep_task *t
   yaml_tree_destroy(&summary);
 }
 
-// ---- the list ----
-
-// A table in which every column is as wide as its widest cell.
-struct table {
-  size_t columns;
-  size_t width[SWEEP_KEYS + 3];
-};
-
-static void measure(struct table *table, const char *const *cells) {
-  for (size_t c = 0; c < table->columns; c++)
-    if (strlen(cells[c]) > table->width[c]) table->width[c] = strlen(cells[c]);
-}
-
-static void print_row(const struct table *table, const char *const *cells) {
-  for (size_t c = 0; c < table->columns; c++) {
-    const bool last = c + 1 == table->columns;
-    log_text("  %-*s%s", last ? 0 : (int)table->width[c], cells[c], last ? "\n" : "");
-  }
-}
-
-// The cells of a task's row; `index` and `state` are kept by the caller.
-static void fill_row(const struct sweep *sweep, int64_t t, size_t keys, char index[24],
-                     char state[96], const char **cells) {
-  const struct sweep_task *task = &sweep->tasks[t];
-  snprintf(index, 24, "%lld", (long long)t);
-  describe_state(sweep, task, state, 96);
-  cells[0] = index;
-  cells[1] = state;
-  cells[2] = task->name;
-  for (size_t k = 0; k < keys; k++)
-    cells[3 + k] = task->values[k][0] != '\0' ? task->values[k] : "-";
-}
-
-bool sweep_list(const struct sweep *sweep, struct error *error) {
-  if (sweep->plan == NULL)
-    return error_set(error, "--tasks: %s has no section sweep, so it is a single run", sweep->path);
-  const struct sweep_key *keys;
-  const size_t key_count = sweep_plan_keys(sweep->plan, &keys);
-  const char *cells[SWEEP_KEYS + 3] = {"task", "state", "directory"};
-  for (size_t k = 0; k < key_count; k++) cells[3 + k] = keys[k].key;
-  struct table table = {.columns = key_count + 3};
-  char index[24], state[96];
-  const char *row[SWEEP_KEYS + 3];
-  measure(&table, cells);
-  for (int64_t t = 0; t < sweep->count; t++) {
-    fill_row(sweep, t, key_count, index, state, row);
-    measure(&table, row);
-  }
-  log_line("%s: a sweep of %lld tasks in %s", sweep->path, (long long)sweep->count,
-           sweep->directory);
-  print_row(&table, cells);
-  for (int64_t t = 0; t < sweep->count; t++) {
-    fill_row(sweep, t, key_count, index, state, row);
-    print_row(&table, row);
-  }
-  if (sweep->clash[0] != '\0') log_warning("%s", sweep->clash);
-  return true;
-}
-
 // ---- sweep.json ----
 
 static void write_string(const char *text, FILE *stream) {
@@ -210,8 +153,8 @@ static char *describe(const struct sweep *sweep) {
 
 // Many tasks may write at once: each writes a file of its own, and renames it.
 void sweep_record(const struct sweep *sweep) {
-  struct stat status;
-  if (sweep->plan == NULL || stat(sweep->directory, &status) != 0) return;
+  if (sweep->plan == NULL) return;
+  output_make_directory(sweep->directory);
   char path[PATH_TEXT], partial[PATH_TEXT];
   snprintf(path, sizeof path, "%s/sweep.json", sweep->directory);
   snprintf(partial, sizeof partial, "%s/sweep.json.XXXXXX", sweep->directory);
@@ -221,8 +164,71 @@ void sweep_record(const struct sweep *sweep) {
   FILE *stream = file >= 0 && fchmod(file, 0666 & ~mask) == 0 ? fdopen(file, "w") : NULL;
   if (stream == NULL) error_fatal("cannot write %s: %s", partial, strerror(errno));
   char *content = describe(sweep);
-  const bool written = fputs(content, stream) >= 0 && fflush(stream) == 0 && fsync(file) == 0;
-  if (fclose(stream) != 0 || !written || rename(partial, path) != 0)
-    error_fatal("cannot write %s: %s", path, strerror(errno));
+  const bool written = fputs(content, stream) >= 0;
+  if (fclose(stream) != 0 || !written) error_fatal("cannot write %s: %s", partial, strerror(errno));
+  durable_put(partial, path);
   memory_free(&content);
+}
+
+// ---- the list ----
+
+// A table in which every column is as wide as its widest cell.
+struct table {
+  size_t columns;
+  size_t width[SWEEP_KEYS + 3];
+};
+
+static void measure(struct table *table, const char *const *cells) {
+  for (size_t c = 0; c < table->columns; c++)
+    if (strlen(cells[c]) > table->width[c]) table->width[c] = strlen(cells[c]);
+}
+
+static void print_row(const struct table *table, const char *const *cells) {
+  for (size_t c = 0; c < table->columns; c++) {
+    const bool last = c + 1 == table->columns;
+    log_text("  %-*s%s", last ? 0 : (int)table->width[c], cells[c], last ? "\n" : "");
+  }
+}
+
+// The cells of a task's row; `index` and `state` are kept by the caller.
+static void fill_row(const struct sweep *sweep, int64_t t, size_t keys, char index[24],
+                     char state[96], const char **cells) {
+  const struct sweep_task *task = &sweep->tasks[t];
+  snprintf(index, 24, "%lld", (long long)t);
+  describe_state(sweep, task, state, 96);
+  cells[0] = index;
+  cells[1] = state;
+  cells[2] = task->name;
+  for (size_t k = 0; k < keys; k++)
+    cells[3 + k] = task->values[k][0] != '\0' ? task->values[k] : "-";
+}
+
+bool sweep_list(const struct sweep *sweep, struct error *error) {
+  if (sweep->plan == NULL)
+    return error_set(error, "--tasks: %s has no section sweep, so it is a single run", sweep->path);
+  const struct sweep_key *keys;
+  const size_t key_count = sweep_plan_keys(sweep->plan, &keys);
+  const char *cells[SWEEP_KEYS + 3] = {"task", "state", "directory"};
+  for (size_t k = 0; k < key_count; k++) cells[3 + k] = keys[k].key;
+  struct table table = {.columns = key_count + 3};
+  char index[24], state[96];
+  const char *row[SWEEP_KEYS + 3];
+  measure(&table, cells);
+  for (int64_t t = 0; t < sweep->count; t++) {
+    fill_row(sweep, t, key_count, index, state, row);
+    measure(&table, row);
+  }
+  log_line("%s: a sweep of %lld tasks in %s", sweep->path, (long long)sweep->count,
+           sweep->directory);
+  print_row(&table, cells);
+  for (int64_t t = 0; t < sweep->count; t++) {
+    fill_row(sweep, t, key_count, index, state, row);
+    print_row(&table, row);
+  }
+  struct stat status;
+  if (sweep->clash[0] != '\0')
+    log_warning("%s", sweep->clash);
+  else if (stat(sweep->directory, &status) == 0)
+    sweep_record(sweep);  // so that gfe_collect.py knows a sweep that has grown
+  return true;
 }
