@@ -39,10 +39,14 @@ const char *config_number_text(double value, char text[CONFIG_NUMBER_TEXT]) {
     char trial[CONFIG_NUMBER_TEXT];
     snprintf(trial, sizeof trial, "%.*g", digits, value);
     char *exponent = strchr(trial, 'e');
-    if (exponent != NULL) snprintf(exponent, 8, "e%d", atoi(exponent + 1));
-    if (strtod(trial, NULL) != value || strlen(trial) > shortest) continue;
-    shortest = strlen(trial);
-    memcpy(text, trial, shortest + 1);
+    const int power = exponent != NULL ? atoi(exponent + 1) : 0;
+    if (exponent != NULL) snprintf(exponent, 8, "e%d", power);
+    if (strtod(trial, NULL) != value) continue;
+    if (strlen(trial) <= shortest) {
+      shortest = strlen(trial);
+      memcpy(text, trial, shortest + 1);
+    }
+    if (power <= 0) break;  // more digits change nothing
   }
   return text;
 }

@@ -145,6 +145,24 @@ static void write_layer_keys(FILE *stream) {
   }
 }
 
+// A section of its own kind, as a comment: with it the reference would be no single run.
+static void write_sweep(FILE *stream) {
+  fputs(
+      "\n"
+      "# Many runs from one input, each in a directory of its own (inputs/sweep.yaml): values to\n"
+      "# try, by full key. Several parts combine, every position of one with every other.\n"
+      "# sweep:\n"
+      "#   grid: {training.batch: [20, 64], decoder.latent: [5, 20]}  # every combination\n"
+      "#   zip: {training.batch: [20, 64], training.epochs: [1, 3]}   # side by side\n"
+      "#   list: [{training.optimiser: sgd}, {training.batch: 5}]     # as written\n"
+      "#   random:                                                    # by chance\n"
+      "#     samples: 20\n"
+      "#     seed: 1\n"
+      "#     training.learning_rate: {range: [1e-4, 1e-2], log: true}\n"
+      "#     encoding.solver: {choices: [lbfgs, amd]}\n",
+      stream);
+}
+
 void config_write_reference(FILE *stream) {
   fputs(
       "# Every parameter of gfe_hpc with its default: a valid input file, ready to be run or cut\n"
@@ -160,6 +178,7 @@ void config_write_reference(FILE *stream) {
     if (parameter.row->type == TYPE_LAYERS) write_layer_keys(stream);
     last = parameter.section->name;
   }
+  write_sweep(stream);
 }
 
 // ---- the summary ----

@@ -9,16 +9,21 @@
 #include "report.h"
 #include "run.h"
 #include "stop.h"
+#include "sweep.h"
 
 static int run_input(struct comm *comm, const struct cli *cli, const char *command) {
   struct error error = {""};
   struct config *config = memory_new(struct config, 1);
+  struct sweep *sweep = NULL;  // on rank 0
   if (comm_rank(comm) == 0)
-    config_read(config, cli->input, cli->overrides, cli->override_count, &error);
+    sweep = sweep_read(cli->input, cli->overrides, cli->override_count, &error);
+  if (sweep != NULL) sweep_choose(sweep, cli->task, config, &error);
   comm_settle(comm, &error);
 
   struct run *run = run_prepare(comm, config);
   memory_free(&config);
+  if (sweep != NULL && cli->action == CLI_RUN) sweep_record(sweep);
+  sweep_destroy(&sweep);
   report_start(run);
   int code = EXIT_CODE_DONE;
   if (cli->action == CLI_CHECK) {
@@ -31,6 +36,17 @@ static int run_input(struct comm *comm, const struct cli *cli, const char *comma
   }
   run_destroy(&run);
   return code;
+}
+
+// Rank 0 lists the tasks of a sweep.
+static void list_tasks(struct comm *comm, const struct cli *cli) {
+  struct error error = {""};
+  struct sweep *sweep = NULL;
+  if (comm_rank(comm) == 0)
+    sweep = sweep_read(cli->input, cli->overrides, cli->override_count, &error);
+  if (sweep != NULL) sweep_list(sweep, &error);
+  sweep_destroy(&sweep);
+  comm_settle(comm, &error);
 }
 
 int main(int argc, char **argv) {
@@ -47,6 +63,8 @@ int main(int argc, char **argv) {
   char *command = cli_command(argc, argv);
   if (cli.action == CLI_RUN || cli.action == CLI_CHECK)
     code = run_input(comm, &cli, command);
+  else if (cli.action == CLI_TASKS)
+    list_tasks(comm, &cli);
   else if (comm_rank(comm) == 0)
     cli_answer(&cli);
   memory_free(&command);

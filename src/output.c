@@ -24,7 +24,7 @@ char *output_path(const struct run *run, const char *name) {
   return path;
 }
 
-static void make_directories(const char *directory) {
+void output_make_directory(const char *directory) {
   char path[CONFIG_TEXT];
   strcpy(path, directory);
   for (char *at = path + 1;; at++) {
@@ -51,7 +51,7 @@ static void close_text(FILE *file, const char *path) {
 
 void output_begin(const struct run *run) {
   if (comm_rank(run->comm) == 0) {
-    make_directories(run->config.run.directory);
+    output_make_directory(run->config.run.directory);
     char *path = output_path(run, "used_parameters.yaml");
     FILE *file = open_text(path);
     config_write(&run->config, file);
