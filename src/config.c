@@ -1,6 +1,5 @@
 #include "config.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -230,12 +229,6 @@ static bool read_values(const struct config_input *input, struct config *config)
   return true;
 }
 
-// Messages quote what the user wrote; they stay on one line whatever that was.
-static void make_one_line(char *text) {
-  for (; *text != '\0'; text++)
-    if (iscntrl((unsigned char)*text)) *text = ' ';
-}
-
 bool config_read(struct config *config, const char *path, const char *const *overrides,
                  size_t override_count, struct error *error) {
   memset(config, 0, sizeof *config);
@@ -250,6 +243,5 @@ bool config_read(struct config *config, const char *path, const char *const *ove
   for (size_t i = 0; i <= override_count; i++) yaml_tree_destroy(&trees[i]);
   memory_free(&trees);
   memory_free(&input.settings);
-  make_one_line(error->text);
   return read;
 }
