@@ -1,21 +1,34 @@
 #include "fuzz.h"
 
+#include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
+static char directory[64], paths[FUZZ_FILES][128];
+
+static void remove_files(void) {
+  for (int i = 0; i < FUZZ_FILES; i++) unlink(paths[i]);
+  rmdir(directory);
+}
+
+// In memory where that is a directory: HDF5 wants a path that exists, so memfd_create() will not
+// do.
+static void make_directory(void) {
+  const char *parent = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+  snprintf(directory, sizeof directory, "%s/gfe_fuzz_XXXXXX", parent);
+  FUZZ_CHECK(mkdtemp(directory) != NULL, "cannot make a directory in %s", parent);
+  for (int i = 0; i < FUZZ_FILES; i++)
+    snprintf(paths[i], sizeof paths[i], "%s/input_%d", directory, i);
+  atexit(remove_files);
+}
+
 const char *fuzz_file(int number, const void *data, size_t size) {
-  static char paths[FUZZ_FILES][32];
-  static int files[FUZZ_FILES];
-  char *path = paths[number];
-  if (path[0] == '\0') {
-    files[number] = memfd_create("fuzz", 0);
-    snprintf(path, sizeof *paths, "/proc/self/fd/%d", files[number]);
-  }
-  FUZZ_CHECK(
-      ftruncate(files[number], 0) == 0 && pwrite(files[number], data, size, 0) == (ssize_t)size,
-      "cannot write a file in memory");
-  return path;
+  if (directory[0] == '\0') make_directory();
+  const int file = open(paths[number], O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  FUZZ_CHECK(file >= 0 && write(file, data, size) == (ssize_t)size, "cannot write %s",
+             paths[number]);
+  close(file);
+  return paths[number];
 }
 
 static struct comm *comm = NULL;

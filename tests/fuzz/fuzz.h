@@ -26,8 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { FUZZ_FILES = 4 };
 
-// Puts the bytes in file `number` of FUZZ_FILES, which live in memory; returns its path (static),
-// always the same.
+// Puts the bytes in file `number` of FUZZ_FILES, in a directory that goes when the process ends;
+// returns its path (static), always the same.
 const char *fuzz_file(int number, const void *data, size_t size);
 
 // MPI as a single process, started by the first call and ended with the process.

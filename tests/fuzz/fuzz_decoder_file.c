@@ -318,6 +318,16 @@ static void check_parameters(const struct config *config) {
   decoder_destroy(&decoder);
 }
 
+// The file's layers are all there.
+static void check_count(const struct config *config) {
+  struct error error = {""};
+  char next[64];
+  snprintf(next, sizeof next, "/decoder/layer_%lld", (long long)config->decoder.layer_count);
+  struct h5_file *file = h5_open(config->decoder.file, "decoder.file", &error);
+  FUZZ_CHECK(file != NULL && !h5_exists(file, next), "%s is left out", next);
+  h5_close(&file);
+}
+
 static void check_description(const struct config *config, const struct scaling *scaling,
                               bool scaled) {
   FUZZ_CHECK(config->decoder.layer_count > 0 && config->decoder.layer_count <= CONFIG_LAYERS,
@@ -347,6 +357,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (decoder_file_describe(&config, &scaling, &scaled, &error)) {
     FUZZ_CHECK(!error_is_set(&error), "%s", error.text);
     check_description(&config, &scaling, scaled);
+    check_count(&config);
     check_parameters(&config);
   } else {
     fuzz_check_message(&error, "decoder.");
