@@ -21,6 +21,7 @@ import tempfile
 import time
 
 COMMANDS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scancel", "scontrol", "squeue")
+OVER = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY")
 PREFIX = "gfe_slurm_"
 SEARCH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"  # daemons may not be in a user's path
 
@@ -83,30 +84,35 @@ def free_ports(count):
 
 # ---- processes, by their environment ----
 
-def processes(configuration):
-    """Ids of the processes, but this one, that were started with this SLURM_CONF."""
-    wanted, found = f"SLURM_CONF={configuration}".encode(), []
+def processes(**wanted):
+    """Ids of the processes, but this one, that were started with these environment variables."""
+    wanted, found = {f"{name}={value}".encode() for name, value in wanted.items()}, []
     for path in glob.glob("/proc/[0-9]*/environ"):
         pid = int(path.split("/")[2])
         try:
             with open(path, "rb") as file:
-                if pid != os.getpid() and wanted in file.read().split(b"\0"):
+                if pid != os.getpid() and wanted <= set(file.read().split(b"\0")):
                     found.append(pid)
         except OSError:  # it has just ended, or is another user's
             pass
     return found
 
 
+def send(pids, number):
+    """A signal to processes of which some may have ended."""
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass
+
+
 def end_processes(configuration):
     """Ends them all: asks, waits a little, then insists."""
     for number, patience in ((signal.SIGTERM, 5), (signal.SIGKILL, 10)):
         deadline = time.monotonic() + patience
-        for pid in processes(configuration):
-            try:
-                os.kill(pid, number)
-            except ProcessLookupError:
-                pass
-        while processes(configuration) and time.monotonic() < deadline:
+        send(processes(SLURM_CONF=configuration), number)
+        while processes(SLURM_CONF=configuration) and time.monotonic() < deadline:
             time.sleep(0.1)
 
 
@@ -232,9 +238,30 @@ class Slurm:
         return [dict(word.split("=", 1) for word in line.split() if "=" in word)
                 for line in lines if line]
 
-    def wait(self, job, seconds=300):
-        """Waits for the end of a job or array, requeues included; returns jobs()."""
-        over = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY")
-        self.until(lambda: all(each["JobState"] in over for each in self.jobs(job)),
-                   f"end of job {job}", seconds)
+    def age(self, job):
+        """Seconds since a job began to run."""
+        seconds = 0
+        for part in self.jobs(job)[0]["RunTime"].replace("-", ":").split(":")[-3:]:
+            seconds = seconds * 60 + int(part)
+        return seconds
+
+    def over(self, job):
+        """Have the job, or all tasks of the array, ended, with no requeue to come?"""
+        return all(each["JobState"] in OVER for each in self.jobs(job))
+
+    def wait(self, job, seconds=120):
+        """Waits until the job or array is over; returns jobs()."""
+        self.until(lambda: self.over(job), f"end of job {job}", seconds)
         return self.jobs(job)
+
+    def ranks(self, program, **variables):
+        """Ids of the processes that run a program in a job, known by variables such as
+        SLURM_JOB_ID; not those of srun or mpirun."""
+        found = []
+        for pid in processes(SLURM_CONF=self.configuration, **variables):
+            try:
+                if os.path.samefile(os.readlink(f"/proc/{pid}/exe"), program):
+                    found.append(pid)
+            except OSError:
+                pass
+        return found
