@@ -49,7 +49,7 @@ static void fixture_destroy(struct fixture *f) {
 static struct encoding *encode(const struct fixture *f, const struct solver_options *options,
                                int64_t first, int64_t count, const int64_t *positions) {
   const size_t stride = real_padded(ENTRIES);
-  struct encoder *encoder = encoder_create(f->comm, f->decoder, options, &f->rule, NULL);
+  struct encoder *encoder = encoder_create(f->comm, f->decoder, options, &f->rule);
   struct encoding *encoding = encoding_create(count, LATENT);
   real *y = memory_new(real, (size_t)count * stride);
   for (int64_t i = 0; i < count; i++)
