@@ -26,7 +26,8 @@ PREFIX = "gfe_slurm_"
 SEARCH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"  # daemons may not be in a user's path
 
 # Only this machine, no cgroups, no accounting; the clocks as fast as Slurm allows. cred_expire is
-# also how long a requeued job waits: two minutes by default.
+# also how long a requeued job waits: two minutes by default. What a killed step leaves in TmpFS
+# would keep a step of the same number, of a later instance, from starting.
 CONFIGURATION = """
 ClusterName=gfe
 SlurmctldHost={host}(127.0.0.1)
@@ -39,6 +40,7 @@ CredType=cred/munge
 AuthInfo=socket={directory}/munge.socket,cred_expire=5
 StateSaveLocation={directory}/state
 SlurmdSpoolDir={directory}/spool
+TmpFS={directory}/tmp
 SlurmctldPidFile={directory}/slurmctld.pid
 SlurmdPidFile={directory}/slurmd.pid
 SlurmctldLogFile={directory}/slurmctld.log
@@ -172,7 +174,7 @@ class Slurm:
 
     def configure(self):
         os.chmod(self.directory, 0o755)  # munged insists that its socket can be reached
-        for name in ("state", "spool"):
+        for name in ("state", "spool", "tmp"):
             os.mkdir(os.path.join(self.directory, name))
         os.chmod(self.write("munge.key", os.urandom(128)), 0o400)
         controller_port, node_port = free_ports(2)
