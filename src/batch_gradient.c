@@ -73,12 +73,12 @@ double batch_gradient_trajectory_bytes(const struct decoder *decoder, int64_t sa
 }
 
 static struct reduction *create_reduction(const struct decoder *decoder) {
-  size_t *sizes = memory_new(size_t, 2 * decoder->layer_count);
-  for (size_t l = 0; l < decoder->layer_count; l++) {
-    sizes[2 * l] = decoder->layers[l].bias - decoder->layers[l].weight;
-    sizes[2 * l + 1] = real_padded(decoder->layers[l].outputs);
+  size_t *sizes = memory_new(size_t, 2 * decoder->network->layer_count);
+  for (size_t l = 0; l < decoder->network->layer_count; l++) {
+    sizes[2 * l] = decoder->network->layers[l].bias - decoder->network->layers[l].weight;
+    sizes[2 * l + 1] = real_padded(decoder->network->layers[l].outputs);
   }
-  struct reduction *reduction = reduction_create(2 * decoder->layer_count, sizes);
+  struct reduction *reduction = reduction_create(2 * decoder->network->layer_count, sizes);
   memory_free(&sizes);
   return reduction;
 }

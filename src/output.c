@@ -310,7 +310,7 @@ static void declare_check(const struct run *run, const struct gradient_check *ch
   h5_dataset(file, "/gradient_check", "slope", H5_DOUBLE, 1, kind_step, "1",
              "of log remainder against log h; 2 for the right gradient");
   h5_group(file, "/gradient", "dL/dtheta of the mean loss of the samples checked");
-  for (size_t l = 0; l < run->decoder->layer_count; l++)
+  for (size_t l = 0; l < run->decoder->network->layer_count; l++)
     decoder_file_declare_layer(file, "/gradient", run->decoder, l, "gradient of one layer");
 }
 
@@ -336,8 +336,7 @@ static void write_check(const struct run *run, const struct gradient_check *chec
 static void declare_provenance(const struct run *run, struct h5_file *file, const char *command) {
   char libraries[512], *input = NULL;
   size_t size = 0;
-  snprintf(libraries, sizeof libraries, "%s; %s; %s", comm_library(), h5_library(),
-           blas_library());
+  snprintf(libraries, sizeof libraries, "%s; %s; %s", comm_library(), h5_library(), blas_library());
   FILE *text = open_memstream(&input, &size);
   if (text == NULL) error_fatal("out of memory");
   config_write(&run->config, text);

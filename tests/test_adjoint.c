@@ -69,12 +69,12 @@ static struct problem problem_create(struct comm *comm, struct solver_options op
     p.decoder->theta[i] *= is_piecewise(activation) ? (real)0.5 : (real)1.5;
   if (is_piecewise(activation))  // keep clear of the kinks: every unit is well on one side
     for (size_t l = 0; l < 2; l++)
-      for (size_t i = 0; i < p.decoder->layers[l].outputs; i++)
-        p.decoder->theta[p.decoder->layers[l].bias + i] += (real)(i % 3 == 1 ? -5 : 5);
+      for (size_t i = 0; i < p.decoder->network->layers[l].outputs; i++)
+        p.decoder->theta[p.decoder->network->layers[l].bias + i] += (real)(i % 3 == 1 ? -5 : 5);
   p.theta = memory_new(real, p.decoder->count);
   memcpy(p.theta, p.decoder->theta, p.decoder->count * sizeof(real));
   p.rule = (struct placement_rule){.least = PLACEMENT_ROWS, .most = 24, .classes = 1};
-  decoder_narrow(p.decoder, &p.rule);
+  network_narrow(p.decoder->network, &p.rule);
   p.data = make_data(comm);
   p.latents = memory_new(real, (size_t)p.data->local_count * real_padded(LATENT));
   for (int64_t i = 0; i < p.data->local_count; i++)

@@ -27,7 +27,7 @@ static struct fixture fixture_create(struct comm *comm) {
   f.decoder = decoder_create(LATENT, 2, specs, LOSS_BCE);
   decoder_initialise(f.decoder, 3);
   for (size_t i = 0; i < f.decoder->count; i++) f.decoder->theta[i] *= 3;
-  decoder_narrow(f.decoder, &f.rule);
+  network_narrow(f.decoder->network, &f.rule);
   f.y = memory_new(real, SAMPLES * real_padded(ENTRIES));
   f.weight_sum = memory_new(double, SAMPLES);
   for (uint64_t s = 0; s < SAMPLES; s++) {
