@@ -1,5 +1,6 @@
-// A network: a chain of layers whose parameters are one stretch of a block theta, and its passes
-// over rows of samples. It knows neither loss nor flow: the decoder is a network with a loss, and
+// A network: layers whose parameters are one stretch of a block theta, and its passes over rows of
+// samples. Each layer takes the output of the one before it, or where branches begin or are summed
+// of an earlier one. It knows neither loss nor flow: the decoder is a network with a loss, and
 // networks that share a block (an encoder beside a decoder) share its optimiser and sums. Notation
 // of METHOD section 3.
 #ifndef GFE_NETWORK_H
@@ -20,14 +21,20 @@ struct network {
   size_t begin, end;     // its parameters within theta, gaps included
 };
 
-// A network from `inputs` numbers through `layer_count` layers; its parameters begin at element
-// `begin` of theta, a multiple of REAL_PAD.
-struct network *network_create(size_t inputs, size_t layer_count, const struct layer_spec *specs,
+// The first of `count` layers from `inputs` numbers on that does not fit, with the reason in *error
+// ("conv: ..."); `count` if all do.
+size_t network_check(size_t inputs, size_t count, const struct layer_spec *specs,
+                     struct error *error);
+
+// A network from `inputs` numbers through `count` layers that fit; its parameters begin at element
+// `begin` of theta, a multiple of REAL_PAD. Inputs and outputs are flat: where a layer needs it, or
+// at the end, a reshape is inserted, so layers may be more than `count`.
+struct network *network_create(size_t inputs, size_t count, const struct layer_spec *specs,
                                size_t begin);
 void network_destroy(struct network **network);
 
 // Fills its part of theta with random numbers, a function of `seed` and of `first`, by which
-// networks that share a block differ: the number of its first layer among all layers.
+// networks that share a block differ: the number of its first layer among all.
 void network_initialise(const struct network *network, uint64_t seed, uint64_t first, real *theta);
 
 // Parameters without the gaps.
@@ -38,6 +45,9 @@ double network_flops(const struct network *network);
 
 // Narrows the rule of placement until it holds for all products of the network.
 void network_narrow(const struct network *network, struct placement_rule *rule);
+
+// Elements of work space that the layers need in turn.
+size_t network_work(const struct network *network);
 
 // ---- values: a = network(input), and the gradients of what is made of it ----
 

@@ -75,7 +75,7 @@ static void check_decoder(const struct decoder *decoder) {
     const struct layer *layer = &decoder->network->layers[l];
     log_line("  %5zu  %-6s %7zu  %7zu  %-12s %12zu", l, layer_name(layer->kind), layer->inputs,
              layer->outputs, activation_name(layer->activation),
-             layer->weight_count + layer->outputs);
+             layer->weight_count + layer->bias_count);
   }
   log_line("  in all %51zu", network_parameters(decoder->network));
   log_line("  one gradient evaluation of one sample: %.3g MFLOP",

@@ -60,9 +60,10 @@ static bool is_piecewise(int activation) {
 static struct problem problem_create(struct comm *comm, struct solver_options options,
                                      int activation, int loss) {
   struct problem p = {.comm = comm, .options = options};
-  const struct layer_spec specs[] = {{LAYER_DENSE, HIDDEN, activation},
-                                     {LAYER_DENSE, HIDDEN + 1, activation},
-                                     {LAYER_DENSE, ENTRIES, ACTIVATION_IDENTITY}};
+  const struct layer_spec specs[] = {
+      {.kind = LAYER_DENSE, .width = HIDDEN, .activation = activation},
+      {.kind = LAYER_DENSE, .width = HIDDEN + 1, .activation = activation},
+      {.kind = LAYER_DENSE, .width = ENTRIES, .activation = ACTIVATION_IDENTITY}};
   p.decoder = decoder_create(LATENT, 3, specs, loss);
   decoder_initialise(p.decoder, 17);
   for (size_t i = 0; i < p.decoder->count; i++)

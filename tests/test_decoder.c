@@ -9,8 +9,9 @@
 #include "memory.h"
 #include "test.h"
 
-static const struct layer_spec specs[] = {{LAYER_DENSE, 5, ACTIVATION_ELU},
-                                          {LAYER_DENSE, 7, ACTIVATION_IDENTITY}};
+static const struct layer_spec specs[] = {
+    {.kind = LAYER_DENSE, .width = 5, .activation = ACTIVATION_ELU},
+    {.kind = LAYER_DENSE, .width = 7, .activation = ACTIVATION_IDENTITY}};
 
 static void layout(void) {
   struct decoder *decoder = decoder_create(3, 2, specs, LOSS_MSE);
@@ -54,11 +55,11 @@ static void dense_products(void) {
   const real *weight = decoder->theta + layer->weight;
   real a[ROWS * REAL_PAD] = {0}, s[ROWS * REAL_PAD] = {0}, back[ROWS * REAL_PAD] = {0};
   for (int i = 0; i < ROWS * 3; i++) a[i / 3 * REAL_PAD + i % 3] = (real)sin(i + 1.0);
-  ops->forward(layer, decoder->theta, ROWS, a, s);
-  ops->backward_input(layer, decoder->theta, ROWS, s, back);
+  ops->forward(layer, decoder->theta, ROWS, a, s, NULL);
+  ops->backward_input(layer, decoder->theta, ROWS, s, false, back, NULL);
   real *gradient = memory_new(real, decoder->count);
-  ops->backward_parameters(layer, ROWS, ROWS, s, a, false, gradient);
-  ops->backward_parameters(layer, ROWS, 0, s, a, true, gradient);
+  ops->backward_parameters(layer, ROWS, ROWS, s, a, false, gradient, NULL);
+  ops->backward_parameters(layer, ROWS, 0, s, a, true, gradient, NULL);
   double worst = 0.0;
   for (int r = 0; r < ROWS; r++) {
     for (int o = 0; o < 5; o++) {

@@ -11,8 +11,9 @@
 
 enum { INPUTS = 9, MIDDLE = 6, OUTPUTS = 4, ROWS = 12, COUNT = 7 };
 
-static const struct layer_spec specs[] = {{LAYER_DENSE, MIDDLE, ACTIVATION_TANH},
-                                          {LAYER_DENSE, OUTPUTS, ACTIVATION_SILU}};
+static const struct layer_spec specs[] = {
+    {.kind = LAYER_DENSE, .width = MIDDLE, .activation = ACTIVATION_TANH},
+    {.kind = LAYER_DENSE, .width = OUTPUTS, .activation = ACTIVATION_SILU}};
 
 // Rows of noise through the network, and back from the gradient of the sum of COUNT rows' outputs,
 // each times its number.
