@@ -23,7 +23,8 @@ struct error {
 };
 
 // Records a message unless an earlier one stands (the first is the cause). Always returns false, so
-// that a function that found a mistake can end with `return error_set(error, ...)`.
+// that a function that found a mistake can end with `return error_set(error, ...)`. Control
+// characters become spaces: a message is one line.
 bool error_set(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 bool error_is_set(const struct error *error);

@@ -13,7 +13,6 @@
 struct evaluation {
   int set;                    // enum set
   struct encoding *encoding;  // of this rank's samples, owned
-  int64_t done;               // samples encoded so far, of the whole set
   // Once all are:
   double loss;         // mean over the whole set; NaN if one is not finite
   struct tally tally;  // of the whole set
@@ -31,6 +30,9 @@ void evaluation_destroy(struct evaluation **evaluation);
 // Encodes for about `seconds` with run->decoder, which must be the same in every call. True while
 // samples are left. Collective, with the same answer on all ranks.
 bool evaluation_advance(struct evaluation *evaluation, double seconds);
+
+// Samples of the whole set that are encoded. Collective.
+int64_t evaluation_count(const struct evaluation *evaluation);
 
 // Adds what has been encoded to a state; samples under way count as not begun. A state that has
 // been read takes effect in the next evaluation_advance().

@@ -1,6 +1,5 @@
 #include "config.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "config_check.h"
@@ -105,12 +104,6 @@ static bool read_values(const struct config_input *input, struct config *config)
   return true;
 }
 
-// Messages quote what the user wrote; they stay on one line whatever that was.
-static void make_one_line(char *text) {
-  for (; *text != '\0'; text++)
-    if (iscntrl((unsigned char)*text)) *text = ' ';
-}
-
 // ---- the source ----
 
 struct config_source {
@@ -133,7 +126,6 @@ struct config_source *config_source_open(const char *path, const char *const *ov
   bool read = source->file != NULL && assign_file(&input, source->file);
   for (size_t i = 0; i < override_count && read; i++)
     read = read_override(&input, overrides[i], &source->overrides[i]);
-  make_one_line(error->text);
   if (!read) config_source_close(&source);
   return source;
 }
@@ -173,7 +165,6 @@ bool config_source_resolve(const struct config_source *source,
   const bool read = read_values(&input, config) && config_check(&input, config);
   struct config_setting *settings = input.settings;
   memory_free(&settings);
-  make_one_line(error->text);
   return read;
 }
 

@@ -261,9 +261,13 @@ struct config_parameter config_parameter(size_t index) {
 }
 
 int config_parameter_find(const char *key) {
-  const size_t count = config_parameter_count();
-  for (size_t i = 0; i < count; i++)
-    if (strcmp(config_parameter(i).key, key) == 0) return (int)i;
+  int index = 0;
+  for (size_t s = 0; s < LENGTH(sections); s++) {
+    const size_t length = strlen(sections[s].name);
+    const bool inside = strncmp(key, sections[s].name, length) == 0 && key[length] == '.';
+    for (size_t r = 0; r < sections[s].count; r++, index++)
+      if (inside && strcmp(key + length + 1, sections[s].rows[r].key) == 0) return index;
+  }
   return -1;
 }
 

@@ -8,7 +8,7 @@
 #include "loss.h"
 #include "memory.h"
 
-enum { NAME = 64 };
+enum { NAME = 64, MOST_WIDTH = 100000000 };  // as wide as the input file allows
 
 static int find_name(const char *(*name)(int), const char *word) {
   for (int i = 0; name(i) != NULL; i++)
@@ -52,6 +52,9 @@ static bool describe_layer(struct h5_file *file, const char *name, size_t l,
   if (*inputs != 0 && shape[1] != *inputs)
     return error_set(error, "decoder.file = %s: %s has %lld inputs, the layer below %lld outputs",
                      name, path, (long long)shape[1], (long long)*inputs);
+  if (shape[0] > MOST_WIDTH || shape[1] > MOST_WIDTH)
+    return error_set(error, "decoder.file = %s: %s is (%lld, %lld); at most %d are allowed", name,
+                     path, (long long)shape[0], (long long)shape[1], MOST_WIDTH);
   *inputs = shape[1];
   spec->width = shape[0];
   return true;
@@ -105,9 +108,11 @@ static bool describe(struct h5_file *file, struct config *config, struct error *
   if (!h5_exists(file, path))
     return error_set(error, "decoder.file = %s: no decoder in it: there is no group %s", name,
                      path);
-  for (; count < CONFIG_LAYERS; count++) {
+  for (;; count++) {
     layer_path(path, (size_t)count, "");
     if (!h5_exists(file, path)) break;
+    if (count == CONFIG_LAYERS)
+      return error_set(error, "decoder.file = %s: more than %d layers", name, CONFIG_LAYERS);
     if (!describe_layer(file, name, (size_t)count, &specs[count], &inputs, error)) return false;
     if (count == 0) latent = inputs;
     inputs = specs[count].width;
@@ -127,9 +132,12 @@ bool decoder_file_describe(struct config *config, struct scaling *scaling, bool 
   *scaled = h5_read_number(file, "/decoder", "scale_offset", &scaling->offset) &&
             h5_read_number(file, "/decoder", "scale_factor", &scaling->scale);
   h5_close(&file);
-  if (good && *scaled && !(isfinite(scaling->offset) && scaling->scale > 0.0))
-    return error_set(error, "decoder.file = %s: /decoder has scale_factor %g; it must be above 0",
-                     config->decoder.file, scaling->scale);
+  if (good && *scaled &&
+      !(isfinite(scaling->offset) && isfinite(scaling->scale) && scaling->scale > 0.0))
+    return error_set(error,
+                     "decoder.file = %s: /decoder has scale_offset %g and scale_factor %g; they "
+                     "must be finite, the factor above 0",
+                     config->decoder.file, scaling->offset, scaling->scale);
   return good;
 }
 
@@ -137,8 +145,8 @@ bool decoder_file_read(const char *path, struct decoder *decoder, struct error *
   struct h5_file *file = h5_open(path, "decoder.file", error);
   if (file == NULL) return false;
   bool good = true;
-  for (size_t l = 0; l < decoder->layer_count && good; l++) {
-    const struct layer *layer = &decoder->layers[l];
+  for (size_t l = 0; l < decoder->network->layer_count && good; l++) {
+    const struct layer *layer = &decoder->network->layers[l];
     char weight[NAME], bias[NAME];
     layer_path(weight, l, "/weight");
     layer_path(bias, l, "/bias");
@@ -161,15 +169,15 @@ void decoder_file_declare(struct h5_file *file, const struct decoder *decoder,
            "layer(a) = activation(weight a + bias)");
   h5_write_integer(file, "/decoder", "latent", (int64_t)decoder->d);
   h5_write_integer(file, "/decoder", "n", (int64_t)decoder->n);
-  h5_write_integer(file, "/decoder", "layers", (int64_t)decoder->layer_count);
+  h5_write_integer(file, "/decoder", "layers", (int64_t)decoder->network->layer_count);
   h5_write_text(file, "/decoder", "loss", loss_name(decoder->loss));
   h5_write_text(file, "/decoder", "shape", shape);
   h5_write_number(file, "/decoder", "scale_offset", scaling.offset);
   h5_write_number(file, "/decoder", "scale_factor", scaling.scale);
   h5_write_text(file, "/decoder", "scaling",
                 "the decoder works on (data - scale_offset) / scale_factor");
-  for (size_t l = 0; l < decoder->layer_count; l++) {
-    const struct layer *layer = &decoder->layers[l];
+  for (size_t l = 0; l < decoder->network->layer_count; l++) {
+    const struct layer *layer = &decoder->network->layers[l];
     char path[NAME];
     layer_path(path, l, "");
     decoder_file_declare_layer(file, "/decoder", decoder, l, "one layer of the decoder");
@@ -181,7 +189,7 @@ void decoder_file_declare(struct h5_file *file, const struct decoder *decoder,
 
 void decoder_file_declare_layer(struct h5_file *file, const char *group,
                                 const struct decoder *decoder, size_t l, const char *description) {
-  const struct layer *layer = &decoder->layers[l];
+  const struct layer *layer = &decoder->network->layers[l];
   char path[NAME];
   snprintf(path, sizeof path, "%s/layer_%zu", group, l);
   h5_group(file, path, description);
@@ -193,8 +201,8 @@ void decoder_file_declare_layer(struct h5_file *file, const char *group,
 
 void decoder_file_write(struct h5_file *file, const char *group, const struct decoder *decoder,
                         const real *values, int rank) {
-  for (size_t l = 0; l < decoder->layer_count; l++) {
-    const struct layer *layer = &decoder->layers[l];
+  for (size_t l = 0; l < decoder->network->layer_count; l++) {
+    const struct layer *layer = &decoder->network->layers[l];
     const int64_t rows = rank == 0 ? (int64_t)layer->outputs : 0;
     char path[NAME];
     snprintf(path, sizeof path, "%s/layer_%zu/weight", group, l);

@@ -11,12 +11,20 @@ static int abort_rank = 0;
 static void (*abort_job)(int code) = NULL;
 static char unfinished[4096];  // a file to be removed on failure
 
+// Messages quote what users and files say; they stay on one line, and leave a terminal alone,
+// whatever that is.
+static void make_one_line(char *text) {
+  for (; *text != '\0'; text++)
+    if (iscntrl((unsigned char)*text)) *text = ' ';
+}
+
 bool error_set(struct error *error, const char *format, ...) {
   if (error_is_set(error)) return false;
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(error->text, sizeof error->text, format, arguments);
   va_end(arguments);
+  make_one_line(error->text);
   return false;
 }
 

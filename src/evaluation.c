@@ -56,25 +56,29 @@ static void finish(struct evaluation *evaluation) {
   log_progress_end();
 }
 
-static void report_progress(const struct evaluation *evaluation) {
+static void report_progress(const struct evaluation *evaluation, int64_t done) {
   char task[64];
   snprintf(task, sizeof task, "encoding %s: sample", set_name(evaluation->set));
-  log_progress(task, (long)evaluation->done, (long)evaluation->samples.total,
+  log_progress(task, (long)done, (long)evaluation->samples.total,
                clock_seconds() - evaluation->begun, "");
+}
+
+int64_t evaluation_count(const struct evaluation *evaluation) {
+  int64_t done = 0;
+  for (int64_t i = 0; i < evaluation->samples.count; i++)
+    if (evaluation->encoding->status[i] != STATUS_RUNNING) done++;
+  comm_sum_int64(evaluation->run->comm, &done, 1);
+  return done;
 }
 
 bool evaluation_advance(struct evaluation *evaluation, double seconds) {
   const enum phase before = clock_enter(PHASE_FLOW);
   if (evaluation->encoder == NULL) begin(evaluation);
   encoder_advance(evaluation->encoder, seconds);
-  int64_t done = 0;
-  for (int64_t i = 0; i < evaluation->samples.count; i++)
-    if (evaluation->encoding->status[i] != STATUS_RUNNING) done++;
-  comm_sum_int64(evaluation->run->comm, &done, 1);
-  evaluation->done = done;
+  const int64_t done = evaluation_count(evaluation);
   const bool left = done < evaluation->samples.total;
   if (left)
-    report_progress(evaluation);
+    report_progress(evaluation, done);
   else
     finish(evaluation);
   clock_enter(before);

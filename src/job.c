@@ -78,11 +78,18 @@ static void save(struct job *job) {
   job->saved = job->looked = clock_seconds();
 }
 
-static void say_where(const struct job *job) {
+static void say_where(struct job *job) {
   const struct job_position *position = &job->position;
   log_line("  %-8s going on from %s: %lld epochs and %lld steps done", "restart",
            checkpoint_path(job->checkpoint), (long long)position->trainer.epoch,
            (long long)position->trainer.step);
+  for (int set = 0; set < SET_COUNT; set++) {
+    struct evaluation *evaluation = job->outcome.evaluations[set];
+    if (evaluation == NULL) continue;
+    log_line("  %-8s %lld of %lld samples of %s encoded", "",
+             (long long)evaluation_count(evaluation), (long long)evaluation->samples.total,
+             set_name(set));
+  }
 }
 
 // Takes up what a checkpoint holds, if there is one. The user's mistakes end all ranks.
@@ -166,11 +173,13 @@ static bool may_go_on(struct job *job) {
 // ---- tasks ----
 
 static bool train(struct job *job, int *code) {
-  enum trainer_advance advance = TRAINER_GOES_ON;
-  report_epoch_header(job->run);
-  while (advance == TRAINER_GOES_ON) {
+  const int64_t epochs = job->run->config.training.epochs;
+  enum trainer_advance advance = TRAINER_DONE;
+  if (trainer_position(job->trainer).epoch < epochs) report_epoch_header(job->run);
+  while (trainer_position(job->trainer).epoch < epochs) {
     advance = trainer_advance(job->trainer);
     job->moved = true;
+    if (advance == TRAINER_DIVERGED) break;
     if (advance == TRAINER_GOES_ON && !may_go_on(job)) return false;
   }
   if (advance == TRAINER_DIVERGED) *code = EXIT_CODE_NUMERICAL;

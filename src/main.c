@@ -51,9 +51,9 @@ static void list_tasks(struct comm *comm, const struct cli *cli) {
 
 int main(int argc, char **argv) {
   clock_enter(PHASE_DATA);
+  stop_catch_signals();  // first of all: a job may be asked to stop while its ranks still gather
   struct comm *comm = comm_start(&argc, &argv);
   blas_start();
-  stop_catch_signals();
   struct cli cli;
   struct error error = {""};
   cli_parse(&cli, argc, argv, &error);

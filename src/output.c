@@ -249,7 +249,7 @@ static void declare_check(const struct run *run, const struct gradient_check *ch
   h5_dataset(file, "/gradient_check", "slope", H5_DOUBLE, 1, kind_step, "1",
              "of log remainder against log h; 2 for the right gradient");
   h5_group(file, "/gradient", "dL/dtheta of the mean loss of the samples checked");
-  for (size_t l = 0; l < run->decoder->layer_count; l++)
+  for (size_t l = 0; l < run->decoder->network->layer_count; l++)
     decoder_file_declare_layer(file, "/gradient", run->decoder, l, "gradient of one layer");
 }
 

@@ -60,14 +60,31 @@ static double slurm_duration(const char *text) {
   }
 }
 
+static bool is_number(const char *text) {
+  return text != NULL && text[0] != '\0' && text[strspn(text, "0123456789")] == '\0';
+}
+
+// The name by which Slurm knows this job alone, [64]; false without Slurm. SLURM_JOB_ID of one task
+// of an array is that of the whole array.
+static bool slurm_job(char *name) {
+  const char *job = getenv("SLURM_JOB_ID"), *array = getenv("SLURM_ARRAY_JOB_ID"),
+             *task = getenv("SLURM_ARRAY_TASK_ID");
+  if (!is_number(job)) return false;
+  if (is_number(array) && is_number(task))
+    snprintf(name, 64, "%.20s_%.20s", array, task);
+  else
+    snprintf(name, 64, "%.20s", job);
+  return true;
+}
+
 // What Slurm leaves this job, asked by the variable that it sets (from 23.02 on) or by its command;
 // infinite without Slurm or without a limit.
 static double slurm_seconds_left(void) {
-  const char *end = getenv("SLURM_JOB_END_TIME"), *job = getenv("SLURM_JOB_ID");
+  const char *end = getenv("SLURM_JOB_END_TIME");
   if (end != NULL) return strtod(end, NULL) - (double)time(NULL);
-  if (job == NULL || job[strspn(job, "0123456789")] != '\0') return INFINITY;
-  char command[128], answer[64] = "";
-  snprintf(command, sizeof command, "squeue -h -j %.20s -o %%L 2>/dev/null", job);
+  char job[64], command[128], answer[64] = "";
+  if (!slurm_job(job)) return INFINITY;
+  snprintf(command, sizeof command, "squeue -h -j %s -o %%L 2>/dev/null", job);
   FILE *pipe = popen(command, "r");
   if (pipe == NULL) return INFINITY;
   const bool answered = fgets(answer, sizeof answer, pipe) != NULL;

@@ -22,12 +22,13 @@ struct fixture {
 
 static struct fixture fixture_create(struct comm *comm) {
   struct fixture f = {.comm = comm, .rule = {.least = PLACEMENT_ROWS, .most = 48, .classes = 1}};
-  const struct layer_spec specs[] = {{LAYER_DENSE, 30, ACTIVATION_ELU},
-                                     {LAYER_DENSE, ENTRIES, ACTIVATION_IDENTITY}};
+  const struct layer_spec specs[] = {
+      {.kind = LAYER_DENSE, .width = 30, .activation = ACTIVATION_ELU},
+      {.kind = LAYER_DENSE, .width = ENTRIES, .activation = ACTIVATION_IDENTITY}};
   f.decoder = decoder_create(LATENT, 2, specs, LOSS_BCE);
   decoder_initialise(f.decoder, 3);
   for (size_t i = 0; i < f.decoder->count; i++) f.decoder->theta[i] *= 3;
-  decoder_narrow(f.decoder, &f.rule);
+  network_narrow(f.decoder->network, &f.rule);
   f.y = memory_new(real, SAMPLES * real_padded(ENTRIES));
   f.weight_sum = memory_new(double, SAMPLES);
   for (uint64_t s = 0; s < SAMPLES; s++) {

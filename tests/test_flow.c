@@ -27,10 +27,11 @@ static double exact(int flow, int i) {
 }
 
 static struct decoder *linear_decoder(void) {
-  const struct layer_spec spec = {LAYER_DENSE, D, ACTIVATION_IDENTITY};
+  const struct layer_spec spec = {
+      .kind = LAYER_DENSE, .width = D, .activation = ACTIVATION_IDENTITY};
   struct decoder *decoder = decoder_create(D, 1, &spec, LOSS_MSE);
   for (size_t i = 0; i < D; i++)
-    decoder->theta[decoder->layers[0].weight + i * D + i] = (real)weights[i];
+    decoder->theta[decoder->network->layers[0].weight + i * D + i] = (real)weights[i];
   return decoder;
 }
 

@@ -9,12 +9,12 @@
 #include "stop.h"
 #include "test.h"
 
-// Puts a squeue in the path that answers `left`.
-static void pretend_squeue(const char *directory, const char *left) {
+// Puts a squeue in the path that answers `left` when asked about a job.
+static void pretend_squeue(const char *directory, const char *job, const char *left) {
   char path[512];
   snprintf(path, sizeof path, "%s/squeue", directory);
   FILE *file = fopen(path, "w");
-  fprintf(file, "#!/bin/sh\n[ \"$*\" = '-h -j 77 -o %%L' ] && echo %s\n", left);
+  fprintf(file, "#!/bin/sh\n[ \"$*\" = '-h -j %s -o %%L' ] && echo %s\n", job, left);
   fclose(file);
   chmod(path, 0755);
 }
@@ -43,11 +43,16 @@ static void test_time(const char *directory) {
   snprintf(path, sizeof path, "%s:/bin:/usr/bin", directory);
   setenv("PATH", path, 1);
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    pretend_squeue(directory, cases[i].text);
+    pretend_squeue(directory, "77", cases[i].text);
     const double left = left_of(directory, 0.0);
     CHECK(isinf(cases[i].seconds) ? isinf(left) : fabs(left - cases[i].seconds) < 2.0,
           "squeue says %s: %g seconds, not %g", cases[i].text, left, cases[i].seconds);
   }
+  // Job 77 are all tasks of the array, for squeue, and one of them, in SLURM_JOB_ID.
+  setenv("SLURM_ARRAY_JOB_ID", "77", 1);
+  setenv("SLURM_ARRAY_TASK_ID", "3", 1);
+  pretend_squeue(directory, "77_3", "2:00");
+  CHECK(fabs(left_of(directory, 0.0) - 120.0) < 2.0, "a task of an array asks about itself");
   char end[32];
   snprintf(end, sizeof end, "%lld", (long long)time(NULL) + 500);
   setenv("SLURM_JOB_END_TIME", end, 1);
@@ -77,6 +82,8 @@ static void test_reasons(const char *directory) {
 int main(void) {
   unsetenv("SLURM_JOB_ID");
   unsetenv("SLURM_JOB_END_TIME");
+  unsetenv("SLURM_ARRAY_JOB_ID");
+  unsetenv("SLURM_ARRAY_TASK_ID");
   char directory[] = "/tmp/test_stop_XXXXXX";
   if (mkdtemp(directory) == NULL) return 1;
   test_time(directory);

@@ -44,7 +44,7 @@ static double encode(struct run *run, double *samples_per_second) {
   const double evaluations = (double)evaluation->tally.evaluations;
   *samples_per_second = (double)evaluation->tally.samples / seconds;
   evaluation_destroy(&evaluation);
-  return 1e-9 * evaluations * decoder_flops(run->decoder) / seconds;
+  return 1e-9 * evaluations * network_flops(run->decoder->network) / seconds;
 }
 
 // GFLOP/s of gradient evaluations alone, in full products of `rows` rows.
@@ -64,7 +64,7 @@ static double evaluate(struct run *run, size_t rows) {
   objective_destroy(&objective);
   memory_free(&samples);
   memory_free(&loss);
-  return 1e-9 * REPEATS * (double)rows * decoder_flops(run->decoder) / seconds;
+  return 1e-9 * REPEATS * (double)rows * network_flops(run->decoder->network) / seconds;
 }
 
 int main(int argc, char **argv) {
@@ -99,7 +99,7 @@ int main(int argc, char **argv) {
   printf("| encoder / SGEMM | %.3f |\n", median(share));
   printf("| gradient evaluations alone, %zu rows, GFLOP/s | %.1f |\n", rows, median(evaluation));
   printf("| gradient evaluations alone, per sample, us | %.1f |\n",
-         1e-3 * decoder_flops(run->decoder) / median(evaluation));
+         1e-3 * network_flops(run->decoder->network) / median(evaluation));
   printf("| encoder, samples per second | %.0f |\n", median(rate));
 
   memory_free(&a);
