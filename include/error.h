@@ -37,6 +37,10 @@ const char *error_nearest(const char *word, const char *const *names, size_t cou
 // ends the process alone.
 void error_register_abort(int rank, void (*abort_all)(int code));
 
+// Names a file that error_fatal() removes on its way out, one that is not finished and only takes
+// up room; NULL: none.
+void error_remove_on_failure(const char *path);
+
 // The environment failed (file system full, out of memory, a library's call): prints rank, place
 // and message on stderr and ends the job with exit code 3. Does not return.
 #define error_fatal(...) error_fatal_at(__FILE__, __LINE__, __VA_ARGS__)

@@ -72,13 +72,15 @@ double batch_gradient_trajectory_bytes(const struct decoder *decoder, int64_t sa
          (double)trajectory_bytes(decoder->d, solver_stages(flow), flow->max_iterations);
 }
 
-static struct reduction *create_reduction(const struct decoder *decoder) {
-  size_t *sizes = memory_new(size_t, 2 * decoder->layer_count);
-  for (size_t l = 0; l < decoder->layer_count; l++) {
-    sizes[2 * l] = decoder->layers[l].bias - decoder->layers[l].weight;
-    sizes[2 * l + 1] = real_padded(decoder->layers[l].outputs);
+// Weights and biases each have a scale of their own.
+static struct reduction *create_reduction(const struct network *network) {
+  size_t *sizes = memory_new(size_t, 2 * network->layer_count), count = 0;
+  for (size_t l = 0; l < network->layer_count; l++) {
+    if (network->layers[l].weight_count == 0) continue;
+    sizes[count++] = network->layers[l].bias - network->layers[l].weight;
+    sizes[count++] = real_padded(network->layers[l].bias_count);
   }
-  struct reduction *reduction = reduction_create(2 * decoder->layer_count, sizes);
+  struct reduction *reduction = reduction_create(count, sizes);
   memory_free(&sizes);
   return reduction;
 }
@@ -95,7 +97,7 @@ struct batch_gradient *batch_gradient_create(struct comm *comm, const struct dec
   b->rows = memory_new(struct objective_row, rule->most);
   b->loss = memory_new(double, rule->most);
   b->gradients = memory_new(real, (size_t)b->stack * decoder->count);
-  b->reduction = create_reduction(decoder);
+  b->reduction = create_reduction(decoder->network);
   if (adjoint == ADJOINT_NONE) return b;
   const size_t samples = (size_t)b->stack * b->slot;
   b->tangent = tangent_create(decoder, (size_t)b->stack, b->slot);
@@ -266,4 +268,8 @@ bool batch_gradient_compute(struct batch_gradient *b, const struct shard *shard,
     finished = reduction_finish(b->reduction, b->comm, 1.0 / (double)shard->size, gradient);
   }
   return isfinite(gradient[0]);
+}
+
+void batch_gradient_state(struct batch_gradient *b, struct state *state) {
+  reduction_state(b->reduction, state);
 }

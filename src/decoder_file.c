@@ -145,8 +145,8 @@ bool decoder_file_read(const char *path, struct decoder *decoder, struct error *
   struct h5_file *file = h5_open(path, "decoder.file", error);
   if (file == NULL) return false;
   bool good = true;
-  for (size_t l = 0; l < decoder->layer_count && good; l++) {
-    const struct layer *layer = &decoder->layers[l];
+  for (size_t l = 0; l < decoder->network->layer_count && good; l++) {
+    const struct layer *layer = &decoder->network->layers[l];
     char weight[NAME], bias[NAME];
     layer_path(weight, l, "/weight");
     layer_path(bias, l, "/bias");
@@ -169,15 +169,15 @@ void decoder_file_declare(struct h5_file *file, const struct decoder *decoder,
            "layer(a) = activation(weight a + bias)");
   h5_write_integer(file, "/decoder", "latent", (int64_t)decoder->d);
   h5_write_integer(file, "/decoder", "n", (int64_t)decoder->n);
-  h5_write_integer(file, "/decoder", "layers", (int64_t)decoder->layer_count);
+  h5_write_integer(file, "/decoder", "layers", (int64_t)decoder->network->layer_count);
   h5_write_text(file, "/decoder", "loss", loss_name(decoder->loss));
   h5_write_text(file, "/decoder", "shape", shape);
   h5_write_number(file, "/decoder", "scale_offset", scaling.offset);
   h5_write_number(file, "/decoder", "scale_factor", scaling.scale);
   h5_write_text(file, "/decoder", "scaling",
                 "the decoder works on (data - scale_offset) / scale_factor");
-  for (size_t l = 0; l < decoder->layer_count; l++) {
-    const struct layer *layer = &decoder->layers[l];
+  for (size_t l = 0; l < decoder->network->layer_count; l++) {
+    const struct layer *layer = &decoder->network->layers[l];
     char path[NAME];
     layer_path(path, l, "");
     decoder_file_declare_layer(file, "/decoder", decoder, l, "one layer of the decoder");
@@ -189,7 +189,7 @@ void decoder_file_declare(struct h5_file *file, const struct decoder *decoder,
 
 void decoder_file_declare_layer(struct h5_file *file, const char *group,
                                 const struct decoder *decoder, size_t l, const char *description) {
-  const struct layer *layer = &decoder->layers[l];
+  const struct layer *layer = &decoder->network->layers[l];
   char path[NAME];
   snprintf(path, sizeof path, "%s/layer_%zu", group, l);
   h5_group(file, path, description);
@@ -201,8 +201,8 @@ void decoder_file_declare_layer(struct h5_file *file, const char *group,
 
 void decoder_file_write(struct h5_file *file, const char *group, const struct decoder *decoder,
                         const real *values, int rank) {
-  for (size_t l = 0; l < decoder->layer_count; l++) {
-    const struct layer *layer = &decoder->layers[l];
+  for (size_t l = 0; l < decoder->network->layer_count; l++) {
+    const struct layer *layer = &decoder->network->layers[l];
     const int64_t rows = rank == 0 ? (int64_t)layer->outputs : 0;
     char path[NAME];
     snprintf(path, sizeof path, "%s/layer_%zu/weight", group, l);

@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int abort_rank = 0;
 static void (*abort_job)(int code) = NULL;
+static char unfinished[4096];  // a file to be removed on failure
 
 // Messages quote what users and files say; they stay on one line, and leave a terminal alone,
 // whatever that is.
@@ -66,6 +68,11 @@ void error_register_abort(int rank, void (*abort_all)(int code)) {
   abort_job = abort_all;
 }
 
+void error_remove_on_failure(const char *path) {
+  unfinished[0] = '\0';
+  if (path != NULL) snprintf(unfinished, sizeof unfinished, "%s", path);
+}
+
 void error_fatal_at(const char *file, int line, const char *format, ...) {
   char message[2048];
   va_list arguments;
@@ -75,6 +82,7 @@ void error_fatal_at(const char *file, int line, const char *format, ...) {
   fflush(stdout);
   fprintf(stderr, "gfe_hpc: error on rank %d at %s:%d: %s\n", abort_rank, file, line, message);
   fflush(stderr);
+  if (unfinished[0] != '\0') unlink(unfinished);
   if (abort_job != NULL) abort_job(EXIT_CODE_ENVIRONMENT);
   exit(EXIT_CODE_ENVIRONMENT);
 }

@@ -4,38 +4,35 @@
 
 #include "blas.h"
 #include "layer.h"
-#include "rng.h"
 
-static void place(struct layer *layer, const struct layer_spec *spec) {
-  layer->outputs = (size_t)spec->width;
-  layer->weight_count = layer->outputs * layer->inputs;
+static bool place(struct layer *layer, const struct layer_spec *spec, struct error *error) {
+  const struct layer_shape to = {1, {(size_t)spec->width}};
+  layer->weight_rows = layer->bias_count = (size_t)spec->width;
+  layer->weight_count = layer->weight_rows * layer->inputs;
+  return layer_set_output(layer, &to, error);
 }
 
-// Uniform in +- 1/sqrt(inputs) for weight and bias, as PyTorch's nn.Linear.
-static void initialise(const struct layer *layer, uint64_t seed, uint64_t index, real *theta) {
-  const double bound = 1.0 / sqrt((double)layer->inputs);
-  for (size_t i = 0; i < layer->weight_count; i++)
-    theta[layer->weight + i] =
-        (real)(bound * (2.0 * rng_uniform(seed, RNG_PARAMETERS, 2 * index, i) - 1.0));
-  for (size_t i = 0; i < layer->outputs; i++)
-    theta[layer->bias + i] =
-        (real)(bound * (2.0 * rng_uniform(seed, RNG_PARAMETERS, 2 * index + 1, i) - 1.0));
-}
+// As PyTorch's nn.Linear.
+static double bound(const struct layer *layer) { return 1.0 / sqrt((double)layer->inputs); }
 
 static void forward(const struct layer *layer, const real *theta, size_t rows, const real *a,
-                    real *s) {
+                    real *s, real *work) {
+  (void)work;
   blas_gemm(false, true, rows, layer->outputs, layer->inputs, a, real_padded(layer->inputs),
             theta + layer->weight, layer->inputs, 0, s, real_padded(layer->outputs));
 }
 
 static void backward_input(const struct layer *layer, const real *theta, size_t rows,
-                           const real *delta_s, real *delta_a) {
+                           const real *delta_s, bool add, real *delta_a, real *work) {
+  (void)work;
   blas_gemm(false, false, rows, layer->inputs, layer->outputs, delta_s, real_padded(layer->outputs),
-            theta + layer->weight, layer->inputs, 0, delta_a, real_padded(layer->inputs));
+            theta + layer->weight, layer->inputs, add ? 1 : 0, delta_a, real_padded(layer->inputs));
 }
 
 static void backward_parameters(const struct layer *layer, size_t rows, size_t bias_rows,
-                                const real *delta_s, const real *a, bool add, real *gradient) {
+                                const real *delta_s, const real *a, bool add, real *gradient,
+                                real *work) {
+  (void)work;
   const size_t stride = real_padded(layer->outputs);
   blas_gemm(true, false, layer->outputs, layer->inputs, rows, delta_s, stride, a,
             real_padded(layer->inputs), add ? 1 : 0, gradient + layer->weight, layer->inputs);
@@ -53,7 +50,7 @@ static void narrow(const struct layer *layer, struct placement_rule *rule) {
 const struct layer_ops layer_dense = {
     .name = "dense",
     .place = place,
-    .initialise = initialise,
+    .bound = bound,
     .forward = forward,
     .backward_input = backward_input,
     .backward_parameters = backward_parameters,

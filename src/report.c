@@ -37,8 +37,9 @@ void report_start(const struct run *run) {
   for (int set = 0; set < SET_COUNT; set++)
     if (run->used[set]) report_set(run, set);
   log_text("  %-8s %zu", "decoder", decoder->d);
-  for (size_t l = 0; l < decoder->layer_count; l++) log_text(" - %zu", decoder->layers[l].outputs);
-  log_line(", %zu parameters in " REAL_NAME ", loss %s", decoder_parameters(decoder),
+  for (size_t l = 0; l < decoder->network->layer_count; l++)
+    log_text(" - %zu", decoder->network->layers[l].outputs);
+  log_line(", %zu parameters in " REAL_NAME ", loss %s", network_parameters(decoder->network),
            loss_name(decoder->loss));
   if (run->used[SET_TRAIN]) {
     const int64_t batch = config->training.batch, tiles = (batch + run->tile - 1) / run->tile;
@@ -70,14 +71,15 @@ static void check_line(const char *what, double bytes) {
 
 static void check_decoder(const struct decoder *decoder) {
   log_line("\ndecoder\n  layer  kind    inputs  outputs  activation     parameters");
-  for (size_t l = 0; l < decoder->layer_count; l++) {
-    const struct layer *layer = &decoder->layers[l];
+  for (size_t l = 0; l < decoder->network->layer_count; l++) {
+    const struct layer *layer = &decoder->network->layers[l];
     log_line("  %5zu  %-6s %7zu  %7zu  %-12s %12zu", l, layer_name(layer->kind), layer->inputs,
              layer->outputs, activation_name(layer->activation),
-             layer->weight_count + layer->outputs);
+             layer->weight_count + layer->bias_count);
   }
-  log_line("  in all %51zu", decoder_parameters(decoder));
-  log_line("  one gradient evaluation of one sample: %.3g MFLOP", 1e-6 * decoder_flops(decoder));
+  log_line("  in all %51zu", network_parameters(decoder->network));
+  log_line("  one gradient evaluation of one sample: %.3g MFLOP",
+           1e-6 * network_flops(decoder->network));
 }
 
 // Returns the sum of what it prints.
@@ -123,7 +125,7 @@ static void check_memory(const struct run *run) {
 }
 
 static void check_files(const struct run *run) {
-  double bytes = (double)decoder_parameters(run->decoder) * (double)sizeof(real);
+  double bytes = (double)network_parameters(run->decoder->network) * (double)sizeof(real);
   for (int set = 0; set < SET_COUNT; set++) {
     if (!run->used[set]) continue;
     const double count = (double)run->shapes[set].count;
@@ -142,6 +144,13 @@ void report_check(const struct run *run) {
   check_memory(run);
   check_files(run);
   log_line("\nThe input is good. Nothing has been written.");
+}
+
+void report_finished(const struct run *run) {
+  log_line(
+      "\nfinished already: %s/results.h5 has all that this input asks for; run.restart = never "
+      "runs it anew",
+      run->config.run.directory);
 }
 
 void report_epoch_header(const struct run *run) {

@@ -84,14 +84,14 @@ static void check_decoder_memory(const struct run *run, struct error *error) {
     error_set(error,
               "decoder.layers: %.3g parameters take %.1f GB on each rank, more than the machine's "
               "%.1f GB",
-              (double)decoder_parameters(run->decoder), 1e-9 * bytes, 1e-9 * memory);
+              (double)network_parameters(run->decoder->network), 1e-9 * bytes, 1e-9 * memory);
 }
 
 // Rank 0 finds the rule for all, so the ranks must use the same kernel.
 static void find_rule(struct comm *comm, const struct decoder *decoder, size_t rows,
                       struct placement_rule *rule) {
   *rule = (struct placement_rule){.least = PLACEMENT_ROWS, .most = rows, .classes = 1};
-  if (comm_rank(comm) == 0) decoder_narrow(decoder, rule);
+  if (comm_rank(comm) == 0) network_narrow(decoder->network, rule);
   comm_broadcast(comm, rule, sizeof *rule, 0);
 }
 

@@ -60,21 +60,22 @@ static bool is_piecewise(int activation) {
 static struct problem problem_create(struct comm *comm, struct solver_options options,
                                      int activation, int loss) {
   struct problem p = {.comm = comm, .options = options};
-  const struct layer_spec specs[] = {{LAYER_DENSE, HIDDEN, activation},
-                                     {LAYER_DENSE, HIDDEN + 1, activation},
-                                     {LAYER_DENSE, ENTRIES, ACTIVATION_IDENTITY}};
+  const struct layer_spec specs[] = {
+      {.kind = LAYER_DENSE, .width = HIDDEN, .activation = activation},
+      {.kind = LAYER_DENSE, .width = HIDDEN + 1, .activation = activation},
+      {.kind = LAYER_DENSE, .width = ENTRIES, .activation = ACTIVATION_IDENTITY}};
   p.decoder = decoder_create(LATENT, 3, specs, loss);
   decoder_initialise(p.decoder, 17);
   for (size_t i = 0; i < p.decoder->count; i++)
     p.decoder->theta[i] *= is_piecewise(activation) ? (real)0.5 : (real)1.5;
   if (is_piecewise(activation))  // keep clear of the kinks: every unit is well on one side
     for (size_t l = 0; l < 2; l++)
-      for (size_t i = 0; i < p.decoder->layers[l].outputs; i++)
-        p.decoder->theta[p.decoder->layers[l].bias + i] += (real)(i % 3 == 1 ? -5 : 5);
+      for (size_t i = 0; i < p.decoder->network->layers[l].outputs; i++)
+        p.decoder->theta[p.decoder->network->layers[l].bias + i] += (real)(i % 3 == 1 ? -5 : 5);
   p.theta = memory_new(real, p.decoder->count);
   memcpy(p.theta, p.decoder->theta, p.decoder->count * sizeof(real));
   p.rule = (struct placement_rule){.least = PLACEMENT_ROWS, .most = 24, .classes = 1};
-  decoder_narrow(p.decoder, &p.rule);
+  network_narrow(p.decoder->network, &p.rule);
   p.data = make_data(comm);
   p.latents = memory_new(real, (size_t)p.data->local_count * real_padded(LATENT));
   for (int64_t i = 0; i < p.data->local_count; i++)
@@ -100,7 +101,7 @@ static double run_flows(struct problem *p) {
   memcpy(p->shard->encoding->z, fresh->encoding->z,
          (size_t)fresh->samples.count * real_padded(LATENT) * sizeof(real));
   shard_destroy(&fresh);
-  struct encoder *encoder = encoder_create(p->comm, p->decoder, &p->options, &p->rule, NULL);
+  struct encoder *encoder = encoder_create(p->comm, p->decoder, &p->options, &p->rule);
   encoder_run(encoder, &p->shard->samples, SAMPLES, p->shard->encoding);
   encoder_destroy(&encoder);
   return reduction_sum(p->comm, p->shard->encoding->loss, (size_t)p->shard->samples.count) /

@@ -26,7 +26,7 @@ static void write_decoder(void) {
       {.kind = LAYER_DENSE, .width = 3, .activation = ACTIVATION_IDENTITY}};
   struct decoder *decoder = decoder_create(2, 2, specs, LOSS_MSE);
   decoder_initialise(decoder, 1);
-  struct h5_file *file = h5_create(good_path);
+  struct h5_file *file = h5_create(good_path, 0);
   decoder_file_declare(file, decoder, (struct scaling){0.0, 1.0}, "(3)");
   h5_close(&file);
   file = h5_open_parallel(good_path, comm);

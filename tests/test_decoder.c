@@ -9,17 +9,20 @@
 #include "memory.h"
 #include "test.h"
 
-static const struct layer_spec specs[] = {{LAYER_DENSE, 5, ACTIVATION_ELU},
-                                          {LAYER_DENSE, 7, ACTIVATION_IDENTITY}};
+static const struct layer_spec specs[] = {
+    {.kind = LAYER_DENSE, .width = 5, .activation = ACTIVATION_ELU},
+    {.kind = LAYER_DENSE, .width = 7, .activation = ACTIVATION_IDENTITY}};
 
 static void layout(void) {
   struct decoder *decoder = decoder_create(3, 2, specs, LOSS_MSE);
   CHECK(decoder->n == 7, "n is %zu", decoder->n);
-  CHECK(decoder_parameters(decoder) == 3 * 5 + 5 + 5 * 7 + 7, "%zu parameters",
-        decoder_parameters(decoder));
-  CHECK(decoder_flops(decoder) == 4.0 * (15 + 35), "flops %g", decoder_flops(decoder));
+  CHECK(network_parameters(decoder->network) == 3 * 5 + 5 + 5 * 7 + 7, "%zu parameters",
+        network_parameters(decoder->network));
+  CHECK(network_flops(decoder->network) == 4.0 * (15 + 35), "flops %g",
+        network_flops(decoder->network));
   for (size_t l = 0; l < 2; l++)
-    CHECK(decoder->layers[l].weight % REAL_PAD == 0 && decoder->layers[l].bias % REAL_PAD == 0,
+    CHECK(decoder->network->layers[l].weight % REAL_PAD == 0 &&
+              decoder->network->layers[l].bias % REAL_PAD == 0,
           "layer %zu is not aligned", l);
   decoder_destroy(&decoder);
   CHECK(decoder == NULL, "the pointer is not cleared");
@@ -35,8 +38,8 @@ static void initialisation(void) {
   CHECK(memcmp(a->theta, b->theta, a->count * sizeof *a->theta) != 0, "another seed, another");
   size_t outside = 0, filled = 0;
   for (size_t i = 0; i < 15; i++) {
-    outside += fabs((double)a->theta[a->layers[0].weight + i]) > 1 / sqrt(3.0);
-    filled += a->theta[a->layers[0].weight + i] != 0;
+    outside += fabs((double)a->theta[a->network->layers[0].weight + i]) > 1 / sqrt(3.0);
+    filled += a->theta[a->network->layers[0].weight + i] != 0;
   }
   CHECK(outside == 0 && filled == 15, "weights are uniform in +- 1/sqrt(inputs)");
   decoder_destroy(&a);
@@ -47,16 +50,16 @@ static void dense_products(void) {
   enum { ROWS = 12 };
   struct decoder *decoder = decoder_create(3, 2, specs, LOSS_MSE);
   decoder_initialise(decoder, 1);
-  const struct layer *layer = &decoder->layers[0];
+  const struct layer *layer = &decoder->network->layers[0];
   const struct layer_ops *ops = layer_ops(layer->kind);
   const real *weight = decoder->theta + layer->weight;
   real a[ROWS * REAL_PAD] = {0}, s[ROWS * REAL_PAD] = {0}, back[ROWS * REAL_PAD] = {0};
   for (int i = 0; i < ROWS * 3; i++) a[i / 3 * REAL_PAD + i % 3] = (real)sin(i + 1.0);
-  ops->forward(layer, decoder->theta, ROWS, a, s);
-  ops->backward_input(layer, decoder->theta, ROWS, s, back);
+  ops->forward(layer, decoder->theta, ROWS, a, s, NULL);
+  ops->backward_input(layer, decoder->theta, ROWS, s, false, back, NULL);
   real *gradient = memory_new(real, decoder->count);
-  ops->backward_parameters(layer, ROWS, ROWS, s, a, false, gradient);
-  ops->backward_parameters(layer, ROWS, 0, s, a, true, gradient);
+  ops->backward_parameters(layer, ROWS, ROWS, s, a, false, gradient, NULL);
+  ops->backward_parameters(layer, ROWS, 0, s, a, true, gradient, NULL);
   double worst = 0.0;
   for (int r = 0; r < ROWS; r++) {
     for (int o = 0; o < 5; o++) {

@@ -22,12 +22,13 @@ struct fixture {
 
 static struct fixture fixture_create(struct comm *comm) {
   struct fixture f = {.comm = comm, .rule = {.least = PLACEMENT_ROWS, .most = 48, .classes = 1}};
-  const struct layer_spec specs[] = {{LAYER_DENSE, 30, ACTIVATION_ELU},
-                                     {LAYER_DENSE, ENTRIES, ACTIVATION_IDENTITY}};
+  const struct layer_spec specs[] = {
+      {.kind = LAYER_DENSE, .width = 30, .activation = ACTIVATION_ELU},
+      {.kind = LAYER_DENSE, .width = ENTRIES, .activation = ACTIVATION_IDENTITY}};
   f.decoder = decoder_create(LATENT, 2, specs, LOSS_BCE);
   decoder_initialise(f.decoder, 3);
   for (size_t i = 0; i < f.decoder->count; i++) f.decoder->theta[i] *= 3;
-  decoder_narrow(f.decoder, &f.rule);
+  network_narrow(f.decoder->network, &f.rule);
   f.y = memory_new(real, SAMPLES * real_padded(ENTRIES));
   f.weight_sum = memory_new(double, SAMPLES);
   for (uint64_t s = 0; s < SAMPLES; s++) {
@@ -49,7 +50,7 @@ static void fixture_destroy(struct fixture *f) {
 static struct encoding *encode(const struct fixture *f, const struct solver_options *options,
                                int64_t first, int64_t count, const int64_t *positions) {
   const size_t stride = real_padded(ENTRIES);
-  struct encoder *encoder = encoder_create(f->comm, f->decoder, options, &f->rule, NULL);
+  struct encoder *encoder = encoder_create(f->comm, f->decoder, options, &f->rule);
   struct encoding *encoding = encoding_create(count, LATENT);
   real *y = memory_new(real, (size_t)count * stride);
   for (int64_t i = 0; i < count; i++)

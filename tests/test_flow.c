@@ -27,10 +27,11 @@ static double exact(int flow, int i) {
 }
 
 static struct decoder *linear_decoder(void) {
-  const struct layer_spec spec = {LAYER_DENSE, D, ACTIVATION_IDENTITY};
+  const struct layer_spec spec = {
+      .kind = LAYER_DENSE, .width = D, .activation = ACTIVATION_IDENTITY};
   struct decoder *decoder = decoder_create(D, 1, &spec, LOSS_MSE);
   for (size_t i = 0; i < D; i++)
-    decoder->theta[decoder->layers[0].weight + i * D + i] = (real)weights[i];
+    decoder->theta[decoder->network->layers[0].weight + i * D + i] = (real)weights[i];
   return decoder;
 }
 
@@ -46,7 +47,7 @@ static struct outcome integrate(struct comm *comm, struct solver_options options
   options.alpha = alpha;
   options.tau = tau;
   options.max_iterations = 100000000;
-  struct encoder *encoder = encoder_create(comm, decoder, &options, &rule, NULL);
+  struct encoder *encoder = encoder_create(comm, decoder, &options, &rule);
   struct encoding *encoding = encoding_create(1, D);
   real y[REAL_PAD] = {0};
   for (int i = 0; i < D; i++) y[i] = (real)target[i];

@@ -26,9 +26,10 @@ static double draw(uint64_t purpose, size_t i) { return rng_uniform(31, RNG_TEST
 
 static struct problem *problem_create(int activation, int loss, bool weighted) {
   struct problem *p = memory_new(struct problem, 1);
-  const struct layer_spec specs[] = {{LAYER_DENSE, HIDDEN, activation},
-                                     {LAYER_DENSE, HIDDEN + 1, activation},
-                                     {LAYER_DENSE, ENTRIES, ACTIVATION_IDENTITY}};
+  const struct layer_spec specs[] = {
+      {.kind = LAYER_DENSE, .width = HIDDEN, .activation = activation},
+      {.kind = LAYER_DENSE, .width = HIDDEN + 1, .activation = activation},
+      {.kind = LAYER_DENSE, .width = ENTRIES, .activation = ACTIVATION_IDENTITY}};
   p->decoder = decoder_create(LATENT, 3, specs, loss);
   decoder_initialise(p->decoder, 5);
   p->objective = objective_create(p->decoder, SLOTS * SIZE);

@@ -61,10 +61,11 @@ static double ratio(const struct decoder *decoder, size_t slots, size_t size) {
 
 int main(void) {
   blas_start();
-  const struct layer_spec specs[] = {{LAYER_DENSE, 150, ACTIVATION_ELU},
-                                     {LAYER_DENSE, 300, ACTIVATION_ELU},
-                                     {LAYER_DENSE, 600, ACTIVATION_ELU},
-                                     {LAYER_DENSE, 784, ACTIVATION_IDENTITY}};
+  const struct layer_spec specs[] = {
+      {.kind = LAYER_DENSE, .width = 150, .activation = ACTIVATION_ELU},
+      {.kind = LAYER_DENSE, .width = 300, .activation = ACTIVATION_ELU},
+      {.kind = LAYER_DENSE, .width = 600, .activation = ACTIVATION_ELU},
+      {.kind = LAYER_DENSE, .width = 784, .activation = ACTIVATION_IDENTITY}};
   struct decoder *decoder = decoder_create(20, 4, specs, LOSS_BCE);
   decoder_initialise(decoder, 1);
   const size_t shapes[][2] = {{2, 12}, {5, 12}, {1, 24}, {2, 24}};

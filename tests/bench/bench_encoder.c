@@ -3,6 +3,7 @@
 // process.
 //
 // usage: bench_encoder input.yaml   with task encode, decoder.file and data.encode
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -37,12 +38,13 @@ static double sgemm(real *a, real *b, real *c) {
 // GFLOP/s of encoding the set, padding not counted.
 static double encode(struct run *run, double *samples_per_second) {
   const double begun = clock_seconds();
-  struct evaluation *evaluation = evaluation_run(run, SET_ENCODE, NULL);
+  struct evaluation *evaluation = evaluation_create(run, SET_ENCODE);
+  while (evaluation_advance(evaluation, INFINITY)) continue;
   const double seconds = clock_seconds() - begun;
   const double evaluations = (double)evaluation->tally.evaluations;
   *samples_per_second = (double)evaluation->tally.samples / seconds;
   evaluation_destroy(&evaluation);
-  return 1e-9 * evaluations * decoder_flops(run->decoder) / seconds;
+  return 1e-9 * evaluations * network_flops(run->decoder->network) / seconds;
 }
 
 // GFLOP/s of gradient evaluations alone, in full products of `rows` rows.
@@ -62,7 +64,7 @@ static double evaluate(struct run *run, size_t rows) {
   objective_destroy(&objective);
   memory_free(&samples);
   memory_free(&loss);
-  return 1e-9 * REPEATS * (double)rows * decoder_flops(run->decoder) / seconds;
+  return 1e-9 * REPEATS * (double)rows * network_flops(run->decoder->network) / seconds;
 }
 
 int main(int argc, char **argv) {
@@ -97,7 +99,7 @@ int main(int argc, char **argv) {
   printf("| encoder / SGEMM | %.3f |\n", median(share));
   printf("| gradient evaluations alone, %zu rows, GFLOP/s | %.1f |\n", rows, median(evaluation));
   printf("| gradient evaluations alone, per sample, us | %.1f |\n",
-         1e-3 * decoder_flops(run->decoder) / median(evaluation));
+         1e-3 * network_flops(run->decoder->network) / median(evaluation));
   printf("| encoder, samples per second | %.0f |\n", median(rate));
 
   memory_free(&a);

@@ -245,7 +245,7 @@ static hsize_t write_layer(struct fuzz_bytes *bytes, hid_t decoder, unsigned l, 
     H5Tclose(type);
   }
   if (layer >= 0) {
-    text_attribute(bytes, layer, "kind", layer_name(0));
+    text_attribute(bytes, layer, "kind", layer_name((int)choose(bytes, LAYER_KINDS)));
     text_attribute(bytes, layer, "activation", activation_name((int)(fuzz_next(bytes) % 3)));
     write_array(bytes, layer, "weight", 2, shape);
     write_array(bytes, layer, "bias", 1, shape);
@@ -303,10 +303,11 @@ static void check_parameters(const struct config *config) {
   struct decoder *decoder =
       decoder_layout((size_t)config->decoder.latent, (size_t)config->decoder.layer_count,
                      config->decoder.layers, config->decoder.loss);
-  for (size_t l = 0; l < decoder->layer_count; l++) {
-    const struct layer *layer = &decoder->layers[l];
-    FUZZ_CHECK(layer->weight_count / layer->outputs == layer->inputs &&
-                   layer->bias >= layer->weight && layer->bias <= decoder->count,
+  for (size_t l = 0; l < decoder->network->layer_count; l++) {
+    const struct layer *layer = &decoder->network->layers[l];
+    FUZZ_CHECK(layer->kind != LAYER_DENSE ||
+                   (layer->weight_count / layer->outputs == layer->inputs &&
+                    layer->bias >= layer->weight && layer->bias <= decoder->count),
                "layer %zu overflows", l);
   }
   if (decoder->count < MOST) {

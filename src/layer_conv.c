@@ -1,0 +1,278 @@
+// Convolutions and transposed convolutions, with weights as PyTorch keeps them. Both are one map
+// and its transpose: with the matrix P(image) of all patches (patches.h),
+//
+//   conv             s = W P(a)                 W [outputs][inputs x kernel], image = input
+//   conv_transpose   s = P^T(W^T a)             W [inputs][outputs x kernel], image = output
+//
+// where a, s and P have a column for each position of the grid and sample of a block. A block's
+// products have the same size whatever the number of rows, so that a sample's bits depend on
+// nothing but its place in the block.
+#include <math.h>
+#include <string.h>
+
+#include "blas.h"
+#include "layer.h"
+#include "memory.h"
+#include "rng.h"
+
+// The matrices of a layer: W is rows x cols, P is cols x columns.
+struct matrices {
+  size_t rows, cols, columns;
+};
+
+static struct matrices matrices_of(const struct layer *layer) {
+  return (struct matrices){.rows = layer->weight_rows,
+                           .cols = layer->weight_count / layer->weight_rows,
+                           .columns = patches_grid(&layer->patches) * LAYER_ROWS};
+}
+
+// ---- places ----
+
+static bool needs_field(const struct layer *layer, struct error *error) {
+  if (layer_is_field(&layer->from)) return true;
+  return error_set(error,
+                   "needs channels and axes of space, but its input is flat with %zu "
+                   "numbers; put a reshape before it",
+                   layer->inputs);
+}
+
+// Kernel, stride and padding along the axes of space.
+static bool read_kernel(struct layer *layer, const struct layer_spec *spec, struct error *error) {
+  struct patches *p = &layer->patches;
+  const size_t axes = layer->from.axes - 1, first = PATCHES_AXES - axes;
+  for (size_t axis = 0; axis < PATCHES_AXES; axis++)
+    p->image[axis] = p->grid[axis] = p->kernel[axis] = p->stride[axis] = 1;
+  return layer_expand(&spec->kernel, axes, "kernel", p->kernel + first, error) &&
+         layer_expand(&spec->stride, axes, "stride", p->stride + first, error) &&
+         layer_expand(&spec->padding, axes, "padding", p->padding + first, error);
+}
+
+// Takes the two sides of the patches from input and output.
+static bool finish(struct layer *layer, const struct layer_shape *to, bool transposed,
+                   struct error *error) {
+  if (!layer_set_output(layer, to, error)) return false;
+  struct patches *p = &layer->patches;
+  const struct layer_shape *image = transposed ? to : &layer->from;
+  const struct layer_shape *grid = transposed ? &layer->from : to;
+  const size_t first = PATCHES_AXES - (to->axes - 1);
+  p->channels = image->size[0];
+  for (size_t axis = 1; axis < to->axes; axis++) {
+    p->image[first + axis - 1] = image->size[axis];
+    p->grid[first + axis - 1] = grid->size[axis];
+  }
+  layer->weight_rows = grid->size[0];
+  layer->weight_count = grid->size[0] * image->size[0] * patches_kernel(p);
+  layer->bias_count = to->size[0];
+  return true;
+}
+
+static bool place_conv(struct layer *layer, const struct layer_spec *spec, struct error *error) {
+  if (!needs_field(layer, error) || !read_kernel(layer, spec, error)) return false;
+  const struct patches *p = &layer->patches;
+  struct layer_shape to = {.axes = layer->from.axes, .size = {(size_t)spec->width}};
+  char text[LAYER_SHAPE_TEXT];
+  for (size_t axis = 1; axis < to.axes; axis++) {
+    const size_t at = PATCHES_AXES - to.axes + axis;
+    const size_t room = layer->from.size[axis] + 2 * p->padding[at];
+    if (room < p->kernel[at])
+      return error_set(error, "kernel %zu is wider than axis %zu of its input %s with padding %zu",
+                       p->kernel[at], axis, layer_shape_text(&layer->from, text), p->padding[at]);
+    to.size[axis] = (room - p->kernel[at]) / p->stride[at] + 1;
+  }
+  return finish(layer, &to, false, error);
+}
+
+static bool place_transpose(struct layer *layer, const struct layer_spec *spec,
+                            struct error *error) {
+  size_t more[PATCHES_AXES] = {0};
+  if (!needs_field(layer, error) || !read_kernel(layer, spec, error) ||
+      !layer_expand(&spec->output_padding, layer->from.axes - 1, "output_padding",
+                    more + PATCHES_AXES - (layer->from.axes - 1), error))
+    return false;
+  const struct patches *p = &layer->patches;
+  struct layer_shape to = {.axes = layer->from.axes, .size = {(size_t)spec->width}};
+  char text[LAYER_SHAPE_TEXT];
+  for (size_t axis = 1; axis < to.axes; axis++) {
+    const size_t at = PATCHES_AXES - to.axes + axis;
+    if (more[at] >= p->stride[at])
+      return error_set(error, "output_padding %zu must be less than stride %zu", more[at],
+                       p->stride[at]);
+    const size_t length = (layer->from.size[axis] - 1) * p->stride[at] + p->kernel[at] + more[at];
+    if (length <= 2 * p->padding[at])
+      return error_set(error, "padding %zu leaves nothing of axis %zu of its input %s",
+                       p->padding[at], axis, layer_shape_text(&layer->from, text));
+    to.size[axis] = length - 2 * p->padding[at];
+  }
+  return finish(layer, &to, true, error);
+}
+
+// As PyTorch's nn.Conv and nn.ConvTranspose: 1/sqrt of the numbers behind the weight's first axis.
+static double bound(const struct layer *layer) {
+  return 1.0 / sqrt((double)(layer->weight_count / layer->weight_rows));
+}
+
+// ---- the map ----
+
+static size_t work_size(const struct layer *layer) {
+  const struct matrices m = matrices_of(layer);
+  return patches_trivial(&layer->patches) ? 0 : m.cols * m.columns;
+}
+
+// P(image); where that is the image itself, nothing is moved.
+static const real *gather(const struct layer *layer, const real *image, real *work) {
+  if (patches_trivial(&layer->patches)) return image;
+  patches_gather(&layer->patches, LAYER_ROWS, image, work);
+  return work;
+}
+
+// grid = W P(image)
+static void to_grid(const struct layer *layer, const real *theta, const real *image, bool add,
+                    real *grid, real *work) {
+  const struct matrices m = matrices_of(layer);
+  blas_gemm(false, false, m.rows, m.columns, m.cols, theta + layer->weight, m.cols,
+            gather(layer, image, work), m.columns, add ? 1 : 0, grid, m.columns);
+}
+
+// image = P^T(W^T grid)
+static void to_image(const struct layer *layer, const real *theta, const real *grid, bool add,
+                     real *image, real *work) {
+  const struct matrices m = matrices_of(layer);
+  const bool trivial = patches_trivial(&layer->patches);
+  blas_gemm(true, false, m.cols, m.columns, m.rows, theta + layer->weight, m.cols, grid, m.columns,
+            trivial && add ? 1 : 0, trivial ? image : work, m.columns);
+  if (!trivial) patches_scatter(&layer->patches, LAYER_ROWS, work, add, image);
+}
+
+// dW (+)= grid P(image)^T
+static void to_weight(const struct layer *layer, const real *grid, const real *image, bool add,
+                      real *gradient, real *work) {
+  const struct matrices m = matrices_of(layer);
+  blas_gemm(false, true, m.rows, m.cols, m.columns, grid, m.columns, gather(layer, image, work),
+            m.columns, add ? 1 : 0, gradient + layer->weight, m.cols);
+}
+
+static void to_bias(const struct layer *layer, const real *delta_s, real *bias) {
+  const size_t positions = layer->outputs / layer->bias_count;
+  for (size_t channel = 0; channel < layer->bias_count; channel++) {
+    real sums[LAYER_ROWS] = {0}, sum = 0;
+    for (size_t i = 0; i < positions; i++, delta_s += LAYER_ROWS)
+      for (size_t row = 0; row < LAYER_ROWS; row++) sums[row] += delta_s[row];
+    for (size_t row = 0; row < LAYER_ROWS; row++) sum += sums[row];
+    bias[channel] += sum;
+  }
+}
+
+static void forward_conv(const struct layer *layer, const real *theta, size_t rows, const real *a,
+                         real *s, real *work) {
+  for (size_t row = 0; row < rows; row += LAYER_ROWS)
+    to_grid(layer, theta, a + row * real_padded(layer->inputs), false,
+            s + row * real_padded(layer->outputs), work);
+}
+
+static void backward_conv(const struct layer *layer, const real *theta, size_t rows,
+                          const real *delta_s, bool add, real *delta_a, real *work) {
+  for (size_t row = 0; row < rows; row += LAYER_ROWS)
+    to_image(layer, theta, delta_s + row * real_padded(layer->outputs), add,
+             delta_a + row * real_padded(layer->inputs), work);
+}
+
+static void forward_transpose(const struct layer *layer, const real *theta, size_t rows,
+                              const real *a, real *s, real *work) {
+  for (size_t row = 0; row < rows; row += LAYER_ROWS)
+    to_image(layer, theta, a + row * real_padded(layer->inputs), false,
+             s + row * real_padded(layer->outputs), work);
+}
+
+static void backward_transpose(const struct layer *layer, const real *theta, size_t rows,
+                               const real *delta_s, bool add, real *delta_a, real *work) {
+  for (size_t row = 0; row < rows; row += LAYER_ROWS)
+    to_grid(layer, theta, delta_s + row * real_padded(layer->outputs), add,
+            delta_a + row * real_padded(layer->inputs), work);
+}
+
+static void backward_parameters(const struct layer *layer, size_t rows, size_t bias_rows,
+                                const real *delta_s, const real *a, bool add, real *gradient,
+                                real *work) {
+  const bool transposed = layer->kind == LAYER_CONV_TRANSPOSE;
+  real *bias = gradient + layer->bias;
+  if (!add) memset(bias, 0, real_padded(layer->bias_count) * sizeof *bias);
+  for (size_t row = 0; row < rows; row += LAYER_ROWS) {
+    const real *delta = delta_s + row * real_padded(layer->outputs);
+    const real *input = a + row * real_padded(layer->inputs);
+    to_weight(layer, transposed ? input : delta, transposed ? delta : input, add || row > 0,
+              gradient, work);
+    if (row < bias_rows) to_bias(layer, delta, bias);
+  }
+}
+
+// ---- placement ----
+
+// Whether the samples of a block, all the same, came out the same wherever their class is.
+static bool samples_agree(const real *field, size_t width, const struct placement_rule *rule) {
+  for (size_t i = 0; i < width; i++)
+    for (size_t row = 0; row < LAYER_ROWS; row++)
+      for (size_t other = 0; other < row; other++)
+        if (placement_class(rule, row) == placement_class(rule, other) &&
+            memcmp(&field[i * LAYER_ROWS + row], &field[i * LAYER_ROWS + other], sizeof *field) !=
+                0)
+          return false;
+  return true;
+}
+
+static void fill_block(real *field, size_t width, uint64_t key) {
+  for (size_t i = 0; i < width * LAYER_ROWS; i++)
+    field[i] = (real)(rng_uniform(key, RNG_TEST, i / LAYER_ROWS, 0) - 0.5);
+}
+
+// By trial with one block of equal samples, forward and back. The last choice, a class for each
+// place in a block, always holds.
+static void narrow(const struct layer *layer, struct placement_rule *rule) {
+  const struct layer_ops *ops = layer_ops(layer->kind);
+  struct layer alone = *layer;
+  alone.weight = 0;
+  real *weight = memory_new(real, layer->weight_count), *work = memory_new(real, work_size(layer));
+  real *a = memory_new(real, LAYER_ROWS * real_padded(layer->inputs));
+  real *s = memory_new(real, LAYER_ROWS * real_padded(layer->outputs));
+  for (size_t i = 0; i < layer->weight_count; i++)
+    weight[i] = (real)(rng_uniform(1, RNG_TEST, i, 1) - 0.5);
+  const size_t choices[] = {1, 2, LAYER_ROWS};
+  for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
+    struct placement_rule candidate = *rule;
+    candidate.classes = choices[i];
+    if (candidate.classes < rule->classes) continue;
+    fill_block(a, layer->inputs, 2);
+    ops->forward(&alone, weight, LAYER_ROWS, a, s, work);
+    const bool forth = samples_agree(s, layer->outputs, &candidate);
+    fill_block(s, layer->outputs, 3);
+    ops->backward_input(&alone, weight, LAYER_ROWS, s, false, a, work);
+    if (!forth || !samples_agree(a, layer->inputs, &candidate)) continue;
+    rule->classes = candidate.classes;
+    break;
+  }
+  memory_free(&weight);
+  memory_free(&work);
+  memory_free(&a);
+  memory_free(&s);
+}
+
+const struct layer_ops layer_conv = {
+    .name = "conv",
+    .place = place_conv,
+    .bound = bound,
+    .work = work_size,
+    .forward = forward_conv,
+    .backward_input = backward_conv,
+    .backward_parameters = backward_parameters,
+    .narrow = narrow,
+};
+
+const struct layer_ops layer_conv_transpose = {
+    .name = "conv_transpose",
+    .place = place_transpose,
+    .bound = bound,
+    .work = work_size,
+    .forward = forward_transpose,
+    .backward_input = backward_transpose,
+    .backward_parameters = backward_parameters,
+    .narrow = narrow,
+};
