@@ -55,7 +55,8 @@ static const struct config_row run_rows[] = {
 #define SET(member) offsetof(struct data_options, member)
 static const struct config_row set_rows[] = {
     {"file", TYPE_FILE, SET(file),
-     .text = "HDF5, IDX (also gzipped) or .npy; looked up from here, then beside the input file"},
+     .text = "HDF5, IDX (also gzipped), .npy, CIFAR-10's .bin or the directory of its batches; "
+             "looked up from here, then beside the input file"},
     {"dataset", TYPE_TEXT, SET(dataset), .text = "HDF5: path of the samples inside the file"},
     {"labels", TYPE_FILE_OR_INSIDE, SET(labels),
      .text = "one label per sample: HDF5, a path inside the file; else a file of the same format"},
