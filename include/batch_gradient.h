@@ -13,6 +13,7 @@
 #include "placement.h"
 #include "shard.h"
 #include "solver.h"
+#include "state.h"
 
 struct batch_gradient;  // owned by the caller of batch_gradient_create()
 
@@ -31,6 +32,9 @@ struct trajectory **batch_gradient_trajectories(struct batch_gradient *batch, in
 // its latents. False if it is not finite. Collective.
 bool batch_gradient_compute(struct batch_gradient *batch, const struct shard *shard,
                             real *gradient);
+
+// Adds what decides later gradients to a state.
+void batch_gradient_state(struct batch_gradient *batch, struct state *state);
 
 // Bytes that a batch gradient takes on a rank, without the trajectories; and, at the most, those of
 // the trajectories of `samples` samples.

@@ -17,6 +17,9 @@ const char *phase_name(int phase);
 // Seconds of a clock that never goes back.
 double clock_seconds(void);
 
+// The clock at the first clock_enter(): when the program started.
+double clock_started(void);
+
 // From now on time counts for `phase`. Returns the phase before, to be restored.
 enum phase clock_enter(enum phase phase);
 

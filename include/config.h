@@ -29,6 +29,10 @@ const char *order_name(int kind);
 enum generator { GENERATE_NONE, GENERATE_CIRCLE };
 const char *generator_name(int kind);
 
+// Texts of run.restart with a meaning of their own.
+#define RESTART_AUTO "auto"
+#define RESTART_NEVER "never"
+
 // One of data.train, data.test, data.encode. Empty texts mean "not given".
 struct data_options {
   char file[CONFIG_TEXT];     // HDF5, IDX (also gzipped), .npy or CIFAR-10
@@ -45,7 +49,13 @@ struct config {
     char directory[CONFIG_TEXT];
     bool task[TASK_COUNT];  // tasks run in the order of enum task
     int64_t seed;
+    char restart[CONFIG_TEXT];  // RESTART_AUTO, RESTART_NEVER or the path of a checkpoint
+    double walltime;            // seconds that the job may take; 0 = not given
   } run;
+  struct {
+    double minutes;         // between checkpoints; 0 = off, like the others
+    int64_t epochs, steps;  // the same
+  } checkpoint;
   struct {
     struct data_options train, test, encode;
     struct config_scale {
@@ -60,7 +70,8 @@ struct config {
     struct layer_spec layers[CONFIG_LAYERS];
     int loss;
     char file[CONFIG_TEXT];
-    bool latent_given, loss_given;  // false: left to decoder.file (true wherever there is none)
+    // False: left to decoder.file (true wherever there is none).
+    bool latent_given, loss_given, layers_given;
   } decoder;
   struct solver_options encoding;
   struct {

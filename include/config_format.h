@@ -26,8 +26,14 @@ bool config_same_word(const char *a, const char *b);
 // The shortest text that reads back as the same number.
 const char *config_number_text(double value, char text[CONFIG_NUMBER_TEXT]);
 
+// Whether a row is stored as a text.
+bool config_is_text(const struct config_row *row);
+
+// Whether a parameter has a value: false for empty texts and for what is left to decoder.file.
+bool config_is_given(const struct config *config, const struct config_parameter *parameter);
+
 // Writes a stored value, exactly, as YAML behind "key:": on the same line, but a list of layers on
-// a line per layer behind `indent` spaces.
+// a line per layer behind `indent` spaces, or on the same line too if that is negative.
 void config_format_value(const struct config_row *row, const void *storage, int indent,
                          FILE *stream);
 

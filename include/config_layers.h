@@ -19,7 +19,8 @@ bool config_layers_read(const struct config_place *place, struct config_decoder 
 bool config_layers_check(const struct config_place *place, const struct config_decoder *decoder,
                          struct error *error);
 
-// Writes `count` layers, each on a line of its own behind `indent` spaces.
+// Writes `count` layers, each on a line of its own behind `indent` spaces; all on one line if
+// `indent` is negative.
 void config_layers_write(const struct layer_spec *layers, size_t count, int indent, FILE *stream);
 
 // One layer as the input file gives it: "{dense: 20, activation: elu}"; of a residual without its

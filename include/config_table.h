@@ -12,6 +12,7 @@ enum config_type {      // stored as
   TYPE_BOOLEAN,         // bool
   TYPE_INTEGER,         // int64_t
   TYPE_NUMBER,          // double
+  TYPE_DURATION,        // double, seconds: a number, or "HH:MM:SS" or "D-HH:MM:SS"
   TYPE_CHOICE,          // int
   TYPE_TEXT,            // char[CONFIG_TEXT]
   TYPE_FILE,            // char[CONFIG_TEXT], a file that exists
@@ -29,17 +30,28 @@ struct config_range {
   enum { CLOSED = 0, OPEN_LOWER = 1, OPEN_UPPER = 2, OPEN = OPEN_LOWER | OPEN_UPPER } ends;
 };
 
+// What a restart makes of another value than the earlier run's. Of a row's and its section's the
+// later one counts.
+enum config_change {
+  CHANGE_REFUSED,           // the value decides what has been computed already
+  CHANGE_UNLESS_SCHEDULED,  // refused if the learning rate's schedule depends on it, else taken
+  CHANGE_UNLESS_RECORDED,   // refused if the test set was encoded while training, else taken
+  CHANGE_TAKEN,             // results are made anew with it
+  CHANGE_IRRELEVANT         // no result depends on it
+};
+
 struct config_row {
   const char *key;
   enum config_type type;
   size_t offset;              // from the section's struct
   const char *standard;       // the default as the input file would give it, NULL = not given
-  struct config_range range;  // TYPE_INTEGER, TYPE_NUMBER, TYPE_SCALE
+  struct config_range range;  // numbers
   const char *(*name)(int);   // TYPE_CHOICE: the names, NULL beyond the last
   const char *unit;           // NULL for pure numbers and texts
   const char *evaluation;     // default in the section evaluation, NULL = as encoding
   unsigned kinds;             // rows of a layer: bits of the kinds that have this key
   const char *text;           // one line for the user
+  enum config_change change;
 };
 
 struct config_section {
@@ -49,6 +61,7 @@ struct config_section {
   const struct config_row *rows;
   size_t count;
   bool evaluation;  // the rows' defaults are those of `evaluation`
+  enum config_change change;
 };
 
 // A parameter is a row in a section.
@@ -70,6 +83,9 @@ const char *config_parameter_standard(const struct config_parameter *parameter);
 
 // Whether a value not given is the one of the same key in encoding.
 bool config_parameter_inherits(const struct config_parameter *parameter);
+
+// What a restart makes of another value.
+enum config_change config_parameter_change(const struct config_parameter *parameter);
 
 // Where in struct config a parameter's value is, in bytes.
 size_t config_parameter_offset(const struct config_parameter *parameter);

@@ -63,6 +63,10 @@ void dataset_destroy(struct dataset **dataset);
 struct scaling dataset_scaling(struct comm *comm, int kind, double value,
                                const struct dataset *train);
 
+// A checksum of samples, weights and labels that does not depend on the number of ranks; never 0.
+// Collective.
+uint64_t dataset_checksum(struct comm *comm, const struct dataset *dataset);
+
 // Applies it to the entries with weight; the others and the padding stay 0. With `unit_interval`
 // (the loss is bce) a scaled value outside [0, 1] is an error that names sample, entry and value.
 void dataset_scale(struct dataset *dataset, struct scaling scaling, bool unit_interval,

@@ -5,6 +5,7 @@
 #ifndef GFE_ENCODER_H
 #define GFE_ENCODER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,22 +36,33 @@ struct encoding {
   struct trajectory *const *replays;
 };
 
+// Zero latents, and every sample still to be encoded (STATUS_RUNNING).
 struct encoding *encoding_create(int64_t count, size_t d);
 void encoding_destroy(struct encoding **encoding);
 
 struct encoder;  // owned by the caller of encoder_create()
 
-// An encoder for `decoder` (borrowed) in products of up to rule->most rows. `progress`: what to
-// call the work in progress lines, or NULL for none.
+// An encoder for `decoder` (borrowed) in products of up to rule->most rows.
 struct encoder *encoder_create(struct comm *comm, const struct decoder *decoder,
                                const struct solver_options *options,
-                               const struct placement_rule *rule, const char *progress);
+                               const struct placement_rule *rule);
 void encoder_destroy(struct encoder **encoder);
 
-// Encodes. Collective if options->coupling is COUPLING_BATCH: then samples whose positions lie in
-// the same group of `group` share one step, as in the paper; else `group` is not looked at.
+// Encodes all samples. If options->coupling is COUPLING_BATCH, samples whose positions lie in the
+// same group of `group` share one step, as in the paper, and the call is collective; else `group`
+// is not looked at.
 void encoder_run(struct encoder *encoder, const struct encoder_samples *samples, int64_t group,
                  struct encoding *encoding);
+
+// The same bit by bit. encoder_begin() takes up the samples whose status is STATUS_RUNNING, which
+// must be whole groups if these share a step; encoder_advance() works for about `seconds` (one step
+// of all groups if coupled) and returns whether flows are left, on this rank (on any rank if
+// coupled). A sample's results stand in `encoding` once its status is another than STATUS_RUNNING.
+// encoder_end() drops the flows that are left. All are collective if coupled.
+void encoder_begin(struct encoder *encoder, const struct encoder_samples *samples, int64_t group,
+                   struct encoding *encoding);
+bool encoder_advance(struct encoder *encoder, double seconds);
+void encoder_end(struct encoder *encoder);
 
 // The rows of products that suit the decoder's size: `rows` at most, fewer if it is very wide.
 size_t encoder_rows(const struct decoder *decoder, size_t rows);

@@ -11,10 +11,11 @@ struct encoder {
   const struct decoder *decoder;
   struct solver_options options;
   struct placement_rule rule;
-  const char *progress;
   struct objective *objective;
   struct objective_row *rows;  // [rule.most]
   double *loss;                // [rule.most]
+  struct pool *pool;           // flows under way, between encoder_begin() and encoder_end()
+  struct coupled *coupled;     // the same of groups that share a step
 };
 
 // Position of a sample in the whole, and what the objective wants to know of it.
@@ -26,7 +27,10 @@ struct objective_row encoder_sample(const struct encoder *encoder,
 double encoder_alpha(const struct encoder *encoder, const struct encoder_samples *samples,
                      int64_t i);
 
-void encoder_run_coupled(struct encoder *encoder, const struct encoder_samples *samples,
-                         int64_t group, struct encoding *encoding);
+// encoder_begin(), encoder_advance() and encoder_end() of groups that share a step. Collective.
+struct coupled *coupled_create(struct encoder *encoder, const struct encoder_samples *samples,
+                               int64_t group, struct encoding *encoding);
+bool coupled_advance(struct coupled *coupled);
+void coupled_destroy(struct coupled **coupled);
 
 #endif

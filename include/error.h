@@ -23,7 +23,8 @@ struct error {
 };
 
 // Records a message unless an earlier one stands (the first is the cause). Always returns false, so
-// that a function that found a mistake can end with `return error_set(error, ...)`.
+// that a function that found a mistake can end with `return error_set(error, ...)`. Control
+// characters become spaces: a message is one line.
 bool error_set(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 bool error_is_set(const struct error *error);
@@ -35,6 +36,10 @@ const char *error_nearest(const char *word, const char *const *names, size_t cou
 // Who this rank is and how to end the whole job; registered by comm. Before that, error_fatal()
 // ends the process alone.
 void error_register_abort(int rank, void (*abort_all)(int code));
+
+// Names a file that error_fatal() removes on its way out, one that is not finished and only takes
+// up room; NULL: none.
+void error_remove_on_failure(const char *path);
 
 // The environment failed (file system full, out of memory, a library's call): prints rank, place
 // and message on stderr and ends the job with exit code 3. Does not return.

@@ -1,26 +1,45 @@
 // Encoding a whole data set with the decoder as it stands: the latents from z = 0, their losses,
-// and how the flows went.
+// and how the flows went. It can be done bit by bit, and taken up again from a checkpoint.
 #ifndef GFE_EVALUATION_H
 #define GFE_EVALUATION_H
 
+#include <stdbool.h>
+
 #include "encoder.h"
 #include "run.h"
+#include "state.h"
 #include "tally.h"
 
 struct evaluation {
   int set;                    // enum set
   struct encoding *encoding;  // of this rank's samples, owned
-  double loss;                // mean over the whole set; NaN if one is not finite
-  struct tally tally;         // of the whole set
+  // Once all are:
+  double loss;         // mean over the whole set; NaN if one is not finite
+  struct tally tally;  // of the whole set
+  // The rest is evaluation.c's own.
+  struct run *run;
+  struct encoder_samples samples;
+  struct encoder *encoder;
+  double begun;
 };
 
-// `progress`: what to call the work on screen, or NULL. Collective.
-struct evaluation *evaluation_run(struct run *run, int set, const char *progress);
+// An evaluation of which nothing is done yet, of a set that is loaded.
+struct evaluation *evaluation_create(struct run *run, int set);
+void evaluation_destroy(struct evaluation **evaluation);
+
+// Encodes for about `seconds` with run->decoder, which must be the same in every call. True while
+// samples are left. Collective, with the same answer on all ranks.
+bool evaluation_advance(struct evaluation *evaluation, double seconds);
+
+// Samples of the whole set that are encoded. Collective.
+int64_t evaluation_count(const struct evaluation *evaluation);
+
+// Adds what has been encoded to a state; samples under way count as not begun. A state that has
+// been read takes effect in the next evaluation_advance().
+void evaluation_state(struct evaluation *evaluation, struct state *state);
 
 // The reconstructions of this rank's first `count` samples, [count][real_padded(n)], owned by the
 // caller.
 real *evaluation_decode(const struct run *run, const struct evaluation *evaluation, int64_t count);
-
-void evaluation_destroy(struct evaluation **evaluation);
 
 #endif

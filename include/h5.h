@@ -56,7 +56,9 @@ bool h5_read_number(struct h5_file *file, const char *object, const char *name, 
 
 // ---- creating, by rank 0 alone; failures are the environment's errors (error_fatal) ----
 
-struct h5_file *h5_create(const char *path);
+// `user_block`: bytes at the beginning of the file that HDF5 leaves to the caller; 0 or a power of
+// two from 512 on.
+struct h5_file *h5_create(const char *path, size_t user_block);
 void h5_group(struct h5_file *file, const char *path, const char *description);
 
 // Declares a named dimension in a group, with no coordinate values, once.

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "real.h"
+#include "state.h"
 
 enum optimiser_kind { OPTIMISER_ADAM, OPTIMISER_RMSPROP, OPTIMISER_SGD };
 const char *optimiser_name(int kind);
@@ -32,6 +33,9 @@ void optimiser_destroy(struct optimiser **optimiser);
 
 // theta -= rate * direction(gradient); `rate` comes from optimiser_rate().
 void optimiser_update(struct optimiser *optimiser, double rate, const real *gradient, real *theta);
+
+// Adds all that decides later updates to a state.
+void optimiser_state(struct optimiser *optimiser, struct state *state);
 
 // The learning rate of a step: `step` of `steps` in the whole training, in epoch `epoch` (from 0).
 double optimiser_rate(const struct optimiser_options *options, int64_t step, int64_t steps,

@@ -2,6 +2,7 @@
 #ifndef GFE_PROVENANCE_H
 #define GFE_PROVENANCE_H
 
+#include <stdint.h>
 #include <stdio.h>
 
 // The names are openPMD's where it has one. Strings are owned by the module.
@@ -14,6 +15,9 @@ struct provenance_entry {
 // file.
 const struct provenance_entry *provenance_entries(const char *command, const char *libraries,
                                                   const char *kernel, int ranks, const char *input);
+
+// FNV-1a, 64 bits: names a text, guards nothing.
+uint64_t provenance_hash(const char *text);
 
 // Version, git revision, compiler, floating-point type: the answer of --version.
 void provenance_write_version(FILE *stream);

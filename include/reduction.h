@@ -13,6 +13,7 @@
 
 #include "comm.h"
 #include "real.h"
+#include "state.h"
 
 // Sum over all ranks of `count` values on each (counts may differ or be 0). A value that is not
 // finite makes the sum NaN. Relative to the largest value, each is rounded to 2^-62 times the
@@ -44,7 +45,7 @@ void reduction_add(struct reduction *reduction, const real *gradient);
 // throughout if a summand was not finite. False: begin again. Collective.
 bool reduction_finish(struct reduction *reduction, struct comm *comm, double factor, real *sum);
 
-// The state that decides later sums: one exponent per block, for checkpoints.
-int64_t *reduction_exponents(struct reduction *reduction);
+// Adds what decides later sums to a state: one exponent per block.
+void reduction_state(struct reduction *reduction, struct state *state);
 
 #endif

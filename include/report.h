@@ -13,6 +13,9 @@ void report_start(const struct run *run);
 // The long answer of --check: resolved input, decoder layer by layer, memory, file sizes.
 void report_check(const struct run *run);
 
+// That an earlier run has done everything, and how to run it anew.
+void report_finished(const struct run *run);
+
 // One line per epoch. `flow_seconds`: this rank's time in flows (its imbalance is reported).
 // Collective.
 void report_epoch_header(const struct run *run);

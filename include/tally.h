@@ -6,6 +6,7 @@
 
 #include "comm.h"
 #include "encoder.h"
+#include "state.h"
 
 enum { TALLY_BINS = 4096 };  // one per number of evaluations; the last takes all larger ones
 
@@ -22,6 +23,12 @@ void tally_add(struct tally *tally, const struct encoding *encoding, int64_t cou
 
 // Adds up the ranks. Collective.
 void tally_combine(struct tally *tally, struct comm *comm);
+
+// Adds up the ranks on rank 0 and clears the others, so that more can be counted. Collective.
+void tally_fold(struct tally *tally, struct comm *comm);
+
+// Adds the counts to a state, as those of rank 0, which must have all (tally_fold).
+void tally_state(struct tally *tally, const struct comm *comm, struct state *state);
 
 double tally_mean(const struct tally *tally);
 

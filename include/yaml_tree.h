@@ -35,6 +35,9 @@ struct yaml_tree {
 struct yaml_tree *yaml_tree_parse(const char *text, size_t length, const char *name,
                                   struct error *error);
 
+// The same for a file, which names itself in messages.
+struct yaml_tree *yaml_tree_read(const char *path, struct error *error);
+
 void yaml_tree_destroy(struct yaml_tree **tree);
 
 // The child of a map with this key (borrowed), or NULL.

@@ -9,7 +9,8 @@
 packages_run='meson ninja-build pkg-config gcc libc6-dev libopenmpi-dev openmpi-bin
   libhdf5-openmpi-dev libopenblas-dev libyaml-dev zlib1g-dev
   python3-h5py python3-numpy python3-matplotlib'
-packages_tests='python3-xarray python3-h5netcdf hdf5-tools dataset-fashion-mnist valgrind'
+packages_tests='python3-xarray python3-h5netcdf hdf5-tools dataset-fashion-mnist valgrind
+  slurm-wlm'
 
 # missing_packages PACKAGE...: prints those that are not installed.
 missing_packages() {

@@ -269,3 +269,7 @@ bool batch_gradient_compute(struct batch_gradient *b, const struct shard *shard,
   }
   return isfinite(gradient[0]);
 }
+
+void batch_gradient_state(struct batch_gradient *b, struct state *state) {
+  reduction_state(b->reduction, state);
+}

@@ -1,14 +1,24 @@
 #include "cli.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "config.h"
 #include "memory.h"
 #include "provenance.h"
 
-static const char *const options[] = {"--set",     "--check", "--parameters",
-                                      "--version", "--help",  "-h"};
+static const char *const options[] = {"--set",        "--check",   "--task", "--tasks",
+                                      "--parameters", "--version", "--help", "-h"};
+
+static bool read_task(struct cli *cli, const char *text, struct error *error) {
+  char *end;
+  errno = 0;
+  cli->task = strtoll(text, &end, 10);
+  if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0) return true;
+  return error_set(error, "--task %.64s: must be the number of a task, from 0 on", text);
+}
 
 static bool read_argument(struct cli *cli, int argc, char **argv, int *i, struct error *error) {
   const char *argument = argv[*i];
@@ -17,6 +27,13 @@ static bool read_argument(struct cli *cli, int argc, char **argv, int *i, struct
     cli->overrides[cli->override_count++] = argv[*i];
   } else if (strncmp(argument, "--set=", 6) == 0) {
     cli->overrides[cli->override_count++] = argument + 6;
+  } else if (strcmp(argument, "--task") == 0) {
+    if (++*i >= argc) return error_set(error, "--task needs an argument: the number of a task");
+    return read_task(cli, argv[*i], error);
+  } else if (strncmp(argument, "--task=", 7) == 0) {
+    return read_task(cli, argument + 7, error);
+  } else if (strcmp(argument, "--tasks") == 0) {
+    cli->action = CLI_TASKS;
   } else if (strcmp(argument, "--check") == 0) {
     cli->action = CLI_CHECK;
   } else if (strcmp(argument, "--parameters") == 0) {
@@ -38,11 +55,15 @@ static bool read_argument(struct cli *cli, int argc, char **argv, int *i, struct
   return true;
 }
 
+bool cli_needs_input(const struct cli *cli) {
+  return cli->action == CLI_RUN || cli->action == CLI_CHECK || cli->action == CLI_TASKS;
+}
+
 bool cli_parse(struct cli *cli, int argc, char **argv, struct error *error) {
-  *cli = (struct cli){.action = CLI_RUN, .overrides = memory_new(const char *, argc)};
+  *cli = (struct cli){.action = CLI_RUN, .overrides = memory_new(const char *, argc), .task = -1};
   for (int i = 1; i < argc; i++)
     if (!read_argument(cli, argc, argv, &i, error)) return false;
-  if (cli->input == NULL && (cli->action == CLI_RUN || cli->action == CLI_CHECK))
+  if (cli->input == NULL && cli_needs_input(cli))
     return error_set(error, "no input file; usage: gfe_hpc [options] input.yaml (see --help)");
   return true;
 }
@@ -58,6 +79,9 @@ static void print_help(void) {
       "  --check                   read everything, open the data, print the resolved input, the\n"
       "                            decoder, memory and file sizes, and stop; writes nothing\n"
       "  --set section.key=value   a value in place of the input file's; may be repeated\n"
+      "  --tasks                   list the tasks of an input with a section sweep: state,\n"
+      "                            directory and values\n"
+      "  --task N                  run one of them, from 0 on (default: SLURM_ARRAY_TASK_ID)\n"
       "  --parameters              print every parameter, documented, as a valid input file\n"
       "  --version                 print version, revision and compiler\n"
       "  --help                    print this\n"

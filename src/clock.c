@@ -9,7 +9,7 @@ static const char *const names[] = {"data",      "flow",   "gradient", "reduce",
 
 static double spent[PHASE_COUNT];
 static enum phase present = PHASE_OTHER;
-static double entered = -1.0;
+static double entered = -1.0, started = -1.0;
 
 const char *phase_name(int phase) {
   return phase >= 0 && phase < PHASE_COUNT ? names[phase] : NULL;
@@ -21,10 +21,13 @@ double clock_seconds(void) {
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+double clock_started(void) { return started >= 0.0 ? started : clock_seconds(); }
+
 enum phase clock_enter(enum phase phase) {
   const double now = clock_seconds();
   const enum phase before = present;
   if (entered >= 0.0) spent[before] += now - entered;
+  if (started < 0.0) started = now;
   entered = now;
   present = phase;
   return before;

@@ -88,6 +88,7 @@ static bool check_decoder(const struct config_input *input, struct config *confi
   const bool file = config->decoder.file[0] != '\0';
   config->decoder.latent_given = !file || is_given(input, "decoder.latent");
   config->decoder.loss_given = !file || is_given(input, "decoder.loss");
+  config->decoder.layers_given = !file || is_given(input, "decoder.layers");
   const bool *task = config->run.task;
   if (!file && !task[TASK_TRAIN] && (task[TASK_EVALUATE] || task[TASK_ENCODE])) {
     const struct config_place place = place_of(input, "run.tasks");
@@ -211,9 +212,11 @@ static bool find_file(const struct config_input *input, const struct config_plac
   if (!required) return true;
   const bool data = strncmp(place->key, "data.", 5) == 0;  // which formats can be directories
   if (S_ISDIR(status.st_mode) && !data)
-    return config_complain(place, input->error, "%s is a directory; a file is needed", path);
+    return config_complain(place, input->error, "%s is a directory; a file is needed%s", path,
+                           hint);
   if (access(path, R_OK) != 0)
-    return config_complain(place, input->error, "cannot read %s: %s", path, strerror(errno));
+    return config_complain(place, input->error, "cannot read %s: %s%s", path, strerror(errno),
+                           hint);
   return true;
 }
 
@@ -241,9 +244,22 @@ static bool check_files(const struct config_input *input, struct config *config)
   return true;
 }
 
+// A checkpoint to start from must be there; `auto` and `never` are no files.
+static bool check_restart(const struct config_input *input, struct config *config) {
+  static const char *const words[] = {RESTART_AUTO, RESTART_NEVER};
+  char *restart = config->run.restart, hint[128];
+  if (strcmp(restart, words[0]) == 0 || strcmp(restart, words[1]) == 0) return true;
+  const char *nearest = error_nearest(restart, words, 2);
+  snprintf(hint, sizeof hint, "; must be %s, %s or the path of a checkpoint%s%s%s", words[0],
+           words[1], nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "",
+           nearest != NULL ? "?" : "");
+  const struct config_place place = place_of(input, "run.restart");
+  return find_file(input, &place, true, hint, restart);
+}
+
 bool config_check(const struct config_input *input, struct config *config) {
   return check_tasks(input, config) && check_decoder(input, config) &&
          check_solver(input, &config->encoding, "encoding") &&
          check_solver(input, &config->evaluation.solver, "evaluation") &&
-         check_adjoint(input, config) && check_files(input, config);
+         check_adjoint(input, config) && check_files(input, config) && check_restart(input, config);
 }

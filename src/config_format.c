@@ -41,12 +41,31 @@ const char *config_number_text(double value, char text[CONFIG_NUMBER_TEXT]) {
     char trial[CONFIG_NUMBER_TEXT];
     snprintf(trial, sizeof trial, "%.*g", digits, value);
     char *exponent = strchr(trial, 'e');
-    if (exponent != NULL) snprintf(exponent, 8, "e%d", atoi(exponent + 1));
-    if (strtod(trial, NULL) != value || strlen(trial) > shortest) continue;
-    shortest = strlen(trial);
-    memcpy(text, trial, shortest + 1);
+    const int power = exponent != NULL ? atoi(exponent + 1) : 0;
+    if (exponent != NULL) snprintf(exponent, 8, "e%d", power);
+    if (strtod(trial, NULL) != value) continue;
+    if (strlen(trial) <= shortest) {
+      shortest = strlen(trial);
+      memcpy(text, trial, shortest + 1);
+    }
+    if (power <= 0) break;  // more digits change nothing
   }
   return text;
+}
+
+// ---- what is given ----
+
+bool config_is_text(const struct config_row *row) {
+  return row->type == TYPE_TEXT || row->type == TYPE_FILE || row->type == TYPE_FILE_OR_INSIDE;
+}
+
+bool config_is_given(const struct config *config, const struct config_parameter *parameter) {
+  const char *value = (const char *)config + config_parameter_offset(parameter);
+  if (config_is_text(parameter->row)) return value[0] != '\0';
+  const struct config_decoder *decoder = &config->decoder;
+  if (strcmp(parameter->key, "decoder.latent") == 0) return decoder->latent_given;
+  if (strcmp(parameter->key, "decoder.loss") == 0) return decoder->loss_given;
+  return strcmp(parameter->key, "decoder.layers") != 0 || decoder->layers_given;
 }
 
 // ---- writing ----
@@ -134,6 +153,7 @@ void config_format_value(const struct config_row *row, const void *storage, int 
       fprintf(stream, "%" PRId64, *(const int64_t *)storage);
       break;
     case TYPE_NUMBER:
+    case TYPE_DURATION:
       write_number(*(const double *)storage, stream);
       break;
     case TYPE_CHOICE:
@@ -174,6 +194,7 @@ void config_format_row(const struct config_row *row, char *text, size_t size) {
       [TYPE_BOOLEAN] = "true or false",
       [TYPE_INTEGER] = "integer",
       [TYPE_NUMBER] = "number",
+      [TYPE_DURATION] = "number, HH:MM:SS or D-HH:MM:SS",
       [TYPE_CHOICE] = "",
       [TYPE_TEXT] = "text",
       [TYPE_FILE] = "file",
@@ -187,8 +208,8 @@ void config_format_row(const struct config_row *row, char *text, size_t size) {
   snprintf(text, size, "%s", types[row->type]);
   if (row->type == TYPE_CHOICE) append_choices(text, size, row->name);
   if (row->type == TYPE_TASKS) append_choices(text, size, task_name);
-  if (row->type == TYPE_INTEGER || row->type == TYPE_NUMBER || row->type == TYPE_SCALE ||
-      row->type == TYPE_SIZES)
+  if (row->type == TYPE_INTEGER || row->type == TYPE_NUMBER || row->type == TYPE_DURATION ||
+      row->type == TYPE_SCALE || row->type == TYPE_SIZES)
     append_range(text, size, &row->range);
   if (row->unit != NULL) config_append(text, size, ", %s", row->unit);
 }

@@ -288,5 +288,8 @@ static void write_list(const struct layer_spec *layers, size_t begin, size_t end
 }
 
 void config_layers_write(const struct layer_spec *layers, size_t count, int indent, FILE *stream) {
-  write_list(layers, 0, count, NULL, indent, stream);
+  const bool one_line = indent < 0;
+  if (one_line) fputs(" [", stream);
+  write_list(layers, 0, count, one_line ? ", " : NULL, indent, stream);
+  if (one_line) fputc(']', stream);
 }

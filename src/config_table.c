@@ -45,23 +45,45 @@ const char *generator_name(int kind) {
 
 static const struct config_row run_rows[] = {
     {"directory", TYPE_TEXT, AT(run.directory), "runs/default",
-     .text = "where the results go; made if it is not there"},
+     .text = "where the results go; made if it is not there", .change = CHANGE_IRRELEVANT},
     {"tasks", TYPE_TASKS, AT(run.task), "[train, evaluate]",
-     .text = "what to do, in this order; by default evaluate only if there is data.test"},
+     .text = "what to do, in this order; by default evaluate only if there is data.test",
+     .change = CHANGE_TAKEN},
     {"seed", TYPE_INTEGER, AT(run.seed), "1", .range = {0, 1e15, CLOSED},
      .text = "of every random number: initial decoder, order of the samples, generated data"},
+    {"restart", TYPE_TEXT, AT(run.restart), RESTART_AUTO,
+     .text = "auto: go on from the run directory's checkpoint if there is one; never; or the path "
+             "of a checkpoint",
+     .change = CHANGE_IRRELEVANT},
+    {"walltime", TYPE_DURATION, AT(run.walltime), "0", .range = {0, 1e9, CLOSED}, .unit = "s",
+     .text = "time the run may take before it stops in good order; 0 = what Slurm allows, if it "
+             "runs there",
+     .change = CHANGE_IRRELEVANT},
+};
+
+static const struct config_row checkpoint_rows[] = {
+    {"minutes", TYPE_NUMBER, AT(checkpoint.minutes), "10", .range = {0, 1e7, CLOSED},
+     .unit = "minutes", .text = "from one checkpoint to the next; 0 = off"},
+    {"epochs", TYPE_INTEGER, AT(checkpoint.epochs), "0", .range = {0, 1e9, CLOSED},
+     .unit = "epochs", .text = "from one checkpoint to the next; 0 = off"},
+    {"steps", TYPE_INTEGER, AT(checkpoint.steps), "0", .range = {0, 1e12, CLOSED},
+     .unit = "updates", .text = "of the decoder from one checkpoint to the next; 0 = off"},
 };
 
 #define SET(member) offsetof(struct data_options, member)
 static const struct config_row set_rows[] = {
     {"file", TYPE_FILE, SET(file),
      .text = "HDF5, IDX (also gzipped), .npy, CIFAR-10's .bin or the directory of its batches; "
-             "looked up from here, then beside the input file"},
-    {"dataset", TYPE_TEXT, SET(dataset), .text = "HDF5: path of the samples inside the file"},
+             "looked up from here, then beside the input file",
+     .change = CHANGE_TAKEN},
+    {"dataset", TYPE_TEXT, SET(dataset), .text = "HDF5: path of the samples inside the file",
+     .change = CHANGE_TAKEN},
     {"labels", TYPE_FILE_OR_INSIDE, SET(labels),
-     .text = "one label per sample: HDF5, a path inside the file; else a file of the same format"},
+     .text = "one label per sample: HDF5, a path inside the file; else a file of the same format",
+     .change = CHANGE_TAKEN},
     {"weights", TYPE_FILE_OR_INSIDE, SET(weights),
-     .text = "one weight >= 0 per entry (0 = missing), given like the labels"},
+     .text = "one weight >= 0 per entry (0 = missing), given like the labels",
+     .change = CHANGE_TAKEN},
     {"generate", TYPE_CHOICE, SET(generate), "none", .name = generator_name,
      .text = "a synthetic set instead of a file"},
     {"first", TYPE_INTEGER, SET(first), "0", .range = {0, COUNT_MAX, CLOSED}, .unit = "samples",
@@ -85,7 +107,8 @@ static const struct config_row decoder_rows[] = {
     {"loss", TYPE_CHOICE, AT(decoder.loss), "bce", .name = loss_name,
      .text = "of a reconstruction: cross-entropy of logits with data in [0, 1], or mean square"},
     {"file", TYPE_FILE, AT(decoder.file),
-     .text = "results.h5 with a trained decoder to start from, or to encode with"},
+     .text = "results.h5 with a trained decoder to start from, or to encode with",
+     .change = CHANGE_TAKEN},
 };
 
 #define LAYER(member) offsetof(struct layer_spec, member)
@@ -179,7 +202,7 @@ static const struct config_row solver_rows[] = {
 
 static const struct config_row training_rows[] = {
     {"epochs", TYPE_INTEGER, AT(training.epochs), "1", .range = {0, 1e9, CLOSED}, .unit = "epochs",
-     .text = "passes over the training data"},
+     .text = "passes over the training data", .change = CHANGE_UNLESS_SCHEDULED},
     {"batch", TYPE_INTEGER, AT(training.batch), "20", .range = {1, 1e9, CLOSED}, .unit = "samples",
      .text = "samples per update of the decoder, over all ranks"},
     {"updates", TYPE_INTEGER, AT(training.updates), "1", .range = {1, 1e6, CLOSED},
@@ -237,18 +260,22 @@ static const struct config_section sections[] = {
     {"run", "The run as a whole", 0, ROWS(run_rows)},
     {"data.train", "Samples to learn from (task train)", AT(data.train), ROWS(set_rows)},
     {"data.test", "Samples to measure the decoder with (task evaluate)", AT(data.test),
-     ROWS(set_rows)},
-    {"data.encode", "Samples to encode (task encode)", AT(data.encode), ROWS(set_rows)},
+     ROWS(set_rows), .change = CHANGE_UNLESS_RECORDED},
+    {"data.encode", "Samples to encode (task encode)", AT(data.encode), ROWS(set_rows),
+     .change = CHANGE_TAKEN},
     {"data", "All of the data", 0, ROWS(data_rows)},
     {"decoder", "The network that turns a latent into a sample", 0, ROWS(decoder_rows)},
     {"encoding", "How latents are found while training", AT(encoding), ROWS(solver_rows)},
     {"training", "How the decoder learns", 0, ROWS(training_rows)},
     {"evaluation", "How test and new data are encoded; a key not given is as in encoding", 0,
-     ROWS(evaluation_rows)},
-    {"evaluation", NULL, AT(evaluation.solver), ROWS(solver_rows), .evaluation = true},
+     ROWS(evaluation_rows), .change = CHANGE_UNLESS_RECORDED},
+    {"evaluation", NULL, AT(evaluation.solver), ROWS(solver_rows), .evaluation = true,
+     .change = CHANGE_UNLESS_RECORDED},
     {"gradient_check", "Are the gradients right? (task gradient_check, program gfe_hpc_double)", 0,
-     ROWS(gradient_check_rows)},
-    {"output", "What the results hold", 0, ROWS(output_rows)},
+     ROWS(gradient_check_rows), .change = CHANGE_TAKEN},
+    {"output", "What the results hold", 0, ROWS(output_rows), .change = CHANGE_TAKEN},
+    {"checkpoint", "When the state of a run is saved, to go on from after a stop", 0,
+     ROWS(checkpoint_rows), .change = CHANGE_IRRELEVANT},
 };
 
 size_t config_parameter_count(void) {
@@ -266,9 +293,13 @@ struct config_parameter config_parameter(size_t index) {
 }
 
 int config_parameter_find(const char *key) {
-  const size_t count = config_parameter_count();
-  for (size_t i = 0; i < count; i++)
-    if (strcmp(config_parameter(i).key, key) == 0) return (int)i;
+  int index = 0;
+  for (size_t s = 0; s < LENGTH(sections); s++) {
+    const size_t length = strlen(sections[s].name);
+    const bool inside = strncmp(key, sections[s].name, length) == 0 && key[length] == '.';
+    for (size_t r = 0; r < sections[s].count; r++, index++)
+      if (inside && strcmp(key + length + 1, sections[s].rows[r].key) == 0) return index;
+  }
   return -1;
 }
 
@@ -278,6 +309,11 @@ const char *config_parameter_standard(const struct config_parameter *parameter) 
 
 bool config_parameter_inherits(const struct config_parameter *parameter) {
   return parameter->section->evaluation && parameter->row->evaluation == NULL;
+}
+
+enum config_change config_parameter_change(const struct config_parameter *parameter) {
+  const enum config_change row = parameter->row->change, section = parameter->section->change;
+  return row > section ? row : section;
 }
 
 size_t config_parameter_offset(const struct config_parameter *parameter) {

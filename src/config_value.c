@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,6 +142,30 @@ static bool read_number(const struct config_row *row, const struct config_place 
   return check_range(row, place, *value, error);
 }
 
+// "D-HH:MM:SS" or "HH:MM:SS" in seconds; hours may go beyond a day where no days are given.
+static bool parse_clock(const char *text, double *seconds) {
+  unsigned days = 0, hours, minutes, rest;
+  int length = -1;
+  const bool has_days = strchr(text, '-') != NULL;
+  if (text[strspn(text, "0123456789:-")] != '\0') return false;
+  if (has_days)
+    sscanf(text, "%9u-%2u:%2u:%2u%n", &days, &hours, &minutes, &rest, &length);
+  else
+    sscanf(text, "%9u:%2u:%2u%n", &hours, &minutes, &rest, &length);
+  if (length < 0 || text[length] != '\0') return false;
+  if ((has_days && hours > 23) || minutes > 59 || rest > 59) return false;
+  *seconds = 86400.0 * days + 3600.0 * hours + 60.0 * minutes + rest;
+  return true;
+}
+
+static bool read_duration(const struct config_row *row, const struct config_place *place,
+                          double *value, struct error *error) {
+  const struct yaml_tree *node = place->node;
+  if (!parse_number(node, value) && (node->kind != TREE_SCALAR || !parse_clock(node->text, value)))
+    return config_complain(place, error, "must be a number of seconds, HH:MM:SS or D-HH:MM:SS");
+  return check_range(row, place, *value, error);
+}
+
 static bool read_choice(const struct config_row *row, const struct config_place *place, int *value,
                         struct error *error) {
   const char *names[CONFIG_NAMES];
@@ -224,6 +249,8 @@ static bool read_node(const struct config_row *row, const struct config_place *p
       return read_integer(row, place, storage, error);
     case TYPE_NUMBER:
       return read_number(row, place, storage, error);
+    case TYPE_DURATION:
+      return read_duration(row, place, storage, error);
     case TYPE_CHOICE:
       return read_choice(row, place, storage, error);
     case TYPE_TASKS:

@@ -30,17 +30,10 @@ static int begin_section(const struct config_section *section, const char *last,
 
 // ---- the values of a run ----
 
-// Whether a value is left to decoder.file.
-static bool is_left_open(const struct config_decoder *decoder, const char *key) {
-  return (strcmp(key, "decoder.latent") == 0 && !decoder->latent_given) ||
-         (strcmp(key, "decoder.loss") == 0 && !decoder->loss_given) ||
-         (strcmp(key, "decoder.layers") == 0 && decoder->layer_count == 0);
-}
-
-static bool is_empty(const struct config_row *row, const char *text) {
-  const bool is_text =
-      row->type == TYPE_TEXT || row->type == TYPE_FILE || row->type == TYPE_FILE_OR_INSIDE;
-  return is_text && text[0] == '\0';
+// Layers are shown even if it was decoder.file that gave them.
+static bool is_shown(const struct config *config, const struct config_parameter *parameter) {
+  return config_is_given(config, parameter) ||
+         (parameter->row->type == TYPE_LAYERS && config->decoder.layer_count > 0);
 }
 
 void config_write(const struct config *config, FILE *stream) {
@@ -52,12 +45,10 @@ void config_write(const struct config *config, FILE *stream) {
     const void *value = (const char *)config + config_parameter_offset(&parameter);
     const int indent = begin_section(parameter.section, last, false, stream);
     fprintf(stream, "%*s%s:", indent, "", parameter.row->key);
-    if (is_left_open(&config->decoder, parameter.key))
-      fputs("  # left to decoder.file", stream);
-    else if (is_empty(parameter.row, value))
-      fputs("  # not given", stream);
-    else
+    if (is_shown(config, &parameter))
       config_format_value(parameter.row, value, indent + 2, stream);
+    else
+      fputs(config_is_text(parameter.row) ? "  # not given" : "  # left to decoder.file", stream);
     fputc('\n', stream);
     last = parameter.section->name;
   }
@@ -154,6 +145,24 @@ static void write_layer_keys(FILE *stream) {
   }
 }
 
+// A section of its own kind, as a comment: with it the reference would be no single run.
+static void write_sweep(FILE *stream) {
+  fputs(
+      "\n"
+      "# Many runs from one input, each in a directory of its own (inputs/sweep.yaml): values to\n"
+      "# try, by full key. Several parts combine, every position of one with every other.\n"
+      "# sweep:\n"
+      "#   grid: {training.batch: [20, 64], decoder.latent: [5, 20]}  # every combination\n"
+      "#   zip: {training.batch: [20, 64], training.epochs: [1, 3]}   # side by side\n"
+      "#   list: [{training.optimiser: sgd}, {training.batch: 5}]     # as written\n"
+      "#   random:                                                    # by chance\n"
+      "#     samples: 20\n"
+      "#     seed: 1\n"
+      "#     training.learning_rate: {range: [1e-4, 1e-2], log: true}\n"
+      "#     encoding.solver: {choices: [lbfgs, amd]}\n",
+      stream);
+}
+
 void config_write_reference(FILE *stream) {
   fputs(
       "# Every parameter of gfe_hpc with its default: a valid input file, ready to be run or cut\n"
@@ -169,6 +178,7 @@ void config_write_reference(FILE *stream) {
     if (parameter.row->type == TYPE_LAYERS) write_layer_keys(stream);
     last = parameter.section->name;
   }
+  write_sweep(stream);
 }
 
 // ---- the summary ----

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "checksum.h"
 #include "dataset_reader.h"
 #include "memory.h"
 
@@ -173,4 +174,20 @@ void dataset_destroy(struct dataset **dataset) {
   memory_free(&(*dataset)->weight_sum);
   memory_free(&(*dataset)->label);
   memory_free(dataset);
+}
+
+// Rows of bytes that fill whole words.
+static uint64_t sum_rows(const struct dataset *dataset, const void *rows, size_t bytes) {
+  if (rows == NULL) return 0;
+  return checksum(rows, (size_t)dataset->local_count * bytes,
+                  (uint64_t)dataset->local_first * bytes / 8);
+}
+
+uint64_t dataset_checksum(struct comm *comm, const struct dataset *dataset) {
+  const size_t row = dataset->stride * sizeof(real);
+  uint64_t sums[3] = {sum_rows(dataset, dataset->y, row), sum_rows(dataset, dataset->w, row),
+                      sum_rows(dataset, dataset->label, sizeof(int64_t))};
+  comm_sum_int64(comm, (int64_t *)sums, 3);
+  const uint64_t sum = checksum(sums, sizeof sums, (uint64_t)dataset->count);
+  return sum != 0 ? sum : 1;
 }

@@ -10,7 +10,11 @@
 #include "loss.h"
 #include "memory.h"
 
-enum { NAME = 64, MOST = 1000000000 };  // bytes of a text; the largest size
+enum {
+  NAME = 64,
+  MOST = 1000000000,
+  MOST_WIDTH = 100000000
+};  // bytes of a text; the largest sizes
 
 static int find_name(const char *(*name)(int), const char *word) {
   for (int i = 0; name(i) != NULL; i++)
@@ -126,6 +130,9 @@ static bool describe_layer(const struct source *source, size_t l, struct layer_s
       *inputs < 1)
     return error_set(error, "decoder.file = %s: %s must be (%s%s) and %s (out)", source->name, path,
                      transposed ? "in, out" : "out, in", axes > 2 ? ", kernel" : "", bias);
+  if (spec->width > MOST_WIDTH || *inputs > MOST_WIDTH)
+    return error_set(error, "decoder.file = %s: %s is (%lld, %lld); at most %d are allowed",
+                     source->name, path, (long long)shape[0], (long long)shape[1], MOST_WIDTH);
   return true;
 }
 
@@ -214,9 +221,11 @@ static bool describe(struct h5_file *file, struct config *config, struct error *
   if (!h5_exists(file, path))
     return error_set(error, "decoder.file = %s: no decoder in it: there is no group %s", name,
                      path);
-  for (; count < CONFIG_LAYERS; count++) {
+  for (;; count++) {
     layer_path(path, (size_t)count, "");
     if (!h5_exists(file, path)) break;
+    if (count == CONFIG_LAYERS)
+      return error_set(error, "decoder.file = %s: more than %d layers", name, CONFIG_LAYERS);
     inputs = 0;
     if (!describe_layer(&source, (size_t)count, &specs[count], &inputs, error)) return false;
     if (count == 0) latent = inputs;
@@ -243,9 +252,12 @@ bool decoder_file_describe(struct config *config, struct scaling *scaling, bool 
   *scaled = h5_read_number(file, "/decoder", "scale_offset", &scaling->offset) &&
             h5_read_number(file, "/decoder", "scale_factor", &scaling->scale);
   h5_close(&file);
-  if (good && *scaled && !(isfinite(scaling->offset) && scaling->scale > 0.0))
-    return error_set(error, "decoder.file = %s: /decoder has scale_factor %g; it must be above 0",
-                     config->decoder.file, scaling->scale);
+  if (good && *scaled &&
+      !(isfinite(scaling->offset) && isfinite(scaling->scale) && scaling->scale > 0.0))
+    return error_set(error,
+                     "decoder.file = %s: /decoder has scale_offset %g and scale_factor %g; they "
+                     "must be finite, the factor above 0",
+                     config->decoder.file, scaling->offset, scaling->scale);
   return good;
 }
 

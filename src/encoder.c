@@ -1,10 +1,10 @@
 #include "encoder.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "clock.h"
 #include "encoder_internal.h"
-#include "log.h"
 #include "memory.h"
 
 struct encoding *encoding_create(int64_t count, size_t d) {
@@ -15,6 +15,7 @@ struct encoding *encoding_create(int64_t count, size_t d) {
   e->iterations = memory_new(int64_t, count);
   e->rejected = memory_new(int64_t, count);
   e->status = memory_new(int8_t, count);
+  memset(e->status, STATUS_RUNNING, (size_t)count);
   return e;
 }
 
@@ -39,10 +40,9 @@ size_t encoder_rows(const struct decoder *decoder, size_t rows) {
 
 struct encoder *encoder_create(struct comm *comm, const struct decoder *decoder,
                                const struct solver_options *options,
-                               const struct placement_rule *rule, const char *progress) {
+                               const struct placement_rule *rule) {
   struct encoder *e = memory_new(struct encoder, 1);
-  *e = (struct encoder){
-      .comm = comm, .decoder = decoder, .options = *options, .rule = *rule, .progress = progress};
+  *e = (struct encoder){.comm = comm, .decoder = decoder, .options = *options, .rule = *rule};
   e->objective = objective_create(decoder, rule->most);
   e->rows = memory_new(struct objective_row, rule->most);
   e->loss = memory_new(double, rule->most);
@@ -52,6 +52,7 @@ struct encoder *encoder_create(struct comm *comm, const struct decoder *decoder,
 void encoder_destroy(struct encoder **encoder) {
   struct encoder *e = *encoder;
   if (e == NULL) return;
+  encoder_end(e);
   objective_destroy(&e->objective);
   memory_free(&e->rows);
   memory_free(&e->loss);
@@ -97,7 +98,6 @@ struct pool {
   char *states;
   int64_t *queue;
   struct flow *flows;
-  int64_t done;
 };
 
 static struct pool *pool_create(const struct encoder *e, const struct encoder_samples *samples,
@@ -118,7 +118,8 @@ static struct pool *pool_create(const struct encoder *e, const struct encoder_sa
 
   const int64_t classes = (int64_t)pool->class_count;
   for (int64_t i = 0; i < samples->count; i++)
-    pool->classes[encoder_position(samples, i) % classes].waiting++;
+    if (encoding->status[i] == STATUS_RUNNING)
+      pool->classes[encoder_position(samples, i) % classes].waiting++;
   int64_t *queue = pool->queue;
   for (size_t c = 0; c < pool->class_count; c++) {
     pool->classes[c].queue = queue;
@@ -127,6 +128,7 @@ static struct pool *pool_create(const struct encoder *e, const struct encoder_sa
     pool->classes[c].waiting = 0;
   }
   for (int64_t i = 0; i < samples->count; i++) {
+    if (encoding->status[i] != STATUS_RUNNING) continue;
     struct class *class = &pool->classes[encoder_position(samples, i) % classes];
     class->queue[class->waiting++] = i;
   }
@@ -134,6 +136,7 @@ static struct pool *pool_create(const struct encoder *e, const struct encoder_sa
 }
 
 static void pool_destroy(struct pool **pool) {
+  if (*pool == NULL) return;
   memory_free(&(*pool)->classes);
   memory_free(&(*pool)->queue);
   memory_free(&(*pool)->flows);
@@ -195,7 +198,6 @@ static void record(const struct encoder *e, struct pool *pool, const struct flow
   encoding->iterations[i] = flow->state->iterations;
   encoding->rejected[i] = flow->state->rejected;
   encoding->status[i] = (int8_t)status;
-  pool->done++;
 }
 
 static void pool_advance(struct encoder *e, struct pool *pool, const real *gradient) {
@@ -219,22 +221,35 @@ static void pool_advance(struct encoder *e, struct pool *pool, const real *gradi
   }
 }
 
+void encoder_begin(struct encoder *e, const struct encoder_samples *samples, int64_t group,
+                   struct encoding *encoding) {
+  if (e->options.coupling == COUPLING_BATCH)
+    e->coupled = coupled_create(e, samples, group, encoding);
+  else
+    e->pool = pool_create(e, samples, encoding);
+}
+
+bool encoder_advance(struct encoder *e, double seconds) {
+  if (e->coupled != NULL) return coupled_advance(e->coupled);
+  const double begun = clock_seconds();
+  for (size_t fullest; (fullest = pool_fill(e, e->pool)) > 0;) {
+    const size_t rows = placement_rows_needed(&e->rule, fullest);
+    pool_place(e, e->pool, rows);
+    pool_advance(e, e->pool, objective_evaluate(e->objective, rows, e->rows, e->loss));
+    if (clock_seconds() - begun >= seconds) return pool_fill(e, e->pool) > 0;
+  }
+  return false;
+}
+
+void encoder_end(struct encoder *e) {
+  pool_destroy(&e->pool);
+  coupled_destroy(&e->coupled);
+}
+
 void encoder_run(struct encoder *e, const struct encoder_samples *samples, int64_t group,
                  struct encoding *encoding) {
-  if (e->options.coupling == COUPLING_BATCH) {
-    encoder_run_coupled(e, samples, group, encoding);
-    return;
-  }
-  const double begun = clock_seconds();
-  struct pool *pool = pool_create(e, samples, encoding);
-  for (size_t fullest; (fullest = pool_fill(e, pool)) > 0;) {
-    const size_t rows = placement_rows_needed(&e->rule, fullest);
-    pool_place(e, pool, rows);
-    pool_advance(e, pool, objective_evaluate(e->objective, rows, e->rows, e->loss));
-    if (e->progress != NULL)
-      log_progress(e->progress, (long)pool->done, (long)samples->count, clock_seconds() - begun,
-                   "");
-  }
-  if (e->progress != NULL) log_progress_end();
-  pool_destroy(&pool);
+  memset(encoding->status, STATUS_RUNNING, (size_t)samples->count);
+  encoder_begin(e, samples, group, encoding);
+  while (encoder_advance(e, INFINITY)) continue;
+  encoder_end(e);
 }

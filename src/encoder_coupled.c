@@ -34,6 +34,7 @@ struct coupled {
   int64_t group_count, group_size;
   real *gradient, *trial, *trial_gradient;  // [count][real_padded(d)]
   double *trial_loss;                       // [count]
+  bool first;                               // the starting points are still to be evaluated
 };
 
 static struct group *group_of(const struct coupled *c, int64_t i) {
@@ -156,14 +157,18 @@ static bool decide(struct group *group, const struct tally *t, const struct solv
   return true;
 }
 
+// What a step did to a group.
+enum { GROUP_IDLE, GROUP_STAYED, GROUP_MOVED };
+
 // Moves accepted samples; what ended is recorded, what goes on gets its next trial point.
-static void move(struct coupled *c, const bool *moved) {
+static void move(struct coupled *c, const int *moved) {
   const size_t stride = stride_of(c);
   for (int64_t i = 0; i < c->samples->count; i++) {
-    struct group *group = group_of(c, i);
+    const struct group *group = group_of(c, i);
+    if (moved[group - c->groups] == GROUP_IDLE) continue;
     real *z = c->encoding->z + (size_t)i * stride, *g = c->gradient + (size_t)i * stride;
     real *trial = c->trial + (size_t)i * stride;
-    if (moved[group - c->groups]) {
+    if (moved[group - c->groups] == GROUP_MOVED) {
       memcpy(z, trial, stride * sizeof *z);
       memcpy(g, c->trial_gradient + (size_t)i * stride, stride * sizeof *g);
       c->encoding->loss[i] = c->trial_loss[i];
@@ -178,48 +183,69 @@ static void move(struct coupled *c, const bool *moved) {
 }
 
 // One evaluation and decision for every group still running. Returns how many go on.
-static int64_t step(struct coupled *c, bool first) {
+static int64_t step(struct coupled *c) {
   const struct solver_options *options = &c->encoder->options;
-  bool *moved = memory_new(bool, c->group_count);
+  const bool first = c->first;
+  int *moved = memory_new(int, c->group_count);
   int64_t running = 0;
   evaluate(c);
   tally(c, first);
   for (int64_t k = 0; k < c->group_count; k++) {
     struct group *group = &c->groups[k];
     if (group->status != STATUS_RUNNING) continue;
-    moved[k] = decide(group, &c->tallies[k], options, first);
+    moved[k] = decide(group, &c->tallies[k], options, first) ? GROUP_MOVED : GROUP_STAYED;
     group->step = fmin(group->h, options->tau - group->t);
     if (group->status == STATUS_RUNNING) running++;
   }
   move(c, moved);
+  c->first = false;
   memory_free(&moved);
   return running;
 }
 
-void encoder_run_coupled(struct encoder *e, const struct encoder_samples *samples, int64_t group,
-                         struct encoding *encoding) {
+// Groups whose samples are encoded already, on whichever ranks, take no further part.
+static void drop_finished(struct coupled *c) {
+  int64_t *finished = memory_new(int64_t, c->group_count);
+  for (int64_t i = 0; i < c->samples->count; i++)
+    if (c->encoding->status[i] != STATUS_RUNNING) finished[group_of(c, i) - c->groups] = 1;
+  comm_max_int64(c->encoder->comm, finished, (size_t)c->group_count);
+  for (int64_t k = 0; k < c->group_count; k++)
+    if (finished[k]) c->groups[k].status = STATUS_CONVERGED;
+  memory_free(&finished);
+}
+
+struct coupled *coupled_create(struct encoder *e, const struct encoder_samples *samples,
+                               int64_t group, struct encoding *encoding) {
   const size_t size = (size_t)samples->count * real_padded(e->decoder->d);
-  struct coupled c = {.encoder = e, .samples = samples, .encoding = encoding};
-  c.group_size = group;
-  c.group_count = (samples->total + group - 1) / group;
-  c.groups = memory_new(struct group, c.group_count);
-  c.tallies = memory_new(struct tally, c.group_count);
-  c.gradient = memory_new(real, size);
-  c.trial = memory_new(real, size);
-  c.trial_gradient = memory_new(real, size);
-  c.trial_loss = memory_new(double, samples->count);
-  memcpy(c.trial, encoding->z, size * sizeof *c.trial);
-  for (int64_t k = 0; k < c.group_count; k++) {
-    c.groups[k] = (struct group){.h = e->options.h0, .status = STATUS_RUNNING};
-    c.groups[k].size = k + 1 < c.group_count ? group : samples->total - k * group;
+  struct coupled *c = memory_new(struct coupled, 1);
+  *c = (struct coupled){.encoder = e, .samples = samples, .encoding = encoding, .first = true};
+  c->group_size = group;
+  c->group_count = (samples->total + group - 1) / group;
+  c->groups = memory_new(struct group, c->group_count);
+  c->tallies = memory_new(struct tally, c->group_count);
+  c->gradient = memory_new(real, size);
+  c->trial = memory_new(real, size);
+  c->trial_gradient = memory_new(real, size);
+  c->trial_loss = memory_new(double, samples->count);
+  memcpy(c->trial, encoding->z, size * sizeof *c->trial);
+  for (int64_t k = 0; k < c->group_count; k++) {
+    c->groups[k] = (struct group){.h = e->options.h0, .status = STATUS_RUNNING};
+    c->groups[k].size = k + 1 < c->group_count ? group : samples->total - k * group;
   }
+  drop_finished(c);
+  return c;
+}
 
-  for (bool first = true; step(&c, first) > 0;) first = false;
+bool coupled_advance(struct coupled *c) { return step(c) > 0; }
 
-  memory_free(&c.groups);
-  memory_free(&c.tallies);
-  memory_free(&c.gradient);
-  memory_free(&c.trial);
-  memory_free(&c.trial_gradient);
-  memory_free(&c.trial_loss);
+void coupled_destroy(struct coupled **coupled) {
+  struct coupled *c = *coupled;
+  if (c == NULL) return;
+  memory_free(&c->groups);
+  memory_free(&c->tallies);
+  memory_free(&c->gradient);
+  memory_free(&c->trial);
+  memory_free(&c->trial_gradient);
+  memory_free(&c->trial_loss);
+  memory_free(coupled);
 }

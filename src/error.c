@@ -5,9 +5,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int abort_rank = 0;
 static void (*abort_job)(int code) = NULL;
+static char unfinished[4096];  // a file to be removed on failure
+
+// Messages quote what users and files say; they stay on one line, and leave a terminal alone,
+// whatever that is.
+static void make_one_line(char *text) {
+  for (; *text != '\0'; text++)
+    if (iscntrl((unsigned char)*text)) *text = ' ';
+}
 
 bool error_set(struct error *error, const char *format, ...) {
   if (error_is_set(error)) return false;
@@ -15,6 +24,7 @@ bool error_set(struct error *error, const char *format, ...) {
   va_start(arguments, format);
   vsnprintf(error->text, sizeof error->text, format, arguments);
   va_end(arguments);
+  make_one_line(error->text);
   return false;
 }
 
@@ -58,6 +68,11 @@ void error_register_abort(int rank, void (*abort_all)(int code)) {
   abort_job = abort_all;
 }
 
+void error_remove_on_failure(const char *path) {
+  unfinished[0] = '\0';
+  if (path != NULL) snprintf(unfinished, sizeof unfinished, "%s", path);
+}
+
 void error_fatal_at(const char *file, int line, const char *format, ...) {
   char message[2048];
   va_list arguments;
@@ -67,6 +82,7 @@ void error_fatal_at(const char *file, int line, const char *format, ...) {
   fflush(stdout);
   fprintf(stderr, "gfe_hpc: error on rank %d at %s:%d: %s\n", abort_rank, file, line, message);
   fflush(stderr);
+  if (unfinished[0] != '\0') unlink(unfinished);
   if (abort_job != NULL) abort_job(EXIT_CODE_ENVIRONMENT);
   exit(EXIT_CODE_ENVIRONMENT);
 }

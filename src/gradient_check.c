@@ -152,8 +152,7 @@ static struct line *line_create(struct run *run, int64_t count) {
   line->run = run;
   line->shard = shard_gather(run->comm, data, decoder->d, zero, count, run->tile, in_order, NULL);
   memory_free(&zero);
-  line->encoder =
-      encoder_create(run->comm, decoder, &run->config.encoding, &run->training_rule, NULL);
+  line->encoder = encoder_create(run->comm, decoder, &run->config.encoding, &run->training_rule);
   const size_t latents = latent_bytes(line) / sizeof(real);
   line->start = memory_new(real, latents);
   line->found = memory_new(real, latents);

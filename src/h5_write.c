@@ -33,9 +33,10 @@ static hid_t tracked(hid_t class) {
   return properties;
 }
 
-struct h5_file *h5_create(const char *path) {
+struct h5_file *h5_create(const char *path, size_t user_block) {
   struct h5_file *file = h5_new(path, true);
   const hid_t creation = tracked(H5P_FILE_CREATE), access = H5Pcreate(H5P_FILE_ACCESS);
+  H5Pset_userblock(creation, user_block);
   H5Pset_libver_bounds(access, H5F_LIBVER_EARLIEST, H5F_LIBVER_V18);
   file->id = H5Fcreate(path, H5F_ACC_TRUNC, creation, access);
   if (file->id < 0) fail_to_open("create", path);

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
+
 static const double terminal_interval = 0.2, file_interval = 30.0;  // seconds between lines
 
 static int log_rank = 0;
@@ -60,12 +62,13 @@ void log_warning(const char *format, ...) {
 }
 
 void log_progress(const char *task, long done, long total, double seconds, const char *note) {
-  static double last = 0.0;
+  static double last = -1.0;
   if (log_rank != 0) return;
   const bool terminal = on_terminal();
-  if (seconds < last) last = 0.0;  // another task has begun
-  if (seconds - last < (terminal ? terminal_interval : file_interval)) return;
-  last = seconds;
+  const double now = clock_seconds();
+  if (last < 0.0) last = now - seconds;
+  if (now - last < (terminal ? terminal_interval : file_interval)) return;
+  last = now;
   const double left = done > 0 ? seconds / (double)done * (double)(total - done) : 0.0;
   printf("%s  %s %ld of %ld (%.0f %%)  %s  %.0f s gone, about %.0f s left%s", terminal ? "\r" : "",
          task, done, total, 100.0 * (double)done / (double)total, note, seconds, left,

@@ -95,6 +95,18 @@ void optimiser_update(struct optimiser *o, double rate, const real *gradient, re
   table[o->options.kind].update(o, rate, gradient, theta);
 }
 
+void optimiser_state(struct optimiser *o, struct state *state) {
+  const int64_t count = (int64_t)o->count;
+  state_add_numbers(state, "training", "updates", STATE_INT64, &o->updates, 1, "one",
+                    "updates of the decoder so far");
+  if (o->first != NULL)
+    state_add_numbers(state, "training", "first", STATE_REAL, o->first, count, "parameter",
+                      "the optimiser's running mean of the gradient");
+  if (o->second != NULL)
+    state_add_numbers(state, "training", "second", STATE_REAL, o->second, count, "parameter",
+                      "the optimiser's running mean of its square");
+}
+
 double optimiser_rate(const struct optimiser_options *options, int64_t step, int64_t steps,
                       int64_t epoch) {
   const double rate = options->learning_rate, factor = options->schedule_factor;

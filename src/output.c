@@ -1,16 +1,17 @@
 #include "output.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "blas.h"
+#include "config_compare.h"
 #include "decoder_file.h"
+#include "durable.h"
 #include "h5.h"
 #include "loss.h"
 #include "memory.h"
@@ -23,7 +24,7 @@ char *output_path(const struct run *run, const char *name) {
   return path;
 }
 
-static void make_directories(const char *directory) {
+void output_make_directory(const char *directory) {
   char path[CONFIG_TEXT];
   strcpy(path, directory);
   for (char *at = path + 1;; at++) {
@@ -50,7 +51,7 @@ static void close_text(FILE *file, const char *path) {
 
 void output_begin(const struct run *run) {
   if (comm_rank(run->comm) == 0) {
-    make_directories(run->config.run.directory);
+    output_make_directory(run->config.run.directory);
     char *path = output_path(run, "used_parameters.yaml");
     FILE *file = open_text(path);
     config_write(&run->config, file);
@@ -196,96 +197,34 @@ static void write_set(const struct run *run, const struct evaluation *evaluation
 
 // ---- history ----
 
-#define COLUMN(kind, type, field, text) \
-  { #field, type, offsetof(struct history_##kind, field), text }
-
-struct column {
-  const char *name;
-  enum h5_type type;  // H5_DOUBLE or H5_INT64, as the field
-  size_t offset;
-  const char *text;
-};
-
-static const struct column step_columns[] = {
-    COLUMN(step, H5_INT64, epoch, "epoch of the step, from 1"),
-    COLUMN(step, H5_INT64, samples, "training samples seen so far, repeats counted"),
-    COLUMN(step, H5_DOUBLE, loss, "mean loss of the batch at the latents found"),
-    COLUMN(step, H5_DOUBLE, evaluations, "gradient evaluations per sample"),
-    COLUMN(step, H5_DOUBLE, learning_rate, "learning rate"),
-};
-
-static const struct column epoch_columns[] = {
-    COLUMN(epoch, H5_INT64, samples, "training samples seen so far, repeats counted"),
-    COLUMN(epoch, H5_DOUBLE, train_loss, "mean of the training losses during the epoch"),
-    COLUMN(epoch, H5_DOUBLE, test_loss, "mean loss of the test set after the epoch"),
-    COLUMN(epoch, H5_DOUBLE, evaluations_mean, "gradient evaluations per training flow, mean"),
-    COLUMN(epoch, H5_INT64, evaluations_p50, "the same, median"),
-    COLUMN(epoch, H5_INT64, evaluations_p99, "the same, 99th percentile"),
-    COLUMN(epoch, H5_INT64, evaluations_max, "the same, largest"),
-    COLUMN(epoch, H5_INT64, not_converged,
-           "training flows that ended neither converged nor at tau"),
-    COLUMN(epoch, H5_DOUBLE, seconds, "wall time since training began"),
-};
-
-struct series {
-  const char *prefix, *dimension;
-  const struct column *columns;
-  size_t column_count, record_size;
-  int64_t count;
-  const void *records;
-};
-
-static void history_series(const struct history *history, struct series series[2]) {
-  const int64_t steps = history_steps(history), epochs = history_epochs(history);
-  series[0] = (struct series){"step",
-                              "step",
-                              step_columns,
-                              sizeof step_columns / sizeof *step_columns,
-                              sizeof(struct history_step),
-                              steps,
-                              steps > 0 ? history_step(history, 0) : NULL};
-  series[1] = (struct series){"epoch",
-                              "epoch",
-                              epoch_columns,
-                              sizeof epoch_columns / sizeof *epoch_columns,
-                              sizeof(struct history_epoch),
-                              epochs,
-                              epochs > 0 ? history_epoch(history, 0) : NULL};
+static enum h5_type column_type(const struct history_column *column) {
+  return column->type == STATE_INT64 ? H5_INT64 : H5_DOUBLE;
 }
 
 static void declare_history(const struct history *history, struct h5_file *file) {
-  struct series series[2];
-  history_series(history, series);
   h5_group(file, "/history", "course of the training, per step and per epoch");
-  for (int s = 0; s < 2; s++) {
-    h5_dimension(file, "/history", series[s].dimension, series[s].count);
-    for (size_t c = 0; c < series[s].column_count; c++) {
-      const struct column *column = &series[s].columns[c];
-      char name[PATH];
-      snprintf(name, sizeof name, "%s_%s", series[s].prefix, column->name);
-      h5_dataset(file, "/history", name, column->type, 1,
-                 (const char *const[]){series[s].dimension},
-                 strcmp(column->name, "seconds") == 0 ? "s" : "1", column->text);
+  for (int s = 0; s < HISTORY_SERIES; s++) {
+    const struct history_series series = history_series(history, s);
+    h5_dimension(file, "/history", series.dimension, series.count);
+    for (size_t c = 0; c < series.column_count; c++) {
+      const struct history_column *column = &series.columns[c];
+      h5_dataset(file, "/history", column->name, column_type(column), 1,
+                 (const char *const[]){series.dimension}, column->unit, column->text);
     }
   }
 }
 
-static void write_history(const struct history *history, struct h5_file *file, int rank) {
-  struct series series[2];
-  history_series(history, series);
-  for (int s = 0; s < 2; s++) {
-    const int64_t count = rank == 0 ? series[s].count : 0;
-    char *values = memory_new(char, (size_t)count * sizeof(int64_t));
-    for (size_t c = 0; c < series[s].column_count; c++) {
-      const struct column *column = &series[s].columns[c];
-      const char *record = series[s].records;
-      for (int64_t i = 0; i < count; i++)
-        memcpy(values + (size_t)i * sizeof(int64_t),
-               record + (size_t)i * series[s].record_size + column->offset, sizeof(int64_t));
-      char path[PATH];
-      snprintf(path, sizeof path, "/history/%s_%s", series[s].prefix, column->name);
-      h5_write_rows(file, path, column->type, 0, count, values);
-    }
+static void write_history(struct history *history, struct h5_file *file, int rank) {
+  struct state state = {.count = 0};
+  history_state(history, rank, &state);
+  for (size_t f = 0; f < state.count; f++) {
+    const struct state_field *field = &state.fields[f];
+    const int64_t count = rank == 0 ? field->count : 0;
+    char path[PATH], *values = memory_new(char, (size_t)count *state_row_bytes(field));
+    state_pack(field, 0, count, values);
+    snprintf(path, sizeof path, "/history/%s", field->name);
+    h5_write_rows(file, path, field->type == STATE_INT64 ? H5_INT64 : H5_DOUBLE, 0, field->count,
+                  values);
     memory_free(&values);
   }
 }
@@ -335,7 +274,7 @@ static void write_check(const struct run *run, const struct gradient_check *chec
 
 // ---- the whole file ----
 
-static void declare_provenance(const struct run *run, struct h5_file *file, const char *command) {
+void output_provenance(const struct run *run, struct h5_file *file, const char *command) {
   char libraries[512], *input = NULL;
   size_t size = 0;
   snprintf(libraries, sizeof libraries, "%s; %s; %s", comm_library(), h5_library(), blas_library());
@@ -360,29 +299,17 @@ static void shape_text(const struct run *run, char *text, size_t size) {
   }
 }
 
-// Renames a complete file into place so that it survives a crash of the machine.
-static void put_in_place(const struct run *run, const char *from, const char *to) {
-  const int file = open(from, O_RDONLY);
-  if (file < 0 || fsync(file) != 0) error_fatal("cannot write %s: %s", from, strerror(errno));
-  close(file);
-  if (rename(from, to) != 0) error_fatal("cannot rename %s to %s: %s", from, to, strerror(errno));
-  const int directory = open(run->config.run.directory, O_RDONLY);
-  if (directory >= 0) {
-    fsync(directory);
-    close(directory);
-  }
-}
-
 void output_results(struct run *run, const struct outcome *outcome, const char *command) {
   struct evaluation *const *evaluations = outcome->evaluations;
-  const struct history *history = outcome->history;
+  struct history *history = outcome->history;
   const int rank = comm_rank(run->comm);
   char *path = output_path(run, "results.h5"), *partial = output_path(run, "results.h5.partial");
+  error_remove_on_failure(partial);
   if (rank == 0) {
     char shape[128];
     shape_text(run, shape, sizeof shape);
-    struct h5_file *file = h5_create(partial);
-    declare_provenance(run, file, command);
+    struct h5_file *file = h5_create(partial, 0);
+    output_provenance(run, file, command);
     decoder_file_declare(file, run->decoder, run->scaling, shape);
     declare_history(history, file);
     if (outcome->check != NULL) declare_check(run, outcome->check, file);
@@ -399,7 +326,8 @@ void output_results(struct run *run, const struct outcome *outcome, const char *
     if (evaluations[set] != NULL) write_set(run, evaluations[set], file);
   h5_close(&file);
   comm_barrier(run->comm);
-  if (rank == 0) put_in_place(run, partial, path);
+  if (rank == 0) durable_put(partial, path);
+  error_remove_on_failure(NULL);
   memory_free(&path);
   memory_free(&partial);
 }
@@ -419,7 +347,8 @@ void output_summary(const struct run *run, const struct outcome *outcome, double
   const struct history *history = outcome->history;
   if (comm_rank(run->comm) != 0) return;
   char *path = output_path(run, "summary.json");
-  FILE *file = open_text(path);
+  char *partial = output_path(run, "summary.json.partial");
+  FILE *file = open_text(partial);
   fprintf(file, "{\n");
   for (int set = 0; set < SET_COUNT; set++) {
     const struct evaluation *evaluation = evaluations[set];
@@ -438,8 +367,28 @@ void output_summary(const struct run *run, const struct outcome *outcome, double
   const int64_t epochs = history_epochs(history);
   write_number(file, "training_seconds",
                epochs > 0 ? history_epoch(history, epochs - 1)->seconds : 0.0);
-  fprintf(file, "  \"ranks\": %d,\n  \"exit_reason\": \"%s\"\n}\n", comm_size(run->comm),
-          exit_reason);
-  close_text(file, path);
+  fprintf(file, "  \"ranks\": %d,\n  \"config_hash\": \"%016" PRIx64 "\",\n", comm_size(run->comm),
+          config_hash(&run->config));
+  fprintf(file, "  \"exit_reason\": \"%s\"\n}\n", exit_reason);
+  close_text(file, partial);
+  durable_put(partial, path);
   memory_free(&path);
+  memory_free(&partial);
+}
+
+bool output_is_finished(const struct run *run) {
+  char *summary = output_path(run, "summary.json"), *results = output_path(run, "results.h5");
+  char text[4096] = "", hash[64];
+  FILE *file = fopen(summary, "r");
+  if (file != NULL) {
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+  }
+  snprintf(hash, sizeof hash, "\"config_hash\": \"%016" PRIx64 "\"", config_hash(&run->config));
+  struct stat status;
+  const bool finished = strstr(text, "\"exit_reason\": \"done\"") != NULL &&
+                        strstr(text, hash) != NULL && stat(results, &status) == 0;
+  memory_free(&summary);
+  memory_free(&results);
+  return finished;
 }

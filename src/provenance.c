@@ -1,6 +1,5 @@
 #include "provenance.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -21,8 +20,7 @@ static void add(const char *name, const char *value) {
   entries[entry_count] = (struct provenance_entry){NULL, NULL};
 }
 
-// FNV-1a, 64 bits: names an input, guards nothing.
-static uint64_t hash(const char *text) {
+uint64_t provenance_hash(const char *text) {
   uint64_t value = 0xcbf29ce484222325U;
   for (; *text != '\0'; text++) value = (value ^ (unsigned char)*text) * 0x100000001b3U;
   return value;
@@ -56,7 +54,7 @@ const struct provenance_entry *provenance_entries(const char *command, const cha
                                                   const char *kernel, int ranks,
                                                   const char *input) {
   static char input_hash[32], rank_text[64];
-  snprintf(input_hash, sizeof input_hash, "%016llx", (unsigned long long)hash(input));
+  snprintf(input_hash, sizeof input_hash, "%016llx", (unsigned long long)provenance_hash(input));
   snprintf(rank_text, sizeof rank_text, "%d ranks x 1 thread", ranks);
   entry_count = 0;
   add("author", author());

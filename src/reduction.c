@@ -160,4 +160,7 @@ bool reduction_finish(struct reduction *r, struct comm *comm, double factor, rea
   return !exceeded;
 }
 
-int64_t *reduction_exponents(struct reduction *r) { return r->exponent; }
+void reduction_state(struct reduction *r, struct state *state) {
+  state_add_numbers(state, "training", "exponents", STATE_INT64, r->exponent, (int64_t)r->blocks,
+                    "block", "powers of two that bound the gradients' parts in exact sums");
+}

@@ -155,6 +155,13 @@ void report_check(const struct run *run) {
   log_line("\nThe input is good. Nothing has been written.");
 }
 
+void report_finished(const struct run *run) {
+  log_line(
+      "\nfinished already: %s/results.h5 has all that this input asks for; run.restart = never "
+      "runs it anew",
+      run->config.run.directory);
+}
+
 void report_epoch_header(const struct run *run) {
   if (run->config.training.epochs == 0) return;
   log_line(

@@ -19,6 +19,27 @@ void tally_combine(struct tally *tally, struct comm *comm) {
   comm_sum_int64(comm, (int64_t *)tally, sizeof *tally / sizeof(int64_t));
 }
 
+void tally_fold(struct tally *tally, struct comm *comm) {
+  tally_combine(tally, comm);
+  if (comm_rank(comm) != 0) tally_clear(tally);
+}
+
+void tally_state(struct tally *tally, const struct comm *comm, struct state *state) {
+  const int64_t count = (int64_t)(sizeof *tally / sizeof(int64_t));
+  state_add(state, (struct state_field){
+                       .group = "training",
+                       .name = "tally",
+                       .text = "samples, evaluations, statuses and histogram of the epoch so far",
+                       .dimension = "bin",
+                       .type = STATE_INT64,
+                       .data = tally,
+                       .shared = true,
+                       .total = count,
+                       .count = comm_rank(comm) == 0 ? count : 0,
+                       .width = 1,
+                       .stride = sizeof(int64_t)});
+}
+
 double tally_mean(const struct tally *tally) {
   return tally->samples == 0 ? 0.0 : (double)tally->evaluations / (double)tally->samples;
 }

@@ -17,6 +17,8 @@
 #include "shard.h"
 #include "tally.h"
 
+static const double slice = 1.0;  // seconds of encoding the test set at a time
+
 struct trainer {
   struct run *run;
   struct history *history;
@@ -26,44 +28,55 @@ struct trainer {
   real *latents;   // [local_count][real_padded(d)] starts of the next epoch's flows
   real *gradient;  // [decoder->count]
   struct optimiser *optimiser;
-  int64_t batches, epoch, batch;  // batches per epoch; where we are
-  int64_t step, steps;            // parameter updates: done, in all
-  double begun;                   // clock at the beginning
+  int64_t batches, steps;  // batches per epoch; updates in all
+  struct trainer_position at;
+  struct evaluation *test;  // while at.testing, and after the last epoch; else NULL
+  double spent, begun;      // seconds until the last saving or restart; the clock then
   // Of the epoch so far:
-  struct tally tally;             // this rank's flows
-  double loss_sum, flow_seconds;  // sum of losses; this rank's time in flows
+  struct tally tally;   // flows: of this rank, or on rank 0 those of all before it was saved
+  double loss_sum;      // sum of losses
+  double flow_seconds;  // this rank's time in flows
 };
 
-static void create(struct trainer *t, struct run *run, struct history *history) {
+struct trainer *trainer_create(struct run *run, struct history *history) {
   const struct decoder *decoder = run->decoder;
+  struct trainer *t = memory_new(struct trainer, 1);
   *t = (struct trainer){.run = run, .history = history, .data = run->sets[SET_TRAIN]};
   const int64_t batch = run->config.training.batch;
   t->batches = (t->data->count + batch - 1) / batch;
   t->steps = t->batches * run->config.training.epochs * run->config.training.updates;
-  t->encoder = encoder_create(run->comm, decoder, &run->config.encoding, &run->training_rule, NULL);
+  t->encoder = encoder_create(run->comm, decoder, &run->config.encoding, &run->training_rule);
   t->batch_gradient = batch_gradient_create(run->comm, decoder, &run->training_rule, run->tile,
                                             run->config.training.adjoint, &run->config.encoding);
   t->latents = memory_new(real, (size_t)t->data->local_count * real_padded(decoder->d));
   t->gradient = memory_new(real, decoder->count);
   t->optimiser = optimiser_create(&run->config.training.optimiser, decoder->count);
   t->begun = clock_seconds();
+  return t;
 }
 
-static void destroy(struct trainer *t) {
+void trainer_destroy(struct trainer **trainer) {
+  struct trainer *t = *trainer;
+  if (t == NULL) return;
   encoder_destroy(&t->encoder);
   batch_gradient_destroy(&t->batch_gradient);
+  evaluation_destroy(&t->test);
   memory_free(&t->latents);
   memory_free(&t->gradient);
   optimiser_destroy(&t->optimiser);
+  memory_free(trainer);
 }
+
+// Seconds of training so far, those before restarts included.
+static double elapsed(const struct trainer *t) { return t->spent + clock_seconds() - t->begun; }
 
 // The training sample at a position of the present batch.
 static int64_t sample_at(const void *context, int64_t position) {
   const struct trainer *t = context;
   const struct config *config = &t->run->config;
-  const int64_t place = t->batch * config->training.batch + position;
+  const int64_t place = t->at.batch * config->training.batch + position;
   if (config->training.order == ORDER_FILE) return place;
-  return rng_permute((uint64_t)config->run.seed, (uint64_t)t->epoch, t->data->count, place);
+  return rng_permute((uint64_t)config->run.seed, (uint64_t)t->at.epoch, t->data->count, place);
 }
 
 // One parameter update from the batch's flows. False if loss or gradient is not finite.
@@ -87,28 +100,30 @@ static bool update(struct trainer *t, struct shard *shard) {
 
   clock_enter(PHASE_OPTIMISER);
   const struct optimiser_options *options = &t->run->config.training.optimiser;
-  const double rate = optimiser_rate(options, t->step, t->steps, t->epoch);
+  const double rate = optimiser_rate(options, t->at.step, t->steps, t->at.epoch);
   optimiser_update(t->optimiser, rate, t->gradient, t->run->decoder->theta);
   t->loss_sum += loss_sum;
-  t->step++;
+  t->at.step++;
 
   clock_enter(PHASE_OUTPUT);
   const struct history_step record = {
-      .epoch = t->epoch + 1,
-      .samples = t->epoch * t->data->count + t->batch * t->run->config.training.batch + shard->size,
+      .epoch = t->at.epoch + 1,
+      .samples =
+          t->at.epoch * t->data->count + t->at.batch * t->run->config.training.batch + shard->size,
       .loss = loss_sum / (double)shard->size,
       .evaluations = (double)evaluations / (double)shard->size,
-      .learning_rate = rate};
-  history_add_step(t->history, record, clock_seconds() - t->begun);
+      .learning_rate = rate,
+      .seconds = elapsed(t)};
+  history_add_step(t->history, record);
   char note[64];
   snprintf(note, sizeof note, "loss %.5f", record.loss);
-  log_progress("training: step", t->step, t->steps, clock_seconds() - t->begun, note);
+  log_progress("training: step", t->at.step, t->steps, record.seconds, note);
   return true;
 }
 
 static bool train_batch(struct trainer *t) {
   const struct config *config = &t->run->config;
-  const int64_t left = t->data->count - t->batch * config->training.batch;
+  const int64_t left = t->data->count - t->at.batch * config->training.batch;
   const int64_t size = left < config->training.batch ? left : config->training.batch;
   clock_enter(PHASE_DATA);
   struct shard *shard = shard_gather(t->run->comm, t->data, t->run->decoder->d, t->latents, size,
@@ -121,10 +136,18 @@ static bool train_batch(struct trainer *t) {
   return good;
 }
 
+static bool wants_test(const struct trainer *t) {
+  const struct config *config = &t->run->config;
+  const int64_t every = config->evaluation.every, done = t->at.epoch + 1;
+  return t->run->used[SET_TEST] && every > 0 &&
+         (done % every == 0 || done == config->training.epochs);
+}
+
+// The epoch's record; the next epoch begins.
 static void end_epoch(struct trainer *t) {
-  struct run *run = t->run;
-  const int64_t every = run->config.evaluation.every, done = t->epoch + 1;
-  struct history_epoch record = {.samples = done * t->data->count, .test_loss = NAN};
+  const struct run *run = t->run;
+  struct history_epoch record = {.samples = (t->at.epoch + 1) * t->data->count,
+                                 .test_loss = t->at.testing ? t->test->loss : NAN};
   record.train_loss = t->loss_sum / (double)(t->data->count * run->config.training.updates);
   tally_combine(&t->tally, run->comm);
   record.evaluations_mean = tally_mean(&t->tally);
@@ -132,37 +155,93 @@ static void end_epoch(struct trainer *t) {
   record.evaluations_p99 = tally_percentile(&t->tally, 0.99);
   record.evaluations_max = tally_percentile(&t->tally, 1.0);
   record.not_converged = tally_not_converged(&t->tally);
-  const bool evaluate = every > 0 && (done % every == 0 || done == run->config.training.epochs);
-  if (run->used[SET_TEST] && evaluate) {
-    struct evaluation *test = evaluation_run(run, SET_TEST, NULL);
-    record.test_loss = test->loss;
-    evaluation_destroy(&test);
-  }
-  record.seconds = clock_seconds() - t->begun;
+  record.seconds = elapsed(t);
   history_add_epoch(t->history, record);
-  report_epoch(run, t->epoch, &record, t->flow_seconds);
+  report_epoch(run, t->at.epoch, &record, t->flow_seconds);
   tally_clear(&t->tally);
   t->loss_sum = t->flow_seconds = 0.0;
+  t->at = (struct trainer_position){.epoch = t->at.epoch + 1, .step = t->at.step};
+  if (t->at.epoch < run->config.training.epochs) evaluation_destroy(&t->test);
 }
 
-bool trainer_run(struct run *run, struct history *history) {
-  struct trainer trainer, *t = &trainer;
-  create(t, run, history);
-  bool good = true;
-  report_epoch_header(run);
-  for (t->epoch = 0; t->epoch < run->config.training.epochs && good; t->epoch++) {
-    for (t->batch = 0; t->batch < t->batches && good; t->batch++) good = train_batch(t);
-    if (good) end_epoch(t);
-  }
+static void complain(const struct trainer *t) {
   log_progress_end();
-  if (!good)
-    log_warning(
-        "the loss ceased to be finite in step %lld of epoch %lld; the decoder of the step before "
-        "is "
-        "kept. Try a smaller training.learning_rate (now %g), data.scale, or fewer "
-        "encoding.max_iterations.",
-        (long long)t->step + 1, (long long)t->epoch, run->config.training.optimiser.learning_rate);
-  destroy(t);
-  clock_enter(PHASE_OTHER);
-  return good;
+  log_warning(
+      "the loss ceased to be finite in step %lld, epoch %lld; the decoder of the step before is "
+      "kept. Try a smaller training.learning_rate (now %g), data.scale, or fewer "
+      "encoding.max_iterations, in another run.directory or with run.restart = never",
+      (long long)t->at.step + 1, (long long)t->at.epoch + 1,
+      t->run->config.training.optimiser.learning_rate);
+}
+
+// Encodes a part of the test set; true while samples are left.
+static bool test(struct trainer *t) {
+  if (t->test == NULL) t->test = evaluation_create(t->run, SET_TEST);
+  t->at.testing = 1;
+  return evaluation_advance(t->test, slice);
+}
+
+enum trainer_advance trainer_advance(struct trainer *t) {
+  if (t->at.epoch >= t->run->config.training.epochs) return TRAINER_DONE;
+  if (t->at.batch < t->batches) {
+    if (!train_batch(t)) {
+      complain(t);
+      return TRAINER_DIVERGED;
+    }
+    t->at.batch++;
+  }
+  if (t->at.batch < t->batches) return TRAINER_GOES_ON;
+  if (wants_test(t) && test(t)) return TRAINER_GOES_ON;
+  end_epoch(t);
+  if (t->at.epoch < t->run->config.training.epochs) return TRAINER_GOES_ON;
+  log_progress_end();
+  return TRAINER_DONE;
+}
+
+struct trainer_position trainer_position(const struct trainer *t) {
+  return t->at;
+}
+
+struct evaluation *trainer_take_test(struct trainer *t) {
+  struct evaluation *test = t->test;
+  t->test = NULL;
+  return test;
+}
+
+void trainer_resume(struct trainer *t, struct trainer_position position) {
+  t->at = position;
+  if (position.testing) t->test = evaluation_create(t->run, SET_TEST);
+}
+
+void trainer_state(struct trainer *t, struct state *state) {
+  struct decoder *decoder = t->run->decoder;
+  tally_fold(&t->tally, t->run->comm);
+  tally_state(&t->tally, t->run->comm, state);
+  t->spent = elapsed(t);
+  t->begun = clock_seconds();
+  comm_broadcast(t->run->comm, &t->spent, sizeof t->spent, 0);
+  state_add_numbers(state, "training", "seconds", STATE_DOUBLE, &t->spent, 1, "one",
+                    "wall time spent since training began");
+  state_add_numbers(state, "training", "loss_sum", STATE_DOUBLE, &t->loss_sum, 1, "one",
+                    "sum of the losses of the epoch so far");
+  state_add_numbers(state, "training", "theta", STATE_REAL, decoder->theta, (int64_t)decoder->count,
+                    "parameter",
+                    "parameters of all layers, each weight and bias filled up to whole vectors");
+  optimiser_state(t->optimiser, state);
+  batch_gradient_state(t->batch_gradient, state);
+  const size_t d = decoder->d;
+  state_add(state, (struct state_field){.group = "training",
+                                        .name = "z",
+                                        .text = "latents, where the next flows of samples begin",
+                                        .dimension = "sample",
+                                        .components = "latent",
+                                        .type = STATE_REAL,
+                                        .data = t->latents,
+                                        .shared = true,
+                                        .total = t->data->count,
+                                        .first = t->data->local_first,
+                                        .count = t->data->local_count,
+                                        .width = d,
+                                        .stride = real_padded(d) * sizeof(real)});
+  if (t->test != NULL) evaluation_state(t->test, state);
 }

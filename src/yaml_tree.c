@@ -1,5 +1,6 @@
 #include "yaml_tree.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -294,6 +295,32 @@ struct yaml_tree *yaml_tree_parse(const char *text, size_t length, const char *n
   struct yaml_tree *root = read_document(&reader);
   yaml_parser_delete(&reader.parser);
   return root;
+}
+
+// The text of a file, owned, with its length; NULL with a message if it cannot be read.
+static char *read_text(const char *path, size_t *length, struct error *error) {
+  FILE *file = fopen(path, "rb");
+  if (file == NULL) {
+    error_set(error, "%s: cannot be opened: %s", path, strerror(errno));
+    return NULL;
+  }
+  char *text = memory_new(char, YAML_TREE_BYTES + 1);
+  *length = fread(text, 1, YAML_TREE_BYTES + 1, file);
+  if (ferror(file)) {
+    error_set(error, "%s: cannot be read: %s", path, strerror(errno));
+    memory_free(&text);
+  }
+  fclose(file);
+  return text;
+}
+
+struct yaml_tree *yaml_tree_read(const char *path, struct error *error) {
+  size_t length;
+  char *text = read_text(path, &length, error);
+  if (text == NULL) return NULL;
+  struct yaml_tree *tree = yaml_tree_parse(text, length, path, error);
+  memory_free(&text);
+  return tree;
 }
 
 void yaml_tree_destroy(struct yaml_tree **tree) {

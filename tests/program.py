@@ -107,10 +107,12 @@ def yaml_lines(tree, depth=0):
 
 
 def write_input(path, *values):
-    """Writes an input file; later dicts replace keys of the earlier ones. Returns the path."""
+    """Writes an input file, in a new folder if need be; later dicts replace keys of the earlier
+    ones. Returns the path."""
     merged = {}
     for more in values:
         merged.update(more)
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
         file.write("\n".join(yaml_lines(nested(merged))) + "\n")
     return path

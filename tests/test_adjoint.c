@@ -101,7 +101,7 @@ static double run_flows(struct problem *p) {
   memcpy(p->shard->encoding->z, fresh->encoding->z,
          (size_t)fresh->samples.count * real_padded(LATENT) * sizeof(real));
   shard_destroy(&fresh);
-  struct encoder *encoder = encoder_create(p->comm, p->decoder, &p->options, &p->rule, NULL);
+  struct encoder *encoder = encoder_create(p->comm, p->decoder, &p->options, &p->rule);
   encoder_run(encoder, &p->shard->samples, SAMPLES, p->shard->encoding);
   encoder_destroy(&encoder);
   return reduction_sum(p->comm, p->shard->encoding->loss, (size_t)p->shard->samples.count) /

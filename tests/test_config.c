@@ -119,6 +119,21 @@ static void test_overrides(void) {
   CHECK(config.run.task[TASK_EVALUATE] && !config.run.task[TASK_TRAIN], "a single task");
 }
 
+static void test_durations(void) {
+  static const struct {
+    const char *override;
+    double seconds;
+  } cases[] = {{"run.walltime=90.5", 90.5},         {"run.walltime=00:01:30", 90},
+               {"run.walltime='30:00:00'", 1.08e5}, {"run.walltime=2-03:04:05", 183845},
+               {"run.walltime=1:2:3", 3723},        {"run.walltime=1e3", 1000}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct error error;
+    CHECK(read_least(&config, cases[i].override, &error), "%s", error.text);
+    CHECK(config.run.walltime == cases[i].seconds, "%s: %g s", cases[i].override,
+          config.run.walltime);
+  }
+}
+
 static void test_inheritance(void) {
   struct error error;
   const char *text = LEAST
@@ -203,7 +218,7 @@ static const struct wrong wrong_files[] = {
     {LEAST, "training.batch", "--set training.batch: must look like section.key=value"},
     {LEAST, "two\nlines", "--set two lines: must look like section.key=value"},
     {LEAST, "=3", "--set =3: must look like section.key=value"},
-    {LEAST, "training=3", "--set training=3: training: is a section; --set takes one key of it"},
+    {LEAST, "training=3", "--set training=3: training: is a section; give one key of it"},
     {LEAST, "training.bach=3",
      "--set training.bach=3: training.bach: unknown key; did you mean tra"},
     {LEAST, "trainig.batch=3",
@@ -249,6 +264,20 @@ static const struct wrong wrong_files[] = {
     {LEAST, "data.scale=-1", "must be greater than 0"},
     {LEAST, "data.scale=minmx", "standardise or number in (0,1e15]; did you mean minmax?"},
     {LEAST, "data.scale=number", "must be none, minmax, standardise or number in (0,1e15]"},
+    {LEAST, "run.walltime=-1", "must be at least 0"},
+    {LEAST, "run.walltime=2:30", "must be a number of seconds, HH:MM:SS or D-HH:MM:SS"},
+    {LEAST, "run.walltime=1:60:00", "must be a number of seconds, HH:MM:SS or D-HH:MM:SS"},
+    {LEAST, "run.walltime=1-24:00:00", "must be a number of seconds, HH:MM:SS or D-HH:MM:SS"},
+    {LEAST, "run.walltime=1:00:00h", "must be a number of seconds, HH:MM:SS or D-HH:MM:SS"},
+    {LEAST, "run.walltime=-1-02:00:00", "must be at most 1e9"},
+    {LEAST "run: {restart: nevr}\n", NULL,
+     "input.yaml:3: run.restart = nevr: No such file or directory (tried nevr); must be auto, "
+     "never "
+     "or the path of a checkpoint; did you mean never?"},
+    {LEAST, "run.restart=inputs", "inputs is a directory; a file is needed; must be auto, never"},
+    {LEAST, "checkpoint.minutes=-1", "must be at least 0"},
+    {LEAST, "checkpoint.epochs=0.5", "must be an integer"},
+    {LEAST, "checkpoint.stpes=5", "did you mean checkpoint.steps?"},
     // layers
     {DATA, NULL, "input.yaml: decoder.layers: must be given"},
     {LEAST, "decoder.layers=[]", "decoder.layers = [...]: must be a list of layers such as"},
@@ -368,6 +397,7 @@ static void test_round_trip(void) {
       {"decoder.file=model.h5", "run.tasks=[encode]", "data.encode.file=samples.gz",
        "data.encode.first=3", "data.train.generate=", "data.train.file=gone.gz"},
       {"data.test.file=samples.gz", "data.test.labels=samples.gz"},
+      {"run.walltime=1-00:00:05", "run.restart=model.h5", "checkpoint.minutes=0.25"},
   };
   for (size_t i = 0; i < sizeof overrides / sizeof overrides[0]; i++) {
     struct error error;
@@ -444,6 +474,7 @@ int main(void) {
   test_defaults();
   test_values();
   test_overrides();
+  test_durations();
   test_inheritance();
   test_tasks();
   test_paths();

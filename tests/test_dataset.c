@@ -293,7 +293,7 @@ static void test_cifar(struct comm *comm) {
 static void test_hdf5(struct comm *comm) {
   const char *path = scratch_path("good.h5");
   if (comm_rank(comm) == 0) {
-    struct h5_file *file = h5_create(path);
+    struct h5_file *file = h5_create(path, 0);
     h5_group(file, "/set", "");
     h5_dimension(file, "/set", "sample", SAMPLES);
     h5_dimension(file, "/set", "rows", 2);

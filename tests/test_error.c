@@ -13,6 +13,12 @@ static void first_message_stands(void) {
   CHECK(strcmp(error.text, "first 1") == 0, "text is %s", error.text);
 }
 
+static void messages_are_one_line(void) {
+  struct error error = {""};
+  error_set(&error, "x = %s", "two\nlines\x1b[2J\x7f");
+  CHECK(strcmp(error.text, "x = two lines [2J ") == 0, "text is %s", error.text);
+}
+
 static void nearest_name(void) {
   const char *names[] = {"tolerance", "solver", NULL, "epochs"};
   const char *nearest = error_nearest("tolerence", names, 4);
@@ -35,6 +41,7 @@ static void fatal_ends_with_code_3(void) {
 
 int main(void) {
   first_message_stands();
+  messages_are_one_line();
   nearest_name();
   fatal_ends_with_code_3();
   return test_summary();

@@ -14,7 +14,7 @@ enum { SAMPLES = 37, LATENT = 3, FEW = 2 };
 // ---- a file of ours ----
 
 static void declare(const char *path) {
-  struct h5_file *file = h5_create(path);
+  struct h5_file *file = h5_create(path, 0);
   h5_write_text(file, "/", "title", "gradient flow encoding, d\u2113/dz");
   h5_write_text(file, "/", "empty", "");
   h5_write_number(file, "/", "pi", 3.25);

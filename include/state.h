@@ -1,0 +1,47 @@
+// What decides the future of a run, as a list of named arrays: each module with a state adds its
+// own, and the checkpoint writes, checks and reads whatever is on the list.
+#ifndef GFE_STATE_H
+#define GFE_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum state_type { STATE_REAL, STATE_DOUBLE, STATE_INT64, STATE_INT8 };
+size_t state_type_size(int type);
+
+enum { STATE_FIELDS = 96 };
+
+// An array of rows, each of `width` elements, `stride` bytes from one to the next. Names and data
+// are borrowed; `data` is what is read into.
+struct state_field {
+  const char *group, *name, *text;     // such as "history", "step_loss", and what it is
+  const char *dimension, *components;  // names of the axes; components NULL: rows of one number
+  int type;                            // enum state_type
+  void *data;
+  bool shared;                  // ranks hold different rows; else all hold all
+  int64_t total, first, count;  // rows in all, and those of this rank
+  size_t width, stride;
+};
+
+struct state {
+  struct state_field fields[STATE_FIELDS];
+  size_t count;
+};
+
+// Adds a field. Running out of places is a mistake of the program's: error_fatal().
+void state_add(struct state *state, struct state_field field);
+
+// Adds `count` numbers, gap-free, that are the same on all ranks.
+void state_add_numbers(struct state *state, const char *group, const char *name, int type,
+                       void *data, int64_t count, const char *dimension, const char *text);
+
+// Bytes of one row without gaps.
+size_t state_row_bytes(const struct state_field *field);
+
+// Copies rows [first, first + count), counted from this rank's first one, to or from a gap-free
+// block.
+void state_pack(const struct state_field *field, int64_t first, int64_t count, void *block);
+void state_unpack(const struct state_field *field, int64_t first, int64_t count, const void *block);
+
+#endif

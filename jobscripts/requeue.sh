@@ -1,0 +1,112 @@
+# shellcheck shell=bash
+# What the job scripts have in common. They source it and end with
+#
+#   run_until_done LAUNCHER DIRECTORY INPUT [OPTION...]
+#
+# which starts the program, passes Slurm's warning on to it, and puts the job back into the queue
+# when the program stopped in good order with work left (exit code 75). A requeued job runs its
+# script from the top; the program finds its checkpoint in DIRECTORY and goes on.
+#
+# In the environment: GFE_HOME, the repository, unless jobs are submitted from there; GFE_PROGRAM, if
+# it is not build/gfe_hpc there; GFE_REQUEUES, how often a job goes back at the most (100).
+
+program=${GFE_PROGRAM:-${GFE_HOME:-$PWD}/build/gfe_hpc}
+readonly stopped=75 # the program's exit code for "stopped in good order, submit me again"
+program_id=         # of mpirun or srun, while it runs
+asked=              # the last signal that this shell got
+
+# The id by which Slurm requeues this job. In an array that is the task's, not $SLURM_JOB_ID: for
+# one of the tasks this is the number of the array, and would requeue all of them.
+job_id() {
+  if [ -n "${SLURM_ARRAY_JOB_ID:-}" ]; then
+    echo "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"
+  else
+    echo "$SLURM_JOB_ID"
+  fi
+}
+
+# mpirun and srun hand USR1 to every rank; the ranks finish their step and write a checkpoint.
+pass_on_warning() {
+  asked=USR1
+  [ -z "$program_id" ] || kill -s USR1 "$program_id"
+}
+
+# one_world LAUNCHER: do the ranks find each other? Where the launcher does not know the program's
+# MPI, every rank believes to be alone, and all would write the same files.
+one_world() {
+  local answers
+  # shellcheck disable=SC2086  # the launcher is a list of words
+  answers=$($1 "$program" --version | grep -c '^gfe_hpc')
+  [ "$answers" -eq 1 ] && return 0
+  echo "requeue: '$1 $program --version' should be answered by rank 0 alone, not $answers times." \
+    "Is the launcher that of the program's MPI? See jobscripts/README.md." >&2
+  return 1
+}
+
+# Waits for the program. A signal that this shell gets ends `wait` early, not the program.
+await_program() {
+  local code
+  while kill -0 "$program_id" 2>/dev/null; do wait "$program_id"; done
+  wait "$program_id"
+  code=$?
+  program_id=
+  # A signal that comes before the program listens ends it; its last checkpoint stands.
+  if [ -n "$asked" ] && [ "$code" -gt 128 ]; then code=$stopped; fi
+  return "$code"
+}
+
+# stop_file DIRECTORY: prints the name of the STOP file, if there is one. It means: stop, and stay
+# so until I remove it. It lies in the run directory; of a sweep, in that of the task or of all.
+stop_file() {
+  local file
+  for file in "$1/STOP" "$1/task_${SLURM_ARRAY_TASK_ID:-}_"*/STOP; do
+    [ -e "$file" ] && echo "$file" && return 0
+  done
+  return 1
+}
+
+# Has somebody cancelled this job? Then Slurm is ending it, and not for its time limit.
+cancelled() {
+  case $(scontrol --oneliner show job "$(job_id)") in
+    *JobState=RUNNING* | *Reason=TimeLimit*) return 1 ;;
+  esac
+}
+
+# queue_again DIRECTORY: puts this job back into the queue, or says why not.
+queue_again() {
+  local file reason restarts=${SLURM_RESTART_COUNT:-0}
+  if file=$(stop_file "$1"); then
+    reason="there is $file; remove it first"
+  elif cancelled; then
+    reason="it was cancelled"
+  elif [ "$restarts" -ge "${GFE_REQUEUES:-100}" ]; then
+    reason="$restarts times are enough (GFE_REQUEUES)"
+  elif scontrol requeue "$(job_id)"; then
+    echo "requeue: job $(job_id) is in the queue again, time $((restarts + 1))"
+    return
+  else
+    reason="Slurm refuses"
+  fi
+  echo "requeue: job $(job_id) is not queued again: $reason. To go on submit the same command."
+}
+
+# run_until_done LAUNCHER DIRECTORY INPUT [OPTION...]: ends the script with the exit code of the
+# program. DIRECTORY replaces the input's: where the STOP file may lie must be known here.
+run_until_done() {
+  local launcher=$1 directory=$2 code=$stopped
+  shift 2
+  trap pass_on_warning USR1
+  trap 'asked=TERM' TERM # Slurm sends this one to every process of the job
+  one_world "$launcher" || exit 3
+  set -- "$program" --set "run.directory=$directory" "$@"
+  echo "requeue: job $(job_id), ${SLURM_RESTART_COUNT:-0} times requeued: $launcher $*"
+  if [ -z "$asked" ]; then
+    # shellcheck disable=SC2086
+    $launcher "$@" &
+    program_id=$!
+    await_program
+    code=$?
+  fi
+  [ "$code" -ne "$stopped" ] || queue_again "$directory"
+  exit "$code"
+}

@@ -1,0 +1,35 @@
+#!/bin/bash
+# A large training on several nodes of a cluster with Slurm. From the repository, after the program
+# was built, with results and data on a file system that all nodes see:
+#
+#   sbatch jobscripts/several_nodes.sh input.yaml
+#
+# Read jobscripts/one_node.sh first: the options that are explained there stand here without words.
+
+#SBATCH --job-name=gfe_large
+#SBATCH --nodes=4                 # computers
+#SBATCH --ntasks-per-node=64      # MPI ranks on each: as many as it has cores
+#SBATCH --cpus-per-task=1
+#SBATCH --exclusive               # nobody else on these nodes: neighbours would slow all ranks down
+#SBATCH --mem=0                   # ... and all of their memory
+#SBATCH --hint=nomultithread      # one rank for a real core, not for each of its hardware threads
+#SBATCH --time=24:00:00
+#SBATCH --signal=B:USR1@600       # more time: a checkpoint of many ranks on a busy file system
+#SBATCH --requeue
+#SBATCH --open-mode=append
+#SBATCH --output=%x_%j.log
+##SBATCH --account=PROJECT
+##SBATCH --partition=NAME
+##SBATCH --switches=1             # nodes near each other in the network
+##SBATCH --constraint=TYPE        # nodes of one kind of CPU: only then has every run the same bits
+
+# module purge
+# module load gcc openmpi hdf5-parallel openblas libyaml
+
+input=${1:?"usage: sbatch jobscripts/several_nodes.sh input.yaml [run directory]"}
+directory=${2:-runs/$(basename "$input" .yaml)}
+launcher=${GFE_LAUNCHER:-srun --cpu-bind=cores}  # or: mpirun --bind-to core --map-by core
+
+# shellcheck source=jobscripts/requeue.sh
+. "${GFE_HOME:-$PWD}/jobscripts/requeue.sh"
+run_until_done "$launcher" "$directory" "$input"

@@ -1,0 +1,25 @@
+// What the targets for data files of one array share: a data set is read from a file whose header
+// the target has understood on its own.
+#ifndef GFE_FUZZ_ARRAY_H
+#define GFE_FUZZ_ARRAY_H
+
+#include "fuzz.h"
+
+// The numbers as they lie in the file.
+struct fuzz_array {
+  char kind;  // 'i', 'u', 'f'
+  int bytes;
+  bool big_endian;
+  const uint8_t *numbers;
+  size_t held;  // bytes from `numbers` to the end of the file
+};
+
+enum { FUZZ_LABELS = 1, FUZZ_WEIGHTS = 2, FUZZ_MISSING = 4 };
+
+// Reads the file as samples [first, first + count) (count 0: all), and as their labels or weights
+// if `mode` says so. What is refused must be refused with a message that names it; what is accepted
+// must be the numbers of `array` (NULL: not known).
+void fuzz_array_read(const char *path, unsigned mode, int64_t first, int64_t count,
+                     const struct fuzz_array *array);
+
+#endif
