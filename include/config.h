@@ -35,7 +35,7 @@ const char *generator_name(int kind);
 
 // One of data.train, data.test, data.encode. Empty texts mean "not given".
 struct data_options {
-  char file[CONFIG_TEXT];     // HDF5, IDX (also gzipped) or .npy
+  char file[CONFIG_TEXT];     // HDF5, IDX (also gzipped), .npy or CIFAR-10
   char dataset[CONFIG_TEXT];  // HDF5: path of the samples inside the file
   char labels[CONFIG_TEXT];   // HDF5: a path inside the file; else a file of the same format
   char weights[CONFIG_TEXT];  // the same, one weight >= 0 per entry

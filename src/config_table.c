@@ -73,7 +73,8 @@ static const struct config_row checkpoint_rows[] = {
 #define SET(member) offsetof(struct data_options, member)
 static const struct config_row set_rows[] = {
     {"file", TYPE_FILE, SET(file),
-     .text = "HDF5, IDX (also gzipped) or .npy; looked up from here, then beside the input file",
+     .text = "HDF5, IDX (also gzipped), .npy, CIFAR-10's .bin or the directory of its batches; "
+             "looked up from here, then beside the input file",
      .change = CHANGE_TAKEN},
     {"dataset", TYPE_TEXT, SET(dataset), .text = "HDF5: path of the samples inside the file",
      .change = CHANGE_TAKEN},

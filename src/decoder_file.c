@@ -165,8 +165,8 @@ static bool check_weights(const struct source *source, int64_t latent, int64_t c
   struct error reason = {""};
   const size_t wrong = network_check((size_t)latent, (size_t)count, specs, &reason);
   if (wrong < (size_t)count)
-    return error_set(error, "decoder.file = %s: /decoder/layer_%zu, %s", source->name, wrong,
-                     reason.text);
+    return error_set(error, "decoder.file = %s: /decoder/layer_%zu, %s: %s", source->name, wrong,
+                     layer_name(specs[wrong].kind), reason.text);
   struct network *network = network_create((size_t)latent, (size_t)count, specs, 0);
   bool good = true;
   for (size_t l = 0; l < network->layer_count && good; l++)

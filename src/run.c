@@ -69,9 +69,9 @@ static void check_layers(const struct config_decoder *decoder, struct error *err
   const size_t count = (size_t)decoder->layer_count;
   const size_t wrong = network_check((size_t)decoder->latent, count, decoder->layers, &reason);
   if (wrong < count)
-    error_set(error, "%s%s: layer %zu, %s",
+    error_set(error, "%s%s: layer %zu, %s: %s",
               decoder->file[0] != '\0' ? "decoder.file = " : "decoder.layers", decoder->file, wrong,
-              reason.text);
+              layer_name(decoder->layers[wrong].kind), reason.text);
 }
 
 // What a sample's axes say beside their product.
