@@ -60,6 +60,8 @@ bool config_is_text(const struct config_row *row) {
 bool config_is_given(const struct config *config, const struct config_parameter *parameter) {
   const char *value = (const char *)config + config_parameter_offset(parameter);
   if (config_is_text(parameter->row)) return value[0] != '\0';
+  if (parameter->row->type == TYPE_INTEGERS)
+    return ((const struct config_integers *)(const void *)value)->count > 0;
   const struct config_decoder *decoder = &config->decoder;
   if (strcmp(parameter->key, "decoder.latent") == 0) return decoder->latent_given;
   if (strcmp(parameter->key, "decoder.loss") == 0) return decoder->loss_given;
@@ -128,6 +130,12 @@ static void write_tasks(const bool *tasks, FILE *stream) {
   fputc(']', stream);
 }
 
+static void write_integers(const struct config_integers *list, FILE *stream) {
+  for (int64_t i = 0; i < list->count; i++)
+    fprintf(stream, "%s%" PRId64, i == 0 ? "[" : ", ", list->values[i]);
+  fputc(']', stream);
+}
+
 static void write_layers(const struct config_decoder *decoder, int indent, FILE *stream) {
   const bool one_line = indent < 0;
   if (one_line) fputs(" [", stream);
@@ -182,6 +190,9 @@ void config_format_value(const struct config_row *row, const void *storage, int 
     case TYPE_SCALE:
       write_scale(storage, stream);
       break;
+    case TYPE_INTEGERS:
+      write_integers(storage, stream);
+      break;
     case TYPE_LAYERS:
       write_layers(storage, indent, stream);
       break;
@@ -216,6 +227,7 @@ void config_format_row(const struct config_row *row, char *text, size_t size) {
       [TYPE_FILE_OR_INSIDE] = "file or path in it",
       [TYPE_TASKS] = "list of ",
       [TYPE_SCALE] = "none, minmax, standardise or number",
+      [TYPE_INTEGERS] = "list of integers",
       [TYPE_LAYERS] = "list of layers",
   };
   snprintf(text, size, "%s", types[row->type]);

@@ -36,6 +36,11 @@ static bool is_shown(const struct config *config, const struct config_parameter 
          (parameter->row->type == TYPE_LAYERS && config->decoder.layer_count > 0);
 }
 
+// Whether a value that is not given comes from decoder.file.
+static bool is_left_to_file(const struct config_parameter *parameter) {
+  return !config_is_text(parameter->row) && parameter->row->type != TYPE_INTEGERS;
+}
+
 void config_write(const struct config *config, FILE *stream) {
   fputs("# Every value of a run, exact: as an input file it gives the same run.\n", stream);
   const char *last = "";
@@ -48,7 +53,7 @@ void config_write(const struct config *config, FILE *stream) {
     if (is_shown(config, &parameter))
       config_format_value(parameter.row, value, indent + 2, stream);
     else
-      fputs(config_is_text(parameter.row) ? "  # not given" : "  # left to decoder.file", stream);
+      fputs(is_left_to_file(&parameter) ? "  # left to decoder.file" : "  # not given", stream);
     fputc('\n', stream);
     last = parameter.section->name;
   }

@@ -9,11 +9,11 @@
 #include "objective.h"
 #include "reduction.h"
 
-// A sample's class of rows follows its place in the file, so that its latent does not depend on the
-// range encoded; groups that share a step are counted from the set's own beginning.
-static int64_t position_first(const struct run *run, const struct dataset *data) {
+// A sample's class of rows follows its place in the file, so that its latent does not depend on
+// which others are encoded; groups that share a step are counted from the set's own beginning.
+static const int64_t *positions(const struct run *run, const struct dataset *data) {
   const bool coupled = run->config.evaluation.solver.coupling == COUPLING_BATCH;
-  return (coupled ? 0 : data->index_first) + data->local_first;
+  return coupled ? NULL : data->index;
 }
 
 struct evaluation *evaluation_create(struct run *run, int set) {
@@ -25,7 +25,8 @@ struct evaluation *evaluation_create(struct run *run, int set) {
                                                  .y = data->y,
                                                  .w = data->w,
                                                  .weight_sum = data->weight_sum,
-                                                 .position_first = position_first(run, data),
+                                                 .position = positions(run, data),
+                                                 .position_first = data->local_first,
                                                  .total = data->count};
   return evaluation;
 }
@@ -135,7 +136,7 @@ real *evaluation_decode(const struct run *run, const struct evaluation *evaluati
   for (int64_t first = 0, end = 0; first < count; first = end) {
     placement_begin(placement);
     for (size_t row; end < count; end++) {
-      if (!placement_take(placement, position_first(run, data) + end, &row)) break;
+      if (!placement_take(placement, encoder_position(&evaluation->samples, end), &row)) break;
       memcpy(objective_latents(objective) + row * d, evaluation->encoding->z + (size_t)end * d,
              d * sizeof(real));
       rows[end - first] = row;
