@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Tests of postprocess/ and tests/check_losses.py on small synthetic results files."""
 
+import csv
+import json
 import os
 import subprocess
 import sys
@@ -8,6 +10,7 @@ import tempfile
 
 import h5py
 import numpy as np
+import xarray
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 POSTPROCESS = os.path.join(HERE, os.pardir, "postprocess")
@@ -16,6 +19,7 @@ sys.path.insert(0, POSTPROCESS)
 from gfe_results import ACTIVATIONS, Decoder, Results, ResultsError, write_decoder  # noqa: E402
 
 PLOT, SUMMARY = (os.path.join(POSTPROCESS, name) for name in ("gfe_plot.py", "gfe_results.py"))
+COLLECT = os.path.join(POSTPROCESS, "gfe_collect.py")
 CHECK = os.path.join(HERE, "check_losses.py")
 
 passed = failed = 0
@@ -192,10 +196,142 @@ def test_errors(rng, directory):
               and result.stderr.count("\n") == 1, f"{text}: {result.stderr}")
 
 
+# ---- sweeps ----
+
+KEYS = {"training.batch": "samples", "training.learning_rate": "1", "training.optimiser": "1",
+        "run.seed": "1", "decoder.layers": "1", "data.scale": "1"}
+
+
+def write_sweep(directory, tasks, summaries):
+    """A sweep's directory: its tasks' values, and per task a summary, {} for an empty directory or
+    None for no directory at all."""
+    names = [f"task_{k}_{k + 17:08x}" for k in range(len(tasks))]
+    hashes = [f"{k + 17:08x}00000000" for k in range(len(tasks))]
+    os.makedirs(directory)
+    plan = {"keys": [{"key": key, "unit": KEYS[key], "text": f"about {key}"} for key in tasks[0]],
+            "tasks": [{"index": k, "directory": names[k], "config_hash": hashes[k],
+                       "values": values} for k, values in enumerate(tasks)]}
+    with open(os.path.join(directory, "sweep.json"), "w", encoding="utf-8") as file:
+        json.dump(plan, file)
+    for name, config_hash, summary in zip(names, hashes, summaries):
+        if summary is None:
+            continue
+        os.mkdir(os.path.join(directory, name))
+        with open(os.path.join(directory, name, "history.csv"), "w", encoding="utf-8") as file:
+            file.write("step\n")
+        if summary:
+            with open(os.path.join(directory, name, "summary.json"), "w",
+                      encoding="utf-8") as file:
+                json.dump({"config_hash": config_hash, "exit_reason": "done", **summary}, file)
+    return names
+
+
+def losses(*values):
+    return [{"test_loss": value, "steps": 30} for value in values]
+
+
+def test_sweep_kinds(rng, directory):
+    """A map, a curve, points, texts, repetitions, a single task: table, figure and best."""
+    rates = [{"training.batch": batch, "training.learning_rate": rate}
+             for batch in (10, 20) for rate in (1e-3, 1e-2, 1e-1)]
+    texts = [{"decoder.layers": layers, "data.scale": scale} for layers, scale in
+             (("[{dense: 9}]", "minmax"), (None, 255), ("[{dense: 7}, {dense: 9}]", "none"))]
+    seeds = [{"training.optimiser": name, "run.seed": seed} for name in ("adam", "sgd")
+             for seed in (1, 2)]
+    cases = {"map": (rates, losses(3, 2, 4, 5, 1, 6), 4), "texts": (texts, losses(3, 2, 1), 2),
+             "curve": ([{"training.batch": batch} for batch in (5, 7, 50000)], losses(3, 2, 9), 1),
+             "points": (rates[:5], losses(3, 2, 0.01, 5, 4), 2),
+             "repeated": (seeds, losses(1, 5, 2, 3), 0)}
+    for name, (tasks, summaries, best) in cases.items():
+        path = os.path.join(directory, name)
+        names = write_sweep(path, tasks, summaries)
+        result = run(COLLECT, path)
+        check(result.returncode == 0 and not result.stderr
+              and f"best: task {best} " in result.stdout
+              and f"{len(tasks)} tasks, {len(tasks)} done" in result.stdout,
+              f"collecting {name}: {result.stdout}{result.stderr}")
+        figure = os.path.join(path, "plots", "sweep_test_loss.png")
+        check(os.path.getsize(figure) > 5000, f"the figure of {name}")
+        with open(os.path.join(path, "sweep.csv"), encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        check([row["directory"] for row in rows] == names, f"{name}: directories in sweep.csv")
+        check([float(row["test_loss"]) for row in rows] == [s["test_loss"] for s in summaries],
+              f"{name}: losses in sweep.csv")
+        with xarray.open_dataset(os.path.join(path, "sweep.h5"), engine="h5netcdf") as data:
+            check(dict(data.sizes) == {"task": len(tasks)}, f"{name}: {data.sizes}")
+            for key in tasks[0]:
+                column = [values[key] for values in tasks]
+                if all(isinstance(value, str) for value in column) \
+                        or all(isinstance(value, (int, float)) for value in column):
+                    check(list(data[key].values) == column, f"{name}: {key} in sweep.h5")
+                else:  # mixed: as texts
+                    check(list(data[key].values) == ["" if v is None else str(v) for v in column],
+                          f"{name}: {key} in sweep.h5")
+                check(data[key].attrs["long_name"] == f"about {key}", f"{name}: {key}")
+            check(list(data["steps"].values) == [30] * len(tasks)
+                  and data["steps"].attrs["units"] == "updates", f"{name}: steps")
+            check(all("long_name" in data[column].attrs for column in data.data_vars),
+                  f"{name}: a column without long_name")
+    highest = run(COLLECT, os.path.join(directory, "map"), "--highest", "--format", "pdf",
+                  "--output", os.path.join(directory, "other"))
+    check("best: task 5 with highest test_loss 6," in highest.stdout, highest.stdout)
+    check(sorted(os.listdir(os.path.join(directory, "other"))) == ["plots", "sweep.csv",
+                                                                  "sweep.h5"], "--output")
+
+
+def test_sweep_states(rng, directory):
+    """Tasks that are not done are named with their state, and are never the best."""
+    path = os.path.join(directory, "states")
+    tasks = [{"training.batch": batch} for batch in range(1, 9)]
+    names = write_sweep(path, tasks, [
+        {"test_loss": 0.5}, {"test_loss": 0.4}, {"test_loss": 0.1, "exit_reason": "signal USR1"},
+        {"test_loss": 0.1, "exit_reason": "numerical failure"}, {}, {}, None,
+        {"test_loss": 0.1, "config_hash": "0" * 16}])
+    old = os.path.join(path, names[4])
+    os.utime(os.path.join(old, "history.csv"), (1e9, 1e9))
+    for name in ("task_9_00000000", "task_9_other"):
+        os.mkdir(os.path.join(path, name))
+    result = run(COLLECT, path)
+    check(result.returncode == 0 and "8 tasks, 2 done, 1 stopped, 3 failed, 1 running, 1 missing"
+          in result.stdout, f"states: {result.stdout}{result.stderr}")
+    for line in (f"stopped  {names[2]} (signal USR1)", f"failed   {names[3]} (numerical failure)",
+                 f"failed   {names[4]} (it ended without a word)", f"running  {names[5]}",
+                 f"missing  {names[6]}", f"failed   {names[7]} (its summary.json is of another",
+                 "task_9_00000000 is there", "best: task 1 with lowest test_loss 0.4,"):
+        check(line in result.stdout, f"no '{line}' in {result.stdout}")
+    check("task_9_other" not in result.stdout, result.stdout)
+    with xarray.open_dataset(os.path.join(path, "sweep.h5"), engine="h5netcdf") as data:
+        meanings = data["status"].attrs["flag_meanings"].split()
+        check([meanings[s] for s in data["status"].values]
+              == ["done", "done", "stopped", "failed", "failed", "running", "missing", "failed"],
+              "states in sweep.h5")
+    again = run(COLLECT, path, "--patience", "0")
+    check(f"failed   {names[5]}" in again.stdout, again.stdout)
+    future = os.path.getmtime(os.path.join(path, names[2], "summary.json")) + 60
+    os.utime(os.path.join(path, names[2], "history.csv"), (future, future))
+    again = run(COLLECT, path)
+    check(f"running  {names[2]}" in again.stdout, f"started again: {again.stdout}")
+
+    none = os.path.join(directory, "none")
+    write_sweep(none, tasks, [None] * 8)
+    result = run(COLLECT, none)
+    check(result.returncode == 0 and "8 tasks, 8 missing" in result.stdout
+          and "no task is done" in result.stdout, f"{result.stdout}{result.stderr}")
+    os.mkdir(os.path.join(directory, "empty"))
+    for arguments, text in (((os.path.join(directory, "nowhere"),), "no such directory"),
+                            ((os.path.join(directory, "empty"),), "no sweep.json"),
+                            ((path, "--metric", "tset_loss"), "did you mean test_loss?"),
+                            ((path, "--metric", "gugus"), "There are test_loss")):
+        result = run(COLLECT, *arguments)
+        check(result.returncode == 2 and text in result.stderr
+              and result.stderr.count("\n") == 1, f"{text}: {result.stderr}")
+
+
 def main():
     rng = np.random.default_rng(1)
     test_gradient(rng)
-    for test in (test_decoder, test_programs, test_wrong_losses, test_errors):
+    for test in (test_decoder, test_programs, test_wrong_losses, test_errors, test_sweep_kinds,
+                 test_sweep_states):
         with tempfile.TemporaryDirectory() as directory:
             test(rng, directory)
     print(f"{passed} passed, {failed} failed")

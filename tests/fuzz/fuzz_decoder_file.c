@@ -256,12 +256,14 @@ static hsize_t write_layer(struct fuzz_bytes *bytes, hid_t decoder, unsigned l, 
 
 // Has HDF5 make the file in its own memory; returns the path of a copy.
 static const char *write_file(struct fuzz_bytes *bytes) {
-  static const unsigned counts[] = {1, 2, 3, 0, CONFIG_LAYERS, CONFIG_LAYERS + 1, 5};
+  enum { COUNTS = 16 };
+  static const unsigned counts[COUNTS] = {
+      1, 2, 3, 0, 1, 2, 3, 5, 1, 2, 3, 4, 1, 2, CONFIG_LAYERS, CONFIG_LAYERS + 1};
   const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
   H5Pset_fapl_core(access, 1 << 16, false);
   const hid_t file = H5Fcreate("fuzz", H5F_ACC_TRUNC, H5P_DEFAULT, access);
   const hid_t decoder = H5Gcreate2(file, "decoder", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-  const unsigned layers = counts[fuzz_next(bytes) % 7];
+  const unsigned layers = counts[fuzz_next(bytes) % COUNTS];
   text_attribute(bytes, decoder, "loss", loss_name((int)(fuzz_next(bytes) % 2)));
   number_attribute(bytes, decoder, "scale_offset", 0.0);
   number_attribute(bytes, decoder, "scale_factor", 255.0);
