@@ -1,5 +1,5 @@
-// The list decoder.layers of the input file. Residual layers hold lists of their own; in struct
-// config_decoder all stand in one list, those of branches before the layer that sums them.
+// Lists of layers in the input file. Residual layers hold lists of their own; in struct
+// config_layers all stand in one list, those of branches before the layer that sums them.
 #ifndef GFE_CONFIG_LAYERS_H
 #define GFE_CONFIG_LAYERS_H
 
@@ -11,13 +11,13 @@
 #include "error.h"
 
 // Reads the list at place->node.
-bool config_layers_read(const struct config_place *place, struct config_decoder *decoder,
+bool config_layers_read(const struct config_place *place, struct config_layers *layers,
                         struct error *error);
 
-// Checks that the layers fit one to the next, from decoder->latent on. Of the list at place->node
+// Checks that the layers fit one to the next, from `inputs` numbers on. Of the list at place->node
 // the layer that does not is named.
-bool config_layers_check(const struct config_place *place, const struct config_decoder *decoder,
-                         struct error *error);
+bool config_layers_check(const struct config_place *place, size_t inputs,
+                         const struct config_layers *layers, struct error *error);
 
 // Writes `count` layers, each on a line of its own behind `indent` spaces; all on one line if
 // `indent` is negative.

@@ -20,7 +20,7 @@ enum config_type {      // stored as
   TYPE_TASKS,           // bool[TASK_COUNT]
   TYPE_SCALE,           // struct config_scale
   TYPE_INTEGERS,        // struct config_integers
-  TYPE_LAYERS,          // struct config_decoder
+  TYPE_LAYERS,          // struct config_layers
   TYPE_SIZES,           // struct layer_sizes
   TYPE_BRANCHES         // int64_t[2] in the layer, whose branches stand before it
 };

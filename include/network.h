@@ -26,6 +26,9 @@ struct network {
 size_t network_check(size_t inputs, size_t count, const struct layer_spec *specs,
                      struct error *error);
 
+// The numbers that come out of `count` layers that fit.
+size_t network_outputs(size_t inputs, size_t count, const struct layer_spec *specs);
+
 // A network from `inputs` numbers through `count` layers that fit; its parameters begin at element
 // `begin` of theta, a multiple of REAL_PAD. Inputs and outputs are flat: where a layer needs it, or
 // at the end, a reshape is inserted, so layers may be more than `count`.

@@ -67,6 +67,8 @@ bool config_is_given(const struct config *config, const struct config_parameter 
   const struct config_decoder *decoder = &config->decoder;
   if (strcmp(parameter->key, "decoder.latent") == 0) return decoder->latent_given;
   if (strcmp(parameter->key, "decoder.loss") == 0) return decoder->loss_given;
+  if (strcmp(parameter->key, "run.model") == 0) return config->run.model_given;
+  if (strcmp(parameter->key, "encoder.layers") == 0) return config->encoder.layers_given;
   return strcmp(parameter->key, "decoder.layers") != 0 || decoder->layers_given;
 }
 
@@ -177,9 +179,8 @@ void config_format_value(const struct config_row *row, const void *storage, int 
       write_integers(storage, stream);
       break;
     case TYPE_LAYERS:
-      config_layers_write(((const struct config_decoder *)storage)->layers,
-                          (size_t)((const struct config_decoder *)storage)->layer_count, indent,
-                          stream);
+      config_layers_write(((const struct config_layers *)storage)->list,
+                          (size_t)((const struct config_layers *)storage)->count, indent, stream);
       break;
     default:
       write_text(storage, stream);

@@ -83,10 +83,10 @@ static bool read_kind(const struct config_place *place, const struct yaml_tree *
                          found == 0 ? "a" : "one single", allowed);
 }
 
-static bool read_list(const struct config_place *place, struct config_decoder *decoder,
+static bool read_list(const struct config_place *place, struct config_layers *layers,
                       struct error *error);
 
-static bool read_branches(const struct config_place *place, struct config_decoder *decoder,
+static bool read_branches(const struct config_place *place, struct config_layers *layers,
                           int64_t branch[2], struct error *error) {
   const struct yaml_tree *node = place->node;
   bool good = node->kind == TREE_LIST && node->count == 2;
@@ -100,9 +100,9 @@ static bool read_branches(const struct config_place *place, struct config_decode
   for (const struct yaml_tree *list = node->first; list != NULL; list = list->next, b++) {
     char key[KEY];
     const struct config_place part = inside(place, key, b, list);
-    const int64_t before = decoder->layer_count;
-    if (!read_list(&part, decoder, error)) return false;
-    branch[b] = decoder->layer_count - before;
+    const int64_t before = layers->count;
+    if (!read_list(&part, layers, error)) return false;
+    branch[b] = layers->count - before;
   }
   return true;
 }
@@ -123,7 +123,7 @@ static bool read_value(const struct config_row *row, const struct config_place *
 }
 
 static bool read_layer(const struct config_place *place, const struct yaml_tree *layer,
-                       size_t index, struct config_decoder *decoder, struct error *error) {
+                       size_t index, struct config_layers *layers, struct error *error) {
   char key[KEY];
   struct layer_spec spec = {0};
   const struct config_place part = inside(place, key, index, layer);
@@ -139,28 +139,28 @@ static bool read_layer(const struct config_place *place, const struct yaml_tree 
     if (row->type == TYPE_BRANCHES) {
       const struct config_place branches =
           inside(place, key, index, yaml_tree_child(layer, row->key));
-      if (!read_branches(&branches, decoder, spec.branch, error)) return false;
+      if (!read_branches(&branches, layers, spec.branch, error)) return false;
     } else if (!read_value(row, place, layer, index, &spec, error)) {
       return false;
     }
   }
-  if (decoder->layer_count == CONFIG_LAYERS)
+  if (layers->count == CONFIG_LAYERS)
     return config_complain(&part, error, "at most %d layers are allowed, with those of branches",
                            CONFIG_LAYERS);
-  decoder->layers[decoder->layer_count++] = spec;
+  layers->list[layers->count++] = spec;
   return true;
 }
 
-static bool read_list(const struct config_place *place, struct config_decoder *decoder,
+static bool read_list(const struct config_place *place, struct config_layers *layers,
                       struct error *error) {
   size_t index = 0;
   for (const struct yaml_tree *layer = place->node->first; layer != NULL;
        layer = layer->next, index++)
-    if (!read_layer(place, layer, index, decoder, error)) return false;
+    if (!read_layer(place, layer, index, layers, error)) return false;
   return true;
 }
 
-bool config_layers_read(const struct config_place *place, struct config_decoder *decoder,
+bool config_layers_read(const struct config_place *place, struct config_layers *layers,
                         struct error *error) {
   const struct yaml_tree *list = place->node;
   if (list->kind != TREE_LIST || list->count == 0)
@@ -168,7 +168,7 @@ bool config_layers_read(const struct config_place *place, struct config_decoder 
   if (list->count > CONFIG_LAYERS)
     return config_complain(place, error, "%zu layers; at most %d are allowed", list->count,
                            CONFIG_LAYERS);
-  return read_list(place, decoder, error);
+  return read_list(place, layers, error);
 }
 
 // ---- checking ----
@@ -199,11 +199,11 @@ static bool complain_of(const struct config_place *place, size_t *number, const 
   return true;
 }
 
-bool config_layers_check(const struct config_place *place, const struct config_decoder *decoder,
-                         struct error *error) {
+bool config_layers_check(const struct config_place *place, size_t inputs,
+                         const struct config_layers *layers, struct error *error) {
   struct error reason = {""};
-  const size_t count = (size_t)decoder->layer_count;
-  size_t wrong = network_check((size_t)decoder->latent, count, decoder->layers, &reason);
+  const size_t count = (size_t)layers->count;
+  size_t wrong = network_check(inputs, count, layers->list, &reason);
   return wrong == count || complain_of(place, &wrong, reason.text, error);
 }
 

@@ -34,6 +34,11 @@ const char *order_name(int kind) {
   return name_in(names, LENGTH(names), kind);
 }
 
+const char *model_name(int kind) {
+  static const char *const names[] = {"gfe", "autoencoder"};
+  return name_in(names, LENGTH(names), kind);
+}
+
 const char *generator_name(int kind) {
   static const char *const names[] = {"none", "circle"};
   return name_in(names, LENGTH(names), kind);
@@ -49,6 +54,9 @@ static const struct config_row run_rows[] = {
     {"tasks", TYPE_TASKS, AT(run.task), "[train, evaluate]",
      .text = "what to do, in this order; by default evaluate only if there is data.test",
      .change = CHANGE_TAKEN},
+    {"model", TYPE_CHOICE, AT(run.model), "gfe", .name = model_name,
+     .text = "what finds the latents in training: the flow (gradient flow encoding), or an encoder "
+             "trained with the decoder"},
     {"seed", TYPE_INTEGER, AT(run.seed), "1", .range = {0, 1e15, CLOSED},
      .text = "of every random number: initial decoder, order of the samples, generated data"},
     {"restart", TYPE_TEXT, AT(run.restart), RESTART_AUTO,
@@ -109,7 +117,7 @@ static const struct config_row data_rows[] = {
 static const struct config_row decoder_rows[] = {
     {"latent", TYPE_INTEGER, AT(decoder.latent), "20", .range = {1, 65536, CLOSED},
      .unit = "numbers", .text = "length of a latent z"},
-    {"layers", TYPE_LAYERS, AT(decoder),
+    {"layers", TYPE_LAYERS, AT(decoder.layers),
      .text = "from the latent to the sample; the last layer is as wide as a sample"},
     {"loss", TYPE_CHOICE, AT(decoder.loss), "bce", .name = loss_name,
      .text = "of a reconstruction: cross-entropy of logits with data in [0, 1], or mean square"},
@@ -156,6 +164,12 @@ const size_t config_layer_row_count = LENGTH(config_layer_rows);
 bool config_layer_has(const struct config_row *row, int kind) {
   return (row->kinds & KIND(kind)) != 0;
 }
+
+static const struct config_row encoder_rows[] = {
+    {"layers", TYPE_LAYERS, AT(encoder.layers),
+     .text = "from the sample to the latent, as in decoder.layers; not given: the mirror of a "
+             "dense decoder"},
+};
 
 #define SOLVER(member) offsetof(struct solver_options, member)
 static const struct config_row solver_rows[] = {
@@ -272,7 +286,10 @@ static const struct config_section sections[] = {
      .change = CHANGE_TAKEN},
     {"data", "All of the data", 0, ROWS(data_rows)},
     {"decoder", "The network that turns a latent into a sample", 0, ROWS(decoder_rows)},
-    {"encoding", "How latents are found while training", AT(encoding), ROWS(solver_rows)},
+    {"encoder", "The network that turns a sample into a latent (run.model = autoencoder)", 0,
+     ROWS(encoder_rows)},
+    {"encoding", "How latents are found while training (run.model = gfe)", AT(encoding),
+     ROWS(solver_rows)},
     {"training", "How the decoder learns", 0, ROWS(training_rows)},
     {"evaluation", "How test and new data are encoded; a key not given is as in encoding", 0,
      ROWS(evaluation_rows), .change = CHANGE_UNLESS_RECORDED},

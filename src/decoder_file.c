@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "activation.h"
+#include "adjoint.h"
 #include "config_layers.h"
 #include "loss.h"
 #include "memory.h"
@@ -22,8 +23,16 @@ static int find_name(const char *(*name)(int), const char *word) {
   return -1;
 }
 
-static void layer_path(char *path, size_t layer, const char *member) {
-  snprintf(path, NAME, "/decoder/layer_%zu%s", layer, member);
+static const char decoder_group[] = "/decoder", encoder_group[] = "/encoder";
+
+static void layer_path(char *path, const char *group, size_t layer, const char *member) {
+  snprintf(path, NAME, "%s/layer_%zu%s", group, layer, member);
+}
+
+static bool has_layers(struct h5_file *file, const char *group) {
+  char path[NAME];
+  layer_path(path, group, 0, "");
+  return h5_exists(file, path);
 }
 
 // ---- sizes as texts such as "3 3" ----
@@ -54,10 +63,12 @@ static bool read_sizes(struct h5_file *file, const char *path, const char *name,
 
 // ---- describing ----
 
-// A file of ours while it is read.
+// A network in a file while it is read.
 struct source {
   struct h5_file *file;
   const char *name;
+  const char *group;
+  const char *key;  // of the input file, where its layers may stand too
 };
 
 // One attribute of sizes, which must be there.
@@ -98,7 +109,7 @@ static bool describe_layer(const struct source *source, size_t l, struct layer_s
                            int64_t *inputs, struct error *error) {
   char path[NAME], word[NAME];
   struct h5_file *file = source->file;
-  layer_path(path, l, "");
+  layer_path(path, source->group, l, "");
   *spec = (struct layer_spec){.kind = LAYER_DENSE, .activation = ACTIVATION_IDENTITY};
   if (h5_read_text(file, path, "kind", word, sizeof word)) {
     spec->kind = find_name(layer_name, word);
@@ -118,8 +129,8 @@ static bool describe_layer(const struct source *source, size_t l, struct layer_s
   int axes = 0, bias_axes = 0;
   int64_t shape[H5_AXES] = {0}, bias_shape[H5_AXES] = {0};
   char bias[NAME];
-  layer_path(path, l, "/weight");
-  layer_path(bias, l, "/bias");
+  layer_path(path, source->group, l, "/weight");
+  layer_path(bias, source->group, l, "/bias");
   if (!h5_shape(file, path, "decoder.file", &axes, shape, error) ||
       !h5_shape(file, bias, "decoder.file", &bias_axes, bias_shape, error))
     return false;
@@ -143,7 +154,7 @@ static bool check_weight(const struct source *source, const struct layer *layer,
   int axes = 0;
   int64_t shape[H5_AXES] = {0};
   char path[NAME];
-  layer_path(path, layer->number, "/weight");
+  layer_path(path, source->group, layer->number, "/weight");
   if (!h5_shape(source->file, path, "decoder.file", &axes, shape, error)) return false;
   const bool dense = layer->kind == LAYER_DENSE;
   if (dense && axes == 2 && shape[1] != (int64_t)layer->inputs)
@@ -160,14 +171,15 @@ static bool check_weight(const struct source *source, const struct layer *layer,
                    source->name, path, layer_shape_text(&wanted, text));
 }
 
-static bool check_weights(const struct source *source, int64_t latent, int64_t count,
-                          const struct layer_spec *specs, struct error *error) {
+static bool check_weights(const struct source *source, size_t inputs,
+                          const struct config_layers *layers, struct error *error) {
   struct error reason = {""};
-  const size_t wrong = network_check((size_t)latent, (size_t)count, specs, &reason);
-  if (wrong < (size_t)count)
-    return error_set(error, "decoder.file = %s: /decoder/layer_%zu, %s", source->name, wrong,
-                     reason.text);
-  struct network *network = network_create((size_t)latent, (size_t)count, specs, 0);
+  const size_t count = (size_t)layers->count;
+  const size_t wrong = network_check(inputs, count, layers->list, &reason);
+  if (wrong < count)
+    return error_set(error, "decoder.file = %s: %s/layer_%zu, %s", source->name, source->group,
+                     wrong, reason.text);
+  struct network *network = network_create(inputs, count, layers->list, 0);
   bool good = true;
   for (size_t l = 0; l < network->layer_count && good; l++)
     good = check_weight(source, &network->layers[l], error);
@@ -175,24 +187,22 @@ static bool check_weights(const struct source *source, int64_t latent, int64_t c
   return good;
 }
 
-static bool agree_on_layers(struct config *config, const struct layer_spec *specs, int64_t count,
-                            struct error *error) {
-  const char *name = config->decoder.file;
-  if (config->decoder.layer_count == 0) {
-    memcpy(config->decoder.layers, specs, (size_t)count * sizeof *specs);
-    config->decoder.layer_count = count;
+// Takes the file's layers unless the input file has its own, which must be the same.
+static bool agree_on_layers(const struct source *source, const struct config_layers *layers,
+                            struct config_layers *own, struct error *error) {
+  if (own->count == 0) {
+    *own = *layers;
     return true;
   }
-  if (config->decoder.layer_count != count)
-    return error_set(error, "decoder.layers has %lld layers, but decoder.file = %s has %lld",
-                     (long long)config->decoder.layer_count, name, (long long)count);
-  for (int64_t l = 0; l < count; l++) {
-    const struct layer_spec *own = &config->decoder.layers[l];
+  if (own->count != layers->count)
+    return error_set(error, "%s has %lld layers, but decoder.file = %s has %lld", source->key,
+                     (long long)own->count, source->name, (long long)layers->count);
+  for (int64_t l = 0; l < layers->count; l++) {
     char text[2][CONFIG_LAYER_TEXT];
-    if (!layer_spec_equal(own, &specs[l]))
-      return error_set(error, "decoder.layers: layer %lld is %s, but in decoder.file = %s it is %s",
-                       (long long)l, config_layer_text(own, text[0]), name,
-                       config_layer_text(&specs[l], text[1]));
+    if (!layer_spec_equal(&own->list[l], &layers->list[l]))
+      return error_set(error, "%s: layer %lld is %s, but in decoder.file = %s it is %s",
+                       source->key, (long long)l, config_layer_text(&own->list[l], text[0]),
+                       source->name, config_layer_text(&layers->list[l], text[1]));
   }
   return true;
 }
@@ -211,44 +221,88 @@ static bool agree_on_loss(struct h5_file *file, struct config *config, struct er
   return true;
 }
 
-static bool describe(struct h5_file *file, struct config *config, struct error *error) {
-  struct layer_spec specs[CONFIG_LAYERS];
-  int64_t count = 0, inputs = 0, latent = 0;
+// The layers of a network; *inputs are those of the first one if it is dense.
+static bool describe_layers(const struct source *source, struct config_layers *layers,
+                            int64_t *inputs, struct error *error) {
+  for (layers->count = 0;; layers->count++) {
+    char path[NAME];
+    int64_t ignored = 0;
+    const size_t l = (size_t)layers->count;
+    layer_path(path, source->group, l, "");
+    if (!h5_exists(source->file, path)) return true;
+    if (layers->count == CONFIG_LAYERS)
+      return error_set(error, "decoder.file = %s: more than %d layers", source->name,
+                       CONFIG_LAYERS);
+    if (!describe_layer(source, l, &layers->list[l], l == 0 ? inputs : &ignored, error))
+      return false;
+  }
+}
+
+// The encoder of an autoencoder, if that is what is wanted.
+static bool describe_encoder(struct h5_file *file, struct config *config, struct error *error) {
+  const struct source source = {file, config->decoder.file, encoder_group, "encoder.layers"};
+  const bool there = has_layers(file, encoder_group);
+  if (!config->run.model_given) config->run.model = there ? MODEL_AUTOENCODER : MODEL_GFE;
+  if (config->run.model != MODEL_AUTOENCODER)
+    return !config->encoder.layers_given ||
+           error_set(error,
+                     "encoder.layers: decoder.file = %s has no encoder; set run.model = %s to "
+                     "train one",
+                     source.name, model_name(MODEL_AUTOENCODER));
+  if (config->training.adjoint != ADJOINT_NONE)
+    return error_set(error,
+                     "training.adjoint = %s needs run.model = %s, but decoder.file = %s has an "
+                     "encoder",
+                     adjoint_name(config->training.adjoint), model_name(MODEL_GFE), source.name);
+  if (!there)
+    return config->run.task[TASK_TRAIN] || config->run.task[TASK_GRADIENT_CHECK] ||
+           error_set(error, "run.model = %s: decoder.file = %s has no encoder, and none is trained",
+                     model_name(MODEL_AUTOENCODER), source.name);
+  struct config_layers *layers = memory_new(struct config_layers, 1);
+  const struct config_layers *decoder = &config->decoder.layers;
+  const size_t n =
+      network_outputs((size_t)config->decoder.latent, (size_t)decoder->count, decoder->list);
+  int64_t inputs = 0;
+  const bool good = describe_layers(&source, layers, &inputs, error) &&
+                    check_weights(&source, n, layers, error) &&
+                    agree_on_layers(&source, layers, &config->encoder.layers, error);
+  memory_free(&layers);
+  return good;
+}
+
+static bool describe_decoder(struct h5_file *file, struct config *config, struct error *error) {
   const char *name = config->decoder.file;
-  const struct source source = {file, name};
-  char path[NAME];
-  layer_path(path, 0, "");
-  if (!h5_exists(file, path))
-    return error_set(error, "decoder.file = %s: no decoder in it: there is no group %s", name,
-                     path);
-  for (;; count++) {
-    layer_path(path, (size_t)count, "");
-    if (!h5_exists(file, path)) break;
-    if (count == CONFIG_LAYERS)
-      return error_set(error, "decoder.file = %s: more than %d layers", name, CONFIG_LAYERS);
-    inputs = 0;
-    if (!describe_layer(&source, (size_t)count, &specs[count], &inputs, error)) return false;
-    if (count == 0) latent = inputs;
-  }
+  const struct source source = {file, name, decoder_group, "decoder.layers"};
+  if (!has_layers(file, decoder_group))
+    return error_set(error, "decoder.file = %s: no decoder in it: there is no group %s/layer_0",
+                     name, decoder_group);
+  struct config_layers *layers = memory_new(struct config_layers, 1);
+  int64_t latent = 0;
+  bool good = describe_layers(&source, layers, &latent, error);
   double given;
-  if (specs[0].kind != LAYER_DENSE) {
-    if (!h5_read_number(file, "/decoder", "latent", &given) || !(given >= 1 && given <= 65536))
-      return error_set(error, "decoder.file = %s: /decoder lacks the number latent", name);
-    latent = (int64_t)given;
+  if (good && layers->list[0].kind != LAYER_DENSE) {
+    good = h5_read_number(file, decoder_group, "latent", &given) && given >= 1 && given <= 65536;
+    if (good)
+      latent = (int64_t)given;
+    else
+      error_set(error, "decoder.file = %s: %s lacks the number latent", name, decoder_group);
   }
-  if (config->decoder.latent_given && config->decoder.latent != latent)
-    return error_set(error, "decoder.latent = %lld, but the decoder in decoder.file = %s has %lld",
+  if (good && config->decoder.latent_given && config->decoder.latent != latent)
+    good = error_set(error, "decoder.latent = %lld, but the decoder in decoder.file = %s has %lld",
                      (long long)config->decoder.latent, name, (long long)latent);
-  config->decoder.latent = latent;
-  return check_weights(&source, latent, count, specs, error) &&
-         agree_on_layers(config, specs, count, error) && agree_on_loss(file, config, error);
+  if (good) config->decoder.latent = latent;
+  good = good && check_weights(&source, (size_t)latent, layers, error) &&
+         agree_on_layers(&source, layers, &config->decoder.layers, error) &&
+         agree_on_loss(file, config, error);
+  memory_free(&layers);
+  return good;
 }
 
 bool decoder_file_describe(struct config *config, struct scaling *scaling, bool *scaled,
                            struct error *error) {
   struct h5_file *file = h5_open(config->decoder.file, "decoder.file", error);
   if (file == NULL) return false;
-  const bool good = describe(file, config, error);
+  const bool good = describe_decoder(file, config, error) && describe_encoder(file, config, error);
   *scaled = h5_read_number(file, "/decoder", "scale_offset", &scaling->offset) &&
             h5_read_number(file, "/decoder", "scale_factor", &scaling->scale);
   h5_close(&file);
@@ -261,21 +315,29 @@ bool decoder_file_describe(struct config *config, struct scaling *scaling, bool 
   return good;
 }
 
+static bool read_network(struct h5_file *file, const char *group, const struct network *network,
+                         real *theta, struct error *error) {
+  for (size_t l = 0; l < network->layer_count; l++) {
+    const struct layer *layer = &network->layers[l];
+    if (layer->weight_count == 0) continue;
+    char weight[NAME], bias[NAME];
+    layer_path(weight, group, layer->number, "/weight");
+    layer_path(bias, group, layer->number, "/bias");
+    if (!h5_read_rows(file, weight, H5_REAL, 0, (int64_t)layer->weight_rows, theta + layer->weight,
+                      error) ||
+        !h5_read_rows(file, bias, H5_REAL, 0, (int64_t)layer->bias_count, theta + layer->bias,
+                      error))
+      return false;
+  }
+  return true;
+}
+
 bool decoder_file_read(const char *path, struct decoder *decoder, struct error *error) {
   struct h5_file *file = h5_open(path, "decoder.file", error);
   if (file == NULL) return false;
-  bool good = true;
-  for (size_t l = 0; l < decoder->network->layer_count && good; l++) {
-    const struct layer *layer = &decoder->network->layers[l];
-    if (layer->weight_count == 0) continue;
-    char weight[NAME], bias[NAME];
-    layer_path(weight, layer->number, "/weight");
-    layer_path(bias, layer->number, "/bias");
-    good = h5_read_rows(file, weight, H5_REAL, 0, (int64_t)layer->weight_rows,
-                        decoder->theta + layer->weight, error) &&
-           h5_read_rows(file, bias, H5_REAL, 0, (int64_t)layer->bias_count,
-                        decoder->theta + layer->bias, error);
-  }
+  bool good = read_network(file, decoder_group, decoder->network, decoder->theta, error);
+  if (good && decoder->encoder != NULL && has_layers(file, encoder_group))
+    good = read_network(file, encoder_group, decoder->encoder, decoder->theta, error);
   h5_close(&file);
   for (size_t i = 0; i < decoder->count && good; i++)
     if (!isfinite(decoder->theta[i]))
@@ -307,33 +369,42 @@ static void declare_kind(struct h5_file *file, const char *path, const struct la
   write_sizes(file, path, "output_shape", &sizes);
 }
 
-void decoder_file_declare(struct h5_file *file, const struct decoder *decoder,
-                          struct scaling scaling, const char *shape) {
-  h5_group(file, "/decoder",
-           "trained decoder: x = layer_L(... layer_0(z)); "
-           "layer(a) = activation(weight a + bias); see each layer's kind");
-  h5_write_integer(file, "/decoder", "latent", (int64_t)decoder->d);
-  h5_write_integer(file, "/decoder", "n", (int64_t)decoder->n);
-  h5_write_text(file, "/decoder", "loss", loss_name(decoder->loss));
-  h5_write_text(file, "/decoder", "shape", shape);
-  h5_write_number(file, "/decoder", "scale_offset", scaling.offset);
-  h5_write_number(file, "/decoder", "scale_factor", scaling.scale);
-  h5_write_text(file, "/decoder", "scaling",
-                "the decoder works on (data - scale_offset) / scale_factor");
+static void declare_network(struct h5_file *file, const char *group, const struct network *network,
+                            const char *description) {
   int64_t count = 0;
-  for (size_t l = 0; l < decoder->network->layer_count; l++) {
-    const struct layer *layer = &decoder->network->layers[l];
+  for (size_t l = 0; l < network->layer_count; l++) {
+    const struct layer *layer = &network->layers[l];
     if (layer->number == LAYER_NONE) continue;
     char path[NAME];
-    layer_path(path, layer->number, "");
+    layer_path(path, group, layer->number, "");
     if (layer->weight_count > 0)
-      decoder_file_declare_layer(file, "/decoder", layer, "one layer of the decoder");
+      decoder_file_declare_layer(file, group, layer, description);
     else
-      h5_group(file, path, "one layer of the decoder");
+      h5_group(file, path, description);
     declare_kind(file, path, layer);
     count++;
   }
-  h5_write_integer(file, "/decoder", "layers", count);
+  h5_write_integer(file, group, "layers", count);
+}
+
+void decoder_file_declare(struct h5_file *file, const struct decoder *decoder,
+                          struct scaling scaling, const char *shape) {
+  h5_group(file, decoder_group,
+           "trained decoder: x = layer_L(... layer_0(z)); "
+           "layer(a) = activation(weight a + bias); see each layer's kind");
+  h5_write_integer(file, decoder_group, "latent", (int64_t)decoder->d);
+  h5_write_integer(file, decoder_group, "n", (int64_t)decoder->n);
+  h5_write_text(file, decoder_group, "loss", loss_name(decoder->loss));
+  h5_write_text(file, decoder_group, "shape", shape);
+  h5_write_number(file, decoder_group, "scale_offset", scaling.offset);
+  h5_write_number(file, decoder_group, "scale_factor", scaling.scale);
+  h5_write_text(file, decoder_group, "scaling",
+                "the decoder works on (data - scale_offset) / scale_factor");
+  declare_network(file, decoder_group, decoder->network, "one layer of the decoder");
+  if (decoder->encoder == NULL) return;
+  h5_group(file, encoder_group,
+           "encoder trained with the decoder: z = layer_L(... layer_0(y)) of scaled data y");
+  declare_network(file, encoder_group, decoder->encoder, "one layer of the encoder");
 }
 
 void decoder_file_declare_layer(struct h5_file *file, const char *group, const struct layer *layer,
@@ -355,10 +426,10 @@ void decoder_file_declare_layer(struct h5_file *file, const char *group, const s
   h5_dataset(file, path, "bias", H5_REAL, 1, (const char *const[]){"out"}, "1", "biases");
 }
 
-void decoder_file_write(struct h5_file *file, const char *group, const struct decoder *decoder,
+void decoder_file_write(struct h5_file *file, const char *group, const struct network *network,
                         const real *values, int rank) {
-  for (size_t l = 0; l < decoder->network->layer_count; l++) {
-    const struct layer *layer = &decoder->network->layers[l];
+  for (size_t l = 0; l < network->layer_count; l++) {
+    const struct layer *layer = &network->layers[l];
     if (layer->weight_count == 0) continue;
     const bool here = rank == 0;
     char path[NAME];

@@ -163,6 +163,13 @@ void network_destroy(struct network **network) {
   memory_free(network);
 }
 
+size_t network_outputs(size_t inputs, size_t count, const struct layer_spec *specs) {
+  struct network *network = network_create(inputs, count, specs, 0);
+  const size_t outputs = network->outputs;
+  network_destroy(&network);
+  return outputs;
+}
+
 const struct layer_shape *network_shape(const struct network *network) {
   const struct layer *last = &network->layers[network->layer_count - 1];
   return last->number == LAYER_NONE ? &last->from : &last->to;

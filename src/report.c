@@ -10,6 +10,7 @@
 #include "log.h"
 #include "loss.h"
 #include "memory.h"
+#include "model.h"
 #include "objective.h"
 
 static void report_set(const struct run *run, int set) {
@@ -95,19 +96,17 @@ static void check_decoder(const struct decoder *decoder) {
 static double check_training_memory(const struct run *run) {
   const struct config *config = &run->config;
   const double theta = (double)run->decoder->count * (double)sizeof(real);
-  const double flows = (double)objective_bytes(run->decoder, run->training_rule.most);
-  const double gradient = batch_gradient_bytes(run->decoder, &run->training_rule, run->tile,
-                                               config->training.adjoint, &config->encoding);
+  const double step = model_bytes(run);
   const double optimiser = 3.0 * theta;  // the batch gradient and two running means
   check_line("optimiser", optimiser);
-  check_line("batch: flows, gradients, exact sums", flows + gradient);
-  if (config->training.adjoint == ADJOINT_NONE) return flows + gradient + optimiser;
+  check_line("batch: flows, gradients, exact sums", step);
+  if (config->training.adjoint == ADJOINT_NONE) return step + optimiser;
   const int64_t tiles = (config->training.batch + run->tile - 1) / run->tile;
   const int64_t samples = (tiles + comm_size(run->comm) - 1) / comm_size(run->comm) * run->tile;
   const double trajectories =
       batch_gradient_trajectory_bytes(run->decoder, samples, &config->encoding);
   check_line("trajectories, at the most", trajectories);
-  return flows + gradient + optimiser + trajectories;
+  return step + optimiser + trajectories;
 }
 
 static void check_memory(const struct run *run) {

@@ -63,15 +63,46 @@ static void check_precision(const struct config *config, struct error *error) {
     error_set(error, "run.tasks: gradient_check needs double precision; run gfe_hpc_double");
 }
 
-// The decoder's layers fit, which the input file alone cannot tell if decoder.file has the latent.
-static void check_layers(const struct config_decoder *decoder, struct error *error) {
+// The layers fit, which the input file alone cannot tell if decoder.file has a part of them.
+static bool check_layers(const char *what, const char *file, size_t inputs,
+                         const struct config_layers *layers, struct error *error) {
   struct error reason = {""};
-  const size_t count = (size_t)decoder->layer_count;
-  const size_t wrong = network_check((size_t)decoder->latent, count, decoder->layers, &reason);
-  if (wrong < count)
-    error_set(error, "%s%s: layer %zu, %s",
-              decoder->file[0] != '\0' ? "decoder.file = " : "decoder.layers", decoder->file, wrong,
-              reason.text);
+  const size_t count = (size_t)layers->count;
+  const size_t wrong = network_check(inputs, count, layers->list, &reason);
+  return wrong == count || error_set(error, "%s%s: layer %zu, %s", what, file, wrong, reason.text);
+}
+
+static bool check_decoder(const struct config_decoder *decoder, struct error *error) {
+  return check_layers(decoder->file[0] != '\0' ? "decoder.file = " : "decoder.layers",
+                      decoder->file, (size_t)decoder->latent, &decoder->layers, error);
+}
+
+// Gives an autoencoder its encoder.
+static void add_encoder(struct run *run, struct error *error) {
+  const struct config *config = &run->config;
+  const struct config_layers *decoder = &config->decoder.layers;
+  const size_t d = run->decoder->d;
+  struct config_layers layers = config->encoder.layers;
+  if (config->run.model != MODEL_AUTOENCODER) return;
+  if (layers.count == 0) {
+    layers.count = decoder->count;
+    if (!decoder_mirror(d, (size_t)decoder->count, decoder->list, layers.list)) {
+      error_set(error,
+                "run.model = %s: the decoder of decoder.file = %s has no mirror, as not all "
+                "of its layers are dense; give encoder.layers",
+                model_name(config->run.model), config->decoder.file);
+      return;
+    }
+  }
+  if (!check_layers("encoder.layers", "", run->decoder->n, &layers, error)) return;
+  const size_t outputs = network_outputs(run->decoder->n, (size_t)layers.count, layers.list);
+  if (outputs == d)
+    decoder_add_encoder(run->decoder, (size_t)layers.count, layers.list);
+  else
+    error_set(error,
+              "encoder.layers: the last layer has %zu outputs, but the decoder takes %zu numbers; "
+              "they must be equal",
+              outputs, d);
 }
 
 // What a sample's axes say beside their product.
@@ -118,7 +149,10 @@ static void check_decoder_memory(const struct run *run, struct error *error) {
 static void find_rule(struct comm *comm, const struct decoder *decoder, size_t rows,
                       struct placement_rule *rule) {
   *rule = (struct placement_rule){.least = PLACEMENT_ROWS, .most = rows, .classes = 1};
-  if (comm_rank(comm) == 0) network_narrow(decoder->network, rule);
+  if (comm_rank(comm) == 0) {
+    network_narrow(decoder->network, rule);
+    if (decoder->encoder != NULL) network_narrow(decoder->encoder, rule);
+  }
   comm_broadcast(comm, rule, sizeof *rule, 0);
 }
 
@@ -182,11 +216,13 @@ struct run *run_prepare(struct comm *comm, const struct config *config) {
               "data.scale: without training the constants must come from decoder.file, and "
               "%s has none; give a number or none",
               config->decoder.file);
-  check_layers(&config->decoder, &error);
+  check_decoder(&config->decoder, &error);
   comm_settle(comm, &error);
-  run->decoder = decoder_layout((size_t)config->decoder.latent, (size_t)config->decoder.layer_count,
-                                config->decoder.layers, config->decoder.loss);
+  run->decoder =
+      decoder_layout((size_t)config->decoder.latent, (size_t)config->decoder.layers.count,
+                     config->decoder.layers.list, config->decoder.loss);
   check_shapes(run, &error);
+  add_encoder(run, &error);
   check_decoder_memory(run, &error);
   comm_settle(comm, &error);
   decoder_allocate(run->decoder);
@@ -216,10 +252,8 @@ void run_load(struct run *run) {
         dataset_scaling(run->comm, config->data.scale.kind, config->data.scale.value, NULL);
   for (int set = 0; set < SET_COUNT; set++)
     if (run->used[set]) load_set(run, set);
-  if (config->decoder.file[0] == '\0') {
-    decoder_initialise(run->decoder, (uint64_t)config->run.seed);
-    return;
-  }
+  decoder_initialise(run->decoder, (uint64_t)config->run.seed);
+  if (config->decoder.file[0] == '\0') return;
   if (comm_rank(run->comm) == 0) decoder_file_read(config->decoder.file, run->decoder, &error);
   comm_settle(run->comm, &error);
   comm_broadcast(run->comm, run->decoder->theta, run->decoder->count * sizeof(real), 0);

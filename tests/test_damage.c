@@ -30,7 +30,7 @@ static void write_decoder(void) {
   decoder_file_declare(file, decoder, (struct scaling){0.0, 1.0}, "(3)");
   h5_close(&file);
   file = h5_open_parallel(good_path, comm);
-  decoder_file_write(file, "/decoder", decoder, decoder->theta, 0);
+  decoder_file_write(file, "/decoder", decoder->network, decoder->theta, 0);
   h5_close(&file);
   decoder_destroy(&decoder);
   comm_finish(&comm);
@@ -48,8 +48,8 @@ static void read_decoder(void) {
   bool good = decoder_file_describe(&config, &scaling, &scaled, &error);
   if (good) {
     struct decoder *decoder =
-        decoder_create((size_t)config.decoder.latent, (size_t)config.decoder.layer_count,
-                       config.decoder.layers, config.decoder.loss);
+        decoder_create((size_t)config.decoder.latent, (size_t)config.decoder.layers.count,
+                       config.decoder.layers.list, config.decoder.loss);
     good = decoder_file_read(bad_path, decoder, &error);
     decoder_destroy(&decoder);
   }
