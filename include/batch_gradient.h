@@ -1,6 +1,6 @@
 // The gradient of a batch's mean loss with respect to theta, at the latents that the flows found,
-// and through the flows if an adjoint is asked for. Summed over tiles so that the bits do not
-// depend on the ranks (reduction.h).
+// and through the flows if an adjoint is asked for; or at the latents that an encoder makes, and
+// through it. Summed over tiles so that the bits do not depend on the ranks (reduction.h).
 #ifndef GFE_BATCH_GRADIENT_H
 #define GFE_BATCH_GRADIENT_H
 
@@ -18,7 +18,8 @@
 struct batch_gradient;  // owned by the caller of batch_gradient_create()
 
 // For tiles of up to `tile` samples; `flow` are the options of the flows, of which `adjoint` (enum
-// adjoint_kind) is taken. decoder, rule and flow are borrowed.
+// adjoint_kind) is taken. Without a flow (NULL) latents come from decoder->encoder. decoder, rule
+// and flow are borrowed.
 struct batch_gradient *batch_gradient_create(struct comm *comm, const struct decoder *decoder,
                                              const struct placement_rule *rule, int64_t tile,
                                              int adjoint, const struct solver_options *flow);
@@ -29,7 +30,8 @@ void batch_gradient_destroy(struct batch_gradient **batch);
 struct trajectory **batch_gradient_trajectories(struct batch_gradient *batch, int64_t count);
 
 // gradient [decoder->count] of the mean loss of the batch whose part on this rank is `shard`, at
-// its latents. False if it is not finite. Collective.
+// its latents; where these come from the encoder, they and the losses are stored in the shard's
+// encoding. False if it is not finite. Collective.
 bool batch_gradient_compute(struct batch_gradient *batch, const struct shard *shard,
                             real *gradient);
 

@@ -29,18 +29,27 @@ const char *order_name(int kind);
 enum generator { GENERATE_NONE, GENERATE_CIRCLE };
 const char *generator_name(int kind);
 
+enum model_kind { MODEL_GFE, MODEL_AUTOENCODER };
+const char *model_name(int kind);
+
 // Texts of run.restart with a meaning of their own.
 #define RESTART_AUTO "auto"
 #define RESTART_NEVER "never"
 
 // One of data.train, data.test, data.encode. Empty texts mean "not given".
 struct data_options {
-  char file[CONFIG_TEXT];     // HDF5, IDX (also gzipped) or .npy
+  char file[CONFIG_TEXT];     // HDF5, IDX (also gzipped), .npy or CIFAR-10
   char dataset[CONFIG_TEXT];  // HDF5: path of the samples inside the file
   char labels[CONFIG_TEXT];   // HDF5: a path inside the file; else a file of the same format
   char weights[CONFIG_TEXT];  // the same, one weight >= 0 per entry
   int generate;               // a synthetic set instead of a file
   int64_t first, count;       // the range of samples; count 0 = all from first on
+};
+
+// A list of layers; count 0 = not given.
+struct config_layers {
+  int64_t count;
+  struct layer_spec list[CONFIG_LAYERS];
 };
 
 // Plain data without pointers: read on rank 0, broadcast as bytes.
@@ -49,6 +58,8 @@ struct config {
     char directory[CONFIG_TEXT];
     bool task[TASK_COUNT];  // tasks run in the order of enum task
     int64_t seed;
+    int model;                  // enum model_kind
+    bool model_given;           // false: left to decoder.file
     char restart[CONFIG_TEXT];  // RESTART_AUTO, RESTART_NEVER or the path of a checkpoint
     double walltime;            // seconds that the job may take; 0 = not given
   } run;
@@ -66,13 +77,16 @@ struct config {
   } data;
   struct config_decoder {
     int64_t latent;
-    int64_t layer_count;  // 0 only if decoder.file is given
-    struct layer_spec layers[CONFIG_LAYERS];
+    struct config_layers layers;  // none only if decoder.file is given
     int loss;
     char file[CONFIG_TEXT];
     // False: left to decoder.file (true wherever there is none).
     bool latent_given, loss_given, layers_given;
   } decoder;
+  struct {
+    struct config_layers layers;  // of an autoencoder; none: the decoder's mirror
+    bool layers_given;            // false: left to decoder.file, or the mirror
+  } encoder;
   struct solver_options encoding;
   struct {
     int64_t epochs, batch, updates, tile;  // tile 0 = chosen from batch

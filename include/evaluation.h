@@ -1,5 +1,6 @@
 // Encoding a whole data set with the decoder as it stands: the latents from z = 0, their losses,
-// and how the flows went. It can be done bit by bit, and taken up again from a checkpoint.
+// and how the flows went; besides, what the encoder of an autoencoder makes of the same samples. It
+// can be done bit by bit, and taken up again from a checkpoint.
 #ifndef GFE_EVALUATION_H
 #define GFE_EVALUATION_H
 
@@ -13,14 +14,18 @@
 struct evaluation {
   int set;                    // enum set
   struct encoding *encoding;  // of this rank's samples, owned
+  struct encoding *own;       // z and loss by the autoencoder's encoder, owned; NULL without one
   // Once all are:
-  double loss;         // mean over the whole set; NaN if one is not finite
-  struct tally tally;  // of the whole set
+  double loss;          // mean over the whole set; NaN if one is not finite
+  double loss_encoder;  // the same of `own`; NaN without an encoder
+  struct tally tally;   // of the whole set
   // The rest is evaluation.c's own.
   struct run *run;
   struct encoder_samples samples;
   struct encoder *encoder;
   double begun;
+  bool flows_ended;
+  int64_t passed;  // samples through the autoencoder's encoder
 };
 
 // An evaluation of which nothing is done yet, of a set that is loaded.

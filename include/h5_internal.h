@@ -20,6 +20,14 @@ struct h5_file {
 struct h5_file *h5_new(const char *path, bool writes);
 void h5_silence(void);
 
+// From h5_guard() to h5_unguard(), a crash (in HDF5, on a damaged file) ends the job with a message
+// that names the input file's key and the path; so does more computing than it takes to read a
+// block of rows, for each of which the timer is wound up again. For each file that is open for
+// reading.
+void h5_guard(const char *key, const char *path);
+void h5_wind_up(void);
+void h5_unguard(void);
+
 // Copies what HDF5 says of its last failure, innermost cause first, to `text`; returns it.
 const char *h5_cause(char text[H5_TEXT]);
 

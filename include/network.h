@@ -21,10 +21,13 @@ struct network {
   size_t begin, end;     // its parameters within theta, gaps included
 };
 
-// The first of `count` layers from `inputs` numbers on that does not fit, with the reason in *error
-// ("conv: ..."); `count` if all do.
+// The first of `count` layers from `inputs` numbers on that does not fit, with the reason in
+// *error; `count` if all do.
 size_t network_check(size_t inputs, size_t count, const struct layer_spec *specs,
                      struct error *error);
+
+// The numbers that come out of `count` layers that fit.
+size_t network_outputs(size_t inputs, size_t count, const struct layer_spec *specs);
 
 // A network from `inputs` numbers through `count` layers that fit; its parameters begin at element
 // `begin` of theta, a multiple of REAL_PAD. Inputs and outputs are flat: where a layer needs it, or
@@ -32,6 +35,9 @@ size_t network_check(size_t inputs, size_t count, const struct layer_spec *specs
 struct network *network_create(size_t inputs, size_t count, const struct layer_spec *specs,
                                size_t begin);
 void network_destroy(struct network **network);
+
+// The shape of the outputs as the last layer of the list gives it (borrowed).
+const struct layer_shape *network_shape(const struct network *network);
 
 // Fills its part of theta with random numbers, a function of `seed` and of `first`, by which
 // networks that share a block differ: the number of its first layer among all.

@@ -33,6 +33,10 @@ real *objective_latents(struct objective *objective);
 const real *objective_evaluate(struct objective *objective, size_t rows,
                                const struct objective_row *samples, double *loss);
 
+// The losses alone.
+void objective_losses(struct objective *objective, size_t rows, const struct objective_row *samples,
+                      double *loss);
+
 // The sum over rows first ... first + count - 1 of the last evaluation of d loss / d theta, into
 // gradient [decoder->count].
 void objective_parameter_gradient(struct objective *objective, size_t first, size_t count,

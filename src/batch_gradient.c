@@ -25,9 +25,10 @@ struct batch_gradient {
   size_t slot;    // rows of a tile, a multiple of PLACEMENT_ROWS
   int64_t stack;  // tiles in a stack
   struct objective *objective;
-  struct objective_row *rows;  // [rule->most]
-  double *loss;                // [rule->most]
-  real *gradients;             // [stack][decoder->count]
+  struct objective_row *rows;    // [rule->most]
+  double *loss;                  // [rule->most]
+  real *gradients;               // [stack][decoder->count]
+  struct network_pass *encoder;  // makes the latents; NULL where flows have found them
   struct reduction *reduction;
   // With an adjoint:
   struct tangent *tangent;
@@ -61,6 +62,7 @@ double batch_gradient_bytes(const struct decoder *decoder, const struct placemen
   double bytes = (double)objective_bytes(decoder, rule->most);
   bytes += (double)(stack * decoder->count * sizeof(real));
   bytes += (double)(decoder->count * sizeof(int64_t));
+  if (flow == NULL) return bytes + (double)network_pass_bytes(decoder->encoder, rule->most);
   if (adjoint == ADJOINT_NONE) return bytes;
   return bytes + (double)tangent_bytes(decoder, stack, slot) +
          (double)(stack * slot * adjoint_state_size(flow, decoder->d));
@@ -72,14 +74,23 @@ double batch_gradient_trajectory_bytes(const struct decoder *decoder, int64_t sa
          (double)trajectory_bytes(decoder->d, solver_stages(flow), flow->max_iterations);
 }
 
-// Weights and biases each have a scale of their own.
-static struct reduction *create_reduction(const struct network *network) {
-  size_t *sizes = memory_new(size_t, 2 * network->layer_count), count = 0;
+// Weights and biases each have a scale of their own. Fills `sizes`, returns how many there are.
+static size_t collect_blocks(const struct network *network, size_t *sizes) {
+  size_t count = 0;
   for (size_t l = 0; l < network->layer_count; l++) {
     if (network->layers[l].weight_count == 0) continue;
     sizes[count++] = network->layers[l].bias - network->layers[l].weight;
     sizes[count++] = real_padded(network->layers[l].bias_count);
   }
+  return count;
+}
+
+static struct reduction *create_reduction(const struct decoder *decoder) {
+  const size_t layers = decoder->network->layer_count +
+                        (decoder->encoder != NULL ? decoder->encoder->layer_count : 0);
+  size_t *sizes = memory_new(size_t, 2 * layers);
+  size_t count = collect_blocks(decoder->network, sizes);
+  if (decoder->encoder != NULL) count += collect_blocks(decoder->encoder, sizes + count);
   struct reduction *reduction = reduction_create(count, sizes);
   memory_free(&sizes);
   return reduction;
@@ -97,7 +108,8 @@ struct batch_gradient *batch_gradient_create(struct comm *comm, const struct dec
   b->rows = memory_new(struct objective_row, rule->most);
   b->loss = memory_new(double, rule->most);
   b->gradients = memory_new(real, (size_t)b->stack * decoder->count);
-  b->reduction = create_reduction(decoder->network);
+  b->reduction = create_reduction(decoder);
+  if (flow == NULL) b->encoder = network_pass_create(decoder->encoder, rule->most);
   if (adjoint == ADJOINT_NONE) return b;
   const size_t samples = (size_t)b->stack * b->slot;
   b->tangent = tangent_create(decoder, (size_t)b->stack, b->slot);
@@ -113,6 +125,7 @@ void batch_gradient_destroy(struct batch_gradient **batch) {
   for (int64_t i = 0; i < b->trajectory_count; i++) trajectory_destroy(&b->trajectories[i]);
   memory_free(&b->trajectories);
   objective_destroy(&b->objective);
+  network_pass_destroy(&b->encoder);
   tangent_destroy(&b->tangent);
   reduction_destroy(&b->reduction);
   memory_free(&b->rows);
@@ -154,11 +167,15 @@ static void place_tile(struct batch_gradient *b, const struct shard *shard, int6
                        size_t k) {
   const size_t d = real_padded(b->decoder->d), n = real_padded(b->decoder->n);
   const struct tile range = tile_of(shard, tile);
-  real *z = objective_latents(b->objective) + k * b->slot * d;
+  const size_t inputs = b->encoder != NULL ? n : d;
+  const real *from = b->encoder != NULL ? shard->samples.y : shard->encoding->z;
+  real *input =
+      b->encoder != NULL ? network_pass_input(b->encoder) : objective_latents(b->objective);
+  input += k * b->slot * inputs;
   struct objective_row *row = b->rows + k * b->slot;
-  for (int64_t p = range.begin; p < range.end; p++, z += d, row++) {
+  for (int64_t p = range.begin; p < range.end; p++, input += inputs, row++) {
     const size_t i = place_in_shard(shard, p);
-    memcpy(z, shard->encoding->z + i * d, d * sizeof *z);
+    memcpy(input, from + i * inputs, inputs * sizeof *input);
     row->y = shard->samples.y + i * n;
     row->w = shard->samples.w == NULL ? NULL : shard->samples.w + i * n;
     row->weight_sum = shard->samples.weight_sum[i];
@@ -233,18 +250,58 @@ static void walk_back(struct batch_gradient *b, size_t count) {
   }
 }
 
+// ---- the encoder's part ----
+
+// z = E(y) of all rows. Returns where they are, and d loss / d z is to be.
+static real *make_latents(struct batch_gradient *b, size_t rows) {
+  real *z = network_pass_forward(b->encoder, b->decoder->theta, rows);
+  memcpy(objective_latents(b->objective), z, rows * real_padded(b->decoder->d) * sizeof *z);
+  return z;
+}
+
+// Keeps what a tile's samples got from the k-th slot: latents and losses, found by one evaluation.
+static void keep_latents(struct batch_gradient *b, const struct shard *shard, int64_t tile,
+                         size_t k) {
+  const size_t d = real_padded(b->decoder->d);
+  const struct tile range = tile_of(shard, tile);
+  const real *z = objective_latents(b->objective) + k * b->slot * d;
+  const double *loss = b->loss + k * b->slot;
+  for (int64_t p = range.begin; p < range.end; p++, z += d, loss++) {
+    const size_t i = place_in_shard(shard, p);
+    memcpy(shard->encoding->z + i * d, z, d * sizeof *z);
+    shard->encoding->loss[i] = *loss;
+    shard->encoding->evaluations[i] = 1;
+    shard->encoding->status[i] = STATUS_CONVERGED;
+  }
+}
+
+// dL/dtheta of the encoder: theta acts on the loss through z.
+static void walk_through_encoder(struct batch_gradient *b, const struct shard *shard, int64_t first,
+                                 size_t count, size_t rows) {
+  network_pass_backward(b->encoder, b->decoder->theta, rows, false);
+  for (size_t k = 0; k < count; k++) {
+    network_pass_gradient(b->encoder, k * b->slot, tile_size(shard, first + (int64_t)k),
+                          b->gradients + k * b->decoder->count);
+    keep_latents(b, shard, first + (int64_t)k, k);
+  }
+}
+
 // ---- the whole ----
 
 static void add_stack(struct batch_gradient *b, const struct shard *shard, int64_t first,
                       size_t count) {
   memset(b->rows, 0, b->rule->most * sizeof *b->rows);
   for (size_t k = 0; k < count; k++) place_tile(b, shard, first + (int64_t)k, k);
-  const size_t rows = count * b->slot;
-  const real *gradient = objective_evaluate(
-      b->objective, rows < b->rule->least ? b->rule->least : rows, b->rows, b->loss);
+  const size_t rows = count * b->slot < b->rule->least ? b->rule->least : count * b->slot;
+  real *z = b->encoder != NULL ? make_latents(b, rows) : NULL;
+  const real *gradient = objective_evaluate(b->objective, rows, b->rows, b->loss);
   for (size_t k = 0; k < count; k++)
     objective_parameter_gradient(b->objective, k * b->slot, tile_size(shard, first + (int64_t)k),
                                  b->gradients + k * b->decoder->count);
+  if (b->encoder != NULL) {
+    memcpy(z, gradient, rows * real_padded(b->decoder->d) * sizeof *z);
+    walk_through_encoder(b, shard, first, count, rows);
+  }
   if (b->adjoint != ADJOINT_NONE) {
     start_adjoints(b, shard, first, count, gradient);
     walk_back(b, count);

@@ -11,6 +11,8 @@
 
 #include "adjoint.h"
 #include "config_format.h"
+#include "config_layers.h"
+#include "decoder.h"
 
 static struct config_place place_of(const struct config_input *input, const char *key) {
   const struct config_setting *setting = &input->settings[config_parameter_find(key)];
@@ -94,13 +96,63 @@ static bool check_decoder(const struct config_input *input, struct config *confi
     return config_complain(&place, input->error,
                            "without the task train a decoder is needed; give decoder.file");
   }
-  if (!file && config->decoder.layer_count == 0) {
+  if (!file && config->decoder.layers.count == 0) {
     const struct config_place place = place_of(input, "decoder.layers");
     return config_complain(&place, input->error,
                            "must be given, for example [{dense: 300, activation: elu}, {dense: "
                            "784}], unless decoder.file is");
   }
-  return true;
+  if (config->decoder.layers.count == 0 || !config->decoder.latent_given) return true;
+  const struct config_place place = place_of(input, "decoder.layers");
+  return config_layers_check(&place, (size_t)config->decoder.latent, &config->decoder.layers,
+                             input->error);
+}
+
+// ---- autoencoder ----
+
+// The encoder leads from the decoder's output to its input. Where decoder.file has them they are
+// checked when it is read.
+static bool check_encoder_layers(const struct config_input *input, const struct config *config) {
+  const struct config_layers *decoder = &config->decoder.layers, *encoder = &config->encoder.layers;
+  if (decoder->count == 0 || !config->decoder.latent_given) return true;
+  const size_t d = (size_t)config->decoder.latent;
+  struct layer_spec mirror[CONFIG_LAYERS];
+  if (encoder->count == 0) {
+    if (config->decoder.file[0] != '\0' ||
+        decoder_mirror(d, (size_t)decoder->count, decoder->list, mirror))
+      return true;
+    const struct config_place place = place_of(input, "run.model");
+    return config_complain(&place, input->error,
+                           "only a decoder of dense layers has a mirror; give encoder.layers");
+  }
+  const struct config_place place = place_of(input, "encoder.layers");
+  const size_t n = network_outputs(d, (size_t)decoder->count, decoder->list);
+  if (!config_layers_check(&place, n, encoder, input->error)) return false;
+  const size_t outputs = network_outputs(n, (size_t)encoder->count, encoder->list);
+  return outputs == d ||
+         config_complain(&place, input->error,
+                         "the last layer has %zu outputs, but a latent has %zu numbers "
+                         "(decoder.latent); they must be equal",
+                         outputs, d);
+}
+
+static bool check_model(const struct config_input *input, struct config *config) {
+  const bool file = config->decoder.file[0] != '\0';
+  config->run.model_given = !file || is_given(input, "run.model");
+  config->encoder.layers_given = is_given(input, "encoder.layers");
+  if (!config->run.model_given) return true;
+  if (config->run.model == MODEL_AUTOENCODER) {
+    if (config->training.adjoint == ADJOINT_NONE) return check_encoder_layers(input, config);
+    const struct config_place place = place_of(input, "training.adjoint");
+    return config_complain(&place, input->error,
+                           "needs run.model = %s: the gradient of an autoencoder goes through its "
+                           "encoder, not through a flow",
+                           model_name(MODEL_GFE));
+  }
+  if (!config->encoder.layers_given) return true;
+  const struct config_place place = place_of(input, "encoder.layers");
+  return config_complain(&place, input->error, "needs run.model = %s, but that is %s",
+                         model_name(MODEL_AUTOENCODER), model_name(config->run.model));
 }
 
 // ---- solvers ----
@@ -207,7 +259,8 @@ static bool find_file(const struct config_input *input, const struct config_plac
     strcpy(path, beside);
   }
   if (!required) return true;
-  if (S_ISDIR(status.st_mode))
+  const bool data = strncmp(place->key, "data.", 5) == 0;  // which formats can be directories
+  if (S_ISDIR(status.st_mode) && !data)
     return config_complain(place, input->error, "%s is a directory; a file is needed%s", path,
                            hint);
   if (access(path, R_OK) != 0)
@@ -254,7 +307,7 @@ static bool check_restart(const struct config_input *input, struct config *confi
 }
 
 bool config_check(const struct config_input *input, struct config *config) {
-  return check_tasks(input, config) && check_decoder(input, config) &&
+  return check_tasks(input, config) && check_decoder(input, config) && check_model(input, config) &&
          check_solver(input, &config->encoding, "encoding") &&
          check_solver(input, &config->evaluation.solver, "evaluation") &&
          check_adjoint(input, config) && check_files(input, config) && check_restart(input, config);

@@ -102,6 +102,7 @@ static struct part find_value(const char *lines, const char *key) {
 static char *default_line(const struct config_parameter *parameter) {
   struct config *config = memory_new(struct config, 1);
   config->decoder.latent_given = config->decoder.loss_given = config->decoder.layers_given = true;
+  config->run.model_given = true;
   struct error error = {""};
   const struct config_place place = {.path = "the table", .key = parameter->key};
   const char *standard = config_parameter_inherits(parameter)

@@ -34,6 +34,11 @@ const char *order_name(int kind) {
   return name_in(names, LENGTH(names), kind);
 }
 
+const char *model_name(int kind) {
+  static const char *const names[] = {"gfe", "autoencoder"};
+  return name_in(names, LENGTH(names), kind);
+}
+
 const char *generator_name(int kind) {
   static const char *const names[] = {"none", "circle"};
   return name_in(names, LENGTH(names), kind);
@@ -49,6 +54,9 @@ static const struct config_row run_rows[] = {
     {"tasks", TYPE_TASKS, AT(run.task), "[train, evaluate]",
      .text = "what to do, in this order; by default evaluate only if there is data.test",
      .change = CHANGE_TAKEN},
+    {"model", TYPE_CHOICE, AT(run.model), "gfe", .name = model_name,
+     .text = "what finds the latents in training: the flow (gradient flow encoding), or an encoder "
+             "trained with the decoder"},
     {"seed", TYPE_INTEGER, AT(run.seed), "1", .range = {0, 1e15, CLOSED},
      .text = "of every random number: initial decoder, order of the samples, generated data"},
     {"restart", TYPE_TEXT, AT(run.restart), RESTART_AUTO,
@@ -73,7 +81,8 @@ static const struct config_row checkpoint_rows[] = {
 #define SET(member) offsetof(struct data_options, member)
 static const struct config_row set_rows[] = {
     {"file", TYPE_FILE, SET(file),
-     .text = "HDF5, IDX (also gzipped) or .npy; looked up from here, then beside the input file",
+     .text = "HDF5, IDX (also gzipped), .npy, CIFAR-10's .bin or the directory of its batches; "
+             "looked up from here, then beside the input file",
      .change = CHANGE_TAKEN},
     {"dataset", TYPE_TEXT, SET(dataset), .text = "HDF5: path of the samples inside the file",
      .change = CHANGE_TAKEN},
@@ -101,7 +110,7 @@ static const struct config_row data_rows[] = {
 static const struct config_row decoder_rows[] = {
     {"latent", TYPE_INTEGER, AT(decoder.latent), "20", .range = {1, 65536, CLOSED},
      .unit = "numbers", .text = "length of a latent z"},
-    {"layers", TYPE_LAYERS, AT(decoder),
+    {"layers", TYPE_LAYERS, AT(decoder.layers),
      .text = "from the latent to the sample; the last layer is as wide as a sample"},
     {"loss", TYPE_CHOICE, AT(decoder.loss), "bce", .name = loss_name,
      .text = "of a reconstruction: cross-entropy of logits with data in [0, 1], or mean square"},
@@ -110,13 +119,50 @@ static const struct config_row decoder_rows[] = {
      .change = CHANGE_TAKEN},
 };
 
+#define LAYER(member) offsetof(struct layer_spec, member)
+#define KIND(kind) (1U << (kind))
+enum {
+  CONVS = KIND(LAYER_CONV) | KIND(LAYER_CONV_TRANSPOSE),
+  EVERY_KIND = KIND(LAYER_KINDS) - 1,
+};
 const struct config_row config_layer_rows[] = {
-    {"dense", TYPE_INTEGER, offsetof(struct layer_spec, width), .range = {1, 1e8, CLOSED},
+    {"dense", TYPE_INTEGER, LAYER(width), .range = {1, 1e8, CLOSED}, .kinds = KIND(LAYER_DENSE),
      .unit = "outputs", .text = "a fully connected layer of this width"},
-    {"activation", TYPE_CHOICE, offsetof(struct layer_spec, activation), "identity",
-     .name = activation_name, .text = "applied to the layer's outputs"},
+    {"reshape", TYPE_SIZES, LAYER(sizes), .range = {1, 1e8, CLOSED}, .kinds = KIND(LAYER_RESHAPE),
+     .text = "the same numbers as [channels, x], [channels, x, y] or [channels, x, y, z], or flat"},
+    {"conv", TYPE_INTEGER, LAYER(width), .range = {1, 1e6, CLOSED}, .kinds = KIND(LAYER_CONV),
+     .unit = "channels", .text = "a convolution along every axis but the channels"},
+    {"conv_transpose", TYPE_INTEGER, LAYER(width), .range = {1, 1e6, CLOSED},
+     .kinds = KIND(LAYER_CONV_TRANSPOSE), .unit = "channels",
+     .text = "a transposed convolution: a stride of 2 doubles the axes"},
+    {"upsample", TYPE_SIZES, LAYER(sizes), .range = {1, 1e6, CLOSED}, .kinds = KIND(LAYER_UPSAMPLE),
+     .text = "every position becomes so many equal ones along each axis"},
+    {"residual", TYPE_BRANCHES, LAYER(branch), .kinds = KIND(LAYER_RESIDUAL),
+     .text = "the sum of two branches, such as [[{dense: 20, activation: elu}, {dense: 20}], []]; "
+             "an empty one passes its input on"},
+    {"kernel", TYPE_SIZES, LAYER(kernel), .range = {1, 1e6, CLOSED}, .kinds = CONVS,
+     .text = "conv, conv_transpose: its length, a number or one per axis"},
+    {"stride", TYPE_SIZES, LAYER(stride), "1", .range = {1, 1e6, CLOSED}, .kinds = CONVS,
+     .text = "conv, conv_transpose: from one patch to the next, a number or one per axis"},
+    {"padding", TYPE_SIZES, LAYER(padding), "0", .range = {0, 1e6, CLOSED}, .kinds = CONVS,
+     .text = "conv: zeros around the input; conv_transpose: cut off around the output"},
+    {"output_padding", TYPE_SIZES, LAYER(output_padding), "0", .range = {0, 1e6, CLOSED},
+     .kinds = KIND(LAYER_CONV_TRANSPOSE),
+     .text = "conv_transpose: added at the end of each axis, less than the stride"},
+    {"activation", TYPE_CHOICE, LAYER(activation), "identity", .name = activation_name,
+     .kinds = EVERY_KIND, .text = "applied to the layer's outputs"},
 };
 const size_t config_layer_row_count = LENGTH(config_layer_rows);
+
+bool config_layer_has(const struct config_row *row, int kind) {
+  return (row->kinds & KIND(kind)) != 0;
+}
+
+static const struct config_row encoder_rows[] = {
+    {"layers", TYPE_LAYERS, AT(encoder.layers),
+     .text = "from the sample to the latent, as in decoder.layers; not given: the mirror of a "
+             "dense decoder"},
+};
 
 #define SOLVER(member) offsetof(struct solver_options, member)
 static const struct config_row solver_rows[] = {
@@ -233,7 +279,10 @@ static const struct config_section sections[] = {
      .change = CHANGE_TAKEN},
     {"data", "All of the data", 0, ROWS(data_rows)},
     {"decoder", "The network that turns a latent into a sample", 0, ROWS(decoder_rows)},
-    {"encoding", "How latents are found while training", AT(encoding), ROWS(solver_rows)},
+    {"encoder", "The network that turns a sample into a latent (run.model = autoencoder)", 0,
+     ROWS(encoder_rows)},
+    {"encoding", "How latents are found while training (run.model = gfe)", AT(encoding),
+     ROWS(solver_rows)},
     {"training", "How the decoder learns", 0, ROWS(training_rows)},
     {"evaluation", "How test and new data are encoded; a key not given is as in encoding", 0,
      ROWS(evaluation_rows), .change = CHANGE_UNLESS_RECORDED},

@@ -30,10 +30,23 @@ static int begin_section(const struct config_section *section, const char *last,
 
 // ---- the values of a run ----
 
+static const void *config_value(const struct config *config,
+                                const struct config_parameter *parameter) {
+  return (const char *)config + config_parameter_offset(parameter);
+}
+
 // Layers are shown even if it was decoder.file that gave them.
 static bool is_shown(const struct config *config, const struct config_parameter *parameter) {
   return config_is_given(config, parameter) ||
-         (parameter->row->type == TYPE_LAYERS && config->decoder.layer_count > 0);
+         (parameter->row->type == TYPE_LAYERS &&
+          ((const struct config_layers *)config_value(config, parameter))->count > 0);
+}
+
+// Why a parameter has no value.
+static const char *absence(const struct config *config, const struct config_parameter *parameter) {
+  if (config_is_text(parameter->row)) return "not given";
+  if (strcmp(parameter->key, "encoder.layers") != 0) return "left to decoder.file";
+  return config->run.model == MODEL_AUTOENCODER ? "the mirror of decoder.layers" : "not given";
 }
 
 void config_write(const struct config *config, FILE *stream) {
@@ -42,13 +55,12 @@ void config_write(const struct config *config, FILE *stream) {
   const size_t count = config_parameter_count();
   for (size_t i = 0; i < count; i++) {
     const struct config_parameter parameter = config_parameter(i);
-    const void *value = (const char *)config + config_parameter_offset(&parameter);
     const int indent = begin_section(parameter.section, last, false, stream);
     fprintf(stream, "%*s%s:", indent, "", parameter.row->key);
     if (is_shown(config, &parameter))
-      config_format_value(parameter.row, value, indent + 2, stream);
+      config_format_value(parameter.row, config_value(config, &parameter), indent + 2, stream);
     else
-      fputs(config_is_text(parameter.row) ? "  # not given" : "  # left to decoder.file", stream);
+      fprintf(stream, "  # %s", absence(config, &parameter));
     fputc('\n', stream);
     last = parameter.section->name;
   }
@@ -175,7 +187,7 @@ void config_write_reference(FILE *stream) {
     const struct config_parameter parameter = config_parameter(i);
     const int indent = begin_section(parameter.section, last, true, stream);
     write_parameter(i, indent, stream);
-    if (parameter.row->type == TYPE_LAYERS) write_layer_keys(stream);
+    if (strcmp(parameter.key, "decoder.layers") == 0) write_layer_keys(stream);
     last = parameter.section->name;
   }
   write_sweep(stream);

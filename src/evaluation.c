@@ -1,5 +1,6 @@
 #include "evaluation.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,8 +20,10 @@ static int64_t position_first(const struct run *run, const struct dataset *data)
 struct evaluation *evaluation_create(struct run *run, int set) {
   const struct dataset *data = run->sets[set];
   struct evaluation *evaluation = memory_new(struct evaluation, 1);
-  *evaluation = (struct evaluation){.set = set, .run = run};
+  *evaluation = (struct evaluation){.set = set, .run = run, .loss_encoder = NAN};
   evaluation->encoding = encoding_create(data->local_count, run->decoder->d);
+  if (run->decoder->encoder != NULL)
+    evaluation->own = encoding_create(data->local_count, run->decoder->d);
   evaluation->samples = (struct encoder_samples){.count = data->local_count,
                                                  .y = data->y,
                                                  .w = data->w,
@@ -71,16 +74,109 @@ int64_t evaluation_count(const struct evaluation *evaluation) {
   return done;
 }
 
-bool evaluation_advance(struct evaluation *evaluation, double seconds) {
-  const enum phase before = clock_enter(PHASE_FLOW);
+static void advance_flows(struct evaluation *evaluation, double seconds) {
   if (evaluation->encoder == NULL) begin(evaluation);
   encoder_advance(evaluation->encoder, seconds);
   const int64_t done = evaluation_count(evaluation);
-  const bool left = done < evaluation->samples.total;
-  if (left)
-    report_progress(evaluation, done);
-  else
+  evaluation->flows_ended = done == evaluation->samples.total;
+  if (evaluation->flows_ended)
     finish(evaluation);
+  else
+    report_progress(evaluation, done);
+}
+
+// ---- the autoencoder's encoder ----
+
+// What a product of samples goes through.
+struct pass {
+  struct network_pass *encoder;
+  struct objective *objective;
+  struct placement *placement;
+  struct objective_row *rows;  // [most]
+  int64_t *occupant;           // [most] the sample in a row
+  double *loss;                // [most]
+};
+
+static struct pass pass_create(const struct run *run) {
+  const size_t most = run->evaluation_rule.most;
+  return (struct pass){.encoder = network_pass_create(run->decoder->encoder, most),
+                       .objective = objective_create(run->decoder, most),
+                       .placement = placement_create(&run->evaluation_rule),
+                       .rows = memory_new(struct objective_row, most),
+                       .occupant = memory_new(int64_t, most),
+                       .loss = memory_new(double, most)};
+}
+
+static void pass_destroy(struct pass *pass) {
+  network_pass_destroy(&pass->encoder);
+  objective_destroy(&pass->objective);
+  placement_destroy(&pass->placement);
+  memory_free(&pass->rows);
+  memory_free(&pass->occupant);
+  memory_free(&pass->loss);
+}
+
+// Places as many samples as fit into one product.
+static void fill_pass(struct evaluation *evaluation, struct pass *pass) {
+  const struct run *run = evaluation->run;
+  const struct dataset *data = run->sets[evaluation->set];
+  const size_t n = data->stride;
+  placement_begin(pass->placement);
+  memset(pass->rows, 0, run->evaluation_rule.most * sizeof *pass->rows);
+  for (size_t row; evaluation->passed < data->local_count; evaluation->passed++) {
+    const int64_t i = evaluation->passed;
+    if (!placement_take(pass->placement, position_first(run, data) + i, &row)) break;
+    const size_t at = (size_t)i * n;
+    memcpy(network_pass_input(pass->encoder) + row * n, data->y + at, n * sizeof(real));
+    pass->rows[row] = (struct objective_row){data->y + at, data->w == NULL ? NULL : data->w + at,
+                                             data->weight_sum[i]};
+    pass->occupant[row] = i;
+  }
+}
+
+// z = E(y), and the loss at D(z).
+static void pass_through(struct evaluation *evaluation, struct pass *pass) {
+  const struct decoder *decoder = evaluation->run->decoder;
+  const size_t d = real_padded(decoder->d);
+  fill_pass(evaluation, pass);
+  const size_t rows = placement_rows(pass->placement);
+  const real *z = network_pass_forward(pass->encoder, decoder->theta, rows);
+  memcpy(objective_latents(pass->objective), z, rows * d * sizeof *z);
+  objective_losses(pass->objective, rows, pass->rows, pass->loss);
+  for (size_t row = 0; row < rows; row++) {
+    if (pass->rows[row].y == NULL) continue;
+    const int64_t i = pass->occupant[row];
+    memcpy(evaluation->own->z + (size_t)i * d, z + row * d, d * sizeof *z);
+    evaluation->own->loss[i] = pass->loss[row];
+  }
+}
+
+// True while samples are left on any rank.
+static bool advance_encoder(struct evaluation *evaluation, double seconds) {
+  struct run *run = evaluation->run;
+  const double begun = clock_seconds();
+  const int64_t count = evaluation->samples.count;
+  struct pass pass = pass_create(run);
+  while (evaluation->passed < count && clock_seconds() - begun < seconds)
+    pass_through(evaluation, &pass);
+  pass_destroy(&pass);
+  int64_t left = evaluation->passed < count;
+  comm_max_int64(run->comm, &left, 1);
+  if (!left)
+    evaluation->loss_encoder = reduction_sum(run->comm, evaluation->own->loss, (size_t)count) /
+                               (double)evaluation->samples.total;
+  return left;
+}
+
+bool evaluation_advance(struct evaluation *evaluation, double seconds) {
+  const enum phase before = clock_enter(PHASE_FLOW);
+  bool left;
+  if (evaluation->flows_ended && evaluation->own != NULL) {
+    left = advance_encoder(evaluation, seconds);
+  } else {
+    advance_flows(evaluation, seconds);
+    left = !evaluation->flows_ended || evaluation->own != NULL;
+  }
   clock_enter(before);
   return left;
 }
@@ -155,5 +251,6 @@ void evaluation_destroy(struct evaluation **evaluation) {
   if (*evaluation == NULL) return;
   encoder_destroy(&(*evaluation)->encoder);
   encoding_destroy(&(*evaluation)->encoding);
+  encoding_destroy(&(*evaluation)->own);
   memory_free(evaluation);
 }

@@ -105,6 +105,7 @@ void h5_close(struct h5_file **file) {
     char cause[H5_TEXT];
     error_fatal("cannot close %s: %s", (*file)->path, h5_cause(cause));
   }
+  if (!writes) h5_unguard();
   memory_free(file);
 }
 

@@ -28,8 +28,10 @@ struct h5_file *h5_open(const char *path, const char *key, struct error *error) 
     return NULL;
   }
   struct h5_file *file = h5_new(path, false);
+  h5_guard(key, path);
   file->id = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
   if (file->id >= 0) return file;
+  h5_unguard();
   char cause[H5_TEXT];
   h5_cause(cause);
   error_set(error, "%s = %s: damaged or not readable as HDF5: %s%s", key, path, cause,
@@ -187,6 +189,7 @@ static bool read_blocks(const struct h5_rows *rows, hsize_t first, hsize_t count
     next = (row / band) * band + most;
     if (next > end) next = end;
     const struct h5_selection selection = h5_select(rows, row, next - row);
+    h5_wind_up();
     good = H5Dread(rows->dataset, rows->type, selection.memory, selection.file, H5P_DEFAULT,
                    data + (row - first) * rows->row_bytes) >= 0;
     if (!good) h5_cause(cause);  // before the next call forgets it

@@ -31,8 +31,8 @@ size_t objective_bytes(const struct decoder *decoder, size_t rows) {
 
 real *objective_latents(struct objective *o) { return network_pass_input(o->pass); }
 
-const real *objective_evaluate(struct objective *o, size_t rows,
-                               const struct objective_row *samples, double *loss) {
+void objective_losses(struct objective *o, size_t rows, const struct objective_row *samples,
+                      double *loss) {
   const struct decoder *decoder = o->decoder;
   const size_t stride = real_padded(decoder->n);
   real *x = network_pass_forward(o->pass, decoder->theta, rows);
@@ -44,7 +44,13 @@ const real *objective_evaluate(struct objective *o, size_t rows,
       loss[row] =
           loss_row(decoder->loss, decoder->n, stride, sample->y, sample->w, sample->weight_sum, x);
   }
-  return network_pass_backward(o->pass, decoder->theta, rows, true);
+}
+
+// The losses leave d loss / d x where x was.
+const real *objective_evaluate(struct objective *o, size_t rows,
+                               const struct objective_row *samples, double *loss) {
+  objective_losses(o, rows, samples, loss);
+  return network_pass_backward(o->pass, o->decoder->theta, rows, true);
 }
 
 void objective_parameter_gradient(struct objective *o, size_t first, size_t count, real *gradient) {

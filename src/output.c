@@ -113,6 +113,13 @@ static void declare_set(const struct run *run, const struct evaluation *evaluati
              "latent of each sample, the end of its gradient flow from z = 0");
   h5_dataset(file, group, "loss", H5_DOUBLE, 1, sample, "1",
              "reconstruction loss of each sample at its latent, mean over entries");
+  if (evaluation->own != NULL) {
+    h5_write_number(file, group, "mean_loss_encoder", evaluation->loss_encoder);
+    h5_dataset(file, group, "z_encoder", H5_REAL, 2, (const char *const[]){"sample", "latent"}, "1",
+               "latent of each sample as the autoencoder's encoder gives it");
+    h5_dataset(file, group, "loss_encoder", H5_DOUBLE, 1, sample, "1",
+               "reconstruction loss of each sample at z_encoder");
+  }
   h5_dataset(file, group, "evaluations", H5_INT64, 1, sample, "1",
              "gradient evaluations of the flow");
   h5_dataset(file, group, "iterations", H5_INT64, 1, sample, "1", "accepted steps of the flow");
@@ -173,6 +180,8 @@ static void write_set(const struct run *run, const struct evaluation *evaluation
   char group[GROUP], path[PATH];
   snprintf(group, sizeof group, "/%s", set_name(evaluation->set));
   write_padded(file, group, "z", first, count, encoding->z, run->decoder->d);
+  const struct encoding *own = evaluation->own;
+  if (own != NULL) write_padded(file, group, "z_encoder", first, count, own->z, run->decoder->d);
   int64_t *index = memory_new(int64_t, count);
   for (int64_t i = 0; i < count; i++) index[i] = data->index_first + first + i;
   const struct {
@@ -180,6 +189,7 @@ static void write_set(const struct run *run, const struct evaluation *evaluation
     enum h5_type type;
     const void *values;
   } columns[] = {{"loss", H5_DOUBLE, encoding->loss},
+                 {"loss_encoder", H5_DOUBLE, own != NULL ? own->loss : NULL},
                  {"evaluations", H5_INT64, encoding->evaluations},
                  {"iterations", H5_INT64, encoding->iterations},
                  {"rejected", H5_INT64, encoding->rejected},
@@ -231,6 +241,14 @@ static void write_history(struct history *history, struct h5_file *file, int ran
 
 // ---- gradient check ----
 
+static void declare_gradient(struct h5_file *file, const char *group,
+                             const struct network *network) {
+  h5_group(file, group, "dL/dtheta of the mean loss of the samples checked");
+  for (size_t l = 0; l < network->layer_count; l++)
+    if (network->layers[l].weight_count > 0)
+      decoder_file_declare_layer(file, group, &network->layers[l], "gradient of one layer");
+}
+
 static void declare_check(const struct run *run, const struct gradient_check *check,
                           struct h5_file *file) {
   const char *const kind_step[] = {"kind", "step"};
@@ -248,9 +266,9 @@ static void declare_check(const struct run *run, const struct gradient_check *ch
              "|f(h) - f(0) - h f'| of the mean loss f");
   h5_dataset(file, "/gradient_check", "slope", H5_DOUBLE, 1, kind_step, "1",
              "of log remainder against log h; 2 for the right gradient");
-  h5_group(file, "/gradient", "dL/dtheta of the mean loss of the samples checked");
-  for (size_t l = 0; l < run->decoder->network->layer_count; l++)
-    decoder_file_declare_layer(file, "/gradient", run->decoder, l, "gradient of one layer");
+  declare_gradient(file, "/gradient", run->decoder->network);
+  if (run->decoder->encoder != NULL)
+    declare_gradient(file, "/gradient_encoder", run->decoder->encoder);
 }
 
 static void write_check(const struct run *run, const struct gradient_check *check,
@@ -267,7 +285,9 @@ static void write_check(const struct run *run, const struct gradient_check *chec
   h5_write_rows(file, "/gradient_check/h", H5_DOUBLE, 0, kinds, h);
   h5_write_rows(file, "/gradient_check/remainder", H5_DOUBLE, 0, kinds, remainder);
   h5_write_rows(file, "/gradient_check/slope", H5_DOUBLE, 0, kinds, slope);
-  decoder_file_write(file, "/gradient", run->decoder, check->gradient, rank);
+  decoder_file_write(file, "/gradient", run->decoder->network, check->gradient, rank);
+  if (run->decoder->encoder != NULL)
+    decoder_file_write(file, "/gradient_encoder", run->decoder->encoder, check->gradient, rank);
 }
 
 // ---- the whole file ----
@@ -317,7 +337,9 @@ void output_results(struct run *run, const struct outcome *outcome, const char *
   }
   comm_barrier(run->comm);
   struct h5_file *file = h5_open_parallel(partial, run->comm);
-  decoder_file_write(file, "/decoder", run->decoder, run->decoder->theta, rank);
+  decoder_file_write(file, "/decoder", run->decoder->network, run->decoder->theta, rank);
+  if (run->decoder->encoder != NULL)
+    decoder_file_write(file, "/encoder", run->decoder->encoder, run->decoder->theta, rank);
   write_history(history, file, rank);
   if (outcome->check != NULL) write_check(run, outcome->check, file);
   for (int set = 0; set < SET_COUNT; set++)
@@ -353,6 +375,8 @@ void output_summary(const struct run *run, const struct outcome *outcome, double
     char name[64];
     snprintf(name, sizeof name, "%s_loss", set_name(set));
     write_number(file, name, evaluation == NULL ? NAN : evaluation->loss);
+    snprintf(name, sizeof name, "%s_loss_encoder", set_name(set));
+    write_number(file, name, evaluation == NULL ? NAN : evaluation->loss_encoder);
     snprintf(name, sizeof name, "%s_evaluations_mean", set_name(set));
     write_number(file, name, evaluation == NULL ? NAN : tally_mean(&evaluation->tally));
     snprintf(name, sizeof name, "%s_not_converged", set_name(set));

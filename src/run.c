@@ -63,16 +63,75 @@ static void check_precision(const struct config *config, struct error *error) {
     error_set(error, "run.tasks: gradient_check needs double precision; run gfe_hpc_double");
 }
 
+// The layers fit, which the input file alone cannot tell if decoder.file has a part of them.
+static bool check_layers(const char *what, const char *file, size_t inputs,
+                         const struct config_layers *layers, struct error *error) {
+  struct error reason = {""};
+  const size_t count = (size_t)layers->count;
+  const size_t wrong = network_check(inputs, count, layers->list, &reason);
+  return wrong == count || error_set(error, "%s%s: layer %zu, %s: %s", what, file, wrong,
+                                     layer_name(layers->list[wrong].kind), reason.text);
+}
+
+static bool check_decoder(const struct config_decoder *decoder, struct error *error) {
+  return check_layers(decoder->file[0] != '\0' ? "decoder.file = " : "decoder.layers",
+                      decoder->file, (size_t)decoder->latent, &decoder->layers, error);
+}
+
+// Gives an autoencoder its encoder.
+static void add_encoder(struct run *run, struct error *error) {
+  const struct config *config = &run->config;
+  const struct config_layers *decoder = &config->decoder.layers;
+  const size_t d = run->decoder->d;
+  struct config_layers layers = config->encoder.layers;
+  if (config->run.model != MODEL_AUTOENCODER) return;
+  if (layers.count == 0) {
+    layers.count = decoder->count;
+    if (!decoder_mirror(d, (size_t)decoder->count, decoder->list, layers.list)) {
+      error_set(error,
+                "run.model = %s: the decoder of decoder.file = %s has no mirror, as not all "
+                "of its layers are dense; give encoder.layers",
+                model_name(config->run.model), config->decoder.file);
+      return;
+    }
+  }
+  if (!check_layers("encoder.layers", "", run->decoder->n, &layers, error)) return;
+  const size_t outputs = network_outputs(run->decoder->n, (size_t)layers.count, layers.list);
+  if (outputs == d)
+    decoder_add_encoder(run->decoder, (size_t)layers.count, layers.list);
+  else
+    error_set(error,
+              "encoder.layers: the last layer has %zu outputs, but the decoder takes %zu numbers; "
+              "they must be equal",
+              outputs, d);
+}
+
+// What a sample's axes say beside their product.
+static void append_shape(char *text, size_t size, const struct layer_shape *shape) {
+  char sizes[LAYER_SHAPE_TEXT];
+  if (shape->axes > 1)
+    snprintf(text, size, " (%s)", layer_shape_text(shape, sizes));
+  else
+    text[0] = '\0';
+}
+
 static void check_shapes(const struct run *run, struct error *error) {
   const char *file = run->config.decoder.file;
+  const struct network *network = run->decoder->network;
+  char outputs[LAYER_SHAPE_TEXT + 4], entries[LAYER_SHAPE_TEXT + 4];
+  append_shape(outputs, sizeof outputs, network_shape(network));
   for (int set = 0; set < SET_COUNT; set++) {
     const struct dataset_shape *shape = &run->shapes[set];
     if (!run->used[set] || shape->n == run->decoder->n) continue;
+    struct layer_shape sample = {0};
+    for (int axis = 0; axis < shape->axes && sample.axes < LAYER_AXES; axis++)
+      sample.size[sample.axes++] = (size_t)shape->shape[axis];
+    append_shape(entries, sizeof entries, &sample);
     error_set(error,
-              "%s%s: the last layer has %zu outputs, but a sample of %s has %zu entries; they must "
-              "be equal",
+              "%s%s: the last layer has %zu outputs%s, but a sample of %s has %zu entries%s; they "
+              "must be equal",
               file[0] != '\0' ? "decoder.file = " : "decoder.layers", file, run->decoder->n,
-              set_keys[set], shape->n);
+              outputs, set_keys[set], shape->n, entries);
   }
 }
 
@@ -91,7 +150,10 @@ static void check_decoder_memory(const struct run *run, struct error *error) {
 static void find_rule(struct comm *comm, const struct decoder *decoder, size_t rows,
                       struct placement_rule *rule) {
   *rule = (struct placement_rule){.least = PLACEMENT_ROWS, .most = rows, .classes = 1};
-  if (comm_rank(comm) == 0) network_narrow(decoder->network, rule);
+  if (comm_rank(comm) == 0) {
+    network_narrow(decoder->network, rule);
+    if (decoder->encoder != NULL) network_narrow(decoder->encoder, rule);
+  }
   comm_broadcast(comm, rule, sizeof *rule, 0);
 }
 
@@ -155,9 +217,13 @@ struct run *run_prepare(struct comm *comm, const struct config *config) {
               "data.scale: without training the constants must come from decoder.file, and "
               "%s has none; give a number or none",
               config->decoder.file);
-  run->decoder = decoder_layout((size_t)config->decoder.latent, (size_t)config->decoder.layer_count,
-                                config->decoder.layers, config->decoder.loss);
+  check_decoder(&config->decoder, &error);
+  comm_settle(comm, &error);
+  run->decoder =
+      decoder_layout((size_t)config->decoder.latent, (size_t)config->decoder.layers.count,
+                     config->decoder.layers.list, config->decoder.loss);
   check_shapes(run, &error);
+  add_encoder(run, &error);
   check_decoder_memory(run, &error);
   comm_settle(comm, &error);
   decoder_allocate(run->decoder);
@@ -187,10 +253,8 @@ void run_load(struct run *run) {
         dataset_scaling(run->comm, config->data.scale.kind, config->data.scale.value, NULL);
   for (int set = 0; set < SET_COUNT; set++)
     if (run->used[set]) load_set(run, set);
-  if (config->decoder.file[0] == '\0') {
-    decoder_initialise(run->decoder, (uint64_t)config->run.seed);
-    return;
-  }
+  decoder_initialise(run->decoder, (uint64_t)config->run.seed);
+  if (config->decoder.file[0] == '\0') return;
   if (comm_rank(run->comm) == 0) decoder_file_read(config->decoder.file, run->decoder, &error);
   comm_settle(run->comm, &error);
   comm_broadcast(run->comm, run->decoder->theta, run->decoder->count * sizeof(real), 0);

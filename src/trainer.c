@@ -4,14 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "batch_gradient.h"
 #include "clock.h"
-#include "encoder.h"
 #include "evaluation.h"
 #include "log.h"
 #include "memory.h"
+#include "model.h"
 #include "optimiser.h"
-#include "reduction.h"
 #include "report.h"
 #include "rng.h"
 #include "shard.h"
@@ -23,8 +21,7 @@ struct trainer {
   struct run *run;
   struct history *history;
   const struct dataset *data;
-  struct encoder *encoder;
-  struct batch_gradient *batch_gradient;
+  struct model *model;
   real *latents;   // [local_count][real_padded(d)] starts of the next epoch's flows
   real *gradient;  // [decoder->count]
   struct optimiser *optimiser;
@@ -45,9 +42,7 @@ struct trainer *trainer_create(struct run *run, struct history *history) {
   const int64_t batch = run->config.training.batch;
   t->batches = (t->data->count + batch - 1) / batch;
   t->steps = t->batches * run->config.training.epochs * run->config.training.updates;
-  t->encoder = encoder_create(run->comm, decoder, &run->config.encoding, &run->training_rule);
-  t->batch_gradient = batch_gradient_create(run->comm, decoder, &run->training_rule, run->tile,
-                                            run->config.training.adjoint, &run->config.encoding);
+  t->model = model_create(run);
   t->latents = memory_new(real, (size_t)t->data->local_count * real_padded(decoder->d));
   t->gradient = memory_new(real, decoder->count);
   t->optimiser = optimiser_create(&run->config.training.optimiser, decoder->count);
@@ -58,8 +53,7 @@ struct trainer *trainer_create(struct run *run, struct history *history) {
 void trainer_destroy(struct trainer **trainer) {
   struct trainer *t = *trainer;
   if (t == NULL) return;
-  encoder_destroy(&t->encoder);
-  batch_gradient_destroy(&t->batch_gradient);
+  model_destroy(&t->model);
   evaluation_destroy(&t->test);
   memory_free(&t->latents);
   memory_free(&t->gradient);
@@ -79,30 +73,23 @@ static int64_t sample_at(const void *context, int64_t position) {
   return rng_permute((uint64_t)config->run.seed, (uint64_t)t->at.epoch, t->data->count, place);
 }
 
-// One parameter update from the batch's flows. False if loss or gradient is not finite.
+// One parameter update from a batch. False if loss or gradient is not finite.
 static bool update(struct trainer *t, struct shard *shard) {
   struct comm *comm = t->run->comm;
-  clock_enter(PHASE_FLOW);
-  const double begun = clock_seconds();
-  shard->encoding->trajectories =
-      batch_gradient_trajectories(t->batch_gradient, shard->samples.count);
-  encoder_run(t->encoder, &shard->samples, shard->size, shard->encoding);
-  t->flow_seconds += clock_seconds() - begun;
+  struct model_step found;
+  const bool finite = model_step(t->model, shard, t->gradient, &found);
+  t->flow_seconds += found.seconds;
   tally_add(&t->tally, shard->encoding, shard->samples.count);
-
-  clock_enter(PHASE_REDUCE);
-  const double loss_sum = reduction_sum(comm, shard->encoding->loss, (size_t)shard->samples.count);
+  if (!finite) return false;
   int64_t evaluations = 0;
   for (int64_t i = 0; i < shard->samples.count; i++) evaluations += shard->encoding->evaluations[i];
   comm_sum_int64(comm, &evaluations, 1);
-  if (!isfinite(loss_sum) || !batch_gradient_compute(t->batch_gradient, shard, t->gradient))
-    return false;
 
   clock_enter(PHASE_OPTIMISER);
   const struct optimiser_options *options = &t->run->config.training.optimiser;
   const double rate = optimiser_rate(options, t->at.step, t->steps, t->at.epoch);
   optimiser_update(t->optimiser, rate, t->gradient, t->run->decoder->theta);
-  t->loss_sum += loss_sum;
+  t->loss_sum += found.loss_sum;
   t->at.step++;
 
   clock_enter(PHASE_OUTPUT);
@@ -110,7 +97,7 @@ static bool update(struct trainer *t, struct shard *shard) {
       .epoch = t->at.epoch + 1,
       .samples =
           t->at.epoch * t->data->count + t->at.batch * t->run->config.training.batch + shard->size,
-      .loss = loss_sum / (double)shard->size,
+      .loss = found.loss_sum / (double)shard->size,
       .evaluations = (double)evaluations / (double)shard->size,
       .learning_rate = rate,
       .seconds = elapsed(t)};
@@ -147,7 +134,8 @@ static bool wants_test(const struct trainer *t) {
 static void end_epoch(struct trainer *t) {
   const struct run *run = t->run;
   struct history_epoch record = {.samples = (t->at.epoch + 1) * t->data->count,
-                                 .test_loss = t->at.testing ? t->test->loss : NAN};
+                                 .test_loss = t->at.testing ? t->test->loss : NAN,
+                                 .test_loss_encoder = t->at.testing ? t->test->loss_encoder : NAN};
   record.train_loss = t->loss_sum / (double)(t->data->count * run->config.training.updates);
   tally_combine(&t->tally, run->comm);
   record.evaluations_mean = tally_mean(&t->tally);
@@ -228,7 +216,7 @@ void trainer_state(struct trainer *t, struct state *state) {
                     "parameter",
                     "parameters of all layers, each weight and bias filled up to whole vectors");
   optimiser_state(t->optimiser, state);
-  batch_gradient_state(t->batch_gradient, state);
+  model_state(t->model, state);
   const size_t d = decoder->d;
   state_add(state, (struct state_field){.group = "training",
                                         .name = "z",

@@ -53,9 +53,9 @@ static void test_defaults(void) {
   CHECK(config.run.seed == 1, "seed");
   CHECK(config.data.train.generate == GENERATE_CIRCLE && config.data.train.count == 200, "circle");
   CHECK(config.data.scale.kind == SCALE_NONE && config.data.missing == MISSING_ERROR, "data");
-  CHECK(config.decoder.latent == 1 && config.decoder.layer_count == 1, "decoder");
-  CHECK(config.decoder.layers[0].width == 2, "width");
-  CHECK(config.decoder.layers[0].activation == ACTIVATION_IDENTITY, "activation");
+  CHECK(config.decoder.latent == 1 && config.decoder.layers.count == 1, "decoder");
+  CHECK(config.decoder.layers.list[0].width == 2, "width");
+  CHECK(config.decoder.layers.list[0].activation == ACTIVATION_IDENTITY, "activation");
   CHECK(config.decoder.loss == LOSS_MSE, "loss");
   CHECK(config.decoder.latent_given && config.decoder.loss_given, "without decoder.file");
   CHECK(config.encoding.solver == SOLVER_LBFGS && config.encoding.memory == 10, "solver");
@@ -88,9 +88,9 @@ static void test_values(void) {
   CHECK(config.data.train.first == 5 && config.data.train.count == 7, "range");
   CHECK(config.data.scale.kind == SCALE_NUMBER && config.data.scale.value == 255, "scale");
   CHECK(config.data.missing == MISSING_NAN, "missing");
-  CHECK(config.decoder.layer_count == 2 && config.decoder.layers[0].width == 4, "layers");
-  CHECK(config.decoder.layers[0].activation == ACTIVATION_ELU, "elu");
-  CHECK(config.decoder.layers[1].activation == ACTIVATION_IDENTITY, "not given");
+  CHECK(config.decoder.layers.count == 2 && config.decoder.layers.list[0].width == 4, "layers");
+  CHECK(config.decoder.layers.list[0].activation == ACTIVATION_ELU, "elu");
+  CHECK(config.decoder.layers.list[1].activation == ACTIVATION_IDENTITY, "not given");
   CHECK(!config.training.warm_start && config.training.order == ORDER_FILE, "training");
   CHECK(config.training.optimiser.kind == OPTIMISER_SGD && config.training.epochs == 2, "sgd");
 }
@@ -111,7 +111,7 @@ static void test_overrides(void) {
   CHECK(config.training.batch == 50, "the last override counts");
   CHECK(config.run.seed == 1, "no value means the default");
   CHECK(strcmp(config.run.directory, "a=b") == 0, "%s", config.run.directory);
-  CHECK(config.decoder.layer_count == 2 && config.decoder.layers[0].width == 7, "layers");
+  CHECK(config.decoder.layers.count == 2 && config.decoder.layers.list[0].width == 7, "layers");
 
   const char *const tasks[] = {"run.tasks=evaluate", "decoder.file=model.h5",
                                "data.test.generate=circle", "data.test.count=4", NULL};
@@ -161,7 +161,7 @@ static void test_tasks(void) {
       "run: {tasks: [encode]}\ndecoder: {file: model.h5}\n"
       "data: {train: {file: not-here.gz}, encode: {file: samples.gz}}\n";
   CHECK(read_text(&config, only_encode, NULL, &error), "%s", error.text);
-  CHECK(config.decoder.layer_count == 0, "left to decoder.file");
+  CHECK(config.decoder.layers.count == 0, "left to decoder.file");
   CHECK(!config.decoder.latent_given && !config.decoder.loss_given, "left to decoder.file");
   CHECK(config.decoder.latent == 20 && config.decoder.loss == LOSS_BCE, "defaults");
 }
@@ -286,7 +286,7 @@ static const struct wrong wrong_files[] = {
     {DATA "decoder:\n  layers:\n    - {dense: 2}\n    - {dense: 0}\n", NULL,
      "input.yaml:5: decoder.layers[1].dense = 0: must be at least 1"},
     {LEAST, "decoder.layers=[{dense: }]", "decoder.layers[0].dense: must be an integer"},
-    {LEAST, "decoder.layers=[{dens: 3}]", "dens = 3: unknown key; a layer has dense or activation"},
+    {LEAST, "decoder.layers=[{dens: 3}]", "dens = 3: unknown key; a layer has dense, reshape, conv, "},
     {LEAST, "decoder.layers=[{activation: elu}]", "needs a key that says the kind of layer: dense"},
     {LEAST, "decoder.layers=[{dense: 2, activation: elo}]", "did you mean elu?"},
     // keys that need each other
@@ -417,7 +417,7 @@ static void test_reference(void) {
   struct error error = {0};
   CHECK(config_read(&config, "reference.yaml", NULL, 0, &error), "%s", error.text);
   CHECK(config.run.task[TASK_TRAIN] && config.run.task[TASK_EVALUATE], "tasks");
-  CHECK(config.decoder.layer_count == 2 && config.data.test.first == 200, "the examples");
+  CHECK(config.decoder.layers.count == 2 && config.data.test.first == 200, "the examples");
   check_round_trip("the reference");
 
   // Beyond the examples the reference says what the defaults are.

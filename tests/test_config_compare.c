@@ -41,7 +41,7 @@ static void test_lines(void) {
   now.decoder.latent_given = now.decoder.layers_given = false;
   const uint64_t open = config_hash(&now);
   now.decoder.latent = 7;
-  now.decoder.layers[0].width = 9;
+  now.decoder.layers.list[0].width = 9;
   CHECK(config_hash(&now) == open, "the hash depends on what decoder.file decides");
 }
 

@@ -76,7 +76,7 @@ static void test_product(void) {
     choose(sweep, task);
     const bool first = task % 2 == 0;
     CHECK(config.training.epochs == (first ? 7 : 1), "list");
-    CHECK(config.decoder.layer_count == (first ? 2 : 1), "layers");
+    CHECK(config.decoder.layers.count == (first ? 2 : 1), "layers");
     CHECK(config.encoding.tolerance == (first ? 1e-4 : 0.25), "list");
     CHECK(config.training.batch == 10 * (task / 2 % 3 + 1), "zip");
     CHECK(config.run.seed == task / 2 % 3 + 1, "zip");

@@ -245,7 +245,7 @@ static hsize_t write_layer(struct fuzz_bytes *bytes, hid_t decoder, unsigned l, 
     H5Tclose(type);
   }
   if (layer >= 0) {
-    text_attribute(bytes, layer, "kind", layer_name(0));
+    text_attribute(bytes, layer, "kind", layer_name((int)choose(bytes, LAYER_KINDS)));
     text_attribute(bytes, layer, "activation", activation_name((int)(fuzz_next(bytes) % 3)));
     write_array(bytes, layer, "weight", 2, shape);
     write_array(bytes, layer, "bias", 1, shape);
@@ -256,12 +256,14 @@ static hsize_t write_layer(struct fuzz_bytes *bytes, hid_t decoder, unsigned l, 
 
 // Has HDF5 make the file in its own memory; returns the path of a copy.
 static const char *write_file(struct fuzz_bytes *bytes) {
-  static const unsigned counts[] = {1, 2, 3, 0, CONFIG_LAYERS, CONFIG_LAYERS + 1, 5};
+  enum { COUNTS = 16 };
+  static const unsigned counts[COUNTS] = {
+      1, 2, 3, 0, 1, 2, 3, 5, 1, 2, 3, 4, 1, 2, CONFIG_LAYERS, CONFIG_LAYERS + 1};
   const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
   H5Pset_fapl_core(access, 1 << 16, false);
   const hid_t file = H5Fcreate("fuzz", H5F_ACC_TRUNC, H5P_DEFAULT, access);
   const hid_t decoder = H5Gcreate2(file, "decoder", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-  const unsigned layers = counts[fuzz_next(bytes) % 7];
+  const unsigned layers = counts[fuzz_next(bytes) % COUNTS];
   text_attribute(bytes, decoder, "loss", loss_name((int)(fuzz_next(bytes) % 2)));
   number_attribute(bytes, decoder, "scale_offset", 0.0);
   number_attribute(bytes, decoder, "scale_factor", 255.0);
@@ -289,9 +291,9 @@ static void choose_config(struct fuzz_bytes *bytes, struct config *config) {
   config->decoder.latent_given = said & 1;
   config->decoder.latent = 1 + (said & 1);
   config->decoder.loss_given = said & 2;
-  config->decoder.layer_count = said & 4 ? 1 + (said & 8) / 8 : 0;
-  for (int l = 0; l < config->decoder.layer_count; l++)
-    config->decoder.layers[l] = (struct layer_spec){.kind = 0, .width = 1 + (said >> 6)};
+  config->decoder.layers.count = said & 4 ? 1 + (said & 8) / 8 : 0;
+  for (int l = 0; l < config->decoder.layers.count; l++)
+    config->decoder.layers.list[l] = (struct layer_spec){.kind = 0, .width = 1 + (said >> 6)};
 }
 
 // A decoder as described, with its parameters; one that is too large for a machine is not read.
@@ -299,8 +301,8 @@ static void check_parameters(const struct config *config) {
   enum { MOST = 1 << 22 };
   struct error error = {""};
   struct decoder *decoder =
-      decoder_layout((size_t)config->decoder.latent, (size_t)config->decoder.layer_count,
-                     config->decoder.layers, config->decoder.loss);
+      decoder_layout((size_t)config->decoder.latent, (size_t)config->decoder.layers.count,
+                     config->decoder.layers.list, config->decoder.loss);
   for (size_t l = 0; l < decoder->network->layer_count; l++) {
     const struct layer *layer = &decoder->network->layers[l];
     FUZZ_CHECK(layer->kind != LAYER_DENSE ||
@@ -323,7 +325,7 @@ static void check_parameters(const struct config *config) {
 static void check_count(const struct config *config) {
   struct error error = {""};
   char next[64];
-  snprintf(next, sizeof next, "/decoder/layer_%lld", (long long)config->decoder.layer_count);
+  snprintf(next, sizeof next, "/decoder/layer_%lld", (long long)config->decoder.layers.count);
   struct h5_file *file = h5_open(config->decoder.file, "decoder.file", &error);
   FUZZ_CHECK(file != NULL && !h5_exists(file, next), "%s is left out", next);
   h5_close(&file);
@@ -331,12 +333,12 @@ static void check_count(const struct config *config) {
 
 static void check_description(const struct config *config, const struct scaling *scaling,
                               bool scaled) {
-  FUZZ_CHECK(config->decoder.layer_count > 0 && config->decoder.layer_count <= CONFIG_LAYERS,
-             "%lld layers", (long long)config->decoder.layer_count);
+  FUZZ_CHECK(config->decoder.layers.count > 0 && config->decoder.layers.count <= CONFIG_LAYERS,
+             "%lld layers", (long long)config->decoder.layers.count);
   FUZZ_CHECK(config->decoder.latent > 0, "latent %lld", (long long)config->decoder.latent);
   FUZZ_CHECK(loss_name(config->decoder.loss) != NULL, "loss %d", config->decoder.loss);
-  for (int l = 0; l < config->decoder.layer_count; l++) {
-    const struct layer_spec *layer = &config->decoder.layers[l];
+  for (int l = 0; l < config->decoder.layers.count; l++) {
+    const struct layer_spec *layer = &config->decoder.layers.list[l];
     FUZZ_CHECK(layer->width > 0 && layer_name(layer->kind) != NULL &&
                    activation_name(layer->activation) != NULL,
                "layer %d", l);

@@ -7,7 +7,7 @@
 
 // Finds the type in the dictionary and the numbers behind it. False if it is not .npy.
 static bool understand(const uint8_t *data, size_t size, struct fuzz_array *array) {
-  if (size < 12) return false;
+  if (size < 12 || memcmp(data, "\x93NUMPY", 6) != 0) return false;
   const size_t start = data[6] >= 2 ? 12 : 10;
   size_t header = start;
   for (size_t i = 8; i < start; i++) header += (size_t)data[i] << 8 * (i - 8);
