@@ -14,8 +14,8 @@ char *config_lines(const struct config *config);
 // Names an input by the lines on which results depend: all but those of CHANGE_IRRELEVANT.
 uint64_t config_hash(const struct config *config);
 
-// What differs, as owned texts: lines such as "training.batch: 20 before, 64 now", the last one
-// without an end of line; empty if there is none.
+// What differs, as owned texts such as "training.batch: 20 before, 64 now; run.seed: 1 before, 2
+// now"; empty if nothing does.
 struct config_differences {
   char *refused;  // values that decide what has been computed already
   char *taken;    // values with which a run may go on

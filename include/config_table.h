@@ -19,7 +19,9 @@ enum config_type {      // stored as
   TYPE_FILE_OR_INSIDE,  // the same, or a path inside the HDF5 file if `dataset` is given
   TYPE_TASKS,           // bool[TASK_COUNT]
   TYPE_SCALE,           // struct config_scale
-  TYPE_LAYERS           // struct config_decoder
+  TYPE_LAYERS,          // struct config_decoder
+  TYPE_SIZES,           // struct layer_sizes
+  TYPE_BRANCHES         // int64_t[2] in the layer, whose branches stand before it
 };
 
 // What a number may be: [lower, upper], or without its ends.
@@ -47,6 +49,7 @@ struct config_row {
   const char *(*name)(int);   // TYPE_CHOICE: the names, NULL beyond the last
   const char *unit;           // NULL for pure numbers and texts
   const char *evaluation;     // default in the section evaluation, NULL = as encoding
+  unsigned kinds;             // rows of a layer: bits of the kinds that have this key
   const char *text;           // one line for the user
   enum config_change change;
 };
@@ -88,9 +91,13 @@ enum config_change config_parameter_change(const struct config_parameter *parame
 size_t config_parameter_offset(const struct config_parameter *parameter);
 
 // The keys of one entry of decoder.layers, stored in struct layer_spec. A key that is a
-// layer_name() says what kind of layer it is; each entry has exactly one such key.
+// layer_name() says what kind of layer it is; each entry has exactly one such key. The other keys
+// of a kind without a default must be given.
 extern const struct config_row config_layer_rows[];
 extern const size_t config_layer_row_count;
+
+// Whether layers of this kind have the row's key.
+bool config_layer_has(const struct config_row *row, int kind);
 
 const char *scale_name(int kind);  // enum scale_kind
 

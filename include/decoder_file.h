@@ -24,10 +24,10 @@ bool decoder_file_read(const char *path, struct decoder *decoder, struct error *
 void decoder_file_declare(struct h5_file *file, const struct decoder *decoder,
                           struct scaling scaling, const char *shape);
 
-// Declares layer `l`'s weight and bias, or what is shaped like them, below `group`/layer_l, which
-// must not exist yet.
-void decoder_file_declare_layer(struct h5_file *file, const char *group,
-                                const struct decoder *decoder, size_t l, const char *description);
+// Declares the weight and bias of a layer that has them, or what is shaped like them, below
+// `group`/layer_NUMBER, which must not exist yet.
+void decoder_file_declare_layer(struct h5_file *file, const char *group, const struct layer *layer,
+                                const char *description);
 
 // Writes the parameters, or `values` shaped like them, below `group` ("/decoder" for the
 // parameters); those of rank 0 are written. Collective.

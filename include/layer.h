@@ -52,9 +52,12 @@ struct layer_spec {
   int64_t branch[2];
 };
 
-// Channels first; a single axis if flat.
+// Whether two layers are the same, but for what stands before them.
+bool layer_spec_equal(const struct layer_spec *a, const struct layer_spec *b);
+
+// Channels first; a single axis if flat. A weight has one axis more.
 struct layer_shape {
-  size_t axes, size[LAYER_AXES];
+  size_t axes, size[LAYER_AXES + 1];
 };
 
 // The text "64 x 8 x 8".
@@ -64,6 +67,7 @@ const char *layer_shape_text(const struct layer_shape *shape, char text[LAYER_SH
 // A layer in its place.
 struct layer {
   int kind, activation;
+  struct layer_spec spec;
   size_t number;  // in the input file's list, in which LAYER_NONE stands for layers of our own
   struct layer_shape from, to;
   size_t inputs, outputs;            // numbers in them
@@ -129,6 +133,10 @@ size_t layer_work(const struct layer *layer);
 // their number is neither that nor one.
 bool layer_expand(const struct layer_sizes *sizes, size_t axes, const char *what, size_t *value,
                   struct error *error);
+
+// The shape of a weight: (out, in) or (out, in, kernel ...); (in, out, kernel ...) of transposed
+// convolutions.
+void layer_weight_shape(const struct layer *layer, struct layer_shape *shape);
 
 // Stores the shape, if it is not too large.
 bool layer_set_output(struct layer *layer, const struct layer_shape *to, struct error *error);

@@ -33,6 +33,9 @@ struct network *network_create(size_t inputs, size_t count, const struct layer_s
                                size_t begin);
 void network_destroy(struct network **network);
 
+// The shape of the outputs as the last layer of the list gives it (borrowed).
+const struct layer_shape *network_shape(const struct network *network);
+
 // Fills its part of theta with random numbers, a function of `seed` and of `first`, by which
 // networks that share a block differ: the number of its first layer among all.
 void network_initialise(const struct network *network, uint64_t seed, uint64_t first, real *theta);

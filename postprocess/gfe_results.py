@@ -18,6 +18,9 @@ from types import SimpleNamespace
 import h5py
 import numpy as np
 
+from gfe_layers import ACTIVATIONS, SIZES, WITH_WEIGHT, LayerError, Network, sigmoid
+
+__all__ = ["ACTIVATIONS", "Decoder", "Results", "ResultsError", "write_decoder"]
 SETS = ("train", "test", "encode")
 SET_ARRAYS = ("z", "loss", "evaluations", "iterations", "status", "index", "label",
               "reconstruction", "target", "weight")
@@ -28,62 +31,33 @@ class ResultsError(Exception):
     """What is wrong with a file, in one line."""
 
 
-def sigmoid(s):
-    return 0.5 * (1 + np.tanh(0.5 * s))
-
-
-# name: (phi, phi'), as functions of the sum s
-ACTIVATIONS = {
-    "identity": (lambda s: s, np.ones_like),
-    "elu": (lambda s: np.where(s > 0, s, np.expm1(np.minimum(s, 0))),
-            lambda s: np.exp(np.minimum(s, 0))),
-    "relu": (lambda s: np.maximum(s, 0), lambda s: np.where(s > 0, 1.0, 0.0)),
-    "leaky_relu": (lambda s: np.where(s > 0, s, 0.01 * s), lambda s: np.where(s > 0, 1.0, 0.01)),
-    "tanh": (np.tanh, lambda s: 1 - np.tanh(s) ** 2),
-    "sigmoid": (sigmoid, lambda s: sigmoid(s) * (1 - sigmoid(s))),
-    "softplus": (lambda s: np.logaddexp(0, s), sigmoid),
-    "silu": (lambda s: s * sigmoid(s), lambda s: sigmoid(s) * (1 + s * (1 - sigmoid(s)))),
-}
-
-
 class Decoder:
-    """A dense decoder in float64. Rows are samples: z is (sample, latent), y and w anything that
-    reshapes to (sample, n)."""
+    """A decoder in float64. Rows are samples: z is (sample, latent), y and w anything that reshapes
+    to (sample, n)."""
 
-    def __init__(self, layers, loss, scale_offset=0.0, scale_factor=1.0, shape=None):
-        """`layers`: (weight (out, in), bias (out), activation name) from latent to output."""
-        self.layers = [(np.asarray(weight, np.float64), np.asarray(bias, np.float64), activation)
-                       for weight, bias, activation in layers]
+    def __init__(self, layers, loss, scale_offset=0.0, scale_factor=1.0, shape=None, latent=None):
+        """`layers` from latent to output: (weight (out, in), bias (out), activation name) for dense
+        ones, else as in gfe_layers.py. `latent` if the first one is not dense."""
+        self.layers = list(layers)
         self.loss_name = loss
         self.scale_offset, self.scale_factor = float(scale_offset), float(scale_factor)
         if not self.layers:
             raise ResultsError("a decoder needs at least one layer")
-        self.latent, self.n = self.layers[0][0].shape[1], self.layers[-1][0].shape[0]
-        self.shape = tuple(shape) if shape else (self.n,)
-        self._check()
-
-    def _check(self):
         if self.loss_name not in LOSSES:
             raise ResultsError(f"unknown loss '{self.loss_name}' (allowed: {', '.join(LOSSES)})")
+        self.latent = int(np.shape(self.layers[0][0])[1] if latent is None else latent)
+        try:
+            self.network = Network(self.layers, self.latent)
+        except LayerError as error:
+            raise ResultsError(str(error)) from None
+        self.n = self.network.n
+        self.shape = tuple(shape) if shape else (self.n,)
         if np.prod(self.shape) != self.n:
             raise ResultsError(f"the shape {self.shape} does not hold the {self.n} outputs")
-        inputs = self.latent
-        for k, (weight, bias, activation) in enumerate(self.layers):
-            if activation not in ACTIVATIONS:
-                raise ResultsError(f"layer {k}: unknown activation '{activation}' "
-                                   f"(allowed: {', '.join(ACTIVATIONS)})")
-            if weight.shape != (len(bias), inputs):
-                raise ResultsError(f"layer {k}: weight is {weight.shape}, "
-                                   f"not {(len(bias), inputs)} as bias and input ask for")
-            inputs = len(bias)
 
     def _output(self, z):
         """The last layer's output (sample, n) and, per layer, its sums s."""
-        a, sums = np.atleast_2d(np.asarray(z, np.float64)), []
-        for weight, bias, activation in self.layers:
-            sums.append(a @ weight.T + bias)
-            a = ACTIVATIONS[activation][0](sums[-1])
-        return a, sums
+        return self.network.forward(np.atleast_2d(np.asarray(z, np.float64)))
 
     def _weights(self, weight, rows):
         """Weights of the entries, (sample, n), of sum 1 in each row."""
@@ -120,27 +94,34 @@ class Decoder:
         y = np.asarray(y, np.float64).reshape(x.shape)
         delta = sigmoid(x) - y if self.loss_name == "bce" else 2 * (x - y)
         delta *= self._weights(weight, len(x))
-        for (matrix, _, activation), s in zip(reversed(self.layers), reversed(sums)):
-            delta = (delta * ACTIVATIONS[activation][1](s)) @ matrix
-        return delta
+        return self.network.backward(delta, sums)
 
 
-def write_decoder(path, layers, loss, scale_offset=0.0, scale_factor=1.0, shape=None):
+def write_decoder(path, layers, loss, scale_offset=0.0, scale_factor=1.0, shape=None,
+                  latent=None):
     """Writes a decoder that `decoder.file` accepts, for instance one trained elsewhere.
 
     `layers`: (weight (out, in), bias (out), activation name) from latent to output, as PyTorch's
-    nn.Linear has them. `loss`: "bce" (the last layer gives logits) or "mse". `shape`: that of a
-    sample, such as (28, 28). Data are scaled as (raw - scale_offset) / scale_factor."""
-    decoder = Decoder(layers, loss, scale_offset, scale_factor, shape)
+    nn.Linear has them; other kinds as dicts, see gfe_layers.py. `loss`: "bce" (the last layer gives
+    logits) or "mse". `shape`: that of a sample, such as (28, 28). Data are scaled as
+    (raw - scale_offset) / scale_factor."""
+    decoder = Decoder(layers, loss, scale_offset, scale_factor, shape, latent)
     with h5py.File(path, "w") as file:
         group = file.create_group("decoder")
         group.attrs.update(latent=decoder.latent, n=decoder.n, loss=loss, layers=len(layers),
                            scale_offset=decoder.scale_offset, scale_factor=decoder.scale_factor,
                            shape=" ".join(map(str, decoder.shape)))
-        for k, (weight, bias, activation) in enumerate(layers):
-            layer = group.create_group(f"layer_{k}")
-            layer.attrs.update(kind="dense", activation=activation, width=len(bias))
-            layer["weight"], layer["bias"] = np.asarray(weight), np.asarray(bias)
+        for k, layer in enumerate(decoder.network.layers):
+            place = group.create_group(f"layer_{k}")
+            place.attrs.update(kind=layer.kind, activation=layer.activation)
+            for key in SIZES[layer.kind]:
+                place.attrs[key] = " ".join(map(str, getattr(layer, key)))
+            if layer.weight is not None:
+                place.attrs["width"] = len(layer.bias)
+                source = layers[k] if isinstance(layers[k], dict) else dict(
+                    weight=layers[k][0], bias=layers[k][1])
+                place["weight"], place["bias"] = map(np.asarray, (source["weight"],
+                                                                  source["bias"]))
 
 
 def _text(value):
@@ -152,12 +133,19 @@ def _attributes(item):
     return {name: _text(value) for name, value in item.attrs.items() if not name.startswith("_")}
 
 
-def _read_dense(group):
-    """(weight, bias, activation) of a layer group."""
-    kind = _text(group.attrs["kind"])
-    if kind != "dense":
+def _read_layer(group):
+    """(weight, bias, activation) of a dense layer's group, a dict of another one."""
+    kind, activation = (_text(group.attrs[key]) for key in ("kind", "activation"))
+    if kind == "dense":
+        return group["weight"][()], group["bias"][()], activation
+    if kind not in SIZES:
         raise ResultsError(f"{group.name}: unknown kind of layer '{kind}'")
-    return group["weight"][()], group["bias"][()], _text(group.attrs["activation"])
+    layer = {"kind": kind, "activation": activation}
+    layer.update((key, [int(word) for word in _text(group.attrs[key]).split()])
+                 for key in SIZES[kind])
+    if kind in WITH_WEIGHT:
+        layer.update(weight=group["weight"][()], bias=group["bias"][()])
+    return layer
 
 
 class Results:
@@ -229,10 +217,10 @@ class Results:
         """The trained decoder, rebuilt in NumPy."""
         group = self._group("decoder")
         try:
-            layers = [_read_dense(group[f"layer_{k}"]) for k in range(int(group.attrs["layers"]))]
+            layers = [_read_layer(group[f"layer_{k}"]) for k in range(int(group.attrs["layers"]))]
             shape = [int(length) for length in _text(group.attrs["shape"]).split()]
             return Decoder(layers, _text(group.attrs["loss"]), group.attrs["scale_offset"],
-                           group.attrs["scale_factor"], shape)
+                           group.attrs["scale_factor"], shape, int(group.attrs["latent"]))
         except KeyError as error:
             raise ResultsError(f"{self.path}: /decoder is incomplete: {error.args[0]}") from error
 
@@ -247,12 +235,13 @@ def status_counts(encoded):
 def summary(results):
     """A few lines of text on what is in the file."""
     about, decoder, history = results.attributes, results.decoder(), results.history
-    widths = [decoder.latent] + [len(bias) for _, bias, _ in decoder.layers]
-    parameters = sum(weight.size + bias.size for weight, bias, _ in decoder.layers)
+    network = decoder.network
+    widths = [decoder.latent] + ["x".join(map(str, layer.output)) for layer in network.layers
+                                 if layer.weight is not None or layer.kind == "residual"]
     lines = [" ".join([results.path] + [str(about[key]) for key in
                                         ("software", "softwareVersion", "date") if key in about]),
              f"decoder  {'-'.join(map(str, widths))}, loss {decoder.loss_name}, "
-             f"{parameters} parameters"]
+             f"{network.parameters} parameters"]
     if history is not None:
         lines.append(f"history  {len(history.epoch_train_loss)} epochs, "
                      f"{len(history.step_loss)} steps, {history.step_samples[-1]} samples seen, "

@@ -105,8 +105,8 @@ static bool check_parameters(const struct checkpoint *c, struct h5_file *file,
   struct config_differences differences = {NULL, NULL};
   if (!error_is_set(error) && !config_compare(before, &c->run->config, &differences))
     error_set(error,
-              "the input has changed in what decided the run so far, which %s keeps:\n%s\n"
-              "Change it back, or begin anew with another run.directory or run.restart = never.",
+              "the input has changed in what decided the run so far, kept in %s: %s. Change it "
+              "back, or begin anew with another run.directory or run.restart = never",
               c->source, differences.refused);
   else if (differences.taken != NULL && differences.taken[0] != '\0')
     log_line("  changed  %s", differences.taken);

@@ -11,6 +11,7 @@
 
 #include "adjoint.h"
 #include "config_format.h"
+#include "config_layers.h"
 
 static struct config_place place_of(const struct config_input *input, const char *key) {
   const struct config_setting *setting = &input->settings[config_parameter_find(key)];
@@ -100,7 +101,9 @@ static bool check_decoder(const struct config_input *input, struct config *confi
                            "must be given, for example [{dense: 300, activation: elu}, {dense: "
                            "784}], unless decoder.file is");
   }
-  return true;
+  if (config->decoder.layer_count == 0 || !config->decoder.latent_given) return true;
+  const struct config_place place = place_of(input, "decoder.layers");
+  return config_layers_check(&place, &config->decoder, input->error);
 }
 
 // ---- solvers ----

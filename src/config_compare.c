@@ -161,7 +161,7 @@ static void write_difference(const char *key, struct part before, struct part no
   static const struct part nothing = {"not given", 9}, unknown = {"unknown", 7};
   if (before.length == 0) before = nothing;
   if (now.length == 0) now = now.begin == NULL ? unknown : nothing;
-  fprintf(stream, "%s%s: %.*s before, %.*s now", ftell(stream) > 0 ? "\n" : "", key,
+  fprintf(stream, "%s%s: %.*s before, %.*s now", ftell(stream) > 0 ? "; " : "", key,
           (int)before.length, before.begin, (int)now.length, now.begin);
 }
 

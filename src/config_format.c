@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config_layers.h"
+
 void config_append(char *text, size_t size, const char *format, ...) {
   const size_t length = strlen(text);
   va_list arguments;
@@ -128,25 +130,6 @@ static void write_tasks(const bool *tasks, FILE *stream) {
   fputc(']', stream);
 }
 
-static void write_layers(const struct config_decoder *decoder, int indent, FILE *stream) {
-  const bool one_line = indent < 0;
-  if (one_line) fputs(" [", stream);
-  for (int64_t l = 0; l < decoder->layer_count; l++) {
-    const struct layer_spec *layer = &decoder->layers[l];
-    if (one_line)
-      fputs(l > 0 ? ", {" : "{", stream);
-    else
-      fprintf(stream, "\n%*s- {", indent, "");
-    for (size_t r = 0; r < config_layer_row_count; r++) {
-      const struct config_row *row = &config_layer_rows[r];
-      fprintf(stream, "%s%s:", r == 0 ? "" : ", ", row->key);
-      config_format_value(row, (const char *)layer + row->offset, indent, stream);
-    }
-    fputc('}', stream);
-  }
-  if (one_line) fputc(']', stream);
-}
-
 static void write_number(double value, FILE *stream) {
   char text[CONFIG_NUMBER_TEXT];
   fputs(config_number_text(value, text), stream);
@@ -183,7 +166,9 @@ void config_format_value(const struct config_row *row, const void *storage, int 
       write_scale(storage, stream);
       break;
     case TYPE_LAYERS:
-      write_layers(storage, indent, stream);
+      config_layers_write(((const struct config_decoder *)storage)->layers,
+                          (size_t)((const struct config_decoder *)storage)->layer_count, indent,
+                          stream);
       break;
     default:
       write_text(storage, stream);
@@ -217,12 +202,14 @@ void config_format_row(const struct config_row *row, char *text, size_t size) {
       [TYPE_TASKS] = "list of ",
       [TYPE_SCALE] = "none, minmax, standardise or number",
       [TYPE_LAYERS] = "list of layers",
+      [TYPE_SIZES] = "integer or list of integers",
+      [TYPE_BRANCHES] = "two lists of layers",
   };
   snprintf(text, size, "%s", types[row->type]);
   if (row->type == TYPE_CHOICE) append_choices(text, size, row->name);
   if (row->type == TYPE_TASKS) append_choices(text, size, task_name);
   if (row->type == TYPE_INTEGER || row->type == TYPE_NUMBER || row->type == TYPE_DURATION ||
-      row->type == TYPE_SCALE)
+      row->type == TYPE_SCALE || row->type == TYPE_SIZES)
     append_range(text, size, &row->range);
   if (row->unit != NULL) config_append(text, size, ", %s", row->unit);
 }

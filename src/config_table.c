@@ -110,13 +110,44 @@ static const struct config_row decoder_rows[] = {
      .change = CHANGE_TAKEN},
 };
 
+#define LAYER(member) offsetof(struct layer_spec, member)
+#define KIND(kind) (1U << (kind))
+enum {
+  CONVS = KIND(LAYER_CONV) | KIND(LAYER_CONV_TRANSPOSE),
+  EVERY_KIND = KIND(LAYER_KINDS) - 1,
+};
 const struct config_row config_layer_rows[] = {
-    {"dense", TYPE_INTEGER, offsetof(struct layer_spec, width), .range = {1, 1e8, CLOSED},
+    {"dense", TYPE_INTEGER, LAYER(width), .range = {1, 1e8, CLOSED}, .kinds = KIND(LAYER_DENSE),
      .unit = "outputs", .text = "a fully connected layer of this width"},
-    {"activation", TYPE_CHOICE, offsetof(struct layer_spec, activation), "identity",
-     .name = activation_name, .text = "applied to the layer's outputs"},
+    {"reshape", TYPE_SIZES, LAYER(sizes), .range = {1, 1e8, CLOSED}, .kinds = KIND(LAYER_RESHAPE),
+     .text = "the same numbers as [channels, x], [channels, x, y] or [channels, x, y, z], or flat"},
+    {"conv", TYPE_INTEGER, LAYER(width), .range = {1, 1e6, CLOSED}, .kinds = KIND(LAYER_CONV),
+     .unit = "channels", .text = "a convolution along every axis but the channels"},
+    {"conv_transpose", TYPE_INTEGER, LAYER(width), .range = {1, 1e6, CLOSED},
+     .kinds = KIND(LAYER_CONV_TRANSPOSE), .unit = "channels",
+     .text = "a transposed convolution: a stride of 2 doubles the axes"},
+    {"upsample", TYPE_SIZES, LAYER(sizes), .range = {1, 1e6, CLOSED}, .kinds = KIND(LAYER_UPSAMPLE),
+     .text = "every position becomes so many equal ones along each axis"},
+    {"residual", TYPE_BRANCHES, LAYER(branch), .kinds = KIND(LAYER_RESIDUAL),
+     .text = "the sum of two branches, such as [[{dense: 20, activation: elu}, {dense: 20}], []]; "
+             "an empty one passes its input on"},
+    {"kernel", TYPE_SIZES, LAYER(kernel), .range = {1, 1e6, CLOSED}, .kinds = CONVS,
+     .text = "conv, conv_transpose: its length, a number or one per axis"},
+    {"stride", TYPE_SIZES, LAYER(stride), "1", .range = {1, 1e6, CLOSED}, .kinds = CONVS,
+     .text = "conv, conv_transpose: from one patch to the next, a number or one per axis"},
+    {"padding", TYPE_SIZES, LAYER(padding), "0", .range = {0, 1e6, CLOSED}, .kinds = CONVS,
+     .text = "conv: zeros around the input; conv_transpose: cut off around the output"},
+    {"output_padding", TYPE_SIZES, LAYER(output_padding), "0", .range = {0, 1e6, CLOSED},
+     .kinds = KIND(LAYER_CONV_TRANSPOSE),
+     .text = "conv_transpose: added at the end of each axis, less than the stride"},
+    {"activation", TYPE_CHOICE, LAYER(activation), "identity", .name = activation_name,
+     .kinds = EVERY_KIND, .text = "applied to the layer's outputs"},
 };
 const size_t config_layer_row_count = LENGTH(config_layer_rows);
+
+bool config_layer_has(const struct config_row *row, int kind) {
+  return (row->kinds & KIND(kind)) != 0;
+}
 
 #define SOLVER(member) offsetof(struct solver_options, member)
 static const struct config_row solver_rows[] = {

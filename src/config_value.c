@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "config_format.h"
+#include "config_layers.h"
 
 enum { SHOWN = 60, ALLOWED = 512 };  // bytes of a value, and of what is allowed, in a message
 
@@ -221,82 +222,21 @@ static bool read_scale(const struct config_row *row, const struct config_place *
   return complain_of_name(place, allowed, names, 3, error);
 }
 
-// A place inside of `place`: its key is "KEY[index]" followed by ".child" if child is not NULL.
-static struct config_place inside(const struct config_place *place, char key[128], size_t index,
-                                  const struct yaml_tree *child) {
-  key[0] = '\0';
-  config_append(key, 128, "%s[%zu]", place->key, index);
-  if (child->key != NULL) config_append(key, 128, ".%.64s", child->key);
-  return (struct config_place){place->path, place->override, key, child};
-}
-
-static bool check_layer_keys(const struct config_place *place, const struct yaml_tree *layer,
-                             size_t index, struct error *error) {
-  const char *keys[CONFIG_NAMES];
-  for (size_t r = 0; r < config_layer_row_count; r++) keys[r] = config_layer_rows[r].key;
-  for (const struct yaml_tree *child = layer->first; child != NULL; child = child->next) {
-    if (find_name(child->key, keys, config_layer_row_count) >= 0) continue;
-    char key[128], allowed[ALLOWED] = "";
-    const struct config_place part = inside(place, key, index, child);
-    config_append_names(allowed, sizeof allowed, keys, config_layer_row_count);
-    const char *nearest = error_nearest(child->key, keys, config_layer_row_count);
-    return config_complain(&part, error, "unknown key; a layer has %s%s%s%s", allowed,
-                           nearest ? "; did you mean " : "", nearest ? nearest : "",
-                           nearest ? "?" : "");
+static bool read_sizes(const struct config_row *row, const struct config_place *place,
+                       struct layer_sizes *sizes, struct error *error) {
+  const struct yaml_tree *node = place->node;
+  *sizes = (struct layer_sizes){.count = 1};
+  if (node->kind == TREE_SCALAR) return read_integer(row, place, &sizes->value[0], error);
+  if (node->kind == TREE_MAP || node->count == 0 || node->count > LAYER_AXES)
+    return config_complain(place, error, "must be an integer or a list of up to %d, one per axis",
+                           LAYER_AXES);
+  sizes->count = (int64_t)node->count;
+  size_t axis = 0;
+  for (const struct yaml_tree *item = node->first; item != NULL; item = item->next, axis++) {
+    struct config_place part = *place;
+    part.node = item;
+    if (!read_integer(row, &part, &sizes->value[axis], error)) return false;
   }
-  return true;
-}
-
-static bool read_layer_kind(const struct config_place *place, const struct yaml_tree *layer,
-                            size_t index, int *kind, struct error *error) {
-  const char *names[CONFIG_NAMES];
-  const size_t count = config_collect_names(layer_name, names);
-  size_t found = 0;
-  for (size_t k = 0; k < count; k++) {
-    if (yaml_tree_child(layer, names[k]) == NULL) continue;
-    *kind = (int)k;
-    found++;
-  }
-  if (found == 1) return true;
-  char key[128], allowed[ALLOWED] = "";
-  const struct config_place part = inside(place, key, index, layer);
-  config_append_names(allowed, sizeof allowed, names, count);
-  return config_complain(&part, error, "needs %s key that says the kind of layer: %s",
-                         found == 0 ? "a" : "one single", allowed);
-}
-
-static bool read_layer(const struct config_place *place, const struct yaml_tree *layer,
-                       size_t index, struct layer_spec *spec, struct error *error) {
-  char key[128];
-  struct config_place part = inside(place, key, index, layer);
-  if (layer->kind != TREE_MAP)
-    return config_complain(&part, error, "must be a layer such as {dense: 300, activation: elu}");
-  if (!check_layer_keys(place, layer, index, error) ||
-      !read_layer_kind(place, layer, index, &spec->kind, error))
-    return false;
-  for (size_t r = 0; r < config_layer_row_count; r++) {
-    const struct config_row *row = &config_layer_rows[r];
-    const struct yaml_tree *child = yaml_tree_child(layer, row->key);
-    if (child != NULL) part = inside(place, key, index, child);
-    if (child == NULL || (row->standard != NULL && yaml_tree_is_null(child))) part.node = NULL;
-    if (!config_value_read(row, row->standard, &part, (char *)spec + row->offset, error))
-      return false;
-  }
-  return true;
-}
-
-static bool read_layers(const struct config_place *place, struct config_decoder *decoder,
-                        struct error *error) {
-  const struct yaml_tree *list = place->node;
-  if (list->kind != TREE_LIST || list->count == 0)
-    return config_complain(place, error, "must be a list of layers such as [{dense: 784}]");
-  if (list->count > CONFIG_LAYERS)
-    return config_complain(place, error, "%zu layers; at most %d are allowed", list->count,
-                           CONFIG_LAYERS);
-  size_t index = 0;
-  for (const struct yaml_tree *layer = list->first; layer != NULL; layer = layer->next, index++)
-    if (!read_layer(place, layer, index, &decoder->layers[index], error)) return false;
-  decoder->layer_count = (int64_t)index;
   return true;
 }
 
@@ -318,7 +258,9 @@ static bool read_node(const struct config_row *row, const struct config_place *p
     case TYPE_SCALE:
       return read_scale(row, place, storage, error);
     case TYPE_LAYERS:
-      return read_layers(place, storage, error);
+      return config_layers_read(place, storage, error);
+    case TYPE_SIZES:
+      return read_sizes(row, place, storage, error);
     default:
       return read_text(place, storage, error);
   }

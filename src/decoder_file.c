@@ -2,13 +2,19 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "activation.h"
+#include "config_layers.h"
 #include "loss.h"
 #include "memory.h"
 
-enum { NAME = 64, MOST_WIDTH = 100000000 };  // as wide as the input file allows
+enum {
+  NAME = 64,
+  MOST = 1000000000,
+  MOST_WIDTH = 100000000
+};  // bytes of a text; the largest sizes
 
 static int find_name(const char *(*name)(int), const char *word) {
   for (int i = 0; name(i) != NULL; i++)
@@ -20,24 +26,95 @@ static void layer_path(char *path, size_t layer, const char *member) {
   snprintf(path, NAME, "/decoder/layer_%zu%s", layer, member);
 }
 
-// One layer's kind, width and activation; *inputs is its number of inputs.
-static bool describe_layer(struct h5_file *file, const char *name, size_t l,
-                           struct layer_spec *spec, int64_t *inputs, struct error *error) {
+// ---- sizes as texts such as "3 3" ----
+
+static void write_sizes(struct h5_file *file, const char *path, const char *name,
+                        const struct layer_sizes *sizes) {
+  char text[NAME] = "";
+  for (int64_t i = 0, at = 0; i < sizes->count && at < NAME; i++)
+    at += snprintf(text + at, (size_t)(NAME - at), "%s%lld", i > 0 ? " " : "",
+                   (long long)sizes->value[i]);
+  h5_write_text(file, path, name, text);
+}
+
+static bool read_sizes(struct h5_file *file, const char *path, const char *name, int64_t least,
+                       struct layer_sizes *sizes) {
+  char text[NAME], *at = text;
+  if (!h5_read_text(file, path, name, text, sizeof text)) return false;
+  *sizes = (struct layer_sizes){.count = 0};
+  while (*at != '\0') {
+    char *end;
+    const long long value = strtoll(at, &end, 10);
+    if (end == at || value < least || value > MOST || sizes->count == LAYER_AXES) return false;
+    sizes->value[sizes->count++] = value;
+    for (at = end; *at == ' ';) at++;
+  }
+  return sizes->count > 0;
+}
+
+// ---- describing ----
+
+// A file of ours while it is read.
+struct source {
+  struct h5_file *file;
+  const char *name;
+};
+
+// One attribute of sizes, which must be there.
+static bool need_sizes(const struct source *source, const char *path, const char *name,
+                       int64_t least, struct layer_sizes *sizes, struct error *error) {
+  if (read_sizes(source->file, path, name, least, sizes)) return true;
+  return error_set(error,
+                   "decoder.file = %s: %s lacks the text attribute '%s', integers from %lld on",
+                   source->name, path, name, (long long)least);
+}
+
+// What the weight of a layer does not tell.
+static bool describe_kind(const struct source *source, const char *path, struct layer_spec *spec,
+                          struct error *error) {
+  struct layer_sizes branches = {0};
+  switch (spec->kind) {
+    case LAYER_RESHAPE:
+    case LAYER_UPSAMPLE:
+      return need_sizes(source, path, "sizes", 1, &spec->sizes, error);
+    case LAYER_RESIDUAL:
+      if (!need_sizes(source, path, "branches", 0, &branches, error)) return false;
+      for (int b = 0; b < 2; b++) spec->branch[b] = branches.value[b];
+      return true;
+    case LAYER_CONV:
+    case LAYER_CONV_TRANSPOSE:
+      return need_sizes(source, path, "kernel", 1, &spec->kernel, error) &&
+             need_sizes(source, path, "stride", 1, &spec->stride, error) &&
+             need_sizes(source, path, "padding", 0, &spec->padding, error) &&
+             (spec->kind == LAYER_CONV ||
+              need_sizes(source, path, "output_padding", 0, &spec->output_padding, error));
+    default:
+      return true;
+  }
+}
+
+// Kind, activation and sizes of one layer; of a dense one with its inputs.
+static bool describe_layer(const struct source *source, size_t l, struct layer_spec *spec,
+                           int64_t *inputs, struct error *error) {
   char path[NAME], word[NAME];
+  struct h5_file *file = source->file;
   layer_path(path, l, "");
   *spec = (struct layer_spec){.kind = LAYER_DENSE, .activation = ACTIVATION_IDENTITY};
   if (h5_read_text(file, path, "kind", word, sizeof word)) {
     spec->kind = find_name(layer_name, word);
     if (spec->kind < 0)
-      return error_set(error, "decoder.file = %s: %s has the unknown kind '%s'", name, path, word);
+      return error_set(error, "decoder.file = %s: %s has the unknown kind '%s'", source->name, path,
+                       word);
   }
   if (!h5_read_text(file, path, "activation", word, sizeof word))
-    return error_set(error, "decoder.file = %s: %s lacks the text attribute 'activation'", name,
-                     path);
+    return error_set(error, "decoder.file = %s: %s lacks the text attribute 'activation'",
+                     source->name, path);
   spec->activation = find_name(activation_name, word);
   if (spec->activation < 0)
-    return error_set(error, "decoder.file = %s: %s has the unknown activation '%s'", name, path,
-                     word);
+    return error_set(error, "decoder.file = %s: %s has the unknown activation '%s'", source->name,
+                     path, word);
+  if (!describe_kind(source, path, spec, error)) return false;
+  if (layer_ops(spec->kind)->bound == NULL) return true;  // no parameters
   int axes = 0, bias_axes = 0;
   int64_t shape[H5_AXES] = {0}, bias_shape[H5_AXES] = {0};
   char bias[NAME];
@@ -46,18 +123,56 @@ static bool describe_layer(struct h5_file *file, const char *name, size_t l,
   if (!h5_shape(file, path, "decoder.file", &axes, shape, error) ||
       !h5_shape(file, bias, "decoder.file", &bias_axes, bias_shape, error))
     return false;
-  if (axes != 2 || bias_axes != 1 || shape[0] != bias_shape[0] || shape[0] < 1 || shape[1] < 1)
-    return error_set(error, "decoder.file = %s: %s must be (out, in) and %s (out)", name, path,
-                     bias);
-  if (*inputs != 0 && shape[1] != *inputs)
-    return error_set(error, "decoder.file = %s: %s has %lld inputs, the layer below %lld outputs",
-                     name, path, (long long)shape[1], (long long)*inputs);
-  if (shape[0] > MOST_WIDTH || shape[1] > MOST_WIDTH)
-    return error_set(error, "decoder.file = %s: %s is (%lld, %lld); at most %d are allowed", name,
-                     path, (long long)shape[0], (long long)shape[1], MOST_WIDTH);
-  *inputs = shape[1];
-  spec->width = shape[0];
+  const bool transposed = spec->kind == LAYER_CONV_TRANSPOSE;
+  spec->width = bias_axes == 1 ? bias_shape[0] : 0;
+  *inputs = shape[transposed ? 0 : 1];
+  if (axes < 2 || bias_axes != 1 || shape[transposed ? 1 : 0] != spec->width || spec->width < 1 ||
+      *inputs < 1)
+    return error_set(error, "decoder.file = %s: %s must be (%s%s) and %s (out)", source->name, path,
+                     transposed ? "in, out" : "out, in", axes > 2 ? ", kernel" : "", bias);
+  if (spec->width > MOST_WIDTH || *inputs > MOST_WIDTH)
+    return error_set(error, "decoder.file = %s: %s is (%lld, %lld); at most %d are allowed",
+                     source->name, path, (long long)shape[0], (long long)shape[1], MOST_WIDTH);
   return true;
+}
+
+// That a layer's weight has the shape that the layers before it ask for.
+static bool check_weight(const struct source *source, const struct layer *layer,
+                         struct error *error) {
+  if (layer->weight_count == 0) return true;
+  int axes = 0;
+  int64_t shape[H5_AXES] = {0};
+  char path[NAME];
+  layer_path(path, layer->number, "/weight");
+  if (!h5_shape(source->file, path, "decoder.file", &axes, shape, error)) return false;
+  const bool dense = layer->kind == LAYER_DENSE;
+  if (dense && axes == 2 && shape[1] != (int64_t)layer->inputs)
+    return error_set(error, "decoder.file = %s: %s has %lld inputs, the layer below %zu outputs",
+                     source->name, path, (long long)shape[1], layer->inputs);
+  struct layer_shape wanted;
+  layer_weight_shape(layer, &wanted);
+  bool same = axes == (int)wanted.axes;
+  for (size_t axis = 0; axis < wanted.axes && same; axis++)
+    same = shape[axis] == (int64_t)wanted.size[axis];
+  char text[LAYER_SHAPE_TEXT];
+  if (same) return true;
+  return error_set(error, "decoder.file = %s: %s must be %s for an input of its layer's shape",
+                   source->name, path, layer_shape_text(&wanted, text));
+}
+
+static bool check_weights(const struct source *source, int64_t latent, int64_t count,
+                          const struct layer_spec *specs, struct error *error) {
+  struct error reason = {""};
+  const size_t wrong = network_check((size_t)latent, (size_t)count, specs, &reason);
+  if (wrong < (size_t)count)
+    return error_set(error, "decoder.file = %s: /decoder/layer_%zu, %s", source->name, wrong,
+                     reason.text);
+  struct network *network = network_create((size_t)latent, (size_t)count, specs, 0);
+  bool good = true;
+  for (size_t l = 0; l < network->layer_count && good; l++)
+    good = check_weight(source, &network->layers[l], error);
+  network_destroy(&network);
+  return good;
 }
 
 static bool agree_on_layers(struct config *config, const struct layer_spec *specs, int64_t count,
@@ -73,14 +188,11 @@ static bool agree_on_layers(struct config *config, const struct layer_spec *spec
                      (long long)config->decoder.layer_count, name, (long long)count);
   for (int64_t l = 0; l < count; l++) {
     const struct layer_spec *own = &config->decoder.layers[l];
-    if (own->width != specs[l].width || own->activation != specs[l].activation ||
-        own->kind != specs[l].kind)
-      return error_set(error,
-                       "decoder.layers: layer %lld is {%s: %lld, activation: %s}, but in "
-                       "decoder.file = %s it is {%s: %lld, activation: %s}",
-                       (long long)l, layer_name(own->kind), (long long)own->width,
-                       activation_name(own->activation), name, layer_name(specs[l].kind),
-                       (long long)specs[l].width, activation_name(specs[l].activation));
+    char text[2][CONFIG_LAYER_TEXT];
+    if (!layer_spec_equal(own, &specs[l]))
+      return error_set(error, "decoder.layers: layer %lld is %s, but in decoder.file = %s it is %s",
+                       (long long)l, config_layer_text(own, text[0]), name,
+                       config_layer_text(&specs[l], text[1]));
   }
   return true;
 }
@@ -103,6 +215,7 @@ static bool describe(struct h5_file *file, struct config *config, struct error *
   struct layer_spec specs[CONFIG_LAYERS];
   int64_t count = 0, inputs = 0, latent = 0;
   const char *name = config->decoder.file;
+  const struct source source = {file, name};
   char path[NAME];
   layer_path(path, 0, "");
   if (!h5_exists(file, path))
@@ -113,15 +226,22 @@ static bool describe(struct h5_file *file, struct config *config, struct error *
     if (!h5_exists(file, path)) break;
     if (count == CONFIG_LAYERS)
       return error_set(error, "decoder.file = %s: more than %d layers", name, CONFIG_LAYERS);
-    if (!describe_layer(file, name, (size_t)count, &specs[count], &inputs, error)) return false;
+    inputs = 0;
+    if (!describe_layer(&source, (size_t)count, &specs[count], &inputs, error)) return false;
     if (count == 0) latent = inputs;
-    inputs = specs[count].width;
+  }
+  double given;
+  if (specs[0].kind != LAYER_DENSE) {
+    if (!h5_read_number(file, "/decoder", "latent", &given) || !(given >= 1 && given <= 65536))
+      return error_set(error, "decoder.file = %s: /decoder lacks the number latent", name);
+    latent = (int64_t)given;
   }
   if (config->decoder.latent_given && config->decoder.latent != latent)
     return error_set(error, "decoder.latent = %lld, but the decoder in decoder.file = %s has %lld",
                      (long long)config->decoder.latent, name, (long long)latent);
   config->decoder.latent = latent;
-  return agree_on_layers(config, specs, count, error) && agree_on_loss(file, config, error);
+  return check_weights(&source, latent, count, specs, error) &&
+         agree_on_layers(config, specs, count, error) && agree_on_loss(file, config, error);
 }
 
 bool decoder_file_describe(struct config *config, struct scaling *scaling, bool *scaled,
@@ -147,12 +267,13 @@ bool decoder_file_read(const char *path, struct decoder *decoder, struct error *
   bool good = true;
   for (size_t l = 0; l < decoder->network->layer_count && good; l++) {
     const struct layer *layer = &decoder->network->layers[l];
+    if (layer->weight_count == 0) continue;
     char weight[NAME], bias[NAME];
-    layer_path(weight, l, "/weight");
-    layer_path(bias, l, "/bias");
-    good = h5_read_rows(file, weight, H5_REAL, 0, (int64_t)layer->outputs,
+    layer_path(weight, layer->number, "/weight");
+    layer_path(bias, layer->number, "/bias");
+    good = h5_read_rows(file, weight, H5_REAL, 0, (int64_t)layer->weight_rows,
                         decoder->theta + layer->weight, error) &&
-           h5_read_rows(file, bias, H5_REAL, 0, (int64_t)layer->outputs,
+           h5_read_rows(file, bias, H5_REAL, 0, (int64_t)layer->bias_count,
                         decoder->theta + layer->bias, error);
   }
   h5_close(&file);
@@ -162,40 +283,75 @@ bool decoder_file_read(const char *path, struct decoder *decoder, struct error *
   return good;
 }
 
+// ---- writing ----
+
+static void declare_kind(struct h5_file *file, const char *path, const struct layer *layer) {
+  const struct layer_spec *spec = &layer->spec;
+  struct layer_sizes sizes = {2, {spec->branch[0], spec->branch[1]}};
+  h5_write_text(file, path, "kind", layer_name(spec->kind));
+  h5_write_text(file, path, "activation", activation_name(spec->activation));
+  if (layer->weight_count > 0) h5_write_integer(file, path, "width", spec->width);
+  if (spec->kind == LAYER_RESHAPE || spec->kind == LAYER_UPSAMPLE)
+    write_sizes(file, path, "sizes", &spec->sizes);
+  if (spec->kind == LAYER_RESIDUAL) write_sizes(file, path, "branches", &sizes);
+  if (spec->kind == LAYER_CONV_TRANSPOSE)
+    write_sizes(file, path, "output_padding", &spec->output_padding);
+  if (spec->kind == LAYER_CONV || spec->kind == LAYER_CONV_TRANSPOSE) {
+    write_sizes(file, path, "kernel", &spec->kernel);
+    write_sizes(file, path, "stride", &spec->stride);
+    write_sizes(file, path, "padding", &spec->padding);
+  }
+  sizes = (struct layer_sizes){.count = (int64_t)layer->to.axes};
+  for (int64_t axis = 0; axis < sizes.count; axis++)
+    sizes.value[axis] = (int64_t)layer->to.size[axis];
+  write_sizes(file, path, "output_shape", &sizes);
+}
+
 void decoder_file_declare(struct h5_file *file, const struct decoder *decoder,
                           struct scaling scaling, const char *shape) {
   h5_group(file, "/decoder",
            "trained decoder: x = layer_L(... layer_0(z)); "
-           "layer(a) = activation(weight a + bias)");
+           "layer(a) = activation(weight a + bias); see each layer's kind");
   h5_write_integer(file, "/decoder", "latent", (int64_t)decoder->d);
   h5_write_integer(file, "/decoder", "n", (int64_t)decoder->n);
-  h5_write_integer(file, "/decoder", "layers", (int64_t)decoder->network->layer_count);
   h5_write_text(file, "/decoder", "loss", loss_name(decoder->loss));
   h5_write_text(file, "/decoder", "shape", shape);
   h5_write_number(file, "/decoder", "scale_offset", scaling.offset);
   h5_write_number(file, "/decoder", "scale_factor", scaling.scale);
   h5_write_text(file, "/decoder", "scaling",
                 "the decoder works on (data - scale_offset) / scale_factor");
+  int64_t count = 0;
   for (size_t l = 0; l < decoder->network->layer_count; l++) {
     const struct layer *layer = &decoder->network->layers[l];
+    if (layer->number == LAYER_NONE) continue;
     char path[NAME];
-    layer_path(path, l, "");
-    decoder_file_declare_layer(file, "/decoder", decoder, l, "one layer of the decoder");
-    h5_write_text(file, path, "kind", layer_name(layer->kind));
-    h5_write_text(file, path, "activation", activation_name(layer->activation));
-    h5_write_integer(file, path, "width", (int64_t)layer->outputs);
+    layer_path(path, layer->number, "");
+    if (layer->weight_count > 0)
+      decoder_file_declare_layer(file, "/decoder", layer, "one layer of the decoder");
+    else
+      h5_group(file, path, "one layer of the decoder");
+    declare_kind(file, path, layer);
+    count++;
   }
+  h5_write_integer(file, "/decoder", "layers", count);
 }
 
-void decoder_file_declare_layer(struct h5_file *file, const char *group,
-                                const struct decoder *decoder, size_t l, const char *description) {
-  const struct layer *layer = &decoder->network->layers[l];
-  char path[NAME];
-  snprintf(path, sizeof path, "%s/layer_%zu", group, l);
+void decoder_file_declare_layer(struct h5_file *file, const char *group, const struct layer *layer,
+                                const char *description) {
+  enum { AXES = LAYER_AXES + 1 };
+  const bool transposed = layer->kind == LAYER_CONV_TRANSPOSE;
+  char path[NAME], kernel[AXES][NAME];
+  const char *names[AXES] = {transposed ? "in" : "out", transposed ? "out" : "in"};
+  struct layer_shape shape;
+  layer_weight_shape(layer, &shape);
+  snprintf(path, sizeof path, "%s/layer_%zu", group, layer->number);
   h5_group(file, path, description);
-  h5_dimension(file, path, "out", (int64_t)layer->outputs);
-  h5_dimension(file, path, "in", (int64_t)layer->inputs);
-  h5_dataset(file, path, "weight", H5_REAL, 2, (const char *const[]){"out", "in"}, "1", "weights");
+  for (size_t axis = 0; axis < shape.axes; axis++) {
+    snprintf(kernel[axis], NAME, "kernel_%zu", axis - 2);
+    if (axis >= 2) names[axis] = kernel[axis];
+    h5_dimension(file, path, names[axis], (int64_t)shape.size[axis]);
+  }
+  h5_dataset(file, path, "weight", H5_REAL, (int)shape.axes, names, "1", "weights");
   h5_dataset(file, path, "bias", H5_REAL, 1, (const char *const[]){"out"}, "1", "biases");
 }
 
@@ -203,11 +359,14 @@ void decoder_file_write(struct h5_file *file, const char *group, const struct de
                         const real *values, int rank) {
   for (size_t l = 0; l < decoder->network->layer_count; l++) {
     const struct layer *layer = &decoder->network->layers[l];
-    const int64_t rows = rank == 0 ? (int64_t)layer->outputs : 0;
+    if (layer->weight_count == 0) continue;
+    const bool here = rank == 0;
     char path[NAME];
-    snprintf(path, sizeof path, "%s/layer_%zu/weight", group, l);
-    h5_write_rows(file, path, H5_REAL, 0, rows, values + layer->weight);
-    snprintf(path, sizeof path, "%s/layer_%zu/bias", group, l);
-    h5_write_rows(file, path, H5_REAL, 0, rows, values + layer->bias);
+    snprintf(path, sizeof path, "%s/layer_%zu/weight", group, layer->number);
+    h5_write_rows(file, path, H5_REAL, 0, here ? (int64_t)layer->weight_rows : 0,
+                  values + layer->weight);
+    snprintf(path, sizeof path, "%s/layer_%zu/bias", group, layer->number);
+    h5_write_rows(file, path, H5_REAL, 0, here ? (int64_t)layer->bias_count : 0,
+                  values + layer->bias);
   }
 }

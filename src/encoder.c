@@ -233,10 +233,10 @@ bool encoder_advance(struct encoder *e, double seconds) {
   if (e->coupled != NULL) return coupled_advance(e->coupled);
   const double begun = clock_seconds();
   for (size_t fullest; (fullest = pool_fill(e, e->pool)) > 0;) {
-    if (clock_seconds() - begun >= seconds) return true;
     const size_t rows = placement_rows_needed(&e->rule, fullest);
     pool_place(e, e->pool, rows);
     pool_advance(e, e->pool, objective_evaluate(e->objective, rows, e->rows, e->loss));
+    if (clock_seconds() - begun >= seconds) return pool_fill(e, e->pool) > 0;
   }
   return false;
 }

@@ -31,6 +31,7 @@ struct job {
   struct checkpoint *checkpoint;
   struct stop *stop;  // rank 0's
   int reason;         // enum stop_reason: the job is to end
+  bool diverged;      // the training has; the last good checkpoint stays
   bool moved;         // something has been done since the last checkpoint
   double saved;       // the clock at the last checkpoint
   double longest;     // seconds of the longest piece of work between two looks, lately
@@ -62,6 +63,7 @@ static void list_state(struct job *job, struct state *state) {
 }
 
 static void save(struct job *job) {
+  if (job->diverged) return;
   struct state *state = memory_new(struct state, 1);
   struct job_position *position = &job->position;
   *position = (struct job_position){.training = trains(job)};
@@ -167,23 +169,26 @@ static bool may_go_on(struct job *job) {
   int64_t fits = stop_seconds_left(job->stop) > checkpoint_seconds(job->checkpoint);
   comm_broadcast(job->run->comm, &fits, sizeof fits, 0);
   if (job->moved && fits) save(job);
+  if (job->moved && !job->diverged)
+    log_warning(
+        "no time was left for a checkpoint, so what was done since the last one is lost; give the "
+        "run more time, or checkpoint.minutes a smaller number");
   return false;
 }
 
 // ---- tasks ----
 
-static bool train(struct job *job, int *code) {
+static bool train(struct job *job) {
   const int64_t epochs = job->run->config.training.epochs;
-  enum trainer_advance advance = TRAINER_DONE;
   if (trainer_position(job->trainer).epoch < epochs) report_epoch_header(job->run);
   while (trainer_position(job->trainer).epoch < epochs) {
-    advance = trainer_advance(job->trainer);
+    const enum trainer_advance advance = trainer_advance(job->trainer);
     job->moved = true;
-    if (advance == TRAINER_DIVERGED) break;
+    job->diverged = advance == TRAINER_DIVERGED;
+    if (job->diverged) return true;
     if (advance == TRAINER_GOES_ON && !may_go_on(job)) return false;
   }
-  if (advance == TRAINER_DIVERGED) *code = EXIT_CODE_NUMERICAL;
-  if (advance == TRAINER_DONE && job->outcome.evaluations[SET_TEST] == NULL)
+  if (job->outcome.evaluations[SET_TEST] == NULL)
     job->outcome.evaluations[SET_TEST] = trainer_take_test(job->trainer);
   return true;
 }
@@ -199,28 +204,28 @@ static bool encode(struct job *job, int set) {
   return true;
 }
 
-static void check_gradients(struct job *job, int *code) {
+// Whether the gradients are right.
+static bool check_gradients(struct job *job) {
   struct gradient_check *check = job->outcome.check = gradient_check_run(job->run);
   report_gradient_check(check);
   for (int kind = 0; kind < check->kinds; kind++)
-    if (!gradient_check_passed(check, kind)) *code = EXIT_CODE_NUMERICAL;
+    if (!gradient_check_passed(check, kind)) return false;
+  return true;
 }
 
-// Trains if asked to, then encodes every set at hand with the decoder that came of it. False if the
-// job was stopped.
-static bool run_tasks(struct job *job, int *code) {
-  const bool *task = job->run->config.run.task;
-  if (trains(job) && !train(job, code)) return false;
+// Trains if asked to, then encodes every set at hand with the decoder that came of it. Returns the
+// exit code.
+static int run_tasks(struct job *job) {
+  if (trains(job) && !train(job)) return EXIT_CODE_RESUBMIT;
   log_text("\n");
-  // The last good checkpoint of a training that diverged stays.
-  if (job->moved && *code == EXIT_CODE_DONE && !may_go_on(job)) return false;
-  if (job->moved && *code == EXIT_CODE_DONE) save(job);
+  if (job->moved && !may_go_on(job)) return EXIT_CODE_RESUBMIT;
+  if (job->moved) save(job);
   for (int set = 0; set < SET_COUNT; set++) {
     if (!job->run->used[set] || (set == SET_TRAIN && !trains(job))) continue;
-    if (!encode(job, set)) return false;
+    if (!encode(job, set)) return EXIT_CODE_RESUBMIT;
   }
-  if (task[TASK_GRADIENT_CHECK]) check_gradients(job, code);
-  return true;
+  const bool checked = !job->run->config.run.task[TASK_GRADIENT_CHECK] || check_gradients(job);
+  return job->diverged || !checked ? EXIT_CODE_NUMERICAL : EXIT_CODE_DONE;
 }
 
 // ---- the whole ----
@@ -269,21 +274,20 @@ static void say_stopped(const struct job *job) {
 int job_run(struct run *run, const char *command) {
   const double begun = clock_seconds();
   struct job job = {.run = run};
-  int code = EXIT_CODE_DONE;
   begin(&job, command);
-  const bool done = run_tasks(&job, &code);
-  if (!done && code == EXIT_CODE_DONE) code = EXIT_CODE_RESUBMIT;
+  const int code = run_tasks(&job);
+  const bool stopped = code == EXIT_CODE_RESUBMIT;
 
   clock_enter(PHASE_OUTPUT);
-  if (done) output_results(run, &job.outcome, command);
+  if (!stopped) output_results(run, &job.outcome, command);
   output_summary(run, &job.outcome, clock_seconds() - begun,
-                 code == EXIT_CODE_NUMERICAL ? "numerical failure"
-                 : done                      ? "done"
-                                             : stop_name(job.reason));
+                 stopped                  ? stop_name(job.reason)
+                 : code == EXIT_CODE_DONE ? "done"
+                                          : "numerical failure");
   clock_enter(PHASE_OTHER);
-  if (!done) say_stopped(&job);
+  if (stopped) say_stopped(&job);
   report_phases(run);
-  if (done) log_line("\nresults in %s/results.h5", run->config.run.directory);
+  if (!stopped) log_line("\nresults in %s/results.h5", run->config.run.directory);
   end(&job);
   return code;
 }

@@ -61,7 +61,31 @@ bool layer_expand(const struct layer_sizes *sizes, size_t axes, const char *what
   return true;
 }
 
+static bool sizes_equal(const struct layer_sizes *a, const struct layer_sizes *b) {
+  if (a->count != b->count && a->count != 1 && b->count != 1) return false;
+  for (int64_t i = 0; i < a->count || i < b->count; i++)
+    if (a->value[a->count == 1 ? 0 : i] != b->value[b->count == 1 ? 0 : i]) return false;
+  return true;
+}
+
+bool layer_spec_equal(const struct layer_spec *a, const struct layer_spec *b) {
+  return a->kind == b->kind && a->width == b->width && a->activation == b->activation &&
+         sizes_equal(&a->kernel, &b->kernel) && sizes_equal(&a->stride, &b->stride) &&
+         sizes_equal(&a->padding, &b->padding) &&
+         sizes_equal(&a->output_padding, &b->output_padding) && sizes_equal(&a->sizes, &b->sizes) &&
+         a->branch[0] == b->branch[0] && a->branch[1] == b->branch[1];
+}
+
 // ---- parameters ----
+
+void layer_weight_shape(const struct layer *layer, struct layer_shape *shape) {
+  const bool space = layer->kind != LAYER_DENSE;
+  const size_t axes = space ? layer->from.axes - 1 : 0;
+  *shape = (struct layer_shape){.axes = 2 + axes, .size = {layer->weight_rows}};
+  shape->size[1] = space ? layer->patches.channels : layer->inputs;
+  for (size_t axis = 0; axis < axes; axis++)
+    shape->size[2 + axis] = layer->patches.kernel[PATCHES_AXES - axes + axis];
+}
 
 void layer_initialise(const struct layer *layer, uint64_t seed, uint64_t index, real *theta) {
   if (layer_ops(layer->kind)->bound == NULL) return;

@@ -60,6 +60,9 @@ static bool finish(struct layer *layer, const struct layer_shape *to, bool trans
     p->image[first + axis - 1] = image->size[axis];
     p->grid[first + axis - 1] = grid->size[axis];
   }
+  const double weights = (double)grid->size[0] * (double)p->channels * (double)p->kernel[0] *
+                         (double)p->kernel[1] * (double)p->kernel[2];
+  if (weights > 1e15) return error_set(error, "it would have %.3g weights", weights);
   layer->weight_rows = grid->size[0];
   layer->weight_count = grid->size[0] * image->size[0] * patches_kernel(p);
   layer->bias_count = to->size[0];

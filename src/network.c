@@ -28,6 +28,27 @@ static void find_sources(size_t count, const struct layer_spec *specs, struct so
   }
 }
 
+// Whether layers begin ... end - 1 are a branch: no residual among them reaches beyond it.
+static bool is_branch(const struct layer_spec *specs, int64_t begin, int64_t end) {
+  while (end > begin) {
+    const struct layer_spec *last = &specs[end - 1];
+    end -= 1 + (last->kind == LAYER_RESIDUAL ? last->branch[0] + last->branch[1] : 0);
+  }
+  return end == begin;
+}
+
+// Backwards from a residual its branches stand; at least one of them is not empty.
+static bool check_branches(const struct layer_spec *specs, size_t l, struct error *error) {
+  const int64_t *branch = specs[l].branch, end = (int64_t)l;
+  if (specs[l].kind != LAYER_RESIDUAL) return true;
+  if (branch[0] + branch[1] > 0 && branch[0] + branch[1] <= end &&
+      is_branch(specs, end - branch[1], end) &&
+      is_branch(specs, end - branch[1] - branch[0], end - branch[1]))
+    return true;
+  return error_set(error, "%lld and %lld layers before it are no two branches",
+                   (long long)branch[0], (long long)branch[1]);
+}
+
 static bool append(struct network *network, size_t number, const struct layer_spec *spec,
                    const struct sources *sources, struct error *error) {
   static const struct layer_shape nothing = {0};
@@ -38,6 +59,7 @@ static bool append(struct network *network, size_t number, const struct layer_sp
                                                : network->layers[sources->source[k]].to;
   *layer = (struct layer){.kind = spec->kind,
                           .activation = spec->activation,
+                          .spec = *spec,
                           .number = number,
                           .from = from[0],
                           .inputs = layer_shape_size(&from[0]),
@@ -88,8 +110,11 @@ static size_t place_layers(struct network *network, size_t count, const struct l
   struct sources *sources = memory_new(struct sources, count);
   size_t *places = memory_new(size_t, count), l = 0;  // where a layer of the list stands
   network->layers = memory_new(struct layer, 2 * count + 1);
-  find_sources(count, specs, sources);
-  for (; l < count; l++) {
+  struct error reason = {""};
+  size_t sound = 0;
+  while (sound < count && check_branches(specs, sound, &reason)) sound++;
+  find_sources(sound, specs, sources);
+  for (; l < sound; l++) {
     struct sources from = sources[l];
     for (size_t k = 0; k < from.count; k++)
       if (from.source[k] != LAYER_NONE) from.source[k] = places[from.source[k]];
@@ -99,11 +124,12 @@ static size_t place_layers(struct network *network, size_t count, const struct l
       from.source[0] = network->layer_count - 1;
     }
     places[l] = network->layer_count;
-    struct error reason = {""};
-    if (append(network, l, &specs[l], &from, &reason)) continue;
-    error_set(error, "%s: %s", layer_name(specs[l].kind), reason.text);
+    struct error unfit = {""};
+    if (append(network, l, &specs[l], &from, &unfit)) continue;
+    reason = unfit;
     break;
   }
+  if (l < count) error_set(error, "%s: %s", layer_name(specs[l].kind), reason.text);
   if (l == count && layer_is_field(&network->layers[network->layer_count - 1].to))
     flatten(network, network->layer_count - 1);
   find_shared(network);
@@ -135,6 +161,11 @@ void network_destroy(struct network **network) {
   if (*network == NULL) return;
   memory_free(&(*network)->layers);
   memory_free(network);
+}
+
+const struct layer_shape *network_shape(const struct network *network) {
+  const struct layer *last = &network->layers[network->layer_count - 1];
+  return last->number == LAYER_NONE ? &last->from : &last->to;
 }
 
 // ---- parameters ----

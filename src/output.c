@@ -250,7 +250,9 @@ static void declare_check(const struct run *run, const struct gradient_check *ch
              "of log remainder against log h; 2 for the right gradient");
   h5_group(file, "/gradient", "dL/dtheta of the mean loss of the samples checked");
   for (size_t l = 0; l < run->decoder->network->layer_count; l++)
-    decoder_file_declare_layer(file, "/gradient", run->decoder, l, "gradient of one layer");
+    if (run->decoder->network->layers[l].weight_count > 0)
+      decoder_file_declare_layer(file, "/gradient", &run->decoder->network->layers[l],
+                                 "gradient of one layer");
 }
 
 static void write_check(const struct run *run, const struct gradient_check *check,

@@ -30,6 +30,14 @@ static void report_rule(const char *name, const struct placement_rule *rule) {
            rule->classes, rule->classes == 1 ? "" : "es");
 }
 
+// The outputs of layers that do more than pass numbers on.
+static void report_widths(const struct network *network) {
+  char to[LAYER_SHAPE_TEXT];
+  for (size_t l = 0; l < network->layer_count; l++)
+    if (network->layers[l].weight_count > 0 || network->layers[l].sources == 2)
+      log_text(" - %s", layer_shape_text(&network->layers[l].to, to));
+}
+
 void report_start(const struct run *run) {
   const struct config *config = &run->config;
   const struct decoder *decoder = run->decoder;
@@ -37,8 +45,7 @@ void report_start(const struct run *run) {
   for (int set = 0; set < SET_COUNT; set++)
     if (run->used[set]) report_set(run, set);
   log_text("  %-8s %zu", "decoder", decoder->d);
-  for (size_t l = 0; l < decoder->network->layer_count; l++)
-    log_text(" - %zu", decoder->network->layers[l].outputs);
+  report_widths(decoder->network);
   log_line(", %zu parameters in " REAL_NAME ", loss %s", network_parameters(decoder->network),
            loss_name(decoder->loss));
   if (run->used[SET_TRAIN]) {
@@ -70,16 +77,18 @@ static void check_line(const char *what, double bytes) {
 }
 
 static void check_decoder(const struct decoder *decoder) {
-  log_line("\ndecoder\n  layer  kind    inputs  outputs  activation     parameters");
-  for (size_t l = 0; l < decoder->network->layer_count; l++) {
-    const struct layer *layer = &decoder->network->layers[l];
-    log_line("  %5zu  %-6s %7zu  %7zu  %-12s %12zu", l, layer_name(layer->kind), layer->inputs,
-             layer->outputs, activation_name(layer->activation),
+  const struct network *network = decoder->network;
+  log_line("\ndecoder\n  layer  kind            output             activation     parameters");
+  for (size_t l = 0; l < network->layer_count; l++) {
+    const struct layer *layer = &network->layers[l];
+    if (layer->number == LAYER_NONE) continue;
+    char to[LAYER_SHAPE_TEXT];
+    log_line("  %5zu  %-14s  %-17s  %-12s %12zu", layer->number, layer_name(layer->kind),
+             layer_shape_text(&layer->to, to), activation_name(layer->activation),
              layer->weight_count + layer->bias_count);
   }
-  log_line("  in all %51zu", network_parameters(decoder->network));
-  log_line("  one gradient evaluation of one sample: %.3g MFLOP",
-           1e-6 * network_flops(decoder->network));
+  log_line("  in all %59zu", network_parameters(network));
+  log_line("  one gradient evaluation of one sample: %.3g MFLOP", 1e-6 * network_flops(network));
 }
 
 // Returns the sum of what it prints.

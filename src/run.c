@@ -63,16 +63,43 @@ static void check_precision(const struct config *config, struct error *error) {
     error_set(error, "run.tasks: gradient_check needs double precision; run gfe_hpc_double");
 }
 
+// The decoder's layers fit, which the input file alone cannot tell if decoder.file has the latent.
+static void check_layers(const struct config_decoder *decoder, struct error *error) {
+  struct error reason = {""};
+  const size_t count = (size_t)decoder->layer_count;
+  const size_t wrong = network_check((size_t)decoder->latent, count, decoder->layers, &reason);
+  if (wrong < count)
+    error_set(error, "%s%s: layer %zu, %s",
+              decoder->file[0] != '\0' ? "decoder.file = " : "decoder.layers", decoder->file, wrong,
+              reason.text);
+}
+
+// What a sample's axes say beside their product.
+static void append_shape(char *text, size_t size, const struct layer_shape *shape) {
+  char sizes[LAYER_SHAPE_TEXT];
+  if (shape->axes > 1)
+    snprintf(text, size, " (%s)", layer_shape_text(shape, sizes));
+  else
+    text[0] = '\0';
+}
+
 static void check_shapes(const struct run *run, struct error *error) {
   const char *file = run->config.decoder.file;
+  const struct network *network = run->decoder->network;
+  char outputs[LAYER_SHAPE_TEXT + 4], entries[LAYER_SHAPE_TEXT + 4];
+  append_shape(outputs, sizeof outputs, network_shape(network));
   for (int set = 0; set < SET_COUNT; set++) {
     const struct dataset_shape *shape = &run->shapes[set];
     if (!run->used[set] || shape->n == run->decoder->n) continue;
+    struct layer_shape sample = {0};
+    for (int axis = 0; axis < shape->axes && sample.axes < LAYER_AXES; axis++)
+      sample.size[sample.axes++] = (size_t)shape->shape[axis];
+    append_shape(entries, sizeof entries, &sample);
     error_set(error,
-              "%s%s: the last layer has %zu outputs, but a sample of %s has %zu entries; they must "
-              "be equal",
+              "%s%s: the last layer has %zu outputs%s, but a sample of %s has %zu entries%s; they "
+              "must be equal",
               file[0] != '\0' ? "decoder.file = " : "decoder.layers", file, run->decoder->n,
-              set_keys[set], shape->n);
+              outputs, set_keys[set], shape->n, entries);
   }
 }
 
@@ -155,6 +182,8 @@ struct run *run_prepare(struct comm *comm, const struct config *config) {
               "data.scale: without training the constants must come from decoder.file, and "
               "%s has none; give a number or none",
               config->decoder.file);
+  check_layers(&config->decoder, &error);
+  comm_settle(comm, &error);
   run->decoder = decoder_layout((size_t)config->decoder.latent, (size_t)config->decoder.layer_count,
                                 config->decoder.layers, config->decoder.loss);
   check_shapes(run, &error);

@@ -130,17 +130,17 @@ static void test_other_programs(void) {
         "accepted");
   // Of the rest every default counts; evaluation.tau was that of encoding.
   CHECK(strcmp(differences.refused,
-               "run.seed: 1 before, 4 now\n"
-               "data.train.generate: none before, circle now\n"
-               "data.train.count: 0 before, 200 now\n"
-               "decoder.latent: 20 before, 1 now\n"
+               "run.seed: 1 before, 4 now; "
+               "data.train.generate: none before, circle now; "
+               "data.train.count: 0 before, 200 now; "
+               "decoder.latent: 20 before, 1 now; "
                "decoder.layers: [] before, [{dense: 8, activation: elu}, {dense: 2, activation: "
-               "identity}] now\n"
-               "decoder.loss: bce before, mse now\n"
-               "encoding.tau: 3 before, 1e4 now\n"
-               "training.batch: 20 before, 64 now\n"
-               "training.momentum: 0.9 before, 0.5 now\n"
-               "training.magic: 7 before, unknown now\n"
+               "identity}] now; "
+               "decoder.loss: bce before, mse now; "
+               "encoding.tau: 3 before, 1e4 now; "
+               "training.batch: 20 before, 64 now; "
+               "training.momentum: 0.9 before, 0.5 now; "
+               "training.magic: 7 before, unknown now; "
                "training.spell: not given before, unknown now") == 0,
         "%s", differences.refused);
   CHECK(strstr(differences.taken, "evaluation.tau") == NULL, "%s", differences.taken);

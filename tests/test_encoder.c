@@ -103,6 +103,47 @@ static void independence(const struct fixture *f, const struct solver_options *o
   encoding_destroy(&other);
 }
 
+// Bit by bit, and with samples that are encoded already: these are left alone, the others get the
+// bits of the whole. `group`: samples that must be left or taken together.
+static void resuming(const struct fixture *f, const struct solver_options *options, int64_t group) {
+  enum { MARK = 12345 };
+  struct comm *comm = f->comm;
+  const bool coupled = options->coupling == COUPLING_BATCH;
+  const int64_t first = coupled ? dataset_first(SAMPLES, comm_size(comm), comm_rank(comm)) : 0;
+  const int64_t end =
+      coupled ? dataset_first(SAMPLES, comm_size(comm), comm_rank(comm) + 1) : SAMPLES;
+  struct encoding *whole = encode(f, options, first, end - first, NULL);
+  struct encoding *rest = encoding_create(end - first, LATENT);
+  for (int64_t i = 0; i < end - first; i++) {
+    if ((first + i) / group % 3 == 1) continue;
+    rest->status[i] = STATUS_TAU;
+    rest->evaluations[i] = MARK;
+  }
+  const struct encoder_samples samples = {.count = end - first,
+                                          .y = f->y + (size_t)first * real_padded(ENTRIES),
+                                          .weight_sum = f->weight_sum,
+                                          .position_first = first,
+                                          .total = SAMPLES};
+  struct encoder *encoder = encoder_create(comm, f->decoder, options, &f->rule);
+  encoder_begin(encoder, &samples, group, rest);
+  int64_t pieces = 0;
+  for (; encoder_advance(encoder, 1e-9); pieces++) {
+  }
+  encoder_destroy(&encoder);
+  int64_t touched = 0, differing = 0;
+  for (int64_t i = 0; i < end - first; i++) {
+    const bool taken = (first + i) / group % 3 == 1;
+    touched += !taken && (rest->evaluations[i] != MARK || rest->status[i] != STATUS_TAU);
+    differing += taken && !same(whole, i, rest, i);
+  }
+  const char *name = solver_name(options->solver);
+  CHECK(touched == 0, "%s: %lld samples were encoded again", name, (long long)touched);
+  CHECK(differing == 0, "%s: %lld samples differ", name, (long long)differing);
+  CHECK(pieces > 0, "%s: all at once", name);
+  encoding_destroy(&whole);
+  encoding_destroy(&rest);
+}
+
 // The shared step of a group: its samples lie on different ranks, and the ranks must not matter.
 static void coupling(const struct fixture *f, struct solver_options options) {
   options.coupling = COUPLING_BATCH;
@@ -147,6 +188,10 @@ int main(int argc, char **argv) {
   independence(&f, &lbfgs);
   independence(&f, &amd);
   coupling(&f, amd);
+  resuming(&f, &lbfgs, 1);
+  struct solver_options coupled = amd;
+  coupled.coupling = COUPLING_BATCH;
+  resuming(&f, &coupled, 20);
   fixture_destroy(&f);
   return mpi_test_summary(&comm);
 }

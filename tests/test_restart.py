@@ -212,16 +212,15 @@ def test_coupled(checks, program, cwd):
                                 "stopped": os.path.join(cwd, "coupled/run/results.h5")})
 
 
-def stopped_copy(checks, program, cwd, name, *values):
-    """The input and run directory of a run that was stopped with two checkpoints written."""
+def stopped_copy(checks, program, cwd, name, *values, ranks=1):
+    """The input, beside its run directory, of a run that was stopped after each of two steps."""
     path = write_input(os.path.join(cwd, name, "input.yaml"), *values)
     directory = os.path.join(cwd, name, "run")
     os.makedirs(directory, exist_ok=True)
     open(os.path.join(directory, "STOP"), "w", encoding="utf-8").close()
-    for _ in range(2):  # one step each
-        result = run(program, "input.yaml", cwd=os.path.dirname(path))
+    for _ in range(2):
+        result = run(program, "input.yaml", cwd=os.path.dirname(path), ranks=ranks)
         checks(result.code == 75, f"{name} should be stopped: {result}")
-        time.sleep(0.01)
     os.remove(os.path.join(directory, "STOP"))
     checks(os.path.exists(os.path.join(directory, "checkpoint.h5.prev")), "two checkpoints")
     return path
@@ -430,10 +429,7 @@ def fill(path, room):
 
 def test_many_ranks(checks, program, cwd, reference):
     """64 ranks, then 3."""
-    path = write_input(os.path.join(cwd, "many", "input.yaml"), IMAGES, TRAINING)
-    stopped = run(program, "--set", "run.walltime=1", "input.yaml", ranks=64,
-                  cwd=os.path.dirname(path), timeout=900)
-    checks(stopped.code == 75, f"64 ranks should be stopped: {stopped}")
+    path = stopped_copy(checks, program, cwd, "many", IMAGES, TRAINING, ranks=64)
     out = finish(checks, program, path, 3, "after 64 ranks")
     checks("going on from" in out, f"3 ranks go on: {out[:1000]}")
     compare(checks, "64 ranks", {"uninterrupted": reference,
