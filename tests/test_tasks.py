@@ -112,7 +112,9 @@ def test_files(checks, program, cwd):
                    f"{name}_evaluations_mean")
         checks(summary["exit_reason"] == "done" and summary["ranks"] == 2
                and summary["steps"] == 30 and summary["epochs"] == 2
-               and 0 < summary["training_seconds"] < summary["seconds"], f"summary: {summary}")
+               and 0 < summary["training_seconds"] < summary["seconds"]
+               and 0 < summary["training_cpu_seconds"] < summary["ranks"] * summary["seconds"],
+               f"summary: {summary}")
         with open(os.path.join(directory, "used_parameters.yaml"), encoding="utf-8") as file:
             used = file.read()
         checks(results.attrs["input"] in (used, used.encode()),
