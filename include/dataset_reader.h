@@ -7,6 +7,8 @@
 
 enum { SOURCE_AXES = DATASET_AXES + 1, SOURCE_LABEL = 2 * CONFIG_TEXT + 128 };
 
+#define SOURCE_OWN_LABELS "labels"
+
 // How a file stores its numbers.
 struct element_format {
   char kind;  // 'i', 'u' or 'f' as in NumPy
@@ -24,7 +26,7 @@ struct dataset_source {
   char key[64];              // "data.train.labels"
   char file_key[64];         // "data.train.file" for HDF5, else as key
   char path[CONFIG_TEXT];
-  char name[CONFIG_TEXT];  // HDF5: path of the dataset inside
+  char name[CONFIG_TEXT];  // HDF5: path of the dataset inside; or SOURCE_OWN_LABELS
   int reader;              // its row in the table
   int axes;                // may be 0 for a file that holds a single number
   int64_t shape[SOURCE_AXES];
@@ -50,9 +52,10 @@ struct dataset_rows {
 struct dataset_reader {
   const char *name;  // as in messages
   int generator;     // enum generator, GENERATE_NONE for a file format
+  bool own_labels;   // the labels stand beside the samples: the array SOURCE_OWN_LABELS
 
-  // Whether the file is of this format, of which the first `size` bytes are `head`. NULL for a
-  // synthetic set.
+  // Whether the file, or with size 0 the directory, is of this format, of which the first `size`
+  // bytes are `head`. NULL for a synthetic set.
   bool (*matches)(const char *path, const unsigned char *head, size_t size);
 
   // Fills axes, shape, integer and what read() needs, and finds out whether the file is complete
@@ -67,7 +70,7 @@ struct dataset_reader {
 };
 
 extern const struct dataset_reader dataset_reader_hdf5, dataset_reader_idx, dataset_reader_npy,
-    dataset_reader_circle;
+    dataset_reader_cifar, dataset_reader_circle;
 
 // Reads this rank's rows of a source by its reader. Collective.
 void dataset_read_rows(struct comm *comm, const struct dataset_source *source,

@@ -21,8 +21,8 @@ struct network {
   size_t begin, end;     // its parameters within theta, gaps included
 };
 
-// The first of `count` layers from `inputs` numbers on that does not fit, with the reason in *error
-// ("conv: ..."); `count` if all do.
+// The first of `count` layers from `inputs` numbers on that does not fit, with the reason in
+// *error; `count` if all do.
 size_t network_check(size_t inputs, size_t count, const struct layer_spec *specs,
                      struct error *error);
 

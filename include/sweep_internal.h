@@ -54,10 +54,14 @@ struct sweep {
   char directory[CONFIG_TEXT];  // run.directory as given
   int64_t count;
   struct sweep_task *tasks;
-  char clash[CONFIG_TEXT * 3];  // a message about a directory that is in the way, or empty
+  int64_t clash;                // the first task whose place is taken; `count` if there is none
+  char clash_name[SWEEP_NAME];  // by this directory
 };
 
 // Looks for the directories of earlier starts.
 void sweep_find_directories(struct sweep *sweep);
+
+// False with a message, with what differs, if the directory of another input is in the way.
+bool sweep_check_directories(const struct sweep *sweep, struct error *error);
 
 #endif

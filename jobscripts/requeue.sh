@@ -57,10 +57,11 @@ await_program() {
 
 # stop_file DIRECTORY: prints the name of the STOP file, if there is one. It means: stop, and stay
 # so until I remove it. It lies in the run directory; of a sweep, in that of the task or of all.
+# The task's number there has zeros before it in a sweep of ten or more.
 stop_file() {
-  local file
-  for file in "$1/STOP" "$1/task_${SLURM_ARRAY_TASK_ID:-}_"*/STOP; do
-    [ -e "$file" ] && echo "$file" && return 0
+  local file mine="/(task_0*${SLURM_ARRAY_TASK_ID:-none}_[^/]*/)?STOP$"
+  for file in "$1/STOP" "$1"/task_*/STOP; do
+    [ -e "$file" ] && [[ ${file#"$1"} =~ ^$mine ]] && echo "$file" && return 0
   done
   return 1
 }

@@ -259,7 +259,8 @@ static bool find_file(const struct config_input *input, const struct config_plac
     strcpy(path, beside);
   }
   if (!required) return true;
-  if (S_ISDIR(status.st_mode))
+  const bool data = strncmp(place->key, "data.", 5) == 0;  // which formats can be directories
+  if (S_ISDIR(status.st_mode) && !data)
     return config_complain(place, input->error, "%s is a directory; a file is needed%s", path,
                            hint);
   if (access(path, R_OK) != 0)

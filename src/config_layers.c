@@ -113,11 +113,11 @@ static bool read_value(const struct config_row *row, const struct config_place *
                        struct error *error) {
   char key[KEY];
   const struct yaml_tree *child = yaml_tree_child(layer, row->key);
-  struct config_place part = inside(place, key, index, child != NULL ? child : layer);
+  const struct yaml_tree *kind = yaml_tree_child(layer, layer_name(spec->kind));
+  struct config_place part = inside(place, key, index, child != NULL ? child : kind);
   const bool given = child != NULL && (row->standard == NULL || !yaml_tree_is_null(child));
   if (!given && row->standard == NULL)
-    return config_complain(&part, error, "a %s layer needs the key %s", layer_name(spec->kind),
-                           row->key);
+    return config_complain(&part, error, "such a layer needs the key %s", row->key);
   if (!given) part.node = NULL;
   return config_value_read(row, row->standard, &part, (char *)spec + row->offset, error);
 }

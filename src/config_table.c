@@ -81,7 +81,8 @@ static const struct config_row checkpoint_rows[] = {
 #define SET(member) offsetof(struct data_options, member)
 static const struct config_row set_rows[] = {
     {"file", TYPE_FILE, SET(file),
-     .text = "HDF5, IDX (also gzipped) or .npy; looked up from here, then beside the input file",
+     .text = "HDF5, IDX (also gzipped), .npy, CIFAR-10's .bin or the directory of its batches; "
+             "looked up from here, then beside the input file",
      .change = CHANGE_TAKEN},
     {"dataset", TYPE_TEXT, SET(dataset), .text = "HDF5: path of the samples inside the file",
      .change = CHANGE_TAKEN},
@@ -263,6 +264,8 @@ static const struct config_row training_rows[] = {
 static const struct config_row evaluation_rows[] = {
     {"every", TYPE_INTEGER, AT(evaluation.every), "1", .range = {0, 1e9, CLOSED}, .unit = "epochs",
      .text = "from one encoding of the test data to the next; 0 = only at the end"},
+    {"train", TYPE_BOOLEAN, AT(evaluation.train), "true",
+     .text = "encode the training data, too, once they have been learned", .change = CHANGE_TAKEN},
 };
 
 static const struct config_row gradient_check_rows[] = {

@@ -6,10 +6,8 @@
 #include "dataset_reader.h"
 
 static const struct dataset_reader *const readers[] = {
-    &dataset_reader_hdf5,
-    &dataset_reader_npy,
-    &dataset_reader_idx,
-    &dataset_reader_circle,
+    &dataset_reader_hdf5,  &dataset_reader_npy,    &dataset_reader_idx,
+    &dataset_reader_cifar, &dataset_reader_circle,
 };
 enum { READERS = sizeof readers / sizeof *readers };
 
@@ -37,25 +35,35 @@ static bool complain_of_format(const struct dataset_source *source, struct error
                    known);
 }
 
-// Sets source->reader from what the file holds.
-static bool recognise(struct dataset_source *source, struct error *error) {
-  FILE *stream = fopen(source->path, "rb");
-  if (stream == NULL)
-    return error_set(error, "%s: cannot open the file: %s", source->label, strerror(errno));
-  unsigned char head[16];
-  errno = 0;
-  const size_t size = fread(head, 1, sizeof head, stream);
-  const int reason = errno;
-  fclose(stream);
-  if (size == 0)
-    return error_set(error, "%s: %s", source->label,
-                     reason != 0 ? strerror(reason) : "the file is empty");
+static bool find_reader(struct dataset_source *source, const unsigned char *head, size_t size) {
   for (int i = 0; i < READERS; i++) {
     if (!is_file_format(i) || !readers[i]->matches(source->path, head, size)) continue;
     source->reader = i;
     return true;
   }
-  return complain_of_format(source, error);
+  return false;
+}
+
+// Sets source->reader from what the file holds.
+static bool recognise(struct dataset_source *source, struct error *error) {
+  FILE *stream = fopen(source->path, "rb");
+  if (stream == NULL)
+    return error_set(error, "%s: cannot open the file: %s", source->label, strerror(errno));
+  unsigned char head[16] = {0};
+  errno = 0;
+  const size_t size = fread(head, 1, sizeof head, stream);
+  const int reason = errno;
+  fclose(stream);
+  if (size == 0 && reason == EISDIR)
+    return find_reader(source, head, size) ||
+           error_set(error,
+                     "%s: is a directory; a file is needed, or the directory of CIFAR-10's "
+                     "data_batch_1.bin, data_batch_2.bin, ...",
+                     source->label);
+  if (size == 0)
+    return error_set(error, "%s: %s", source->label,
+                     reason != 0 ? strerror(reason) : "the file is empty");
+  return find_reader(source, head, size) || complain_of_format(source, error);
 }
 
 static bool open_file(struct dataset_source *source, struct error *error) {
@@ -204,6 +212,18 @@ static bool open_companion(const struct dataset_source *samples, const char *key
   return open_file(source, error);
 }
 
+static bool open_labels(const struct data_options *options, const char *key,
+                        struct dataset_sources *sources, struct error *error) {
+  const struct dataset_source *samples = &sources->samples;
+  if (options->labels[0] != '\0')
+    return open_companion(samples, key, "labels", options->labels, &sources->labels, error) &&
+           check_labels(sources, error);
+  if (!readers[samples->reader]->own_labels) return true;
+  sources->labels = *samples;
+  snprintf(sources->labels.name, sizeof sources->labels.name, "%s", SOURCE_OWN_LABELS);
+  return readers[samples->reader]->open(&sources->labels, error);
+}
+
 static bool open_generator(const struct data_options *options, const char *key, uint64_t seed,
                            struct dataset_sources *sources, struct error *error) {
   struct dataset_source *source = &sources->samples;
@@ -241,10 +261,7 @@ static bool open_sources(const struct data_options *options, const char *key, ui
   if (!open_samples(options, key, &sources->samples, error) ||
       !check_range(options, key, &sources->samples, &sources->range, error))
     return false;
-  if (options->labels[0] != '\0' && !(open_companion(&sources->samples, key, "labels",
-                                                     options->labels, &sources->labels, error) &&
-                                      check_labels(sources, error)))
-    return false;
+  if (!open_labels(options, key, sources, error)) return false;
   return options->weights[0] == '\0' ||
          (open_companion(&sources->samples, key, "weights", options->weights, &sources->weights,
                          error) &&

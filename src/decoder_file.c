@@ -177,8 +177,8 @@ static bool check_weights(const struct source *source, size_t inputs,
   const size_t count = (size_t)layers->count;
   const size_t wrong = network_check(inputs, count, layers->list, &reason);
   if (wrong < count)
-    return error_set(error, "decoder.file = %s: %s/layer_%zu, %s", source->name, source->group,
-                     wrong, reason.text);
+    return error_set(error, "decoder.file = %s: %s/layer_%zu, %s: %s", source->name, source->group,
+                     wrong, layer_name(layers->list[wrong].kind), reason.text);
   struct network *network = network_create(inputs, count, layers->list, 0);
   bool good = true;
   for (size_t l = 0; l < network->layer_count && good; l++)

@@ -129,7 +129,7 @@ static size_t place_layers(struct network *network, size_t count, const struct l
     reason = unfit;
     break;
   }
-  if (l < count) error_set(error, "%s: %s", layer_name(specs[l].kind), reason.text);
+  if (l < count) error_set(error, "%s", reason.text);
   if (l == count && layer_is_field(&network->layers[network->layer_count - 1].to))
     flatten(network, network->layer_count - 1);
   find_shared(network);

@@ -69,7 +69,8 @@ static bool check_layers(const char *what, const char *file, size_t inputs,
   struct error reason = {""};
   const size_t count = (size_t)layers->count;
   const size_t wrong = network_check(inputs, count, layers->list, &reason);
-  return wrong == count || error_set(error, "%s%s: layer %zu, %s", what, file, wrong, reason.text);
+  return wrong == count || error_set(error, "%s%s: layer %zu, %s: %s", what, file, wrong,
+                                     layer_name(layers->list[wrong].kind), reason.text);
 }
 
 static bool check_decoder(const struct config_decoder *decoder, struct error *error) {

@@ -115,6 +115,51 @@ void sweep_destroy(struct sweep **sweep) {
 
 int64_t sweep_count(const struct sweep *sweep) { return sweep->count; }
 
+// ---- directories in the way ----
+
+// Appends lines, each behind `*separator`, which becomes "; ".
+static void append_lines(char *text, size_t size, const char *lines, const char **separator) {
+  while (*lines != '\0') {
+    const int length = (int)strcspn(lines, "\n");
+    config_append(text, size, "%s%.*s", *separator, length, lines);
+    *separator = "; ";
+    lines += length + (lines[length] == '\n');
+  }
+}
+
+// Appends " (KEY: value before, value now; ...)", as far as the earlier input can still be read.
+static void append_differences(const struct sweep *sweep, char *text, size_t size) {
+  char path[CONFIG_TEXT + 2 * SWEEP_NAME];
+  struct error error = {""};
+  struct config *config = memory_new(struct config, 1);
+  struct config_differences differences;
+  snprintf(path, sizeof path, "%s/%s/used_parameters.yaml", sweep->directory, sweep->clash_name);
+  if (config_read(config, path, NULL, 0, &error)) {
+    char *lines = config_lines(config);
+    if (resolve(sweep, sweep->clash, config, &error)) {
+      config_compare(lines, config, &differences);
+      const char *separator = " (";
+      append_lines(text, size, differences.refused, &separator);
+      append_lines(text, size, differences.taken, &separator);
+      config_append(text, size, "%s", separator[0] == ';' ? ")" : "");
+      config_differences_clear(&differences);
+    }
+    memory_free(&lines);
+  }
+  memory_free(&config);
+}
+
+bool sweep_check_directories(const struct sweep *sweep, struct error *error) {
+  if (sweep->clash == sweep->count) return true;
+  char differences[1024] = "";
+  append_differences(sweep, differences, sizeof differences);
+  return error_set(error,
+                   "%s: task %lld would run in %s/%s, but %s is there, of another input%s; give "
+                   "another run.directory, or move that one away",
+                   sweep->path, (long long)sweep->clash, sweep->directory,
+                   sweep->tasks[sweep->clash].name, sweep->clash_name, differences);
+}
+
 // ---- one task ----
 
 // The task that Slurm asks for, or SWEEP_NO_TASK; false with a message if that is no number.
@@ -148,7 +193,7 @@ bool sweep_choose(const struct sweep *sweep, int64_t task, struct config *config
     return error_set(error, "%s%lld: %s has %lld tasks, 0 to %lld; --tasks lists them",
                      asked ? "--task " : "SLURM_ARRAY_TASK_ID = ", (long long)task, sweep->path,
                      last + 1, last);
-  if (sweep->clash[0] != '\0') return error_set(error, "%s", sweep->clash);
+  if (!sweep_check_directories(sweep, error)) return false;
   if (!resolve(sweep, task, config, error)) return false;
   config_append(config->run.directory, CONFIG_TEXT, "/%s", sweep->tasks[task].name);
   return true;

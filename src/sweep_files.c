@@ -37,22 +37,17 @@ static bool parse_name(const char *name, int64_t *index, uint64_t *hash) {
 // index and another input stands in the way of the whole sweep.
 void sweep_find_directories(struct sweep *sweep) {
   DIR *directory = opendir(sweep->directory);
-  int64_t clash = sweep->count;
+  sweep->clash = sweep->count;
   if (directory == NULL) return;
   for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
     int64_t index;
     uint64_t hash;
     if (!parse_name(entry->d_name, &index, &hash) || index >= sweep->count) continue;
     struct sweep_task *task = &sweep->tasks[index];
-    if (hash == task->hash >> 32) {
-      snprintf(task->name, sizeof task->name, "%.*s", SWEEP_NAME - 1, entry->d_name);
-    } else if (index < clash) {
-      clash = index;
-      snprintf(sweep->clash, sizeof sweep->clash,
-               "%s: task %lld would run in %s/%s, but %s is there, of another input; give another "
-               "run.directory, or move that one away",
-               sweep->path, (long long)index, sweep->directory, task->name, entry->d_name);
-    }
+    char *name = hash == task->hash >> 32 ? task->name : sweep->clash_name;
+    if (name == sweep->clash_name && index >= sweep->clash) continue;
+    if (name == sweep->clash_name) sweep->clash = index;
+    snprintf(name, SWEEP_NAME, "%.*s", SWEEP_NAME - 1, entry->d_name);
   }
   closedir(directory);
 }
@@ -226,8 +221,9 @@ bool sweep_list(const struct sweep *sweep, struct error *error) {
     print_row(&table, row);
   }
   struct stat status;
-  if (sweep->clash[0] != '\0')
-    log_warning("%s", sweep->clash);
+  struct error clash = {""};
+  if (!sweep_check_directories(sweep, &clash))
+    log_warning("%s", clash.text);
   else if (stat(sweep->directory, &status) == 0)
     sweep_record(sweep);  // so that gfe_collect.py knows a sweep that has grown
   return true;

@@ -218,16 +218,24 @@ class Slurm:
 
     # ---- what a user types ----
 
-    def command(self, *command, check=True, cwd=None, environment=None):
+    def command(self, *command, check=True, cwd=None, environment=None, timeout=120):
         """Runs one of Slurm's commands and returns what it prints."""
         done = subprocess.run([str(word) for word in command], cwd=cwd,
                               env={**self.environment, **(environment or {})},
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, text=True, timeout=120)
+                              stderr=subprocess.PIPE, text=True, timeout=timeout)
         if check and done.returncode != 0:
             raise RuntimeError(f"{' '.join(done.args)}: exit code {done.returncode}\n"
                                f"{done.stdout}{done.stderr}")
         return done.stdout
+
+    def signal(self, job, *options):
+        """scancel --signal=USR1. Where an array has tasks that never ran, Slurm 22.05 answers "try
+        again later" although the signal got there, and scancel would send it again and again."""
+        try:
+            self.command("scancel", "--signal=USR1", *options, job, timeout=2)
+        except subprocess.TimeoutExpired:
+            pass
 
     def submit(self, *arguments, **how):
         """sbatch: returns the id of the job."""

@@ -53,7 +53,7 @@ static void test_whole(struct comm *comm, const char *path, char *good) {
 static void test_damage(struct comm *comm, const char *path, const char *good) {
   char *bad = memory_new(char, BYTES);
   int64_t taken_in = 0;
-  for (uint64_t trial = 0; trial < 400; trial++) {
+  for (uint64_t trial = 0; trial < 120; trial++) {
     memcpy(bad, good, BYTES);
     size_t count = BYTES;
     const size_t at =

@@ -293,7 +293,7 @@ static const struct wrong wrong_files[] = {
     {DATA "decoder:\n  layers:\n    - {dense: 2}\n    - {dense: 0}\n", NULL,
      "input.yaml:5: decoder.layers[1].dense = 0: must be at least 1"},
     {LEAST, "decoder.layers=[{dense: }]", "decoder.layers[0].dense: must be an integer"},
-    {LEAST, "decoder.layers=[{dens: 3}]", "dens = 3: unknown key; a layer has dense, reshape, "},
+    {LEAST, "decoder.layers=[{dens: 3}]", "dens = 3: unknown key; a layer has dense, reshape, conv, "},
     {LEAST, "decoder.layers=[{activation: elu}]", "needs a key that says the kind of layer: dense"},
     {LEAST, "decoder.layers=[{dense: 2, activation: elo}]", "did you mean elu?"},
     // keys that need each other

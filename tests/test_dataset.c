@@ -2,6 +2,7 @@
 // scaling; wrong files.
 #include <math.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <zlib.h>
 
 #include "dataset.h"
@@ -220,6 +221,75 @@ static void test_npy(struct comm *comm) {
     memory_free(&all);
     dataset_destroy(&dataset);
   }
+}
+
+// A batch of CIFAR-10 whose image k has the label k mod 10 and pixels that tell where they are.
+enum { CIFAR_IMAGE = 3 * 32 * 32 };
+
+static unsigned char cifar_pixel(int64_t image, int64_t entry) {
+  return (unsigned char)((image * 31 + entry * 7 + entry / 1024 * 5) % 251);
+}
+
+static void write_cifar(struct comm *comm, const char *name, int first, int count, int more) {
+  if (comm_rank(comm) == 0) {
+    FILE *file = fopen(scratch_path(name), "wb");
+    for (int image = first; image < first + count; image++) {
+      fputc(image % 10, file);
+      for (int entry = 0; entry < CIFAR_IMAGE; entry++) fputc(cifar_pixel(image, entry), file);
+    }
+    for (int i = 0; i < more; i++) fputc(99, file);
+    fclose(file);
+  }
+  comm_barrier(comm);
+}
+
+static void check_cifar(struct comm *comm, const char *name, int64_t first, int64_t count,
+                        int64_t expected) {
+  struct data_options from = options(scratch_path(name), "");
+  struct error error = {""};
+  from.first = first;
+  from.count = count;
+  struct dataset *dataset = dataset_read(comm, &from, "data.train", MISSING_ERROR, 1, &error);
+  CHECK(dataset != NULL, "%s: %s", name, error.text);
+  if (dataset == NULL) return;
+  CHECK(dataset->count == expected && dataset->axes == 3 && dataset->shape[0] == 3 &&
+            dataset->shape[1] == 32 && dataset->shape[2] == 32,
+        "%s: %lld images", name, (long long)dataset->count);
+  int64_t wrong = 0, labels = 0;
+  for (int64_t i = 0; i < dataset->local_count; i++) {
+    const int64_t image = first + dataset->local_first + i;
+    labels += dataset->label == NULL || dataset->label[i] != image % 10;
+    for (int64_t entry = 0; entry < CIFAR_IMAGE; entry++)
+      wrong += dataset->y[i * (int64_t)dataset->stride + entry] != (real)cifar_pixel(image, entry);
+  }
+  CHECK(wrong == 0 && labels == 0, "%s: %lld pixels, %lld labels are wrong", name, (long long)wrong,
+        (long long)labels);
+  dataset_destroy(&dataset);
+}
+
+static void test_cifar(struct comm *comm) {
+  if (comm_rank(comm) == 0) mkdir(scratch_path("batches"), 0700);
+  comm_barrier(comm);
+  write_cifar(comm, "batches/data_batch_1.bin", 0, 7, 0);
+  write_cifar(comm, "batches/data_batch_2.bin", 7, 1, 0);
+  write_cifar(comm, "batches/data_batch_3.bin", 8, 5, 0);
+  write_cifar(comm, "batches/data_batch_5.bin", 90, 5, 0);  // without a fourth it does not count
+  write_cifar(comm, "batches/test_batch.bin", 0, 9, 0);
+  check_cifar(comm, "batches/test_batch.bin", 0, 0, 9);
+  check_cifar(comm, "batches/test_batch.bin", 5, 3, 3);
+  check_cifar(comm, "batches", 0, 0, 13);
+  check_cifar(comm, "batches", 6, 4, 4);
+  check_cifar(comm, "batches", 12, 1, 1);
+  comm_barrier(comm);
+  if (comm_rank(comm) > 0) return;
+  const char *const files[] = {"data_batch_1", "data_batch_2", "data_batch_3", "data_batch_5",
+                               "test_batch"};
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    char name[64];
+    snprintf(name, sizeof name, "batches/%s.bin", files[i]);
+    unlink(scratch_path(name));
+  }
+  rmdir(scratch_path("batches"));
 }
 
 static void test_hdf5(struct comm *comm) {
@@ -597,7 +667,7 @@ static void test_wrong_options(struct comm *comm) {
   from = options("absent.npy", "");
   expect(comm, &from, "No such file");
   from = options(scratch_directory, "");
-  expect(comm, &from, "Is a directory");
+  expect(comm, &from, "is a directory");
   from = options("good.h5", "");
   expect(comm, &from, "data.test.dataset is missing");
   from = options("good.h5", "/set/image");
@@ -769,6 +839,17 @@ static void expect_npy(struct comm *comm, const char *descr, const char *rest,
   expect_file(comm, "bad.npy", expected);
 }
 
+static void test_wrong_cifar(struct comm *comm) {
+  write_cifar(comm, "short.bin", 0, 2, 100);
+  expect_file(comm, "short.bin", "no multiple of 3073");
+  write_cifar(comm, "labels.bin", 0, 2, 3073);
+  expect_file(comm, "labels.bin", "image 2 has the label 99");
+  if (comm_rank(comm) == 0) mkdir(scratch_path("nothing"), 0700);
+  comm_barrier(comm);
+  expect_file(comm, "nothing", "is a directory");
+  if (comm_rank(comm) == 0) rmdir(scratch_path("nothing"));
+}
+
 static void test_wrong_npy(struct comm *comm) {
   const char *const shape = "'fortran_order': False, 'shape': (5, 4), ";
   expect_npy(comm, "'<f2'", shape, "type '<f2' cannot be read");
@@ -802,6 +883,7 @@ int main(int argc, char **argv) {
   test_placement();
   test_idx(comm);
   test_npy(comm);
+  test_cifar(comm);
   test_hdf5(comm);
   test_embedded(comm);
   test_circle(comm);
@@ -815,6 +897,7 @@ int main(int argc, char **argv) {
   test_wrong_values(comm);
   test_wrong_idx(comm);
   test_wrong_gzip(comm);
+  test_wrong_cifar(comm);
   test_wrong_npy(comm);
   scratch_remove(comm);
   return mpi_test_summary(&comm);

@@ -78,6 +78,66 @@ def wrong_layers(name, layers, *texts):
     return Case(name, ["input.yaml:", *texts], {**CIRCLE, "decoder.layers": layers})
 
 
+def wrong_fields():
+    """Layers in space: shapes that do not fit name the layer and both shapes."""
+    start = [{"dense": 12}, {"reshape": [3, 2, 2]}]
+    conv = {"conv": 3, "kernel": 3, "padding": 1}
+    third = "decoder.layers[2]."
+    return [
+        wrong_layers("a reshape that does not fit", [{"dense": 12}, {"reshape": [5, 2]}],
+                     "decoder.layers[1].reshape", "5 x 2 has 10 numbers", "its input 12 has 12"),
+        wrong_layers("a reshape of five axes", [{"dense": 32}, {"reshape": [2] * 5}],
+                     "decoder.layers[1].reshape", "up to 4"),
+        wrong_layers("a convolution of flat numbers", [{"dense": 12}, conv],
+                     "decoder.layers[1].conv = 3", "flat with 12 numbers", "reshape"),
+        wrong_layers("upsampling of flat numbers", [{"dense": 12}, {"upsample": 2}],
+                     "decoder.layers[1].upsample = 2", "flat with 12 numbers", "reshape"),
+        wrong_layers("a convolution without kernel", [*start, {"conv": 3}],
+                     third + "conv = 3", "needs the key kernel"),
+        wrong_layers("a kernel wider than its input", [*start, {"conv": 3, "kernel": 3}],
+                     third + "conv = 3", "kernel 3 is wider", "3 x 2 x 2"),
+        wrong_layers("a kernel of three axes for two", [*start, {**conv, "kernel": [3, 3, 3]}],
+                     third + "conv = 3", "kernel has 3 numbers", "2 axes"),
+        wrong_layers("a kernel that is no number", [*start, {**conv, "kernel": "3x3"}],
+                     third + "kernel = 3x3", "integer"),
+        wrong_layers("a list without numbers", [*start, {**conv, "padding": []}],
+                     third + "padding", "integer or a list"),
+        wrong_layers("a stride of zero", [*start, {**conv, "stride": [1, 0]}],
+                     third + "stride = 0", "at least 1"),
+        wrong_layers("a transposed convolution's output_padding",
+                     [*start, {"conv_transpose": 1, "kernel": 2, "stride": 2,
+                               "output_padding": 2}],
+                     third + "conv_transpose = 1", "output_padding 2 must be less than stride 2"),
+        wrong_layers("padding that leaves nothing",
+                     [*start, {"conv_transpose": 1, "kernel": 1, "padding": 1}],
+                     third + "conv_transpose = 1", "padding 1 leaves nothing", "3 x 2 x 2"),
+        wrong_layers("output_padding of a convolution", [*start, {**conv, "output_padding": 1}],
+                     third + "output_padding = 1", "no key of a conv layer", "stride"),
+        wrong_layers("the kernel of a dense layer", [{"dense": 2, "kernel": 3}],
+                     "decoder.layers[0].kernel = 3", "no key of a dense layer"),
+        wrong_layers("a residual with one branch", [*start, {"residual": [[conv]]}],
+                     third + "residual", "two lists"),
+        wrong_layers("a residual without layers", [*start, {"residual": [[], []]}],
+                     third + "residual", "two lists"),
+        wrong_layers("branches of other shapes",
+                     [*start, {"residual": [[{**conv, "conv": 4}], []]}],
+                     third + "residual", "4 x 2 x 2 and 3 x 2 x 2"),
+        wrong_layers("a layer inside a branch",
+                     [*start, {"residual": [[conv, {**conv, "padding": 0}], []]}],
+                     third + "residual[0][1].conv = 3", "wider"),
+        wrong_layers("a key inside a branch",
+                     [*start, {"residual": [[], [{**conv, "activaton": "elu"}]]}],
+                     third + "residual[1][0].activaton", "did you mean activation?"),
+        wrong_layers("too many layers with those of branches",
+                     [*start, *[{"residual": [[conv], []]}] * 32], "at most 64", "branches"),
+        Case("an output of another size", ["decoder.layers: the last layer",
+                                           "12 outputs (3 x 2 x 2)", "2 entries"],
+             {**CIRCLE, "decoder.layers": [*start, conv]}),
+        wrong_layers("an output larger than any memory", [*start, *[{"upsample": 10**6}] * 2],
+                     third + "upsample = 1000000", "too large"),
+    ]
+
+
 def wrong_data(name, texts, *values):
     content = dict(DATA)
     for more in values:
@@ -200,10 +260,11 @@ def value_cases():
                      "decoder.layers[0].activation = elo", "did you mean elu?"),
         wrong_layers("unknown layer key", [{"dense": 8, "activaton": "elu"}, {"dense": 2}],
                      "decoder.layers[0].activaton", "did you mean activation?"),
-        wrong_layers("unknown kind of layer", [{"conv": 8}, {"dense": 2}],
-                     "decoder.layers[0].conv", "dense"),
+        wrong_layers("unknown kind of layer", [{"convolve": 8}, {"dense": 2}],
+                     "decoder.layers[0].convolve", "dense"),
         wrong_layers("a layer without width", [{"activation": "elu"}, {"dense": 2}],
                      "decoder.layers[0]", "dense"),
+        *wrong_fields(),
         wrong_layers("65 layers", [{"dense": 2}] * 65, "65 layers", "at most 64"),
     ]
 
@@ -370,6 +431,20 @@ def decoder_cases():
               "gelu.h5"),
         wrong("a decoder file with NaN", ["decoder.file", "not finite"], "nan.h5"),
         wrong("a decoder file that scales by 0", ["decoder.file", "scale"], "scale.h5"),
+        wrong("a convolution without kernel in a decoder file", ["layer_2", "'kernel'", "from 1"],
+              "no_kernel.h5"),
+        wrong("a kernel of length 0 in a decoder file", ["layer_2", "'kernel'", "from 1"],
+              "zero_kernel.h5"),
+        wrong("a convolution's weight that does not fit", ["layer_2/weight must be 3 x 2 x 5"],
+              "other_kernel.h5"),
+        wrong("a reshape that does not fit in a decoder file", ["layer_1, reshape", "2 x 3", "8"],
+              "other_shape.h5"),
+        wrong("branches that reach too far back", ["layer_2, residual", "5 and 1"],
+              "branches.h5"),
+        wrong("another stride than the decoder file's",
+              ["decoder.layers: layer 2", "stride: 1", "stride: 2"], "conv.h5",
+              {"decoder.layers": [{"dense": 8, "activation": "tanh"}, {"reshape": [2, 4]},
+                                  {"conv": 3, "kernel": 3, "padding": 1}]}),
         wrong("other layers than the decoder file's", ["decoder.layers", "decoder.file", "5"],
               "decoder.h5", {"decoder.layers": [{"dense": 5, "activation": "tanh"},
                                                 {"dense": 6}]}),
@@ -459,6 +534,26 @@ def write_arrays(path):
             "empty": b"", "text.csv": b"1,2,3\n4,5,6\n", "text.gz": gzip.compress(b"1,2,3\n")}
 
 
+def write_convolutions(path, rng):
+    """A decoder with a convolution, and what may be wrong with one."""
+    layers = [(rng.normal(size=(8, 2)), rng.normal(size=8), "tanh"),
+              {"kind": "reshape", "sizes": [2, 4], "activation": "identity"},
+              {"kind": "conv", "kernel": [3], "stride": [2], "padding": [1],
+               "activation": "identity", "weight": rng.normal(size=(3, 2, 3)),
+               "bias": rng.normal(size=3)}]
+    names = ("conv", "no_kernel", "zero_kernel", "other_kernel", "other_shape", "branches")
+    for name in names:
+        write_decoder(path(name + ".h5"), layers, "mse")
+    def layer(name, k):
+        return h5py.File(path(name + ".h5"), "r+")[f"decoder/layer_{k}"]
+    del layer("no_kernel", 2).attrs["kernel"]
+    layer("zero_kernel", 2).attrs["kernel"] = "0"
+    layer("other_kernel", 2).attrs["kernel"] = "5"
+    layer("other_kernel", 2).attrs["padding"] = "2"
+    layer("other_shape", 1).attrs["sizes"] = "2 3"
+    layer("branches", 2).attrs.update(kind="residual", branches="5 1")
+
+
 def write_decoders(path):
     rng = np.random.default_rng(1)
     layers = [(rng.normal(size=(4, 2)), rng.normal(size=4), "tanh"),
@@ -488,6 +583,7 @@ def write_files(directory):
         with open(path(name), "wb") as file:
             file.write(content)
     write_decoders(path)
+    write_convolutions(path, np.random.default_rng(3))
     os.mkdir(path("folder"))
     os.mkdir(path("locked"), 0o555)
 

@@ -8,6 +8,7 @@ import csv
 import os
 import sys
 import tempfile
+from itertools import product
 
 import h5py
 import numpy as np
@@ -29,6 +30,15 @@ ODD = {"decoder.latent": 7, "decoder.layers": [{"dense": 37, "activation": "tanh
                                                {"dense": 101, "activation": "silu"},
                                                {"dense": 784}]}
 PAPER = {"decoder.latent": 20, "decoder.layers": PAPER_LAYERS}
+# Every kind of layer; 7 x 7 positions of 12 samples fill no whole register.
+CONV = {"decoder.latent": 7, "decoder.layers": [
+    {"dense": 98, "activation": "elu"}, {"reshape": [2, 7, 7]},
+    {"conv_transpose": 16, "kernel": 4, "stride": 2, "padding": 1, "activation": "elu"},
+    {"residual": [[{"conv": 5, "kernel": 3, "padding": 1, "activation": "silu"},
+                   {"conv": 16, "kernel": 1}], []], "activation": "elu"},
+    {"upsample": 2}, {"conv": 1, "kernel": 3, "padding": 1}]}
+ADJOINT = {"encoding.solver": "amd", "encoding.time": "sum", "encoding.h_max": 100,
+           "training.adjoint": "discrete", "training.epochs": 1, "data.train.count": 60}
 COUPLED = {
     "encoding.solver": "amd",
     "encoding.coupling": "batch",
@@ -106,17 +116,17 @@ def test_missing(checks, program, cwd):
                 {"data.missing": "nan"})
 
 
-def test_lone_sample(checks, program, cwd, trained):
+def test_lone_sample(checks, program, cwd, label, trained):
     """A sample encoded alone has the bits that it has among 500."""
     base = {**IMAGES, "run.tasks": ["encode"], "decoder.file": trained, "decoder.latent": None,
             "decoder.layers": None, "decoder.loss": None}
     base.update({f"data.{group}.{key}": None for group in ("train", "test")
                  for key in ("file", "dataset", "labels", "count")})
     base.update({"data.encode.file": SMALL, "data.encode.dataset": "/train/images"})
-    all_of_them = run_input(checks, program, cwd, "encode_500", base,
+    all_of_them = run_input(checks, program, cwd, f"{label}_500", base,
                             {"data.encode.count": 500}, ranks=2)
     for count in (1, 3):
-        alone = run_input(checks, program, cwd, f"encode_alone_{count}", base,
+        alone = run_input(checks, program, cwd, f"{label}_alone_{count}", base,
                           {"data.encode.first": 137, "data.encode.count": 1}, ranks=count)
         with h5py.File(all_of_them, "r") as many, h5py.File(alone, "r") as one:
             for name in ("z", "loss", "evaluations", "iterations", "status", "index"):
@@ -124,12 +134,12 @@ def test_lone_sample(checks, program, cwd, trained):
                 checks(a.tobytes() == b.tobytes(),
                        f"sample 137 alone on {count} ranks: {name} is {b}, among 500 {a}")
             checks(int(one["encode/index"][0]) == 137, "the index should be that in the file")
-    print("sample 137 of 500: equal alone and among all", flush=True)
+    print(f"{label}: sample 137 of 500: equal alone and among all", flush=True)
     select = {"data.encode.labels": "/train/labels", "data.encode.classes": [7, 0, 3],
               "data.encode.first": 9, "data.encode.count": 480, "data.encode.stride": 2,
               "data.encode.subset": 41}
     for count in (1, 3):
-        chosen = run_input(checks, program, cwd, f"encode_chosen_{count}", base, select,
+        chosen = run_input(checks, program, cwd, f"{label}_chosen_{count}", base, select,
                            ranks=count)
         with h5py.File(all_of_them, "r") as many, h5py.File(chosen, "r") as some, \
                 h5py.File(SMALL, "r") as small:
@@ -144,7 +154,7 @@ def test_lone_sample(checks, program, cwd, trained):
                 a, b = many[f"encode/{name}"][()][index], some[f"encode/{name}"][()]
                 checks(a.tobytes() == b.tobytes(),
                        f"samples chosen, on {count} ranks: {name} differs from that among all")
-    print("41 chosen samples of 500: equal alone and among all", flush=True)
+    print(f"{label}: 41 chosen samples of 500: equal alone and among all", flush=True)
 
 
 def cpu_has(flag):
@@ -155,9 +165,9 @@ def cpu_has(flag):
 def test_kernels(checks, program, cwd):
     """Other BLAS kernels than the one that OpenBLAS picks here."""
     kernels = ["Sandybridge"] * cpu_has("avx") + ["SkylakeX"] * cpu_has("avx512f")
-    for kernel in kernels:
-        runs = {f"{count} ranks": run_input(checks, program, cwd, f"{kernel}_{count}", TRAINING,
-                                            IMAGES, PAPER, {"training.epochs": 1}, ranks=count,
+    for kernel, (name, decoder) in product(kernels, (("paper", PAPER), ("conv", CONV))):
+        runs = {f"{count} ranks": run_input(checks, program, cwd, f"{kernel}_{name}_{count}",
+                                            TRAINING, IMAGES, decoder, {"training.epochs": 1}, ranks=count,
                                             environment={"OPENBLAS_CORETYPE": kernel})
                 for count in (1, 3)}
         for label, path in runs.items():
@@ -165,7 +175,7 @@ def test_kernels(checks, program, cwd):
                 found = [value for value in map(str, file.attrs.values())
                          if kernel.lower() in value.lower()]
             checks(found, f"{kernel} on {label}: the file should name the kernel")
-        compare(checks, f"kernel {kernel}", runs)
+        compare(checks, f"kernel {kernel}, {name}", runs)
 
 
 def main():
@@ -181,7 +191,11 @@ def main():
                     {"training.updates": 2})
         test_counts(checks, program, cwd, "coupled", (1, 3, 4), IMAGES, COUPLED)
         test_missing(checks, program, cwd)
-        test_lone_sample(checks, program, cwd, trained)
+        test_lone_sample(checks, program, cwd, "encode", trained)
+        conv = test_counts(checks, program, cwd, "conv", (1, 3, 4), IMAGES, CONV,
+                           {"training.epochs": 1})
+        test_counts(checks, program, cwd, "conv_adjoint", (1, 3), IMAGES, CONV, ADJOINT)
+        test_lone_sample(checks, program, cwd, "encode_conv", conv)
         test_kernels(checks, program, cwd)
         test_counts(checks, program, cwd, "chosen", (1, 2, 7), IMAGES, CHOSEN)
         test_counts(checks, program, cwd, "few", (1, 64), IMAGES, FEW)

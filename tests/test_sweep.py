@@ -133,7 +133,8 @@ def test_again(checks, program, cwd, sweep, directories):
         other = run(program, "grid.yaml", "--task", "1", "--set", "training.epochs=3", cwd=cwd,
                     ranks=ranks)
         checks(other.code == 2 and directories[0] in other.err and "task_0_" in other.err
-               and "run.directory" in other.err and other.err.count("task 0") == 1,
+               and "run.directory" in other.err and other.err.count("task 0") == 1
+               and "(training.epochs: 2 before, 3 now)" in other.err,
                f"another input in the same directory: {other}")
     listing = run(program, "--tasks", "grid.yaml", "--set", "training.epochs=3", cwd=cwd)
     checks(listing.code == 0 and "is there, of another input" in listing.err,

@@ -245,7 +245,7 @@ static hsize_t write_layer(struct fuzz_bytes *bytes, hid_t decoder, unsigned l, 
     H5Tclose(type);
   }
   if (layer >= 0) {
-    text_attribute(bytes, layer, "kind", layer_name(0));
+    text_attribute(bytes, layer, "kind", layer_name((int)choose(bytes, LAYER_KINDS)));
     text_attribute(bytes, layer, "activation", activation_name((int)(fuzz_next(bytes) % 3)));
     write_array(bytes, layer, "weight", 2, shape);
     write_array(bytes, layer, "bias", 1, shape);

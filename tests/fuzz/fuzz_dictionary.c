@@ -74,6 +74,10 @@ int main(void) {
     printf("\"%s: \"\n", config_layer_rows[r].key);
     print_names(config_layer_rows[r].name);
   }
+  static const char *const sweep[] = {
+      "sweep:\\x0A  ", "grid: ",    "zip: ",   "list: ", "random: ",
+      "seed: ",        "samples: ", "range: ", "log: ",  "choices: "};
+  for (size_t i = 0; i < sizeof sweep / sizeof *sweep; i++) printf("\"%s\"\n", sweep[i]);
   print_names(task_name);
   print_names(scale_name);
   return 0;

@@ -1,13 +1,13 @@
-// The input file and its overrides. An input is the text of a file, then, each after a zero byte,
-// overrides as `--set` takes them. The whole of it also goes through the YAML parser as it is.
+// The input file, its overrides and its sweep. An input is the text of a file, then, each after a
+// zero byte, overrides as `--set` takes them. The whole of it also goes through the YAML parser as
+// it is.
 #include <string.h>
 
-#include "config.h"
 #include "fuzz.h"
 #include "memory.h"
-#include "yaml_tree.h"
+#include "sweep_internal.h"
 
-enum { OVERRIDES = 8 };
+enum { OVERRIDES = 8, MOST_TASKS = 64 };  // every task is read: more would be slow
 
 static size_t check_tree(const struct yaml_tree *node, int depth) {
   size_t nodes = 1, children = 0;
@@ -52,8 +52,40 @@ static void check_echo(const struct config *config) {
   free(text);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+// The tasks that the section `sweep` asks for; 0 if there is none, or if it is wrong.
+static int64_t count_tasks(const char *path, const char *const *overrides, size_t count) {
+  struct error error = {""};
+  int64_t tasks = 0;
+  struct config_source *source = config_source_open(path, overrides, count, &error);
+  const struct yaml_tree *section = source != NULL ? config_source_sweep(source) : NULL;
+  struct sweep_plan *plan = section != NULL ? sweep_plan_create(path, section, &error) : NULL;
+  if (plan != NULL) {
+    tasks = sweep_plan_count(plan);
+    FUZZ_CHECK(tasks > 0 && tasks <= SWEEP_TASKS, "%lld tasks", (long long)tasks);
+  }
+  sweep_plan_destroy(&plan);
+  config_source_close(&source);
+  return tasks;
+}
+
+// The values of the first and the last task, or of the only run there is.
+static void check_tasks(const struct sweep *sweep) {
   static struct config config;
+  const int64_t count = sweep_count(sweep);
+  const int64_t tasks[] = {count > 0 ? 0 : SWEEP_NO_TASK, count - 1};
+  for (int i = 0; i < (count > 1 ? 2 : 1); i++) {
+    struct error error = {""};
+    if (sweep_choose(sweep, tasks[i], &config, &error)) {
+      FUZZ_CHECK(!error_is_set(&error), "%s", error.text);
+      check_echo(&config);
+    } else {
+      FUZZ_CHECK(count == 0, "a task of a checked sweep: %s", error.text);
+      fuzz_check_message(&error, "input");
+    }
+  }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct error error = {""};
   char *text = memory_new(char, size + 1);
   const char *overrides[OVERRIDES];
@@ -65,12 +97,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   for (size_t i = length; i < size && count < OVERRIDES; i++)
     if (text[i] == '\0') overrides[count++] = text + i + 1;
   const char *path = fuzz_file(0, text, length);
-  if (config_read(&config, path, overrides, count, &error)) {
-    FUZZ_CHECK(!error_is_set(&error), "%s", error.text);
-    check_echo(&config);
-  } else {
-    const bool by_override = strncmp(error.text, "--set ", 6) == 0;
-    fuzz_check_message(&error, by_override ? "--set " : path);
+  if (count_tasks(path, overrides, count) <= MOST_TASKS) {
+    struct sweep *sweep = sweep_read(path, overrides, count, &error);
+    if (sweep != NULL) {
+      FUZZ_CHECK(!error_is_set(&error), "%s", error.text);
+      check_tasks(sweep);
+    } else {
+      const bool by_override = strncmp(error.text, "--set ", 6) == 0;
+      fuzz_check_message(&error, by_override ? "--set " : path);
+    }
+    sweep_destroy(&sweep);
   }
   memory_free(&text);
   return 0;
