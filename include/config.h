@@ -45,7 +45,7 @@ struct config_integers {
 // One of data.train, data.test, data.encode. Empty texts mean "not given". Of the range of samples
 // those of some classes are kept, of these every stride-th, of these a random subset.
 struct data_options {
-  char file[CONFIG_TEXT];          // HDF5, IDX (also gzipped), .npy, CIFAR-10
+  char file[CONFIG_TEXT];          // HDF5, IDX (also gzipped), .npy or CIFAR-10
   char dataset[CONFIG_TEXT];       // HDF5: path of the samples inside the file
   char labels[CONFIG_TEXT];        // HDF5: a path inside the file; else a file of the same format
   char weights[CONFIG_TEXT];       // the same, one weight >= 0 per entry
@@ -108,6 +108,7 @@ struct config {
   struct {
     struct solver_options solver;
     int64_t every;  // epochs between evaluations of the test set; 0 = only at the end
+    bool train;     // whether the training set is encoded at the end
   } evaluation;
   struct {
     int64_t count;  // samples

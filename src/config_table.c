@@ -264,6 +264,8 @@ static const struct config_row training_rows[] = {
 static const struct config_row evaluation_rows[] = {
     {"every", TYPE_INTEGER, AT(evaluation.every), "1", .range = {0, 1e9, CLOSED}, .unit = "epochs",
      .text = "from one encoding of the test data to the next; 0 = only at the end"},
+    {"train", TYPE_BOOLEAN, AT(evaluation.train), "true",
+     .text = "encode the training data, too, once they have been learned", .change = CHANGE_TAKEN},
 };
 
 static const struct config_row gradient_check_rows[] = {

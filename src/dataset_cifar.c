@@ -92,58 +92,51 @@ static bool open_batches(struct dataset_source *source, struct error *error) {
   return true;
 }
 
-// Records first ... first + count - 1 of a file, from `offset` on `bytes` of each.
-static bool read_records(FILE *stream, int64_t first, int64_t count, int64_t offset, size_t bytes,
-                         enum element element, char *values) {
+// Of the records `index` of a source that a file holds from record `begun` on, `bytes` bytes from
+// `offset` on of each.
+static bool read_records(FILE *stream, const struct dataset_rows *records, int64_t begun,
+                         int64_t offset, size_t bytes, enum element element, char *values) {
   unsigned char raw[IMAGE];
   bool good = true;
-  for (int64_t i = 0; i < count && good; i++, values += bytes * element_size(element)) {
-    good = fseeko(stream, (first + i) * RECORD + offset, SEEK_SET) == 0 &&
+  for (int64_t i = 0; i < records->count && good; i++, values += bytes * element_size(element)) {
+    good = fseeko(stream, (records->index[i] - begun) * RECORD + offset, SEEK_SET) == 0 &&
            fread(raw, 1, bytes, stream) == bytes;
     if (good) element_convert((struct element_format){'u', 1, false}, raw, bytes, element, values);
   }
   return good;
 }
 
-// Images, or labels, [first, end) of all files, which follow each other.
-static bool read_run(const struct dataset_source *source, int64_t first, int64_t end,
-                     enum element element, char *values, struct error *error) {
-  const size_t bytes = wants_labels(source) ? 1 : IMAGE;
-  char path[PATH];
-  struct stat status;
-  int64_t begun = 0;  // records of the files before
-  for (int k = 0; begun < end && batch_path(source->path, k, path); k++) {
-    if (stat(path, &status) != 0) break;
-    const int64_t held = (int64_t)status.st_size / RECORD;
-    const int64_t from = first > begun ? first - begun : 0;
-    const int64_t count = (end - begun < held ? end - begun : held) - from;
-    begun += held;
-    if (count <= 0) continue;
-    FILE *stream = fopen(path, "rb");
-    errno = 0;
-    const bool good = stream != NULL &&
-                      read_records(stream, from, count, bytes == 1 ? 0 : 1, bytes, element, values);
-    if (!good)
-      error_set(error, "%s: cannot read images of %s: %s", source->label, path,
-                errno != 0 ? strerror(errno) : "the file has become shorter");
-    if (stream != NULL) fclose(stream);
-    if (!good) return false;
-    values += (size_t)count * bytes * element_size(element);
-  }
-  return begun >= end || error_set(error, "%s: the files have become shorter", source->label);
-}
-
 static void read_rows(struct comm *comm, const struct dataset_source *source,
                       const struct dataset_rows *rows, enum element element, void *values,
                       struct error *error) {
   (void)comm;
-  const size_t bytes = dataset_row_bytes(source, element);
-  for (int64_t i = 0, run; i < rows->count; i += run) {
-    run = dataset_run(rows, i);
-    if (!read_run(source, rows->index[i], rows->index[i] + run, element,
-                  (char *)values + (size_t)i * bytes, error))
-      return;
+  const size_t bytes = wants_labels(source) ? 1 : IMAGE;
+  char path[PATH];
+  struct stat status;
+  struct dataset_rows part = {rows->index, 0};  // of one file
+  int64_t begun = 0, done = 0;                  // records of the files before, rows read
+  for (int k = 0; done < rows->count && batch_path(source->path, k, path); k++) {
+    if (stat(path, &status) != 0) break;
+    const int64_t end = begun + (int64_t)status.st_size / RECORD;
+    for (part.count = 0; done + part.count < rows->count && part.index[part.count] < end;)
+      part.count++;
+    if (part.count > 0) {
+      errno = 0;
+      FILE *stream = fopen(path, "rb");
+      const bool good = stream != NULL &&
+                        read_records(stream, &part, begun, bytes == 1 ? 0 : 1, bytes, element,
+                                     (char *)values + (size_t)done * bytes * element_size(element));
+      if (!good)
+        error_set(error, "%s: cannot read images of %s: %s", source->label, path,
+                  errno != 0 ? strerror(errno) : "the file has become shorter");
+      if (stream != NULL) fclose(stream);
+      if (!good) return;
+    }
+    done += part.count;
+    part.index += part.count;
+    begun = end;
   }
+  if (done < rows->count) error_set(error, "%s: the files have become shorter", source->label);
 }
 
 const struct dataset_reader dataset_reader_cifar = {

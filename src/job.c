@@ -193,6 +193,10 @@ static bool train(struct job *job) {
   return true;
 }
 
+static bool encodes_train(const struct job *job) {
+  return trains(job) && job->run->config.evaluation.train;
+}
+
 static bool encode(struct job *job, int set) {
   struct evaluation **evaluation = &job->outcome.evaluations[set];
   if (*evaluation == NULL) *evaluation = evaluation_create(job->run, set);
@@ -221,7 +225,7 @@ static int run_tasks(struct job *job) {
   if (job->moved && !may_go_on(job)) return EXIT_CODE_RESUBMIT;
   if (job->moved) save(job);
   for (int set = 0; set < SET_COUNT; set++) {
-    if (!job->run->used[set] || (set == SET_TRAIN && !trains(job))) continue;
+    if (!job->run->used[set] || (set == SET_TRAIN && !encodes_train(job))) continue;
     if (!encode(job, set)) return EXIT_CODE_RESUBMIT;
   }
   const bool checked = !job->run->config.run.task[TASK_GRADIENT_CHECK] || check_gradients(job);

@@ -386,6 +386,8 @@ void output_summary(const struct run *run, const struct outcome *outcome, double
   const int64_t epochs = history_epochs(history);
   write_number(file, "training_seconds",
                epochs > 0 ? history_epoch(history, epochs - 1)->seconds : 0.0);
+  write_number(file, "training_cpu_seconds",
+               epochs > 0 ? history_epoch(history, epochs - 1)->cpu_seconds : 0.0);
   fprintf(file, "  \"ranks\": %d,\n  \"config_hash\": \"%016" PRIx64 "\",\n", comm_size(run->comm),
           config_hash(&run->config));
   fprintf(file, "  \"exit_reason\": \"%s\"\n}\n", exit_reason);
