@@ -98,6 +98,14 @@ static const struct config_row set_rows[] = {
      .text = "index of the first sample to take"},
     {"count", TYPE_INTEGER, SET(count), "0", .range = {0, COUNT_MAX, CLOSED}, .unit = "samples",
      .text = "how many to take; 0 = all from the first on"},
+    {"classes", TYPE_INTEGERS, SET(classes), .range = {-NUMBER_MAX, NUMBER_MAX, CLOSED},
+     .text = "labels to take, such as [0, 1, 2], of the samples from first on; needs labels"},
+    {"stride", TYPE_INTEGER, SET(stride), "1", .range = {1, COUNT_MAX, CLOSED}, .unit = "samples",
+     .text = "every k-th sample of those"},
+    {"subset", TYPE_INTEGER, SET(subset), "0", .range = {0, COUNT_MAX, CLOSED}, .unit = "samples",
+     .text = "how many of those to draw at random, left in the order of the file; 0 = all"},
+    {"subset_seed", TYPE_INTEGER, SET(subset_seed), "1", .range = {0, 1e15, CLOSED},
+     .text = "of the draw; with the same seed a larger subset holds a smaller one"},
 };
 
 static const struct config_row data_rows[] = {

@@ -105,19 +105,17 @@ static bool read_records(FILE *stream, int64_t first, int64_t count, int64_t off
   return good;
 }
 
-static void read_rows(struct comm *comm, const struct dataset_source *source,
-                      struct dataset_range range, enum element element, void *rows,
-                      struct error *error) {
-  const struct dataset_range share = dataset_share(comm, range);
+// Images, or labels, [first, end) of all files, which follow each other.
+static bool read_run(const struct dataset_source *source, int64_t first, int64_t end,
+                     enum element element, char *values, struct error *error) {
   const size_t bytes = wants_labels(source) ? 1 : IMAGE;
-  const int64_t end = share.first + share.count;
-  char path[PATH], *values = rows;
+  char path[PATH];
   struct stat status;
   int64_t begun = 0;  // records of the files before
   for (int k = 0; begun < end && batch_path(source->path, k, path); k++) {
     if (stat(path, &status) != 0) break;
     const int64_t held = (int64_t)status.st_size / RECORD;
-    const int64_t from = share.first > begun ? share.first - begun : 0;
+    const int64_t from = first > begun ? first - begun : 0;
     const int64_t count = (end - begun < held ? end - begun : held) - from;
     begun += held;
     if (count <= 0) continue;
@@ -129,10 +127,23 @@ static void read_rows(struct comm *comm, const struct dataset_source *source,
       error_set(error, "%s: cannot read images of %s: %s", source->label, path,
                 errno != 0 ? strerror(errno) : "the file has become shorter");
     if (stream != NULL) fclose(stream);
-    if (!good) return;
+    if (!good) return false;
     values += (size_t)count * bytes * element_size(element);
   }
-  if (begun < end) error_set(error, "%s: the files have become shorter", source->label);
+  return begun >= end || error_set(error, "%s: the files have become shorter", source->label);
+}
+
+static void read_rows(struct comm *comm, const struct dataset_source *source,
+                      const struct dataset_rows *rows, enum element element, void *values,
+                      struct error *error) {
+  (void)comm;
+  const size_t bytes = dataset_row_bytes(source, element);
+  for (int64_t i = 0, run; i < rows->count; i += run) {
+    run = dataset_run(rows, i);
+    if (!read_run(source, rows->index[i], rows->index[i] + run, element,
+                  (char *)values + (size_t)i * bytes, error))
+      return;
+  }
 }
 
 const struct dataset_reader dataset_reader_cifar = {

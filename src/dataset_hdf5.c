@@ -31,16 +31,22 @@ static bool open_dataset(struct dataset_source *source, struct error *error) {
 }
 
 static void read_rows(struct comm *comm, const struct dataset_source *source,
-                      struct dataset_range range, enum element element, void *rows,
+                      const struct dataset_rows *rows, enum element element, void *values,
                       struct error *error) {
-  const struct dataset_range share = dataset_share(comm, range);
-  if (share.count == 0) return;
+  (void)comm;
+  if (rows->count == 0) return;
   struct h5_file *file = h5_open(source->path, source->file_key, error);
   if (file == NULL) return;
+  const enum h5_type type = element == ELEMENT_REAL ? H5_REAL : H5_INT64;
+  const size_t bytes = dataset_row_bytes(source, element);
   struct error cause = {""};
-  if (!h5_read_rows(file, source->name, element == ELEMENT_REAL ? H5_REAL : H5_INT64, share.first,
-                    share.count, rows, &cause))
-    error_set(error, "%s: %s", source->key, cause.text);
+  bool good = true;
+  for (int64_t i = 0, run; good && i < rows->count; i += run) {
+    run = dataset_run(rows, i);
+    good = h5_read_rows(file, source->name, type, rows->index[i], run,
+                        (char *)values + (size_t)i * bytes, &cause);
+  }
+  if (!good) error_set(error, "%s: %s", source->key, cause.text);
   h5_close(&file);
 }
 
