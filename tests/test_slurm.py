@@ -138,6 +138,7 @@ def meet_warning(bench, job, directory):
         yield
     bench.checks(reason(directory()) == "signal USR1",
                  f"Slurm's warning should stop job {job}, not: {reason(directory())}")
+    bench.cluster.command("scontrol", "update", f"JobId={job}", "TimeLimit=60")  # once is enough
 
 
 # ---- the tests ----
