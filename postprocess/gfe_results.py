@@ -20,9 +20,9 @@ import numpy as np
 
 from gfe_layers import ACTIVATIONS, SIZES, WITH_WEIGHT, LayerError, Network, sigmoid
 
-__all__ = ["ACTIVATIONS", "Decoder", "Results", "ResultsError", "write_decoder"]
+__all__ = ["ACTIVATIONS", "Decoder", "Encoder", "Results", "ResultsError", "write_decoder"]
 SETS = ("train", "test", "encode")
-SET_ARRAYS = ("z", "loss", "evaluations", "iterations", "status", "index", "label",
+SET_ARRAYS = ("z", "loss", "z_encoder", "loss_encoder", "evaluations", "iterations", "status", "index", "label",
               "reconstruction", "target", "weight")
 LOSSES = ("bce", "mse")
 
@@ -97,6 +97,25 @@ class Decoder:
         return self.network.backward(delta, sums)
 
 
+class Encoder:
+    """The encoder of an autoencoder in float64."""
+
+    def __init__(self, layers, n):
+        """`layers` from the sample, of `n` entries, to the latent, as in Decoder."""
+        self.layers = list(layers)
+        try:
+            self.network = Network(self.layers, n)
+        except LayerError as error:
+            raise ResultsError(str(error)) from None
+        self.n, self.latent = n, self.network.n
+
+    def encode(self, y):
+        """Latents (sample, latent) of samples in the decoder's scaled units, entries that were not
+        observed as 0. y is anything that reshapes to (sample, n)."""
+        z, _ = self.network.forward(np.asarray(y, np.float64).reshape(-1, self.n))
+        return z.reshape(-1, self.latent)
+
+
 def write_decoder(path, layers, loss, scale_offset=0.0, scale_factor=1.0, shape=None,
                   latent=None):
     """Writes a decoder that `decoder.file` accepts, for instance one trained elsewhere.
@@ -148,6 +167,10 @@ def _read_layer(group):
     return layer
 
 
+def _read_layers(group):
+    return [_read_layer(group[f"layer_{k}"]) for k in range(int(group.attrs["layers"]))]
+
+
 class Results:
     """An open results.h5. Use as a context manager, or call close()."""
 
@@ -191,8 +214,9 @@ class Results:
 
     def set(self, name):
         """The arrays of an encoded set, first axis the sample: z, loss, evaluations, iterations,
-        status, index, and label, reconstruction, target, weight (None if not stored); besides,
-        status_names and the group's attributes as a dict."""
+        status, index, and z_encoder, loss_encoder (of an autoencoder), label, reconstruction,
+        target, weight (None if not stored); besides, status_names and the group's attributes as a
+        dict."""
         group = self._group(name)
         arrays = {array: group[array][()] if array in group else None for array in SET_ARRAYS}
         missing = [array for array in ("z", "loss", "evaluations", "status")
@@ -205,8 +229,9 @@ class Results:
 
     @property
     def history(self):
-        """The series of the training, such as step_loss, step_samples, epoch_train_loss and
-        epoch_test_loss (NaN where not measured), or None if the run did not train."""
+        """The series of the training, such as step_loss, step_samples, epoch_train_loss,
+        epoch_test_loss and epoch_test_loss_encoder (NaN where not measured), or None if the run did
+        not train."""
         group = self.file.get("history", {})
         if "step_loss" not in group or not len(group["step_loss"]):
             return None
@@ -217,12 +242,21 @@ class Results:
         """The trained decoder, rebuilt in NumPy."""
         group = self._group("decoder")
         try:
-            layers = [_read_layer(group[f"layer_{k}"]) for k in range(int(group.attrs["layers"]))]
+            layers = _read_layers(group)
             shape = [int(length) for length in _text(group.attrs["shape"]).split()]
             return Decoder(layers, _text(group.attrs["loss"]), group.attrs["scale_offset"],
                            group.attrs["scale_factor"], shape, int(group.attrs["latent"]))
         except KeyError as error:
             raise ResultsError(f"{self.path}: /decoder is incomplete: {error.args[0]}") from error
+
+    def encoder(self):
+        """The encoder of an autoencoder, rebuilt in NumPy; None if the run had none."""
+        if "encoder" not in self.file:
+            return None
+        try:
+            return Encoder(_read_layers(self.file["encoder"]), int(self._group("decoder").attrs["n"]))
+        except KeyError as error:
+            raise ResultsError(f"{self.path}: /encoder is incomplete: {error.args[0]}") from error
 
 
 def status_counts(encoded):
@@ -251,6 +285,8 @@ def summary(results):
         p50, p99 = np.percentile(encoded.evaluations, (50, 99))
         lines.append(f"{name:<8} {len(encoded.z)} samples, mean loss {encoded.loss.mean():.5g}, "
                      f"evaluations {p50:.0f} (p50) {p99:.0f} (p99), {status_counts(encoded)}")
+        if encoded.loss_encoder is not None:
+            lines.append(f"{'':<8} mean loss {encoded.loss_encoder.mean():.5g} by the encoder")
     return "\n".join(lines)
 
 

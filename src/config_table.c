@@ -254,7 +254,9 @@ static const struct config_row training_rows[] = {
      .range = {1, 1e9, CLOSED}, .unit = "epochs",
      .text = "step: from one change of the rate to the next"},
     {"warm_start", TYPE_BOOLEAN, AT(training.warm_start), "true",
-     .text = "flows start from the sample's latent of the epoch before, not from zero"},
+     .text =
+         "flows start from the sample's latent of the epoch before, not from zero; an autoencoder "
+         "has none, and does not look at it"},
     {"order", TYPE_CHOICE, AT(training.order), "shuffled", .name = order_name,
      .text = "of the samples: by seed and epoch, or as in the file"},
     {"adjoint", TYPE_CHOICE, AT(training.adjoint), "none", .name = adjoint_name,

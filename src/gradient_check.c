@@ -13,10 +13,10 @@
 #include "rng.h"
 #include "shard.h"
 
-static const char *const names[] = {"d loss / d z", "d loss / d theta", "dL / d theta by the flow"};
-
-const char *gradient_name(int kind) {
-  return kind >= 0 && kind < GRADIENT_KINDS ? names[kind] : NULL;
+const char *gradient_check_name(const struct gradient_check *check, int kind) {
+  static const char *const names[] = {"d loss / d z", "d loss / d theta",
+                                      "dL / d theta by the flow", "dL / d theta by the encoder"};
+  return names[kind == GRADIENT_WHOLE && check->encoder ? kind + 1 : kind];
 }
 
 // The samples, and the line in z or theta along which the loss is looked at.
@@ -27,6 +27,8 @@ struct line {
   real *start, *found;  // [samples.count][real_padded(d)] z(0), z(tau)
   real *theta;          // [decoder->count] where the check stands
   real *z_direction, *theta_direction;
+  struct batch_gradient *whole;  // borrowed
+  real *gradient;                // [decoder->count] that of `whole` beside the place of the check
 };
 
 static int64_t in_order(const void *context, int64_t position) {
@@ -105,13 +107,18 @@ static double along_theta(double h, void *context) {
   return loss;
 }
 
+static double mean_loss(const struct line *line) {
+  const struct shard *shard = line->shard;
+  return reduction_sum(line->run->comm, shard->encoding->loss, (size_t)shard->samples.count) /
+         (double)shard->size;
+}
+
 // The flows from their starts; the mean loss at their ends.
 static double run_flows(struct line *line) {
   struct shard *shard = line->shard;
   memcpy(shard->encoding->z, line->start, latent_bytes(line));
   encoder_run(line->encoder, &shard->samples, shard->size, shard->encoding);
-  return reduction_sum(line->run->comm, shard->encoding->loss, (size_t)shard->samples.count) /
-         (double)shard->size;
+  return mean_loss(line);
 }
 
 static double along_flow(double h, void *context) {
@@ -120,6 +127,15 @@ static double along_flow(double h, void *context) {
   const double loss = run_flows(line);
   move_theta(line, 0.0);
   return loss;
+}
+
+// An encoder's latents and losses come with the gradient.
+static double along_encoder(double h, void *context) {
+  struct line *line = context;
+  move_theta(line, h);
+  batch_gradient_compute(line->whole, line->shard, line->gradient);
+  move_theta(line, 0.0);
+  return mean_loss(line);
 }
 
 // Directions as long as what they change: uniform in +-1 for latents, +-|theta_i| for parameters.
@@ -158,6 +174,7 @@ static struct line *line_create(struct run *run, int64_t count) {
   line->found = memory_new(real, latents);
   line->z_direction = memory_new(real, latents);
   line->theta = memory_new(real, decoder->count);
+  line->gradient = memory_new(real, decoder->count);
   line->theta_direction = memory_new(real, decoder->count);
   memcpy(line->theta, decoder->theta, decoder->count * sizeof(real));
   draw_directions(line);
@@ -171,6 +188,7 @@ static void line_destroy(struct line **line) {
   memory_free(&(*line)->found);
   memory_free(&(*line)->z_direction);
   memory_free(&(*line)->theta);
+  memory_free(&(*line)->gradient);
   memory_free(&(*line)->theta_direction);
   memory_free(line);
 }
@@ -181,18 +199,21 @@ struct gradient_check *gradient_check_run(struct run *run) {
   const enum phase before = clock_enter(PHASE_GRADIENT);
   struct gradient_check *check = memory_new(struct gradient_check, 1);
   const int64_t wanted = run->config.gradient_check.count, all = run->sets[SET_TRAIN]->count;
-  const bool differentiable = solver_stages(flow) > 0 && flow->coupling == COUPLING_NONE;
+  const bool flows = solver_stages(flow) > 0 && flow->coupling == COUPLING_NONE;
+  check->encoder = run->decoder->encoder != NULL;
+  const bool differentiable = check->encoder || flows;
   check->count = wanted < all ? wanted : all;
-  check->kinds = differentiable ? GRADIENT_KINDS : GRADIENT_FLOW;
+  check->kinds = differentiable ? GRADIENT_KINDS : GRADIENT_WHOLE;
   check->gradient = memory_new(real, run->decoder->count);
 
   struct line *line = line_create(run, check->count);
   struct encoding *encoding = line->shard->encoding;
   struct batch_gradient *direct = batch_gradient_create(
       run->comm, run->decoder, &run->training_rule, run->tile, ADJOINT_NONE, flow);
-  struct batch_gradient *whole =
-      batch_gradient_create(run->comm, run->decoder, &run->training_rule, run->tile,
-                            differentiable ? ADJOINT_DISCRETE : ADJOINT_NONE, flow);
+  const bool adjoint = flows && !check->encoder;
+  struct batch_gradient *whole = line->whole = batch_gradient_create(
+      run->comm, run->decoder, &run->training_rule, run->tile,
+      adjoint ? ADJOINT_DISCRETE : ADJOINT_NONE, check->encoder ? NULL : flow);
   struct trajectory **recorded = batch_gradient_trajectories(whole, line->shard->samples.count);
   encoding->trajectories = recorded;
   run_flows(line);
@@ -208,8 +229,9 @@ struct gradient_check *gradient_check_run(struct run *run) {
   if (differentiable) {
     batch_gradient_compute(whole, line->shard, check->gradient);
     encoding->replays = recorded;
-    check->taylor[GRADIENT_FLOW] =
-        taylor_test(along_flow, line, theta_derivative(line, check->gradient), first_step);
+    check->taylor[GRADIENT_WHOLE] =
+        taylor_test(check->encoder ? along_encoder : along_flow, line,
+                    theta_derivative(line, check->gradient), first_step);
   }
   batch_gradient_destroy(&direct);
   batch_gradient_destroy(&whole);

@@ -252,7 +252,7 @@ static void declare_check(const struct run *run, const struct gradient_check *ch
   char names[128] = "";
   for (int kind = 0; kind < check->kinds; kind++)
     snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", kind > 0 ? "; " : "",
-             gradient_name(kind));
+             gradient_check_name(check, kind));
   h5_group(file, "/gradient_check", "Taylor tests of gradients along random directions");
   h5_write_text(file, "/gradient_check", "kinds", names);
   h5_write_integer(file, "/gradient_check", "count", check->count);

@@ -42,13 +42,19 @@ static void report_widths(const struct network *network) {
 void report_start(const struct run *run) {
   const struct config *config = &run->config;
   const struct decoder *decoder = run->decoder;
-  log_line("gfe_hpc %s: learning a decoder by gradient flow encoding", GFE_VERSION);
+  log_line("gfe_hpc %s: learning %s", GFE_VERSION,
+           decoder->encoder != NULL ? "an autoencoder" : "a decoder by gradient flow encoding");
   for (int set = 0; set < SET_COUNT; set++)
     if (run->used[set]) report_set(run, set);
   log_text("  %-8s %zu", "decoder", decoder->d);
   report_widths(decoder->network);
   log_line(", %zu parameters in " REAL_NAME ", loss %s", network_parameters(decoder->network),
            loss_name(decoder->loss));
+  if (decoder->encoder != NULL) {
+    log_text("  %-8s %zu", "encoder", decoder->n);
+    report_widths(decoder->encoder);
+    log_line(", %zu parameters", network_parameters(decoder->encoder));
+  }
   if (run->used[SET_TRAIN]) {
     const int64_t batch = config->training.batch, tiles = (batch + run->tile - 1) / run->tile;
     log_line(
@@ -77,9 +83,8 @@ static void check_line(const char *what, double bytes) {
   log_line("  %-44s %8.1f %s", what, bytes, units[unit]);
 }
 
-static void check_decoder(const struct decoder *decoder) {
-  const struct network *network = decoder->network;
-  log_line("\ndecoder\n  layer  kind            output             activation     parameters");
+static void check_network(const char *name, const struct network *network) {
+  log_line("\n%s\n  layer  kind            output             activation     parameters", name);
   for (size_t l = 0; l < network->layer_count; l++) {
     const struct layer *layer = &network->layers[l];
     if (layer->number == LAYER_NONE) continue;
@@ -89,7 +94,7 @@ static void check_decoder(const struct decoder *decoder) {
              layer->weight_count + layer->bias_count);
   }
   log_line("  in all %59zu", network_parameters(network));
-  log_line("  one gradient evaluation of one sample: %.3g MFLOP", 1e-6 * network_flops(network));
+  log_line("  there and back for one sample: %.3g MFLOP", 1e-6 * network_flops(network));
 }
 
 // Returns the sum of what it prints.
@@ -123,7 +128,9 @@ static void check_memory(const struct run *run) {
         (double)sizeof(real);
   }
   log_line("\nmemory per rank");
-  const double work = (double)objective_bytes(run->decoder, run->evaluation_rule.most);
+  double work = (double)objective_bytes(run->decoder, run->evaluation_rule.most);
+  if (run->decoder->encoder != NULL)
+    work += (double)network_pass_bytes(run->decoder->encoder, run->evaluation_rule.most);
   double sum = samples + theta + work;
   check_line("samples and latents", samples);
   check_line("parameters", theta);
@@ -133,13 +140,18 @@ static void check_memory(const struct run *run) {
 }
 
 static void check_files(const struct run *run) {
-  double bytes = (double)network_parameters(run->decoder->network) * (double)sizeof(real);
+  const struct decoder *decoder = run->decoder;
+  const bool encoder = decoder->encoder != NULL;
+  size_t parameters = network_parameters(decoder->network);
+  if (encoder) parameters += network_parameters(decoder->encoder);
+  double bytes = (double)parameters * (double)sizeof(real);
   for (int set = 0; set < SET_COUNT; set++) {
     if (!run->used[set]) continue;
     const double count = (double)run->shapes[set].count;
     const double shown = fmin(count, (double)run->config.output.reconstructions);
-    bytes += count * ((double)run->decoder->d * (double)sizeof(real) + 41.0) +
-             2.0 * shown * (double)run->decoder->n * (double)sizeof(real);
+    const double latent = (double)decoder->d * (double)sizeof(real);
+    bytes += count * (latent + 41.0) + 2.0 * shown * (double)decoder->n * (double)sizeof(real);
+    if (encoder) bytes += count * (latent + 8.0);
   }
   log_line("\nfiles");
   check_line("results.h5", bytes);
@@ -148,7 +160,8 @@ static void check_files(const struct run *run) {
 void report_check(const struct run *run) {
   log_text("\n");
   if (comm_rank(run->comm) == 0) config_write(&run->config, stdout);
-  check_decoder(run->decoder);
+  check_network("decoder", run->decoder->network);
+  if (run->decoder->encoder != NULL) check_network("encoder", run->decoder->encoder);
   check_memory(run);
   check_files(run);
   log_line("\nThe input is good. Nothing has been written.");
@@ -165,7 +178,8 @@ void report_epoch_header(const struct run *run) {
   if (run->config.training.epochs == 0) return;
   log_line(
       "\n epoch   train loss    test loss   evaluations p50 / p99 / max   not converged   "
-      "seconds   imbalance");
+      "seconds   imbalance%s",
+      run->decoder->encoder != NULL ? "   test loss by encoder" : "");
 }
 
 void report_epoch(const struct run *run, int64_t epoch, const struct history_epoch *record,
@@ -181,10 +195,12 @@ void report_epoch(const struct run *run, int64_t epoch, const struct history_epo
   memory_free(&all);
   char test[32] = "-";
   if (!isnan(record->test_loss)) snprintf(test, sizeof test, "%.6f", record->test_loss);
-  log_line("%6lld %12.6f %12s %15lld / %lld / %-9lld %15lld %9.1f %11.2f", (long long)epoch + 1,
+  log_text("%6lld %12.6f %12s %15lld / %lld / %-9lld %15lld %9.1f %11.2f", (long long)epoch + 1,
            record->train_loss, test, (long long)record->evaluations_p50,
            (long long)record->evaluations_p99, (long long)record->evaluations_max,
            (long long)record->not_converged, record->seconds, sum > 0.0 ? most * ranks / sum : 1.0);
+  if (!isnan(record->test_loss_encoder)) log_text(" %22.6f", record->test_loss_encoder);
+  log_text("\n");
 }
 
 void report_evaluation(const struct run *run, const struct evaluation *evaluation) {
@@ -195,6 +211,9 @@ void report_evaluation(const struct run *run, const struct evaluation *evaluatio
     if (tally->statuses[status] > 0)
       log_text(" %s %lld", status_name(status), (long long)tally->statuses[status]);
   log_text("\n");
+  if (evaluation->own != NULL)
+    log_line("%-6s  mean %s loss %.6f by the encoder", "", loss_name(run->decoder->loss),
+             evaluation->loss_encoder);
 }
 
 void report_gradient_check(const struct gradient_check *check) {
@@ -203,7 +222,7 @@ void report_gradient_check(const struct gradient_check *check) {
   log_line("  %-26s %12s %12s %8s   verdict", "gradient", "largest h", "remainder", "slope");
   for (int kind = 0; kind < check->kinds; kind++) {
     const struct taylor *taylor = &check->taylor[kind];
-    log_line("  %-26s %12.3g %12.3g %8.3f   %s", gradient_name(kind), taylor->h[0],
+    log_line("  %-26s %12.3g %12.3g %8.3f   %s", gradient_check_name(check, kind), taylor->h[0],
              taylor->remainder[0], taylor->slope,
              gradient_check_passed(check, kind) ? "right (slope 2)" : "WRONG, or not smooth here");
   }

@@ -46,6 +46,38 @@ static void initialisation(void) {
   decoder_destroy(&b);
 }
 
+// 3 - 5 - 7 becomes 7 - 5 - 3, behind the decoder in the one block.
+static void mirror(void) {
+  struct layer_spec mirrored[2];
+  CHECK(decoder_mirror(3, 2, specs, mirrored), "dense layers have a mirror");
+  CHECK(mirrored[0].width == 5 && mirrored[0].activation == ACTIVATION_ELU, "hidden layer");
+  CHECK(mirrored[1].width == 3 && mirrored[1].activation == ACTIVATION_IDENTITY, "linear latent");
+  const struct layer_spec upsample = {.kind = LAYER_UPSAMPLE, .sizes = {1, {2}}};
+  CHECK(!decoder_mirror(3, 1, &upsample, mirrored + 1), "others have none");
+
+  struct decoder *plain = decoder_create(3, 2, specs, LOSS_MSE);
+  struct decoder *decoder = decoder_layout(3, 2, specs, LOSS_MSE);
+  decoder_mirror(3, 2, specs, mirrored);
+  decoder_add_encoder(decoder, 2, mirrored);
+  decoder_allocate(decoder);
+  CHECK(decoder->encoder->inputs == 7 && decoder->encoder->outputs == 3, "from n to d");
+  CHECK(decoder->encoder->begin == plain->count && decoder->count == decoder->encoder->end,
+        "begins at %zu, %zu in all", decoder->encoder->begin, decoder->count);
+  decoder_initialise(plain, 1);
+  decoder_initialise(decoder, 1);
+  CHECK(memcmp(plain->theta, decoder->theta, plain->count * sizeof *plain->theta) == 0,
+        "the decoder begins as without encoder");
+  const struct layer *first = &decoder->encoder->layers[0];
+  size_t outside = 0;
+  for (size_t i = 0; i < 35; i++) {
+    const double value = fabs((double)decoder->theta[first->weight + i]);
+    outside += value > 1 / sqrt(7.0) || value == 0;
+  }
+  CHECK(outside == 0, "%zu weights outside of +- 1/sqrt(inputs)", outside);
+  decoder_destroy(&plain);
+  decoder_destroy(&decoder);
+}
+
 static void dense_products(void) {
   enum { ROWS = 12 };
   struct decoder *decoder = decoder_create(3, 2, specs, LOSS_MSE);
@@ -89,6 +121,7 @@ int main(void) {
   blas_start();
   layout();
   initialisation();
+  mirror();
   dense_products();
   return test_summary();
 }

@@ -269,6 +269,43 @@ def value_cases():
     ]
 
 
+def autoencoder_cases():
+    base = {**CIRCLE, "run.model": "autoencoder"}
+
+    def wrong(name, texts, *values):
+        content = dict(base)
+        for more in values:
+            content.update(more)
+        return Case(name, texts, content)
+
+    encoder = [{"dense": 16, "activation": "elu"}, {"dense": 1}]
+    image = {"decoder.layers": [{"dense": 16}, {"reshape": [1, 4, 4]},
+                                {"conv": 1, "kernel": 3, "padding": 1}]}
+    return [
+        wrong_value("run.model", "autoencodr", "gfe or autoencoder", "did you mean autoencoder?"),
+        wrong_value("training.adjoint", "discrete", "run.model = gfe", base=base),
+        wrong_value("encoder.layers", encoder, "run.model = autoencoder", shown="[...]"),
+        wrong_value("encoder.layers", 784, "list of layers", base=base),
+        wrong("an encoder with too many outputs",
+              ["encoder.layers", "the last layer has 3 outputs", "1 numbers"],
+              {"encoder.layers": [{"dense": 3}]}),
+        wrong("an encoder of layers that do not fit",
+              ["input.yaml:", "encoder.layers[0].reshape", "5", "2"],
+              {"encoder.layers": [{"reshape": [5, 1]}, {"dense": 1}]}),
+        wrong("an unknown layer in the encoder", ["encoder.layers[0].dens", "did you mean dense?"],
+              {"encoder.layers": [{"dens": 3}]}),
+        wrong("a decoder without a mirror", ["run.model = autoencoder", "give encoder.layers"],
+              image),
+        wrong("encoder layers for a decoder file without encoder",
+              ["encoder.layers", "decoder.h5", "run.model = autoencoder"],
+              {"run.model": None, "decoder.file": "decoder.h5", "decoder.latent": None,
+               "decoder.layers": None, "decoder.loss": None, "encoder.layers": encoder}),
+        wrong("no encoder to evaluate with", ["run.model = autoencoder", "decoder.h5", "no encoder"],
+              {"run.tasks": ["evaluate"], "decoder.file": "decoder.h5", "decoder.latent": None,
+               "decoder.layers": None, "decoder.loss": None}),
+    ]
+
+
 def option_cases():
     return [
         wrong_option("no input file", ["no input file", "--help"]),
@@ -634,7 +671,7 @@ def main():
         sys.argv.remove("--show")
     program, = arguments("gfe_hpc [--show]", 1)
     cases = (yaml_cases() + value_cases() + option_cases() + file_cases() + decoder_cases()
-             + directory_cases())
+             + autoencoder_cases() + directory_cases())
     checks = Checks()
     with tempfile.TemporaryDirectory(prefix="gfe_test_") as parent:
         os.chmod(parent, 0o755)

@@ -74,6 +74,12 @@ PER_SAMPLE = {
     "encoding.max_iterations": 40,
 }
 
+# The baseline, by its own encoder: what a PyTorch autoencoder of the same layers, initialisation,
+# optimiser and samples reaches (tests/bench/autoencoder_pytorch.py: 0.321 to 0.323).
+AUTOENCODER = {"run.model": "autoencoder", "training.learning_rate": 1e-3,
+               "data.train.count": 6000}
+ENCODER_BOUNDS = (0.315, 0.327)
+
 RUNS = [
     *((f"1200_adam_seed_{seed}", 0.0, 0.293, {"run.seed": seed}) for seed in (1, 2, 3)),
     *((f"300_adam_seed_{seed}", 0.0, 0.320, {"run.seed": seed, "data.train.count": 300})
@@ -81,6 +87,7 @@ RUNS = [
     ("6000_rmsprop", 0.0, 0.280, {**RMSPROP, "training.learning_rate": 1e-3,
                                   "data.train.count": 6000}),
     ("ten_epochs_adam", 0.0, 0.278, {"training.epochs": 10, "training.learning_rate": 1e-3}),
+    ("autoencoder_6000", 0.28, 0.32, AUTOENCODER),
     ("amd_as_the_authors", 0.31, 0.345, AUTHORS),
     ("amd_per_sample", 0.0, 0.305, {**PER_SAMPLE, "evaluation.max_iterations": 40}),
     ("amd_per_sample_lbfgs_test", 0.0, 0.305, {**PER_SAMPLE, "evaluation.solver": "lbfgs"}),
@@ -105,6 +112,11 @@ def main():
                   f"{figures['test_evaluations_mean']:11.1f} "
                   f"{figures['test_not_converged']:13.0f} {figures['seconds']:8.1f}", flush=True)
             checks(least <= loss <= most, f"{name}: {loss} should be in [{least}, {most}]")
+            if values.get("run.model") == "autoencoder":
+                encoder = figures["test_loss_encoder"]
+                print(f"{'  by its encoder':<28} {encoder:9.5f}  {list(ENCODER_BOUNDS)}")
+                checks(ENCODER_BOUNDS[0] <= encoder <= ENCODER_BOUNDS[1],
+                       f"{name}: {encoder} by the encoder should be in {ENCODER_BOUNDS}")
         losses = run(os.path.join(HERE, "check_losses.py"),
                      os.path.join(cwd, "1200_adam_seed_1", "results.h5"), "--tolerance", 1e-5)
         print(losses.out, end="")

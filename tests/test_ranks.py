@@ -56,6 +56,7 @@ CHOSEN = {
     **{f"data.test.{key}": value for key, value in (
         ("classes", [9]), ("stride", 3), ("count", 90))},
 }
+AUTOENCODER = {"run.model": "autoencoder", "training.learning_rate": 1e-3}
 # 14 of 64 ranks hold no training sample, and 44 none of a batch.
 FEW = {"data.train.count": 50, "data.test.count": 10, "training.epochs": 1}
 
@@ -190,6 +191,10 @@ def main():
         test_counts(checks, program, cwd, "updates", (1, 3, 4), IMAGES, ODD,
                     {"training.updates": 2})
         test_counts(checks, program, cwd, "coupled", (1, 3, 4), IMAGES, COUPLED)
+        test_counts(checks, program, cwd, "autoencoder", (1, 2, 3, 4, 7), IMAGES, PAPER,
+                    AUTOENCODER)
+        test_counts(checks, program, cwd, "autoencoder_odd", (1, 3, 4), IMAGES, ODD, AUTOENCODER,
+                    {"training.batch": 64, "training.updates": 2})
         test_missing(checks, program, cwd)
         test_lone_sample(checks, program, cwd, "encode", trained)
         conv = test_counts(checks, program, cwd, "conv", (1, 3, 4), IMAGES, CONV,

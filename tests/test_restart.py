@@ -212,6 +212,20 @@ def test_coupled(checks, program, cwd):
                                 "stopped": os.path.join(cwd, "coupled/run/results.h5")})
 
 
+def test_autoencoder(checks, program, cwd):
+    """The encoder is part of what is saved."""
+    values = {**IMAGES, "run.model": "autoencoder", "training.epochs": 3,
+              "evaluation.max_iterations": 10}
+    reference = run_input(checks, program, cwd, "autoencoder_reference", values, ranks=2)
+    path = stopped_copy(checks, program, cwd, "autoencoder", values)
+    finish(checks, program, path, 3, "the rest of an autoencoder")
+    results = os.path.join(cwd, "autoencoder", "run", "results.h5")
+    compare(checks, "autoencoder", {"uninterrupted": reference, "stopped": results})
+    refused = run(program, "--set", "run.model=gfe", "input.yaml", cwd=os.path.dirname(path))
+    checks(refused.code == 2 and "run.model: autoencoder before, gfe now" in refused.err,
+           f"another model should be refused: {refused}")
+
+
 def stopped_copy(checks, program, cwd, name, *values, ranks=1):
     """The input, beside its run directory, of a run that was stopped after each of two steps."""
     path = write_input(os.path.join(cwd, name, "input.yaml"), *values)
@@ -448,6 +462,7 @@ def main():
         test_stops(checks, program, cwd, reference)
         test_encoding(checks, program, cwd, reference)
         test_coupled(checks, program, cwd)
+        test_autoencoder(checks, program, cwd)
         test_changes(checks, program, cwd)
         test_moved_data(checks, program, cwd)
         test_divergence(checks, program, cwd)
