@@ -210,21 +210,20 @@ static void backward_parameters(const struct layer *layer, size_t rows, size_t b
 
 // ---- placement ----
 
-// Whether the samples of a block, all the same, came out the same wherever their class is.
-static bool samples_agree(const real *field, size_t width, const struct placement_rule *rule) {
-  for (size_t i = 0; i < width; i++)
-    for (size_t row = 0; row < LAYER_ROWS; row++)
-      for (size_t other = 0; other < row; other++)
-        if (placement_class(rule, row) == placement_class(rule, other) &&
-            memcmp(&field[i * LAYER_ROWS + row], &field[i * LAYER_ROWS + other], sizeof *field) !=
-                0)
-          return false;
-  return true;
-}
-
 static void fill_block(real *field, size_t width, uint64_t key) {
   for (size_t i = 0; i < width * LAYER_ROWS; i++)
     field[i] = (real)(rng_uniform(key, RNG_TEST, i / LAYER_ROWS, 0) - 0.5);
+}
+
+// Whether the samples of a block, all the same, came out the same within each class.
+static bool samples_agree(const real *field, size_t width, const struct placement_rule *rule) {
+  size_t first[LAYER_ROWS];
+  for (size_t row = LAYER_ROWS; row-- > 0;) first[placement_class(rule, row)] = row;
+  for (size_t i = 0; i < width; i++, field += LAYER_ROWS)
+    for (size_t row = 0; row < LAYER_ROWS; row++)
+      if (memcmp(&field[row], &field[first[placement_class(rule, row)]], sizeof *field) != 0)
+        return false;
+  return true;
 }
 
 // By trial with one block of equal samples, forward and back. The last choice, a class for each
@@ -236,19 +235,20 @@ static void narrow(const struct layer *layer, struct placement_rule *rule) {
   real *weight = memory_new(real, layer->weight_count), *work = memory_new(real, work_size(layer));
   real *a = memory_new(real, LAYER_ROWS * real_padded(layer->inputs));
   real *s = memory_new(real, LAYER_ROWS * real_padded(layer->outputs));
+  real *delta_a = memory_new(real, LAYER_ROWS * real_padded(layer->inputs));
   for (size_t i = 0; i < layer->weight_count; i++)
     weight[i] = (real)(rng_uniform(1, RNG_TEST, i, 1) - 0.5);
+  fill_block(a, layer->inputs, 2);
+  fill_block(s, layer->outputs, 3);
+  ops->backward_input(&alone, weight, LAYER_ROWS, s, false, delta_a, work);
+  ops->forward(&alone, weight, LAYER_ROWS, a, s, work);
   const size_t choices[] = {1, 2, LAYER_ROWS};
   for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
     struct placement_rule candidate = *rule;
     candidate.classes = choices[i];
-    if (candidate.classes < rule->classes) continue;
-    fill_block(a, layer->inputs, 2);
-    ops->forward(&alone, weight, LAYER_ROWS, a, s, work);
-    const bool forth = samples_agree(s, layer->outputs, &candidate);
-    fill_block(s, layer->outputs, 3);
-    ops->backward_input(&alone, weight, LAYER_ROWS, s, false, a, work);
-    if (!forth || !samples_agree(a, layer->inputs, &candidate)) continue;
+    if (candidate.classes < rule->classes || !samples_agree(s, layer->outputs, &candidate) ||
+        !samples_agree(delta_a, layer->inputs, &candidate))
+      continue;
     rule->classes = candidate.classes;
     break;
   }
@@ -256,6 +256,7 @@ static void narrow(const struct layer *layer, struct placement_rule *rule) {
   memory_free(&work);
   memory_free(&a);
   memory_free(&s);
+  memory_free(&delta_a);
 }
 
 const struct layer_ops layer_conv = {
