@@ -88,6 +88,11 @@ static void write_buffer(struct comm *comm, const char *name, const struct buffe
 
 static const char good_shape[] = "'fortran_order': False, 'shape': (23, 2, 3), ";
 
+// Labels 3, 5, 8 in turn, with a -1 in place of the 5 of sample 13.
+static int64_t class_of(int64_t sample) {
+  return sample == 13 ? -1 : (const int64_t[]){3, 5, 8}[sample % 3];
+}
+
 static void write_labels(struct comm *comm) {
   static struct buffer buffer;
   idx_header(&buffer, 0x08, 1, (const uint32_t[]){SAMPLES});
@@ -304,6 +309,7 @@ static void test_hdf5(struct comm *comm) {
     h5_dataset(file, "/set", "images", H5_DOUBLE, 3, dimensions, "1", "");
     h5_dataset(file, "/set", "weights", H5_INT8, 3, dimensions, "1", "");
     h5_dataset(file, "/set", "labels", H5_INT64, 1, dimensions, "1", "");
+    h5_dataset(file, "/set", "classes", H5_INT64, 1, dimensions, "1", "");
     h5_close(&file);
   }
   double images[TOTAL];
@@ -312,11 +318,14 @@ static void test_hdf5(struct comm *comm) {
   for (int k = 0; k < TOTAL; k++) images[k] = value(k / N, k % N);
   for (int k = 0; k < TOTAL; k++) weights[k] = (int8_t)(k % N == 0 ? 0 : k % 3 + 1);
   for (int i = 0; i < SAMPLES; i++) labels[i] = 200 + i;
+  int64_t classes[SAMPLES];
+  for (int i = 0; i < SAMPLES; i++) classes[i] = class_of(i);
   const int64_t count = comm_rank(comm) == 0 ? SAMPLES : 0;
   struct h5_file *file = h5_open_parallel(path, comm);
   h5_write_rows(file, "/set/images", H5_DOUBLE, 0, count, images);
   h5_write_rows(file, "/set/weights", H5_INT8, 0, count, weights);
   h5_write_rows(file, "/set/labels", H5_INT64, 0, count, labels);
+  h5_write_rows(file, "/set/classes", H5_INT64, 0, count, classes);
   h5_close(&file);
   comm_barrier(comm);
   check_file(comm, options("good.h5", "/set/images"), "/set/labels");
@@ -361,11 +370,6 @@ static void test_circle(struct comm *comm) {
 }
 
 // ---- selection ----
-
-// Labels 3, 5, 8 in turn, with a -1 in place of the 5 of sample 13.
-static int64_t class_of(int64_t sample) {
-  return sample == 13 ? -1 : (const int64_t[]){3, 5, 8}[sample % 3];
-}
 
 static void write_classes(struct comm *comm) {
   static struct buffer buffer;
@@ -419,10 +423,11 @@ static struct config_integers integers(int count, const int64_t *values) {
   return list;
 }
 
-static void test_classes_and_stride(struct comm *comm, const char *file, const char *labels) {
+static void test_classes_and_stride(struct comm *comm, const char *file, const char *dataset,
+                                    const char *labels) {
   static const int64_t classes[][3] = {{8, 3}, {5, 3, 8}, {-1}};
   static const int class_counts[] = {2, 3, 1};
-  struct data_options from = options(file, "");
+  struct data_options from = options(file, dataset);
   snprintf(from.labels, sizeof from.labels, "%s", labels);
   for (int c = 0; c < 4; c++) {
     from.classes = (struct config_integers){0};
@@ -510,9 +515,10 @@ static void test_circle_selection(struct comm *comm) {
 
 static void test_selection(struct comm *comm) {
   write_classes(comm);
-  test_classes_and_stride(comm, "good.idx", "classes.idx");
-  test_classes_and_stride(comm, "good.gz", "classes.gz");
-  test_classes_and_stride(comm, "good.npy", "classes.gz");
+  test_classes_and_stride(comm, "good.idx", "", "classes.idx");
+  test_classes_and_stride(comm, "good.gz", "", "classes.gz");
+  test_classes_and_stride(comm, "good.npy", "", "classes.gz");
+  test_classes_and_stride(comm, "good.h5", "/set/images", "/set/classes");
   test_subset(comm);
   test_circle_selection(comm);
 }
