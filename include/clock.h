@@ -17,6 +17,9 @@ const char *phase_name(int phase);
 // Seconds of a clock that never goes back.
 double clock_seconds(void);
 
+// Seconds that this process has kept a CPU busy, all its threads together.
+double clock_cpu_seconds(void);
+
 // The clock at the first clock_enter(): when the program started.
 double clock_started(void);
 

@@ -13,7 +13,7 @@
 #include "optimiser.h"
 #include "solver.h"
 
-enum { CONFIG_TEXT = 1024, CONFIG_LAYERS = 64 };
+enum { CONFIG_TEXT = 1024, CONFIG_LAYERS = 64, CONFIG_INTEGERS = 64 };
 
 enum task { TASK_TRAIN, TASK_EVALUATE, TASK_ENCODE, TASK_GRADIENT_CHECK, TASK_COUNT };
 const char *task_name(int task);
@@ -36,14 +36,24 @@ const char *model_name(int kind);
 #define RESTART_AUTO "auto"
 #define RESTART_NEVER "never"
 
-// One of data.train, data.test, data.encode. Empty texts mean "not given".
+// A list of different integers; count 0 = not given.
+struct config_integers {
+  int64_t count;
+  int64_t values[CONFIG_INTEGERS];
+};
+
+// One of data.train, data.test, data.encode. Empty texts mean "not given". Of the range of samples
+// those of some classes are kept, of these every stride-th, of these a random subset.
 struct data_options {
-  char file[CONFIG_TEXT];     // HDF5, IDX (also gzipped), .npy or CIFAR-10
-  char dataset[CONFIG_TEXT];  // HDF5: path of the samples inside the file
-  char labels[CONFIG_TEXT];   // HDF5: a path inside the file; else a file of the same format
-  char weights[CONFIG_TEXT];  // the same, one weight >= 0 per entry
-  int generate;               // a synthetic set instead of a file
-  int64_t first, count;       // the range of samples; count 0 = all from first on
+  char file[CONFIG_TEXT];          // HDF5, IDX (also gzipped), .npy or CIFAR-10
+  char dataset[CONFIG_TEXT];       // HDF5: path of the samples inside the file
+  char labels[CONFIG_TEXT];        // HDF5: a path inside the file; else a file of the same format
+  char weights[CONFIG_TEXT];       // the same, one weight >= 0 per entry
+  int generate;                    // a synthetic set instead of a file
+  int64_t first, count;            // the range of samples; count 0 = all from first on
+  struct config_integers classes;  // labels to take
+  int64_t stride;                  // 0 and 1 = all
+  int64_t subset, subset_seed;     // how many to draw; 0 = all
 };
 
 // A list of layers; count 0 = not given.
@@ -98,6 +108,7 @@ struct config {
   struct {
     struct solver_options solver;
     int64_t every;  // epochs between evaluations of the test set; 0 = only at the end
+    bool train;     // whether the training set is encoded at the end
   } evaluation;
   struct {
     int64_t count;  // samples

@@ -19,6 +19,7 @@ enum config_type {      // stored as
   TYPE_FILE_OR_INSIDE,  // the same, or a path inside the HDF5 file if `dataset` is given
   TYPE_TASKS,           // bool[TASK_COUNT]
   TYPE_SCALE,           // struct config_scale
+  TYPE_INTEGERS,        // struct config_integers
   TYPE_LAYERS,          // struct config_layers
   TYPE_SIZES,           // struct layer_sizes
   TYPE_BRANCHES         // int64_t[2] in the layer, whose branches stand before it

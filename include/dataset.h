@@ -20,7 +20,6 @@ struct scaling {
 
 struct dataset {
   int64_t count;                // samples of the whole set, N
-  int64_t index_first;          // index in the file of the set's first sample (data.*.first)
   int64_t local_first;          // set index of this rank's first sample
   int64_t local_count;          // samples on this rank (may be 0)
   size_t n;                     // entries of a sample
@@ -31,11 +30,12 @@ struct dataset {
   real *w;                      // the same for the weights, or NULL if all are 1, owned
   double *weight_sum;           // [local_count] sum of w, owned; n where w is NULL
   int64_t *label;               // [local_count] or NULL, owned
+  int64_t *index;               // [local_count] places in the file, rising, owned
 };
 
 // What can be said of a set before reading it.
 struct dataset_shape {
-  int64_t count;  // samples in the selected range
+  int64_t count;  // samples selected
   int axes;
   int64_t shape[DATASET_AXES];
   size_t n;

@@ -43,6 +43,12 @@ struct dataset_range {
   int64_t first, count;
 };
 
+// The rows of a source that this rank wants, in rising order.
+struct dataset_rows {
+  const int64_t *index;  // [count], borrowed
+  int64_t count;
+};
+
 struct dataset_reader {
   const char *name;  // as in messages
   int generator;     // enum generator, GENERATE_NONE for a file format
@@ -56,10 +62,11 @@ struct dataset_reader {
   // where that is cheap. By rank 0 alone.
   bool (*open)(struct dataset_source *source, struct error *error);
 
-  // Reads this rank's rows of the range into `rows`, gap-free. Collective; an error on one rank
-  // keeps no other waiting.
-  void (*read)(struct comm *comm, const struct dataset_source *source, struct dataset_range range,
-               enum element element, void *rows, struct error *error);
+  // Reads this rank's rows into `values`, gap-free; no rank wants a row before one of a lower
+  // rank's. Collective; an error on one rank keeps no other waiting.
+  void (*read)(struct comm *comm, const struct dataset_source *source,
+               const struct dataset_rows *rows, enum element element, void *values,
+               struct error *error);
 };
 
 extern const struct dataset_reader dataset_reader_hdf5, dataset_reader_idx, dataset_reader_npy,
@@ -67,8 +74,13 @@ extern const struct dataset_reader dataset_reader_hdf5, dataset_reader_idx, data
 
 // Reads this rank's rows of a source by its reader. Collective.
 void dataset_read_rows(struct comm *comm, const struct dataset_source *source,
-                       struct dataset_range range, enum element element, void *rows,
+                       const struct dataset_rows *rows, enum element element, void *values,
                        struct error *error);
+
+// How many rows from place `i` of `rows` on follow each other in the source, and the bytes that one
+// takes among the values.
+int64_t dataset_run(const struct dataset_rows *rows, int64_t i);
+size_t dataset_row_bytes(const struct dataset_source *source, enum element element);
 
 // This rank's part of a range.
 struct dataset_range dataset_share(const struct comm *comm, struct dataset_range range);
@@ -87,11 +99,26 @@ size_t element_size(enum element element);
 struct dataset_sources {
   struct dataset_source samples, labels, weights;  // labels and weights: axes 0 if not given
   struct dataset_range range;
+  int64_t count;  // samples selected from the range
+  // This rank's part of those of the range that are of the classes wanted: `before` are on lower
+  // ranks, `total` on all. `candidates` is owned, NULL if all of the range are.
+  int64_t *candidates;
+  int64_t candidate_count, before, total;
 };
 
-// Opens and checks all of them; rank 0 does the work. False, on all ranks alike, with a message.
-// Collective.
+// Opens and checks all of them, by rank 0, and counts the samples that are selected. False, on all
+// ranks alike, with a message on one at least. Collective.
 bool dataset_open(struct comm *comm, const struct data_options *options, const char *key,
                   uint64_t seed, struct dataset_sources *sources, struct error *error);
+void dataset_close(struct dataset_sources *sources);
+
+// Finds the candidates and counts what is selected of them, for dataset_open(). The same errors.
+// Collective.
+bool dataset_count(struct comm *comm, const struct data_options *options, const char *key,
+                   struct dataset_sources *sources, struct error *error);
+
+// The rows of this rank's share of the selected samples, owned. Collective.
+int64_t *dataset_select(struct comm *comm, const struct data_options *options,
+                        const struct dataset_sources *sources);
 
 #endif

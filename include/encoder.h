@@ -25,6 +25,9 @@ struct encoder_samples {
   int64_t total;            // samples on all ranks
 };
 
+// The position of sample i of these.
+int64_t encoder_position(const struct encoder_samples *samples, int64_t i);
+
 // Results, one element per sample, owned by the caller.
 struct encoding {
   real *z;  // [count][real_padded(d)]; in: where flows begin; out: the latents

@@ -18,8 +18,7 @@ struct encoder {
   struct coupled *coupled;     // the same of groups that share a step
 };
 
-// Position of a sample in the whole, and what the objective wants to know of it.
-int64_t encoder_position(const struct encoder_samples *samples, int64_t i);
+// What the objective wants to know of a sample.
 struct objective_row encoder_sample(const struct encoder *encoder,
                                     const struct encoder_samples *samples, int64_t i);
 

@@ -23,6 +23,7 @@ struct history_epoch {
   int64_t evaluations_p50, evaluations_p99, evaluations_max;
   int64_t not_converged;  // encodings that ended neither converged nor at tau
   double seconds;         // as of a step
+  double cpu_seconds;     // the same of all ranks' CPUs
 };
 
 struct history;  // owned by the caller of history_create()

@@ -28,11 +28,18 @@ size_t patches_grid(const struct patches *patches);    // positions of the grid
 // Whether the matrix is the image itself: patches of one position, one after the other.
 bool patches_trivial(const struct patches *patches);
 
-// matrix [channels][kernel][grid][block] = the patches of image [channels][image][block].
-void patches_gather(const struct patches *patches, size_t block, const real *image, real *matrix);
+// Lines of the grid, along its last axis, from `begin` on: matrices may hold a few at a time.
+struct patches_lines {
+  size_t begin, end;
+};
+size_t patches_line_count(const struct patches *patches);
 
-// The transposed map: image = the sum of all patches where they lie; `add`: added to it.
-void patches_scatter(const struct patches *patches, size_t block, const real *matrix, bool add,
-                     real *image);
+// matrix [channels][kernel][lines][line][block] = the patches of image [channels][image][block].
+void patches_gather(const struct patches *patches, struct patches_lines lines, size_t block,
+                    const real *image, real *matrix);
+
+// The transposed map: adds the patches to the image where they lie.
+void patches_scatter(const struct patches *patches, struct patches_lines lines, size_t block,
+                     const real *matrix, real *image);
 
 #endif

@@ -11,6 +11,9 @@ const char *stop_name(int reason);
 // Catches USR1, USR2 and TERM from now on.
 void stop_catch_signals(void);
 
+// Lets them end the program again, at once if one has been caught: where nothing could be saved.
+void stop_release_signals(void);
+
 struct stop;  // owned by the caller of stop_create()
 
 // Watches the file `directory`/STOP, and the time: `walltime` seconds from the start of the

@@ -50,6 +50,7 @@ MEANING = {
     "epochs": ("epochs", "passes over the training data"),
     "seconds": ("s", "time of the last start"),
     "training_seconds": ("s", "time of the training"),
+    "training_cpu_seconds": ("s", "CPU time of the training, of all ranks"),
     "ranks": ("ranks", "MPI ranks of the last start"),
 }
 

@@ -15,11 +15,15 @@ const char *phase_name(int phase) {
   return phase >= 0 && phase < PHASE_COUNT ? names[phase] : NULL;
 }
 
-double clock_seconds(void) {
+static double read_clock(clockid_t clock) {
   struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  clock_gettime(clock, &now);
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
+
+double clock_seconds(void) { return read_clock(CLOCK_MONOTONIC); }
+
+double clock_cpu_seconds(void) { return read_clock(CLOCK_PROCESS_CPUTIME_ID); }
 
 double clock_started(void) { return started >= 0.0 ? started : clock_seconds(); }
 

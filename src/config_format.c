@@ -62,6 +62,8 @@ bool config_is_text(const struct config_row *row) {
 bool config_is_given(const struct config *config, const struct config_parameter *parameter) {
   const char *value = (const char *)config + config_parameter_offset(parameter);
   if (config_is_text(parameter->row)) return value[0] != '\0';
+  if (parameter->row->type == TYPE_INTEGERS)
+    return ((const struct config_integers *)(const void *)value)->count > 0;
   const struct config_decoder *decoder = &config->decoder;
   if (strcmp(parameter->key, "decoder.latent") == 0) return decoder->latent_given;
   if (strcmp(parameter->key, "decoder.loss") == 0) return decoder->loss_given;
@@ -132,6 +134,12 @@ static void write_tasks(const bool *tasks, FILE *stream) {
   fputc(']', stream);
 }
 
+static void write_integers(const struct config_integers *list, FILE *stream) {
+  for (int64_t i = 0; i < list->count; i++)
+    fprintf(stream, "%s%" PRId64, i == 0 ? "[" : ", ", list->values[i]);
+  fputc(']', stream);
+}
+
 static void write_number(double value, FILE *stream) {
   char text[CONFIG_NUMBER_TEXT];
   fputs(config_number_text(value, text), stream);
@@ -166,6 +174,9 @@ void config_format_value(const struct config_row *row, const void *storage, int 
       break;
     case TYPE_SCALE:
       write_scale(storage, stream);
+      break;
+    case TYPE_INTEGERS:
+      write_integers(storage, stream);
       break;
     case TYPE_LAYERS:
       config_layers_write(((const struct config_layers *)storage)->list,
@@ -202,6 +213,7 @@ void config_format_row(const struct config_row *row, char *text, size_t size) {
       [TYPE_FILE_OR_INSIDE] = "file or path in it",
       [TYPE_TASKS] = "list of ",
       [TYPE_SCALE] = "none, minmax, standardise or number",
+      [TYPE_INTEGERS] = "list of integers",
       [TYPE_LAYERS] = "list of layers",
       [TYPE_SIZES] = "integer or list of integers",
       [TYPE_BRANCHES] = "two lists of layers",

@@ -98,6 +98,14 @@ static const struct config_row set_rows[] = {
      .text = "index of the first sample to take"},
     {"count", TYPE_INTEGER, SET(count), "0", .range = {0, COUNT_MAX, CLOSED}, .unit = "samples",
      .text = "how many to take; 0 = all from the first on"},
+    {"classes", TYPE_INTEGERS, SET(classes), .range = {-NUMBER_MAX, NUMBER_MAX, CLOSED},
+     .text = "labels to take, such as [0, 1, 2], of the samples from first on; needs labels"},
+    {"stride", TYPE_INTEGER, SET(stride), "1", .range = {1, COUNT_MAX, CLOSED}, .unit = "samples",
+     .text = "every k-th sample of those"},
+    {"subset", TYPE_INTEGER, SET(subset), "0", .range = {0, COUNT_MAX, CLOSED}, .unit = "samples",
+     .text = "how many of those to draw at random, left in the order of the file; 0 = all"},
+    {"subset_seed", TYPE_INTEGER, SET(subset_seed), "1", .range = {0, 1e15, CLOSED},
+     .text = "of the draw; with the same seed a larger subset holds a smaller one"},
 };
 
 static const struct config_row data_rows[] = {
@@ -258,6 +266,8 @@ static const struct config_row training_rows[] = {
 static const struct config_row evaluation_rows[] = {
     {"every", TYPE_INTEGER, AT(evaluation.every), "1", .range = {0, 1e9, CLOSED}, .unit = "epochs",
      .text = "from one encoding of the test data to the next; 0 = only at the end"},
+    {"train", TYPE_BOOLEAN, AT(evaluation.train), "true",
+     .text = "encode the training data, too, once they have been learned", .change = CHANGE_TAKEN},
 };
 
 static const struct config_row gradient_check_rows[] = {

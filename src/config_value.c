@@ -222,6 +222,25 @@ static bool read_scale(const struct config_row *row, const struct config_place *
   return complain_of_name(place, allowed, names, 3, error);
 }
 
+static bool read_integers(const struct config_row *row, const struct config_place *place,
+                          struct config_integers *list, struct error *error) {
+  if (place->node->kind != TREE_LIST || place->node->count == 0)
+    return config_complain(place, error, "must be a list of integers such as [0, 1, 2]");
+  if (place->node->count > CONFIG_INTEGERS)
+    return config_complain(place, error, "%zu entries; at most %d are allowed", place->node->count,
+                           CONFIG_INTEGERS);
+  for (const struct yaml_tree *item = place->node->first; item != NULL; item = item->next) {
+    struct config_place part = *place;
+    part.node = item;
+    int64_t value;
+    if (!read_integer(row, &part, &value, error)) return false;
+    for (int64_t i = 0; i < list->count; i++)
+      if (list->values[i] == value) return config_complain(&part, error, "is given twice");
+    list->values[list->count++] = value;
+  }
+  return true;
+}
+
 static bool read_sizes(const struct config_row *row, const struct config_place *place,
                        struct layer_sizes *sizes, struct error *error) {
   const struct yaml_tree *node = place->node;
@@ -257,6 +276,8 @@ static bool read_node(const struct config_row *row, const struct config_place *p
       return read_tasks(place, storage, error);
     case TYPE_SCALE:
       return read_scale(row, place, storage, error);
+    case TYPE_INTEGERS:
+      return read_integers(row, place, storage, error);
     case TYPE_LAYERS:
       return config_layers_read(place, storage, error);
     case TYPE_SIZES:

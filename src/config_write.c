@@ -44,7 +44,7 @@ static bool is_shown(const struct config *config, const struct config_parameter 
 
 // Why a parameter has no value.
 static const char *absence(const struct config *config, const struct config_parameter *parameter) {
-  if (config_is_text(parameter->row)) return "not given";
+  if (config_is_text(parameter->row) || parameter->row->type == TYPE_INTEGERS) return "not given";
   if (strcmp(parameter->key, "encoder.layers") != 0) return "left to decoder.file";
   return config->run.model == MODEL_AUTOENCODER ? "the mirror of decoder.layers" : "not given";
 }

@@ -31,7 +31,7 @@ struct dataset_range dataset_share(const struct comm *comm, struct dataset_range
 // Whether a rank's share of samples and weights could be in its node's memory. Collective.
 static bool check_memory(struct comm *comm, const struct dataset_sources *sources, const char *key,
                          struct error *error) {
-  const double rows = ceil((double)sources->range.count / comm_size(comm));
+  const double rows = ceil((double)sources->count / comm_size(comm));
   const double row = (double)(real_padded((size_t)source_row(&sources->samples)) * sizeof(real));
   const double bytes = rows * row * (sources->weights.axes > 0 ? 2 : 1);
   double memory = -(double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
@@ -46,11 +46,10 @@ static bool check_memory(struct comm *comm, const struct dataset_sources *source
 
 static struct dataset *create(const struct comm *comm, const struct dataset_sources *sources) {
   const struct dataset_source *samples = &sources->samples;
-  const struct dataset_range share = dataset_share(comm, sources->range);
+  const struct dataset_range share = dataset_share(comm, (struct dataset_range){0, sources->count});
   struct dataset *dataset = memory_new(struct dataset, 1);
-  dataset->count = sources->range.count;
-  dataset->index_first = sources->range.first;
-  dataset->local_first = share.first - sources->range.first;
+  dataset->count = sources->count;
+  dataset->local_first = share.first;
   dataset->local_count = share.count;
   dataset->n = (size_t)source_row(samples);
   dataset->stride = real_padded(dataset->n);
@@ -70,20 +69,16 @@ static void spread(real *rows, size_t count, size_t n, size_t stride) {
 
 // This rank's rows of an array of the samples' shape, owned.
 static real *read_array(struct comm *comm, const struct dataset *dataset,
-                        const struct dataset_source *source, struct dataset_range range,
+                        const struct dataset_source *source, const struct dataset_rows *rows,
                         struct error *error) {
   const size_t count = (size_t)dataset->local_count;
-  real *rows = memory_new(real, count * dataset->stride);
-  dataset_read_rows(comm, source, range, ELEMENT_REAL, rows, error);
-  spread(rows, count, dataset->n, dataset->stride);
-  return rows;
+  real *values = memory_new(real, count * dataset->stride);
+  dataset_read_rows(comm, source, rows, ELEMENT_REAL, values, error);
+  spread(values, count, dataset->n, dataset->stride);
+  return values;
 }
 
 // ---- missing entries and weights ----
-
-static long long file_index(const struct dataset *dataset, size_t i) {
-  return (long long)(dataset->index_first + dataset->local_first + (int64_t)i);
-}
 
 static bool has_nan(const struct dataset *dataset) {
   const size_t total = (size_t)dataset->local_count * dataset->stride;
@@ -105,7 +100,7 @@ static bool check_entry(struct dataset *dataset, size_t i, size_t j, int missing
                         const struct dataset_sources *sources, struct error *error) {
   real *y = dataset->y + i * dataset->stride + j;
   real *w = dataset->w == NULL ? NULL : dataset->w + i * dataset->stride + j;
-  const long long index = file_index(dataset, i);
+  const long long index = (long long)dataset->index[i];
   if (w != NULL && !(isfinite(*w) && *w >= 0))
     return error_set(error,
                      "%s: the weight of sample %lld, entry %zu is %g; weights must be finite "
@@ -137,7 +132,7 @@ static bool check_row(struct dataset *dataset, size_t i, int missing,
   dataset->weight_sum[i] = sum;
   return (sum > 0 && isfinite(sum)) ||
          error_set(error, "%s: the weights of sample %lld sum to %g; at least one entry must count",
-                   sources->samples.label, file_index(dataset, i), sum);
+                   sources->samples.label, (long long)dataset->index[i], sum);
 }
 
 // Has weights on every rank if any rank has them or needs them for NaN. Collective.
@@ -150,20 +145,25 @@ static void settle_weights(struct comm *comm, struct dataset *dataset, int missi
 struct dataset *dataset_read(struct comm *comm, const struct data_options *options, const char *key,
                              int missing, uint64_t seed, struct error *error) {
   struct dataset_sources sources;
-  if (!dataset_open(comm, options, key, seed, &sources, error) ||
-      !check_memory(comm, &sources, key, error))
+  if (!dataset_open(comm, options, key, seed, &sources, error)) return NULL;
+  if (!check_memory(comm, &sources, key, error)) {
+    dataset_close(&sources);
     return NULL;
+  }
   struct dataset *dataset = create(comm, &sources);
-  dataset->y = read_array(comm, dataset, &sources.samples, sources.range, error);
+  dataset->index = dataset_select(comm, options, &sources);
+  const struct dataset_rows rows = {dataset->index, dataset->local_count};
+  dataset->y = read_array(comm, dataset, &sources.samples, &rows, error);
   if (sources.weights.axes > 0)
-    dataset->w = read_array(comm, dataset, &sources.weights, sources.range, error);
+    dataset->w = read_array(comm, dataset, &sources.weights, &rows, error);
   if (sources.labels.axes > 0) {
     dataset->label = memory_new(int64_t, dataset->local_count);
-    dataset_read_rows(comm, &sources.labels, sources.range, ELEMENT_INT64, dataset->label, error);
+    dataset_read_rows(comm, &sources.labels, &rows, ELEMENT_INT64, dataset->label, error);
   }
   settle_weights(comm, dataset, missing);
   for (size_t i = 0; i < (size_t)dataset->local_count && !error_is_set(error); i++)
     check_row(dataset, i, missing, &sources, error);
+  dataset_close(&sources);
   return dataset;
 }
 
@@ -171,6 +171,7 @@ void dataset_destroy(struct dataset **dataset) {
   if (*dataset == NULL) return;
   memory_free(&(*dataset)->y);
   memory_free(&(*dataset)->w);
+  memory_free(&(*dataset)->index);
   memory_free(&(*dataset)->weight_sum);
   memory_free(&(*dataset)->label);
   memory_free(dataset);

@@ -92,13 +92,14 @@ static bool open_batches(struct dataset_source *source, struct error *error) {
   return true;
 }
 
-// Records first ... first + count - 1 of a file, from `offset` on `bytes` of each.
-static bool read_records(FILE *stream, int64_t first, int64_t count, int64_t offset, size_t bytes,
-                         enum element element, char *values) {
+// Of the records `index` of a source that a file holds from record `begun` on, `bytes` bytes from
+// `offset` on of each.
+static bool read_records(FILE *stream, const struct dataset_rows *records, int64_t begun,
+                         int64_t offset, size_t bytes, enum element element, char *values) {
   unsigned char raw[IMAGE];
   bool good = true;
-  for (int64_t i = 0; i < count && good; i++, values += bytes * element_size(element)) {
-    good = fseeko(stream, (first + i) * RECORD + offset, SEEK_SET) == 0 &&
+  for (int64_t i = 0; i < records->count && good; i++, values += bytes * element_size(element)) {
+    good = fseeko(stream, (records->index[i] - begun) * RECORD + offset, SEEK_SET) == 0 &&
            fread(raw, 1, bytes, stream) == bytes;
     if (good) element_convert((struct element_format){'u', 1, false}, raw, bytes, element, values);
   }
@@ -106,33 +107,36 @@ static bool read_records(FILE *stream, int64_t first, int64_t count, int64_t off
 }
 
 static void read_rows(struct comm *comm, const struct dataset_source *source,
-                      struct dataset_range range, enum element element, void *rows,
+                      const struct dataset_rows *rows, enum element element, void *values,
                       struct error *error) {
-  const struct dataset_range share = dataset_share(comm, range);
+  (void)comm;
   const size_t bytes = wants_labels(source) ? 1 : IMAGE;
-  const int64_t end = share.first + share.count;
-  char path[PATH], *values = rows;
+  char path[PATH];
   struct stat status;
-  int64_t begun = 0;  // records of the files before
-  for (int k = 0; begun < end && batch_path(source->path, k, path); k++) {
+  struct dataset_rows part = {rows->index, 0};  // of one file
+  int64_t begun = 0, done = 0;                  // records of the files before, rows read
+  for (int k = 0; done < rows->count && batch_path(source->path, k, path); k++) {
     if (stat(path, &status) != 0) break;
-    const int64_t held = (int64_t)status.st_size / RECORD;
-    const int64_t from = share.first > begun ? share.first - begun : 0;
-    const int64_t count = (end - begun < held ? end - begun : held) - from;
-    begun += held;
-    if (count <= 0) continue;
-    FILE *stream = fopen(path, "rb");
-    errno = 0;
-    const bool good = stream != NULL &&
-                      read_records(stream, from, count, bytes == 1 ? 0 : 1, bytes, element, values);
-    if (!good)
-      error_set(error, "%s: cannot read images of %s: %s", source->label, path,
-                errno != 0 ? strerror(errno) : "the file has become shorter");
-    if (stream != NULL) fclose(stream);
-    if (!good) return;
-    values += (size_t)count * bytes * element_size(element);
+    const int64_t end = begun + (int64_t)status.st_size / RECORD;
+    for (part.count = 0; done + part.count < rows->count && part.index[part.count] < end;)
+      part.count++;
+    if (part.count > 0) {
+      errno = 0;
+      FILE *stream = fopen(path, "rb");
+      const bool good = stream != NULL &&
+                        read_records(stream, &part, begun, bytes == 1 ? 0 : 1, bytes, element,
+                                     (char *)values + (size_t)done * bytes * element_size(element));
+      if (!good)
+        error_set(error, "%s: cannot read images of %s: %s", source->label, path,
+                  errno != 0 ? strerror(errno) : "the file has become shorter");
+      if (stream != NULL) fclose(stream);
+      if (!good) return;
+    }
+    done += part.count;
+    part.index += part.count;
+    begun = end;
   }
-  if (begun < end) error_set(error, "%s: the files have become shorter", source->label);
+  if (done < rows->count) error_set(error, "%s: the files have become shorter", source->label);
 }
 
 const struct dataset_reader dataset_reader_cifar = {

@@ -13,15 +13,14 @@ static bool open_circle(struct dataset_source *source, struct error *error) {
 }
 
 static void read_points(struct comm *comm, const struct dataset_source *source,
-                        struct dataset_range range, enum element element, void *rows,
+                        const struct dataset_rows *rows, enum element element, void *values,
                         struct error *error) {
-  (void)element, (void)error;
+  (void)comm, (void)element, (void)error;
   const double full_turn = 2.0 * acos(-1.0);
-  const struct dataset_range share = dataset_share(comm, range);
-  real *point = rows;
-  for (int64_t i = 0; i < share.count; i++, point += 2) {
+  real *point = values;
+  for (int64_t i = 0; i < rows->count; i++, point += 2) {
     const double angle =
-        full_turn * rng_uniform(source->seed, RNG_CIRCLE, (uint64_t)(share.first + i), 0);
+        full_turn * rng_uniform(source->seed, RNG_CIRCLE, (uint64_t)rows->index[i], 0);
     point[0] = (real)cos(angle);
     point[1] = (real)sin(angle);
   }

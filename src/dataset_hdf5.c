@@ -1,7 +1,11 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "dataset_reader.h"
 #include "h5.h"
+#include "memory.h"
+
+enum { GAP = 64, BLOCK = 1 << 24 };  // rows skipped by reading them; bytes read for that
 
 _Static_assert((int)H5_AXES <= (int)SOURCE_AXES, "a source must hold the axes of an HDF5 dataset");
 
@@ -30,17 +34,58 @@ static bool open_dataset(struct dataset_source *source, struct error *error) {
   return good;
 }
 
+// The place behind the last row that is read together with the one at place `i`. A compressed chunk
+// costs the same for one of its rows as for all, so rows are read across small gaps.
+static int64_t end_of_block(const struct dataset_rows *rows, int64_t i, size_t bytes) {
+  int64_t end = i + dataset_run(rows, i);
+  const int64_t most = (int64_t)(BLOCK / bytes), first = rows->index[i];
+  while (end < rows->count && rows->index[end] - rows->index[end - 1] <= GAP &&
+         rows->index[end] - first < most)
+    end++;
+  return end;
+}
+
+// What is read from an open file.
+struct reading {
+  struct h5_file *file;
+  const char *name;
+  enum h5_type type;
+  size_t bytes;  // of a row
+};
+
+// Reads the rows at places [begin, end) into `values`.
+static bool read_block(const struct reading *reading, const struct dataset_rows *rows,
+                       int64_t begin, int64_t end, char *values, struct error *cause) {
+  const int64_t first = rows->index[begin], span = rows->index[end - 1] - first + 1;
+  const size_t bytes = reading->bytes;
+  const bool gaps = span > end - begin;
+  char *all = gaps ? memory_new(char, (size_t)span *bytes) : values;
+  const bool good =
+      h5_read_rows(reading->file, reading->name, reading->type, first, span, all, cause);
+  if (!gaps) return good;
+  for (int64_t i = begin; good && i < end; i++)
+    memcpy(values + (size_t)(i - begin) * bytes, all + (size_t)(rows->index[i] - first) * bytes,
+           bytes);
+  memory_free(&all);
+  return good;
+}
+
 static void read_rows(struct comm *comm, const struct dataset_source *source,
-                      struct dataset_range range, enum element element, void *rows,
+                      const struct dataset_rows *rows, enum element element, void *values,
                       struct error *error) {
-  const struct dataset_range share = dataset_share(comm, range);
-  if (share.count == 0) return;
+  (void)comm;
+  if (rows->count == 0) return;
   struct h5_file *file = h5_open(source->path, source->file_key, error);
   if (file == NULL) return;
+  const struct reading reading = {file, source->name, element == ELEMENT_REAL ? H5_REAL : H5_INT64,
+                                  dataset_row_bytes(source, element)};
   struct error cause = {""};
-  if (!h5_read_rows(file, source->name, element == ELEMENT_REAL ? H5_REAL : H5_INT64, share.first,
-                    share.count, rows, &cause))
-    error_set(error, "%s: %s", source->key, cause.text);
+  bool good = true;
+  for (int64_t i = 0, end; good && i < rows->count; i = end) {
+    end = end_of_block(rows, i, reading.bytes);
+    good = read_block(&reading, rows, i, end, (char *)values + (size_t)i * reading.bytes, &cause);
+  }
+  if (!good) error_set(error, "%s: %s", source->key, cause.text);
   h5_close(&file);
 }
 

@@ -122,17 +122,44 @@ static char *unpack(const struct dataset_source *source, const unsigned char *ra
   return values + count * element_size(element);
 }
 
-static void receive_rows(struct comm *comm, const struct dataset_source *source,
-                         struct parcel parcel, enum element element, char *values) {
-  unsigned char *raw = memory_new(unsigned char, BLOCK);
+// One rank's rows on their way from the file to where they belong: on rank 0 the values, on its way
+// to another rank a message, and there the values.
+struct passage {
+  struct comm *comm;
+  const struct dataset_source *source;
+  enum element element;
+  int rank;            // that wants them
+  unsigned char *raw;  // [BLOCK]
+  char *values;        // where the next numbers go; moves
+};
+
+// Tells rank 0 which rows this rank wants. Together with receive_wishes().
+static void send_wishes(struct comm *comm, const struct dataset_rows *rows) {
+  comm_send(comm, &rows->count, sizeof rows->count, 0);
+  comm_send(comm, rows->index, (size_t)rows->count * sizeof *rows->index, 0);
+}
+
+// The rows that a rank wants; the caller owns the list.
+static struct dataset_rows receive_wishes(struct comm *comm, int rank) {
+  struct dataset_rows rows = {NULL, 0};
+  comm_receive(comm, &rows.count, sizeof rows.count, rank);
+  int64_t *index = memory_new(int64_t, rows.count);
+  comm_receive(comm, index, (size_t)rows.count * sizeof *index, rank);
+  rows.index = index;
+  return rows;
+}
+
+// A run of rows from rank 0. False if it has failed.
+static bool receive_run(struct passage *passage, struct parcel parcel) {
   for (next_block(&parcel); parcel.block > 0; next_block(&parcel)) {
     bool good = false;
-    comm_receive(comm, &good, sizeof good, 0);
-    if (!good) break;
-    comm_receive(comm, raw, parcel.block, 0);
-    values = unpack(source, raw, parcel.block, element, values);
+    comm_receive(passage->comm, &good, sizeof good, 0);
+    if (!good) return false;
+    comm_receive(passage->comm, passage->raw, parcel.block, 0);
+    passage->values =
+        unpack(passage->source, passage->raw, parcel.block, passage->element, passage->values);
   }
-  memory_free(&raw);
+  return true;
 }
 
 static bool read_block(gzFile stream, const struct dataset_source *source, unsigned char *raw,
@@ -147,52 +174,69 @@ static bool read_block(gzFile stream, const struct dataset_source *source, unsig
                    code == Z_OK ? "it ends before its last sample" : reason);
 }
 
-// Rank 0: reads all ranks' rows in order, keeps its own and sends the others theirs.
-static void deal_rows(struct comm *comm, gzFile stream, const struct dataset_source *source,
-                      struct dataset_range range, enum element element, char *values,
-                      struct error *error) {
-  const int ranks = comm_size(comm);
-  bool good = stream != NULL;
-  unsigned char *raw = memory_new(unsigned char, BLOCK);
-  for (int rank = 0; rank < ranks; rank++) {
-    struct parcel parcel = parcel_of(source, dataset_first(range.count, ranks, rank + 1) -
-                                                 dataset_first(range.count, ranks, rank));
-    for (next_block(&parcel); parcel.block > 0; next_block(&parcel)) {
-      good = good && read_block(stream, source, raw, parcel.block, error);
-      if (rank > 0) comm_send(comm, &good, sizeof good, rank);
-      if (!good) break;
-      if (rank > 0)
-        comm_send(comm, raw, parcel.block, rank);
-      else
-        values = unpack(source, raw, parcel.block, element, values);
-    }
+// Rank 0: passes on a run of rows. False if that, or what came before (`good`), has failed.
+static bool deal_run(struct passage *passage, gzFile stream, bool good, struct parcel parcel,
+                     struct error *error) {
+  for (next_block(&parcel); parcel.block > 0; next_block(&parcel)) {
+    good = good && read_block(stream, passage->source, passage->raw, parcel.block, error);
+    if (passage->rank > 0) comm_send(passage->comm, &good, sizeof good, passage->rank);
+    if (!good) return false;
+    if (passage->rank > 0)
+      comm_send(passage->comm, passage->raw, parcel.block, passage->rank);
+    else
+      passage->values =
+          unpack(passage->source, passage->raw, parcel.block, passage->element, passage->values);
   }
-  memory_free(&raw);
+  return true;
 }
 
-// At the first number of a row; NULL with a message if that fails.
-static gzFile open_at(const struct dataset_source *source, int64_t first, struct error *error) {
-  gzFile stream = open_stream(source, error);
-  if (stream == NULL) return NULL;
-  const int64_t place = source->offset + first * source_row(source) * source->format.bytes;
-  if (gzseek(stream, (z_off_t)place, SEEK_SET) == (z_off_t)place) return stream;
-  error_set(error, "%s: the file is truncated or damaged: sample %lld cannot be reached",
-            source->label, (long long)first);
-  gzclose(stream);
-  return NULL;
+// Goes forward to the first number of a row.
+static bool seek_row(gzFile stream, const struct dataset_source *source, int64_t row,
+                     struct error *error) {
+  const int64_t place = source->offset + row * source_row(source) * source->format.bytes;
+  return gzseek(stream, (z_off_t)place, SEEK_SET) == (z_off_t)place ||
+         error_set(error, "%s: the file is truncated or damaged: sample %lld cannot be reached",
+                   source->label, (long long)row);
+}
+
+// Rank 0: reads all ranks' rows in order, keeps its own and sends the others theirs.
+static void deal_rows(struct passage *passage, gzFile stream, const struct dataset_rows *own,
+                      struct error *error) {
+  const int ranks = comm_size(passage->comm);
+  bool good = stream != NULL;
+  for (passage->rank = 0; passage->rank < ranks; passage->rank++) {
+    struct dataset_rows rows = *own;
+    if (passage->rank > 0) rows = receive_wishes(passage->comm, passage->rank);
+    for (int64_t i = 0, run; i < rows.count; i += run) {
+      run = dataset_run(&rows, i);
+      good = good && seek_row(stream, passage->source, rows.index[i], error);
+      good = deal_run(passage, stream, good, parcel_of(passage->source, run), error);
+      if (!good) break;
+    }
+    if (passage->rank > 0) memory_release((void *)rows.index);
+  }
 }
 
 static void read_rows(struct comm *comm, const struct dataset_source *source,
-                      struct dataset_range range, enum element element, void *rows,
+                      const struct dataset_rows *rows, enum element element, void *values,
                       struct error *error) {
+  struct passage passage = {.comm = comm,
+                            .source = source,
+                            .element = element,
+                            .raw = memory_new(unsigned char, BLOCK),
+                            .values = values};
   if (comm_rank(comm) > 0) {
-    const struct dataset_range share = dataset_share(comm, range);
-    receive_rows(comm, source, parcel_of(source, share.count), element, rows);
-    return;
+    send_wishes(comm, rows);
+    for (int64_t i = 0, run; i < rows->count; i += run) {
+      run = dataset_run(rows, i);
+      if (!receive_run(&passage, parcel_of(source, run))) break;
+    }
+  } else {
+    gzFile stream = open_stream(source, error);
+    deal_rows(&passage, stream, rows, error);
+    if (stream != NULL) gzclose(stream);
   }
-  gzFile stream = open_at(source, range.first, error);
-  deal_rows(comm, stream, source, range, element, rows, error);
-  if (stream != NULL) gzclose(stream);
+  memory_free(&passage.raw);
 }
 
 const struct dataset_reader dataset_reader_idx = {

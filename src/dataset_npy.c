@@ -155,21 +155,29 @@ static bool read_numbers(FILE *stream, const struct dataset_source *source, int6
 }
 
 static void read_rows(struct comm *comm, const struct dataset_source *source,
-                      struct dataset_range range, enum element element, void *rows,
+                      const struct dataset_rows *rows, enum element element, void *values,
                       struct error *error) {
-  const struct dataset_range share = dataset_share(comm, range);
-  if (share.count == 0) return;
+  (void)comm;
+  if (rows->count == 0) return;
   FILE *stream = fopen(source->path, "rb");
   if (stream == NULL) {
     error_set(error, "%s: %s", source->label, strerror(errno));
     return;
   }
   const int64_t row = source_row(source);
-  errno = 0;
-  if (!read_numbers(stream, source, share.first * row, (size_t)(share.count * row), element, rows))
-    error_set(error, "%s: cannot read samples %lld to %lld: %s", source->label,
-              (long long)share.first, (long long)(share.first + share.count - 1),
-              errno != 0 ? strerror(errno) : "the file has become shorter");
+  const size_t bytes = dataset_row_bytes(source, element);
+  bool good = true;
+  for (int64_t i = 0, run; good && i < rows->count; i += run) {
+    const int64_t first = rows->index[i];
+    run = dataset_run(rows, i);
+    errno = 0;
+    good = read_numbers(stream, source, first * row, (size_t)(run * row), element,
+                        (char *)values + (size_t)i * bytes);
+    if (!good)
+      error_set(error, "%s: cannot read samples %lld to %lld: %s", source->label, (long long)first,
+                (long long)(first + run - 1),
+                errno != 0 ? strerror(errno) : "the file has become shorter");
+  }
   fclose(stream);
 }
 

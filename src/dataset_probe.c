@@ -14,9 +14,9 @@ enum { READERS = sizeof readers / sizeof *readers };
 static const int64_t most_entries = (int64_t)1 << 31, most_samples = (int64_t)1 << 40;
 
 void dataset_read_rows(struct comm *comm, const struct dataset_source *source,
-                       struct dataset_range range, enum element element, void *rows,
+                       const struct dataset_rows *rows, enum element element, void *values,
                        struct error *error) {
-  readers[source->reader]->read(comm, source, range, element, rows, error);
+  readers[source->reader]->read(comm, source, rows, element, values, error);
 }
 
 // ---- files and their formats ----
@@ -246,6 +246,13 @@ static bool open_generator(const struct data_options *options, const char *key, 
          check_range(options, key, source, &sources->range, error);
 }
 
+static bool check_classes(const struct data_options *options, const char *key,
+                          const struct dataset_sources *sources, struct error *error) {
+  return options->classes.count == 0 || sources->labels.axes > 0 ||
+         error_set(error, "%s.classes: %s has no labels to choose by; give %s.labels", key,
+                   sources->samples.label, key);
+}
+
 static bool open_sources(const struct data_options *options, const char *key, uint64_t seed,
                          struct dataset_sources *sources, struct error *error) {
   if (options->generate != GENERATE_NONE) return open_generator(options, key, seed, sources, error);
@@ -266,10 +273,14 @@ bool dataset_open(struct comm *comm, const struct data_options *options, const c
   struct error found;
   memset(&found, 0, sizeof found);
   memset(sources, 0, sizeof *sources);
-  if (comm_rank(comm) == 0) open_sources(options, key, seed, sources, &found);
+  if (comm_rank(comm) == 0 && open_sources(options, key, seed, sources, &found))
+    check_classes(options, key, sources, &found);
   comm_broadcast(comm, &found, sizeof found, 0);
   comm_broadcast(comm, sources, sizeof *sources, 0);
-  return !error_is_set(&found) || error_set(error, "%s", found.text);
+  if (error_is_set(&found)) return error_set(error, "%s", found.text);
+  if (dataset_count(comm, options, key, sources, error)) return true;
+  dataset_close(sources);
+  return false;
 }
 
 void dataset_probe(struct comm *comm, const struct data_options *options, const char *key,
@@ -278,10 +289,11 @@ void dataset_probe(struct comm *comm, const struct data_options *options, const 
   *shape = (struct dataset_shape){0};
   if (!dataset_open(comm, options, key, seed, &sources, error)) return;
   const struct dataset_source *samples = &sources.samples;
-  shape->count = sources.range.count;
+  shape->count = sources.count;
   shape->axes = samples->axes - 1;
   memcpy(shape->shape, samples->shape + 1, (size_t)shape->axes * sizeof *shape->shape);
   shape->n = (size_t)source_row(samples);
   shape->weights = sources.weights.axes > 0;
   shape->labels = sources.labels.axes > 0;
+  dataset_close(&sources);
 }

@@ -89,7 +89,7 @@ struct scaling dataset_scaling(struct comm *comm, int kind, double value,
 static bool check_scaled(const struct dataset *dataset, size_t i, size_t k, bool unit_interval,
                          const char *key, struct error *error) {
   const double y = (double)dataset->y[k];
-  const long long index = (long long)(dataset->index_first + dataset->local_first + (int64_t)i);
+  const long long index = (long long)dataset->index[i];
   const size_t entry = k - i * dataset->stride;
   if (!isfinite(y))
     return error_set(error,

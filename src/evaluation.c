@@ -10,11 +10,11 @@
 #include "objective.h"
 #include "reduction.h"
 
-// A sample's class of rows follows its place in the file, so that its latent does not depend on the
-// range encoded; groups that share a step are counted from the set's own beginning.
-static int64_t position_first(const struct run *run, const struct dataset *data) {
+// A sample's class of rows follows its place in the file, so that its latent does not depend on
+// which others are encoded; groups that share a step are counted from the set's own beginning.
+static const int64_t *positions(const struct run *run, const struct dataset *data) {
   const bool coupled = run->config.evaluation.solver.coupling == COUPLING_BATCH;
-  return (coupled ? 0 : data->index_first) + data->local_first;
+  return coupled ? NULL : data->index;
 }
 
 struct evaluation *evaluation_create(struct run *run, int set) {
@@ -28,7 +28,8 @@ struct evaluation *evaluation_create(struct run *run, int set) {
                                                  .y = data->y,
                                                  .w = data->w,
                                                  .weight_sum = data->weight_sum,
-                                                 .position_first = position_first(run, data),
+                                                 .position = positions(run, data),
+                                                 .position_first = data->local_first,
                                                  .total = data->count};
   return evaluation;
 }
@@ -125,7 +126,7 @@ static void fill_pass(struct evaluation *evaluation, struct pass *pass) {
   memset(pass->rows, 0, run->evaluation_rule.most * sizeof *pass->rows);
   for (size_t row; evaluation->passed < data->local_count; evaluation->passed++) {
     const int64_t i = evaluation->passed;
-    if (!placement_take(pass->placement, position_first(run, data) + i, &row)) break;
+    if (!placement_take(pass->placement, encoder_position(&evaluation->samples, i), &row)) break;
     const size_t at = (size_t)i * n;
     memcpy(network_pass_input(pass->encoder) + row * n, data->y + at, n * sizeof(real));
     pass->rows[row] = (struct objective_row){data->y + at, data->w == NULL ? NULL : data->w + at,
@@ -231,7 +232,7 @@ real *evaluation_decode(const struct run *run, const struct evaluation *evaluati
   for (int64_t first = 0, end = 0; first < count; first = end) {
     placement_begin(placement);
     for (size_t row; end < count; end++) {
-      if (!placement_take(placement, position_first(run, data) + end, &row)) break;
+      if (!placement_take(placement, encoder_position(&evaluation->samples, end), &row)) break;
       memcpy(objective_latents(objective) + row * d, evaluation->encoding->z + (size_t)end * d,
              d * sizeof(real));
       rows[end - first] = row;

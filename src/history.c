@@ -120,6 +120,7 @@ static const struct history_column epoch_columns[] = {
     COLUMN(epoch, STATE_INT64, not_converged, "1",
            "training flows that ended neither converged nor at tau"),
     COLUMN(epoch, STATE_DOUBLE, seconds, "s", "wall time spent since training began"),
+    COLUMN(epoch, STATE_DOUBLE, cpu_seconds, "s", "CPU time of all ranks since training began"),
 };
 
 struct history_series history_series(const struct history *h, int which) {

@@ -33,6 +33,7 @@ struct job {
   int reason;         // enum stop_reason: the job is to end
   bool diverged;      // the training has; the last good checkpoint stays
   bool moved;         // something has been done since the last checkpoint
+  bool kept;          // something has been saved by this job
   double saved;       // the clock at the last checkpoint
   double longest;     // seconds of the longest piece of work between two looks, lately
   double looked;      // the clock at the last look
@@ -77,6 +78,7 @@ static void save(struct job *job) {
   checkpoint_write(job->checkpoint, state);
   memory_free(&state);
   job->moved = false;
+  job->kept = true;
   job->saved = job->looked = clock_seconds();
 }
 
@@ -166,7 +168,9 @@ static bool may_go_on(struct job *job) {
     if (is_due(job) || noticed[1]) save(job);
     return true;
   }
-  int64_t fits = stop_seconds_left(job->stop) > checkpoint_seconds(job->checkpoint);
+  // A job that has saved nothing yet tries it in any case: else its successor would begin where it
+  // began, and so on without an end.
+  int64_t fits = !job->kept || stop_seconds_left(job->stop) > checkpoint_seconds(job->checkpoint);
   comm_broadcast(job->run->comm, &fits, sizeof fits, 0);
   if (job->moved && fits) save(job);
   if (job->moved && !job->diverged)
@@ -191,6 +195,10 @@ static bool train(struct job *job) {
   if (job->outcome.evaluations[SET_TEST] == NULL)
     job->outcome.evaluations[SET_TEST] = trainer_take_test(job->trainer);
   return true;
+}
+
+static bool encodes_train(const struct job *job) {
+  return trains(job) && job->run->config.evaluation.train;
 }
 
 static bool encode(struct job *job, int set) {
@@ -221,7 +229,7 @@ static int run_tasks(struct job *job) {
   if (job->moved && !may_go_on(job)) return EXIT_CODE_RESUBMIT;
   if (job->moved) save(job);
   for (int set = 0; set < SET_COUNT; set++) {
-    if (!job->run->used[set] || (set == SET_TRAIN && !trains(job))) continue;
+    if (!job->run->used[set] || (set == SET_TRAIN && !encodes_train(job))) continue;
     if (!encode(job, set)) return EXIT_CODE_RESUBMIT;
   }
   const bool checked = !job->run->config.run.task[TASK_GRADIENT_CHECK] || check_gradients(job);

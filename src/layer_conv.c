@@ -15,15 +15,36 @@
 #include "memory.h"
 #include "rng.h"
 
-// The matrices of a layer: W is rows x cols, P is cols x columns.
+enum { CACHE = 1 << 19 };  // bytes of a matrix of patches
+
+// The matrices of a layer: W is rows x cols, P is cols x columns, of which some lines of the grid
+// are put together at a time, so that they stay in the cache.
 struct matrices {
   size_t rows, cols, columns;
+  size_t lines, line;  // of the grid at a time; columns of a line
 };
 
 static struct matrices matrices_of(const struct layer *layer) {
-  return (struct matrices){.rows = layer->weight_rows,
-                           .cols = layer->weight_count / layer->weight_rows,
-                           .columns = patches_grid(&layer->patches) * LAYER_ROWS};
+  const struct patches *p = &layer->patches;
+  struct matrices m = {.rows = layer->weight_rows,
+                       .cols = layer->weight_count / layer->weight_rows,
+                       .columns = patches_grid(p) * LAYER_ROWS,
+                       .line = p->grid[2] * LAYER_ROWS};
+  m.lines = CACHE / (m.cols * m.line * sizeof(real));
+  if (m.lines < 1) m.lines = 1;
+  if (m.lines > patches_line_count(p) || patches_trivial(p)) m.lines = patches_line_count(p);
+  return m;
+}
+
+// The lines from `begin` on, and their columns.
+static struct patches_lines lines_from(const struct layer *layer, const struct matrices *m,
+                                       size_t begin) {
+  const size_t end = begin + m->lines, count = patches_line_count(&layer->patches);
+  return (struct patches_lines){begin, end < count ? end : count};
+}
+
+static size_t columns_of(const struct matrices *m, struct patches_lines lines) {
+  return (lines.end - lines.begin) * m->line;
 }
 
 // ---- places ----
@@ -118,13 +139,14 @@ static double bound(const struct layer *layer) {
 
 static size_t work_size(const struct layer *layer) {
   const struct matrices m = matrices_of(layer);
-  return patches_trivial(&layer->patches) ? 0 : m.cols * m.columns;
+  return patches_trivial(&layer->patches) ? 0 : m.cols * m.lines * m.line;
 }
 
-// P(image); where that is the image itself, nothing is moved.
-static const real *gather(const struct layer *layer, const real *image, real *work) {
+// Lines of P(image); where that is the image itself, nothing is moved.
+static const real *gather(const struct layer *layer, struct patches_lines lines, const real *image,
+                          real *work) {
   if (patches_trivial(&layer->patches)) return image;
-  patches_gather(&layer->patches, LAYER_ROWS, image, work);
+  patches_gather(&layer->patches, lines, LAYER_ROWS, image, work);
   return work;
 }
 
@@ -132,26 +154,45 @@ static const real *gather(const struct layer *layer, const real *image, real *wo
 static void to_grid(const struct layer *layer, const real *theta, const real *image, bool add,
                     real *grid, real *work) {
   const struct matrices m = matrices_of(layer);
-  blas_gemm(false, false, m.rows, m.columns, m.cols, theta + layer->weight, m.cols,
-            gather(layer, image, work), m.columns, add ? 1 : 0, grid, m.columns);
+  const size_t count = patches_line_count(&layer->patches);
+  for (size_t begin = 0; begin < count; begin += m.lines) {
+    const struct patches_lines lines = lines_from(layer, &m, begin);
+    const size_t columns = columns_of(&m, lines);
+    blas_gemm(false, false, m.rows, columns, m.cols, theta + layer->weight, m.cols,
+              gather(layer, lines, image, work), columns, add ? 1 : 0, grid + begin * m.line,
+              m.columns);
+  }
 }
 
 // image = P^T(W^T grid)
 static void to_image(const struct layer *layer, const real *theta, const real *grid, bool add,
                      real *image, real *work) {
   const struct matrices m = matrices_of(layer);
-  const bool trivial = patches_trivial(&layer->patches);
-  blas_gemm(true, false, m.cols, m.columns, m.rows, theta + layer->weight, m.cols, grid, m.columns,
-            trivial && add ? 1 : 0, trivial ? image : work, m.columns);
-  if (!trivial) patches_scatter(&layer->patches, LAYER_ROWS, work, add, image);
+  const struct patches *p = &layer->patches;
+  const bool trivial = patches_trivial(p);
+  const size_t size = p->channels * patches_image(p) * LAYER_ROWS;
+  if (!trivial && !add) memset(image, 0, size * sizeof *image);
+  for (size_t begin = 0; begin < patches_line_count(p); begin += m.lines) {
+    const struct patches_lines lines = lines_from(layer, &m, begin);
+    const size_t columns = columns_of(&m, lines);
+    blas_gemm(true, false, m.cols, columns, m.rows, theta + layer->weight, m.cols,
+              grid + begin * m.line, m.columns, trivial && add ? 1 : 0, trivial ? image : work,
+              columns);
+    if (!trivial) patches_scatter(p, lines, LAYER_ROWS, work, image);
+  }
 }
 
 // dW (+)= grid P(image)^T
 static void to_weight(const struct layer *layer, const real *grid, const real *image, bool add,
                       real *gradient, real *work) {
   const struct matrices m = matrices_of(layer);
-  blas_gemm(false, true, m.rows, m.cols, m.columns, grid, m.columns, gather(layer, image, work),
-            m.columns, add ? 1 : 0, gradient + layer->weight, m.cols);
+  for (size_t begin = 0; begin < patches_line_count(&layer->patches); begin += m.lines) {
+    const struct patches_lines lines = lines_from(layer, &m, begin);
+    const size_t columns = columns_of(&m, lines);
+    blas_gemm(false, true, m.rows, m.cols, columns, grid + begin * m.line, m.columns,
+              gather(layer, lines, image, work), columns, add || begin > 0 ? 1 : 0,
+              gradient + layer->weight, m.cols);
+  }
 }
 
 static void to_bias(const struct layer *layer, const real *delta_s, real *bias) {
@@ -210,21 +251,20 @@ static void backward_parameters(const struct layer *layer, size_t rows, size_t b
 
 // ---- placement ----
 
-// Whether the samples of a block, all the same, came out the same wherever their class is.
-static bool samples_agree(const real *field, size_t width, const struct placement_rule *rule) {
-  for (size_t i = 0; i < width; i++)
-    for (size_t row = 0; row < LAYER_ROWS; row++)
-      for (size_t other = 0; other < row; other++)
-        if (placement_class(rule, row) == placement_class(rule, other) &&
-            memcmp(&field[i * LAYER_ROWS + row], &field[i * LAYER_ROWS + other], sizeof *field) !=
-                0)
-          return false;
-  return true;
-}
-
 static void fill_block(real *field, size_t width, uint64_t key) {
   for (size_t i = 0; i < width * LAYER_ROWS; i++)
     field[i] = (real)(rng_uniform(key, RNG_TEST, i / LAYER_ROWS, 0) - 0.5);
+}
+
+// Whether the samples of a block, all the same, came out the same within each class.
+static bool samples_agree(const real *field, size_t width, const struct placement_rule *rule) {
+  size_t first[LAYER_ROWS];
+  for (size_t row = LAYER_ROWS; row-- > 0;) first[placement_class(rule, row)] = row;
+  for (size_t i = 0; i < width; i++, field += LAYER_ROWS)
+    for (size_t row = 0; row < LAYER_ROWS; row++)
+      if (memcmp(&field[row], &field[first[placement_class(rule, row)]], sizeof *field) != 0)
+        return false;
+  return true;
 }
 
 // By trial with one block of equal samples, forward and back. The last choice, a class for each
@@ -236,19 +276,20 @@ static void narrow(const struct layer *layer, struct placement_rule *rule) {
   real *weight = memory_new(real, layer->weight_count), *work = memory_new(real, work_size(layer));
   real *a = memory_new(real, LAYER_ROWS * real_padded(layer->inputs));
   real *s = memory_new(real, LAYER_ROWS * real_padded(layer->outputs));
+  real *delta_a = memory_new(real, LAYER_ROWS * real_padded(layer->inputs));
   for (size_t i = 0; i < layer->weight_count; i++)
     weight[i] = (real)(rng_uniform(1, RNG_TEST, i, 1) - 0.5);
+  fill_block(a, layer->inputs, 2);
+  fill_block(s, layer->outputs, 3);
+  ops->backward_input(&alone, weight, LAYER_ROWS, s, false, delta_a, work);
+  ops->forward(&alone, weight, LAYER_ROWS, a, s, work);
   const size_t choices[] = {1, 2, LAYER_ROWS};
   for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
     struct placement_rule candidate = *rule;
     candidate.classes = choices[i];
-    if (candidate.classes < rule->classes) continue;
-    fill_block(a, layer->inputs, 2);
-    ops->forward(&alone, weight, LAYER_ROWS, a, s, work);
-    const bool forth = samples_agree(s, layer->outputs, &candidate);
-    fill_block(s, layer->outputs, 3);
-    ops->backward_input(&alone, weight, LAYER_ROWS, s, false, a, work);
-    if (!forth || !samples_agree(a, layer->inputs, &candidate)) continue;
+    if (candidate.classes < rule->classes || !samples_agree(s, layer->outputs, &candidate) ||
+        !samples_agree(delta_a, layer->inputs, &candidate))
+      continue;
     rule->classes = candidate.classes;
     break;
   }
@@ -256,6 +297,7 @@ static void narrow(const struct layer *layer, struct placement_rule *rule) {
   memory_free(&work);
   memory_free(&a);
   memory_free(&s);
+  memory_free(&delta_a);
 }
 
 const struct layer_ops layer_conv = {

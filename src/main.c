@@ -58,6 +58,7 @@ int main(int argc, char **argv) {
   struct error error = {""};
   cli_parse(&cli, argc, argv, &error);
   comm_settle(comm, &error);
+  if (cli.action != CLI_RUN) stop_release_signals();
 
   int code = EXIT_CODE_DONE;
   char *command = cli_command(argc, argv);

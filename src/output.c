@@ -182,8 +182,6 @@ static void write_set(const struct run *run, const struct evaluation *evaluation
   write_padded(file, group, "z", first, count, encoding->z, run->decoder->d);
   const struct encoding *own = evaluation->own;
   if (own != NULL) write_padded(file, group, "z_encoder", first, count, own->z, run->decoder->d);
-  int64_t *index = memory_new(int64_t, count);
-  for (int64_t i = 0; i < count; i++) index[i] = data->index_first + first + i;
   const struct {
     const char *name;
     enum h5_type type;
@@ -194,14 +192,13 @@ static void write_set(const struct run *run, const struct evaluation *evaluation
                  {"iterations", H5_INT64, encoding->iterations},
                  {"rejected", H5_INT64, encoding->rejected},
                  {"status", H5_INT8, encoding->status},
-                 {"index", H5_INT64, index},
+                 {"index", H5_INT64, data->index},
                  {"label", H5_INT64, data->label}};
   for (size_t k = 0; k < sizeof columns / sizeof *columns; k++) {
     if (columns[k].values == NULL) continue;
     snprintf(path, sizeof path, "%s/%s", group, columns[k].name);
     h5_write_rows(file, path, columns[k].type, first, count, columns[k].values);
   }
-  memory_free(&index);
   write_images(run, evaluation, file, group);
 }
 
@@ -389,6 +386,8 @@ void output_summary(const struct run *run, const struct outcome *outcome, double
   const int64_t epochs = history_epochs(history);
   write_number(file, "training_seconds",
                epochs > 0 ? history_epoch(history, epochs - 1)->seconds : 0.0);
+  write_number(file, "training_cpu_seconds",
+               epochs > 0 ? history_epoch(history, epochs - 1)->cpu_seconds : 0.0);
   fprintf(file, "  \"ranks\": %d,\n  \"config_hash\": \"%016" PRIx64 "\",\n", comm_size(run->comm),
           config_hash(&run->config));
   fprintf(file, "  \"exit_reason\": \"%s\"\n}\n", exit_reason);

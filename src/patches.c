@@ -8,6 +8,10 @@ size_t patches_kernel(const struct patches *patches) { return product(patches->k
 size_t patches_image(const struct patches *patches) { return product(patches->image); }
 size_t patches_grid(const struct patches *patches) { return product(patches->grid); }
 
+size_t patches_line_count(const struct patches *patches) {
+  return patches->grid[0] * patches->grid[1];
+}
+
 bool patches_trivial(const struct patches *p) {
   for (size_t axis = 0; axis < PATCHES_AXES; axis++)
     if (p->kernel[axis] != 1 || p->stride[axis] != 1 || p->padding[axis] != 0) return false;
@@ -80,58 +84,62 @@ static size_t line_at(const struct offset *offset, size_t z, size_t y) {
   return ((image_z * p->image[1] + image_y) * p->image[2] + range[2].at) * offset->line.block;
 }
 
-static void gather_row(const struct offset *offset, const real *image, real *row) {
+static bool is_inside(struct range range, size_t at) { return at >= range.begin && at < range.end; }
+
+static void gather_row(const struct offset *offset, struct patches_lines lines, const real *image,
+                       real *row) {
   const struct patches *p = offset->patches;
   const struct range *range = offset->range;
   const size_t block = offset->line.block, length = p->grid[2] * block;
   const size_t before = range[2].begin * block, after = (p->grid[2] - range[2].end) * block;
-  for (size_t z = 0; z < p->grid[0]; z++)
-    for (size_t y = 0; y < p->grid[1]; y++, row += length) {
-      if (z < range[0].begin || z >= range[0].end || y < range[1].begin || y >= range[1].end ||
-          offset->line.count == 0) {
-        memset(row, 0, length * sizeof *row);
-        continue;
-      }
-      memset(row, 0, before * sizeof *row);
-      copy_line(&offset->line, image + line_at(offset, z, y), row + before);
-      memset(row + length - after, 0, after * sizeof *row);
+  for (size_t line = lines.begin; line < lines.end; line++, row += length) {
+    const size_t z = line / p->grid[1], y = line % p->grid[1];
+    if (!is_inside(range[0], z) || !is_inside(range[1], y) || offset->line.count == 0) {
+      memset(row, 0, length * sizeof *row);
+      continue;
     }
+    memset(row, 0, before * sizeof *row);
+    copy_line(&offset->line, image + line_at(offset, z, y), row + before);
+    memset(row + length - after, 0, after * sizeof *row);
+  }
 }
 
-static void scatter_row(const struct offset *offset, const real *row, real *image) {
+static void scatter_row(const struct offset *offset, struct patches_lines lines, const real *row,
+                        real *image) {
   const struct patches *p = offset->patches;
   const struct range *range = offset->range;
-  if (offset->line.count == 0) return;
-  for (size_t z = range[0].begin; z < range[0].end; z++)
-    for (size_t y = range[1].begin; y < range[1].end; y++)
-      add_line(&offset->line,
-               row + ((z * p->grid[1] + y) * p->grid[2] + range[2].begin) * offset->line.block,
-               image + line_at(offset, z, y));
+  const size_t block = offset->line.block;
+  for (size_t line = lines.begin; line < lines.end; line++, row += p->grid[2] * block) {
+    const size_t z = line / p->grid[1], y = line % p->grid[1];
+    if (is_inside(range[0], z) && is_inside(range[1], y) && offset->line.count > 0)
+      add_line(&offset->line, row + range[2].begin * block, image + line_at(offset, z, y));
+  }
 }
 
-void patches_gather(const struct patches *p, size_t block, const real *image, real *matrix) {
-  const size_t row = patches_grid(p) * block, channel = patches_image(p) * block;
+void patches_gather(const struct patches *p, struct patches_lines lines, size_t block,
+                    const real *image, real *matrix) {
+  const size_t row = (lines.end - lines.begin) * p->grid[2] * block;
+  const size_t channel = patches_image(p) * block;
   size_t k[PATCHES_AXES];
   for (size_t c = 0; c < p->channels; c++, image += channel)
     for (k[0] = 0; k[0] < p->kernel[0]; k[0]++)
       for (k[1] = 0; k[1] < p->kernel[1]; k[1]++)
         for (k[2] = 0; k[2] < p->kernel[2]; k[2]++, matrix += row) {
           const struct offset offset = offset_of(p, block, k);
-          gather_row(&offset, image, matrix);
+          gather_row(&offset, lines, image, matrix);
         }
 }
 
-void patches_scatter(const struct patches *p, size_t block, const real *matrix, bool add,
-                     real *image) {
-  const size_t row = patches_grid(p) * block, channel = patches_image(p) * block;
+void patches_scatter(const struct patches *p, struct patches_lines lines, size_t block,
+                     const real *matrix, real *image) {
+  const size_t row = (lines.end - lines.begin) * p->grid[2] * block;
+  const size_t channel = patches_image(p) * block;
   size_t k[PATCHES_AXES];
-  for (size_t c = 0; c < p->channels; c++, image += channel) {
-    if (!add) memset(image, 0, channel * sizeof *image);
+  for (size_t c = 0; c < p->channels; c++, image += channel)
     for (k[0] = 0; k[0] < p->kernel[0]; k[0]++)
       for (k[1] = 0; k[1] < p->kernel[1]; k[1]++)
         for (k[2] = 0; k[2] < p->kernel[2]; k[2]++, matrix += row) {
           const struct offset offset = offset_of(p, block, k);
-          scatter_row(&offset, matrix, image);
+          scatter_row(&offset, lines, matrix, image);
         }
-  }
 }

@@ -32,12 +32,20 @@ static void note(int signal) {
   caught = signal == SIGUSR1 ? STOP_USR1 : signal == SIGUSR2 ? STOP_USR2 : STOP_TERM;
 }
 
-void stop_catch_signals(void) {
-  struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
+static const int signals[] = {[STOP_USR1] = SIGUSR1, [STOP_USR2] = SIGUSR2, [STOP_TERM] = SIGTERM};
+
+static void handle_by(void (*handler)(int signal)) {
+  struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
   sigemptyset(&action.sa_mask);
-  sigaction(SIGUSR1, &action, NULL);
-  sigaction(SIGUSR2, &action, NULL);
-  sigaction(SIGTERM, &action, NULL);
+  for (int reason = STOP_USR1; reason <= STOP_TERM; reason++)
+    sigaction(signals[reason], &action, NULL);
+}
+
+void stop_catch_signals(void) { handle_by(note); }
+
+void stop_release_signals(void) {
+  handle_by(SIG_DFL);
+  if (caught != STOP_NONE) raise(signals[caught]);
 }
 
 // ---- time ----

@@ -17,11 +17,13 @@ size_t sweep_draw_index(size_t count, uint64_t seed, const char *key, int64_t sa
   return index < count ? index : count - 1;
 }
 
-// Six digits are enough for a study, and they do not depend on the last bit of exp() and log().
+// Six digits are enough for a study, and they do not depend on the last bit of exp() and log(). The
+// logarithms are subtracted, because the ratio of two numbers can be too large for one.
 static double draw_number(const struct sweep_range *range, double u) {
   const double a = range->lower, b = range->upper;
   char text[CONFIG_NUMBER_TEXT];
-  snprintf(text, sizeof text, "%.6g", range->log ? a * exp(u * log(b / a)) : a + u * (b - a));
+  snprintf(text, sizeof text, "%.6g",
+           range->log ? exp(log(a) + u * (log(b) - log(a))) : a + u * (b - a));
   double value = 0.0;
   sscanf(text, "%lf", &value);
   return fmin(fmax(value, a), b);

@@ -27,8 +27,9 @@ struct trainer {
   struct optimiser *optimiser;
   int64_t batches, steps;  // batches per epoch; updates in all
   struct trainer_position at;
-  struct evaluation *test;  // while at.testing, and after the last epoch; else NULL
-  double spent, begun;      // seconds until the last saving or restart; the clock then
+  struct evaluation *test;      // while at.testing, and after the last epoch; else NULL
+  double spent, begun;          // seconds until the last saving or restart; the clock then
+  double cpu_spent, cpu_begun;  // the same of the CPUs, of all ranks and of this one
   // Of the epoch so far:
   struct tally tally;   // flows: of this rank, or on rank 0 those of all before it was saved
   double loss_sum;      // sum of losses
@@ -47,6 +48,7 @@ struct trainer *trainer_create(struct run *run, struct history *history) {
   t->gradient = memory_new(real, decoder->count);
   t->optimiser = optimiser_create(&run->config.training.optimiser, decoder->count);
   t->begun = clock_seconds();
+  t->cpu_begun = clock_cpu_seconds();
   return t;
 }
 
@@ -63,6 +65,13 @@ void trainer_destroy(struct trainer **trainer) {
 
 // Seconds of training so far, those before restarts included.
 static double elapsed(const struct trainer *t) { return t->spent + clock_seconds() - t->begun; }
+
+// CPU seconds of training so far, of all ranks, those before restarts included. Collective.
+static double cpu_elapsed(const struct trainer *t) {
+  int64_t nanoseconds = llround(1e9 * (clock_cpu_seconds() - t->cpu_begun));
+  comm_sum_int64(t->run->comm, &nanoseconds, 1);
+  return t->cpu_spent + 1e-9 * (double)nanoseconds;
+}
 
 // The training sample at a position of the present batch.
 static int64_t sample_at(const void *context, int64_t position) {
@@ -144,6 +153,7 @@ static void end_epoch(struct trainer *t) {
   record.evaluations_max = tally_percentile(&t->tally, 1.0);
   record.not_converged = tally_not_converged(&t->tally);
   record.seconds = elapsed(t);
+  record.cpu_seconds = cpu_elapsed(t);
   history_add_epoch(t->history, record);
   report_epoch(run, t->at.epoch, &record, t->flow_seconds);
   tally_clear(&t->tally);
@@ -207,9 +217,13 @@ void trainer_state(struct trainer *t, struct state *state) {
   tally_state(&t->tally, t->run->comm, state);
   t->spent = elapsed(t);
   t->begun = clock_seconds();
+  t->cpu_spent = cpu_elapsed(t);
+  t->cpu_begun = clock_cpu_seconds();
   comm_broadcast(t->run->comm, &t->spent, sizeof t->spent, 0);
   state_add_numbers(state, "training", "seconds", STATE_DOUBLE, &t->spent, 1, "one",
                     "wall time spent since training began");
+  state_add_numbers(state, "training", "cpu_seconds", STATE_DOUBLE, &t->cpu_spent, 1, "one",
+                    "CPU time of all ranks since training began");
   state_add_numbers(state, "training", "loss_sum", STATE_DOUBLE, &t->loss_sum, 1, "one",
                     "sum of the losses of the epoch so far");
   state_add_numbers(state, "training", "theta", STATE_REAL, decoder->theta, (int64_t)decoder->count,

@@ -13,6 +13,7 @@ jobs neither, and what a killed test left behind is cleared away by the next.
 import getpass
 import glob
 import os
+import random
 import shutil
 import signal
 import socket
@@ -27,7 +28,8 @@ SEARCH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"  # daemons may not be i
 
 # Only this machine, no cgroups, no accounting; the clocks as fast as Slurm allows. cred_expire is
 # also how long a requeued job waits: two minutes by default. What a killed step leaves in TmpFS
-# would keep a step of the same number, of a later instance, from starting.
+# would keep a step of the same number, of another instance, from starting; and the shared memory of
+# its ranks is named by job and step as well: so no two instances number their jobs alike.
 CONFIGURATION = """
 ClusterName=gfe
 SlurmctldHost={host}(127.0.0.1)
@@ -58,7 +60,8 @@ SelectTypeParameters=CR_CPU
 SlurmdParameters=config_overrides
 ReturnToService=2
 JobRequeue=1
-KillWait=5
+KillWait=20
+FirstJobId={first_job}
 MessageTimeout=60
 NodeName={host} NodeAddr=127.0.0.1 NodeHostname={host} CPUs={cpus} RealMemory=1000000 State=UNKNOWN
 PartitionName=test Nodes=ALL Default=YES MaxTime=INFINITE State=UP
@@ -161,6 +164,12 @@ class Slurm:
         raise SystemExit("slurm: interrupted")
 
     def __exit__(self, *_):
+        try:  # Slurm clears up behind the jobs that it ends
+            if len(self.daemons) == 3:
+                self.command("scancel", "--partition=test", check=False)
+                self.until(lambda: not self.command("squeue", "--noheader"), "end of all jobs", 40)
+        except (RuntimeError, subprocess.TimeoutExpired):
+            pass
         end_processes(self.configuration)
         for daemon in self.daemons:
             daemon.wait()
@@ -180,7 +189,8 @@ class Slurm:
         controller_port, node_port = free_ports(2)
         self.write("slurm.conf", CONFIGURATION.format(
             host=socket.gethostname().split(".")[0], user=getpass.getuser(), cpus=self.cpus,
-            directory=self.directory, controller_port=controller_port, node_port=node_port))
+            directory=self.directory, controller_port=controller_port, node_port=node_port,
+            first_job=random.randrange(1000, 60_000_000)))
 
     def start(self):
         path = self.directory

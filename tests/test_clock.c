@@ -10,7 +10,7 @@ static void sleep_for(long milliseconds) {
 }
 
 int main(void) {
-  const double begun = clock_seconds();
+  const double begun = clock_seconds(), idle = clock_cpu_seconds();
   clock_enter(PHASE_DATA);
   sleep_for(20);
   CHECK(clock_enter(PHASE_FLOW) == PHASE_DATA, "the phase before is returned");
@@ -24,6 +24,15 @@ int main(void) {
         spent[PHASE_DATA], spent[PHASE_FLOW]);
   CHECK(spent[PHASE_REDUCE] == 0.0, "nothing was reduced");
   CHECK(fabs(sum - whole) < 0.01, "phases add up to %g of %g seconds", sum, whole);
+
+  const double busy = clock_cpu_seconds();
+  CHECK(busy - idle < 0.03, "60 ms asleep took %g s of a CPU", busy - idle);
+  volatile double x = 1.0;
+  for (double end = clock_seconds() + 60.0; clock_cpu_seconds() < busy + 0.02;) {
+    x = sin(x);
+    if (clock_seconds() > end) break;
+  }
+  CHECK(clock_cpu_seconds() >= busy + 0.02, "a minute's work takes CPU time");
   CHECK(phase_name(PHASE_COUNT) == NULL, "no name beyond the last");
   return test_summary();
 }

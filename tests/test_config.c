@@ -278,6 +278,13 @@ static const struct wrong wrong_files[] = {
     {LEAST, "checkpoint.minutes=-1", "must be at least 0"},
     {LEAST, "checkpoint.epochs=0.5", "must be an integer"},
     {LEAST, "checkpoint.stpes=5", "did you mean checkpoint.steps?"},
+    // lists of integers
+    {LEAST, "data.train.classes=3", "must be a list of integers such as [0, 1, 2]"},
+    {LEAST, "data.train.classes=[]", "must be a list of integers such as [0, 1, 2]"},
+    {LEAST, "data.train.classes=[1, x]", "data.train.classes = x: must be an integer"},
+    {LEAST, "data.train.classes=[1, 0.5]", "data.train.classes = 0.5: must be an integer"},
+    {LEAST, "data.train.classes=[1, 2, 1]", "data.train.classes = 1: is given twice"},
+    {LEAST, "data.train.stride=0", "must be at least 1"},
     // layers
     {DATA, NULL, "input.yaml: decoder.layers: must be given"},
     {LEAST, "decoder.layers=[]", "decoder.layers = [...]: must be a list of layers such as"},
@@ -359,6 +366,13 @@ static void test_wrong_sizes(void) {
   CHECK(!read_least(&config, layers, &error), "accepted");
   CHECK(strstr(error.text, "65 layers; at most 64 are allowed") != NULL, "%s", error.text);
 
+  char classes[1024] = "data.train.classes=[";
+  for (int c = 0; c <= CONFIG_INTEGERS; c++) sprintf(classes + strlen(classes), "%d, ", c);
+  strcat(classes, "]");
+  error = (struct error){""};
+  CHECK(!read_least(&config, classes, &error), "accepted");
+  CHECK(strstr(error.text, "65 entries; at most 64 are allowed") != NULL, "%s", error.text);
+
   struct error absent = {0}, directory = {0};
   CHECK(!config_read(&config, "absent.yaml", NULL, 0, &absent), "accepted");
   CHECK(strstr(absent.text, "absent.yaml: cannot be opened: No such file") != NULL, "%s",
@@ -397,6 +411,8 @@ static void test_round_trip(void) {
       {"decoder.file=model.h5", "run.tasks=[encode]", "data.encode.file=samples.gz",
        "data.encode.first=3", "data.train.generate=", "data.train.file=gone.gz"},
       {"data.test.file=samples.gz", "data.test.labels=samples.gz"},
+      {"data.train.classes=[7, -3, 1000000000000000]", "data.train.stride=3",
+       "data.train.subset=5", "data.train.subset_seed=8"},
       {"run.walltime=1-00:00:05", "run.restart=model.h5", "checkpoint.minutes=0.25"},
   };
   for (size_t i = 0; i < sizeof overrides / sizeof overrides[0]; i++) {

@@ -231,6 +231,12 @@ def value_cases():
         wrong_value("data.missing", "NaN", "error or nan", "did you mean nan?"),
         wrong_value("data.train.generate", "spiral", "none or circle"),
         wrong_value("data.train.count", 1e13, "at most 1e12", shown="10000000000000.0"),
+        wrong_value("data.train.classes", 3, "list of integers such as [0, 1, 2]"),
+        wrong_value("data.train.classes", [2, 2], "is given twice", shown="2"),
+        wrong_value("data.train.classes", [1, "shirt"], "integer", shown="shirt"),
+        wrong_value("data.train.stride", 0, "at least 1"),
+        wrong_value("data.train.subset", -1, "at least 0"),
+        wrong_value("data.train.subset_seed", 0.5, "integer"),
         wrong_value("run.seed", -1, "at least 0"),
         wrong_value("run.walltime", "90 minutes", "number of seconds, HH:MM:SS or D-HH:MM:SS"),
         wrong_value("run.restart", "atuo", "auto, never or the path", "did you mean auto?"),
@@ -387,6 +393,16 @@ def file_cases():
                    {"data.train.first": 20}),
         wrong_data("count beyond the end", ["data.train.count = 11", "10", "20 samples"],
                    {"data.train.first": 10, "data.train.count": 11}),
+        wrong_data("classes without labels", ["data.train.classes", "give data.train.labels"],
+                   {"data.train.classes": [1]}),
+        wrong_data("a class that does not occur",
+                   ["data.train.classes", "from 3 to 8", "label 4", "labels there are 0, 1, 2"],
+                   {"data.train.labels": "/labels", "data.train.first": 3, "data.train.count": 6,
+                    "data.train.classes": [1, 4]}),
+        wrong_data("a subset larger than what is left",
+                   ["data.train.subset = 5", "[1, 4]", "classes and stride"],
+                   {"data.train.labels": "/labels", "data.train.classes": [1],
+                    "data.train.stride": 2, "data.train.subset": 5}),
         wrong_data("generate and file", ["data.train", "generate", "leave one out"],
                    {"data.train.generate": "circle", "data.train.count": 5}),
         Case("generate without count", ["data.train.count", "number of samples"],
@@ -524,6 +540,7 @@ def write_data(path):
             weights = np.ones(x.shape)
             weights[index] = value
             file["weights_" + name] = weights
+        file["labels"] = np.arange(20) % 3
         file["labels_19"], file["labels_float"] = np.arange(19), np.arange(20) / 2
     with h5py.File(path("chunks.h5"), "w") as file:
         chunks = file.create_dataset("chunks", data=x, chunks=(4, 2, 3), compression="gzip")

@@ -253,6 +253,12 @@ def single_cases(rng):
             yield f"{make.__name__}, {axes} axes", start + [
                 make(rng, axes, shape[1:], activation="tanh")], latent
         yield f"residual, {axes} axes", start + [make_residual(rng, shape, "elu")], latent
+    # So wide that the matrix of patches is put together in parts, the last one smaller.
+    wide = {"kernel": [5, 3], "stride": [1, 2], "padding": [2, 1]}
+    start = [layer("dense", "tanh", width=1820), layer("reshape", sizes=[10, 7, 26])]
+    yield "wide conv", start + [layer("conv", "elu", width=2, **{**wide, "stride": [1, 1]})], 3
+    yield "wide conv_transpose", start + [layer("conv_transpose", "elu", width=10,
+                                                output_padding=[0, 1], **wide)], 3
     yield "dense branches", [residual([layer("dense", "tanh", width=5)], [], "silu"),
                              layer("dense", width=3)], 5
     yield "1 x 1", [layer("reshape", sizes=[3, 2, 2]),

@@ -2,6 +2,7 @@
 """Tests of postprocess/ and tests/check_losses.py on small synthetic results files."""
 
 import csv
+import importlib.util
 import json
 import os
 import subprocess
@@ -20,6 +21,7 @@ from gfe_results import ACTIVATIONS, Decoder, Results, ResultsError, write_decod
 
 PLOT, SUMMARY = (os.path.join(POSTPROCESS, name) for name in ("gfe_plot.py", "gfe_results.py"))
 COLLECT = os.path.join(POSTPROCESS, "gfe_collect.py")
+STUDY, LATENTS = (os.path.join(POSTPROCESS, name) for name in ("gfe_study.py", "gfe_latents.py"))
 CHECK = os.path.join(HERE, "check_losses.py")
 
 passed = failed = 0
@@ -199,7 +201,8 @@ def test_errors(rng, directory):
 # ---- sweeps ----
 
 KEYS = {"training.batch": "samples", "training.learning_rate": "1", "training.optimiser": "1",
-        "run.seed": "1", "decoder.layers": "1", "data.scale": "1"}
+        "run.seed": "1", "decoder.layers": "1", "data.scale": "1", "data.train.subset": "samples",
+        "run.model": "1", "encoding.solver": "1", "training.updates": "updates"}
 
 
 def write_sweep(directory, tasks, summaries):
@@ -327,11 +330,110 @@ def test_sweep_states(rng, directory):
               and result.stderr.count("\n") == 1, f"{text}: {result.stderr}")
 
 
+# ---- the study and the latents ----
+
+def study_tasks():
+    """Two methods and an encoder with two settings, on three sizes and three seeds: values, and a
+    summary with losses that are known."""
+    tasks, summaries = [], []
+    methods = [("gfe", "lbfgs", 2e-3, 1), ("gfe", "lbfgs", 2e-3, 4),
+               ("autoencoder", "lbfgs", 1e-3, 1), ("autoencoder", "lbfgs", 2e-3, 1)]
+    for n in (60, 300, 1200):
+        for m, (model, solver, rate, updates) in enumerate(methods):
+            for seed in (1, 2, 3):
+                tasks.append({"data.train.subset": n, "run.seed": seed, "run.model": model,
+                              "encoding.solver": solver, "training.learning_rate": rate,
+                              "training.optimiser": "adam", "training.updates": updates})
+                loss = (0.5, 0.45, 0.8, 0.7)[m] - 0.05 * np.log(n / 60) + 0.01 * (seed - 2)
+                summaries.append({"test_loss": loss, "training_cpu_seconds": n * updates / 100,
+                                  "test_loss_encoder": loss + 0.1 if m > 1 else None})
+    return tasks, summaries
+
+
+def test_study(rng, directory):
+    """Means, ranges and conclusions are those of the runs; an autoencoder counts by its encoder."""
+    path = os.path.join(directory, "study")
+    tasks, summaries = study_tasks()
+    names = write_sweep(path, tasks, summaries)
+    for name, values in zip(names, tasks):
+        results = os.path.join(path, name, "results.h5")
+        write_results(results, rng, (6, 5), "bce")
+        if values["run.model"] == "autoencoder":
+            with h5py.File(results, "a") as file:
+                file["test/z_encoder"] = file["test/z"][()] + 0.1
+    result = run(STUDY, path, "--level", "0.42", "--dpi", "60")
+    check(result.returncode == 0 and not result.stderr, f"study: {result.stdout}{result.stderr}")
+    for name in ("one_pass", "recipes", "images"):
+        check(os.path.getsize(os.path.join(path, "plots", f"study_{name}.png")) > 5000, name)
+    with open(os.path.join(path, "study.md"), encoding="utf-8") as file:
+        text = file.read()
+    last = 0.05 * np.log(20)
+    for line in ("over 3 seeds, by training images",
+                 "| GFE lbfgs | Adam 2e-3 | 0.5000 ± 0.0100 | 0.4195 ± 0.0100 | "
+                 f"{0.5 - last:.4f} ± 0.0100 |",
+                 f"| autoencoder | Adam 2e-3 | 0.8000 ± 0.0100 | 0.7195 ± 0.0100 | "
+                 f"{0.8 - last:.4f} ± 0.0100 |",
+                 "| autoencoder | Adam 1e-3 | 0.8000 ± 0.0100 |",  # refined by the flow
+                 "| GFE lbfgs, 4 updates per batch | Adam 2e-3 | 2.40 ± 0.00 |",
+                 f"- GFE lbfgs with 60 images (0.5000) is at or below the best autoencoder with "
+                 f"1,200 ({0.8 - last:.4f}), one pass.",
+                 "- GFE lbfgs (Adam 2e-3): below 0.42 after 3.0 CPU seconds (300 images, 0.4195).",
+                 "- autoencoder (Adam 2e-3): not below 0.42;"):
+        check(line in text, f"no '{line}' in {text}")
+    os.remove(os.path.join(path, names[0], "summary.json"))
+    result = run(STUDY, path, "--dpi", "60", "--output", os.path.join(directory, "part"))
+    check(result.returncode == 0 and "1 of 36 tasks are not done" in result.stdout
+          and "over 2 to 3 seeds" in result.stdout, f"{result.stdout}{result.stderr}")
+    other = os.path.join(directory, "other")
+    write_sweep(other, [{"training.batch": 3}], losses(1))
+    none = os.path.join(directory, "none")
+    write_sweep(none, tasks[:2], [None, None])
+    for place, text in ((other, "does not vary data.train.subset"), (none, "no task is done yet"),
+                        (os.path.join(directory, "nowhere"), "no such directory")):
+        result = run(STUDY, place)
+        check(result.returncode == 2 and text in result.stderr
+              and result.stderr.count("\n") == 1, f"{text}: {result.stderr}")
+
+
+def test_latents(rng, directory):
+    """Paths are straight, draws have the latents' mean and covariance; figures of pictures, lines
+    and colour images; a map only where a package makes one."""
+    from gfe_latents import choose_pairs, draw_latents, straight_paths
+    z = rng.normal(size=(4000, 3)) @ rng.normal(size=(3, 3)) + (5, 0, -2)
+    drawn = draw_latents(z, 100000, 1)
+    check(np.allclose(drawn.mean(axis=0), z.mean(axis=0), atol=0.05), "the mean of the draws")
+    check(np.allclose(np.cov(drawn.T), np.cov(z.T), atol=0.1), "their covariance")
+    path, = straight_paths(z, [(3, 8)], 5)
+    check(np.array_equal(path[0], z[3]) and np.array_equal(path[-1], z[8])
+          and np.allclose(path[1], 0.75 * z[3] + 0.25 * z[8]), "a straight path")
+
+    for name, shape, loss in (("pictures", (6, 5), "bce"), ("lines", (12,), "mse"),
+                              ("colour", (3, 4, 4), "mse")):
+        results = os.path.join(directory, f"{name}.h5")
+        write_results(results, rng, shape, loss)
+        with Results(results) as opened:
+            encoded = opened.set("test")
+        pairs = choose_pairs(encoded, 4, 1)
+        check(len(pairs) == 4 and len({k for pair in pairs for k in pair}) == 8
+              and all(encoded.label[a] != encoded.label[b] for a, b in pairs)
+              and max(encoded.loss[k] for pair in pairs for k in pair) <= np.median(encoded.loss),
+              f"pairs of different labels: {pairs}")
+        result = run(LATENTS, results, "--output", os.path.join(directory, name))
+        check(result.returncode == 0 and not result.stderr, f"{name}: {result.stderr}")
+        for figure in ("map", "paths", "draws"):
+            file = os.path.join(directory, name, f"latents_{figure}.png")
+            check(os.path.getsize(file) > 5000, f"{name}: {figure}")
+    has_map = any(importlib.util.find_spec(package) for package in ("sklearn", "umap"))
+    check(has_map != ("no map that keeps neighbours" in result.stdout), result.stdout)
+    result = run(LATENTS, os.path.join(directory, "nowhere.h5"))
+    check(result.returncode == 2 and "no such file" in result.stderr, result.stderr)
+
+
 def main():
     rng = np.random.default_rng(1)
     test_gradient(rng)
     for test in (test_decoder, test_programs, test_wrong_losses, test_errors, test_sweep_kinds,
-                 test_sweep_states):
+                 test_sweep_states, test_study, test_latents):
         with tempfile.TemporaryDirectory() as directory:
             test(rng, directory)
     print(f"{passed} passed, {failed} failed")

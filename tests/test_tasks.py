@@ -112,7 +112,9 @@ def test_files(checks, program, cwd):
                    f"{name}_evaluations_mean")
         checks(summary["exit_reason"] == "done" and summary["ranks"] == 2
                and summary["steps"] == 30 and summary["epochs"] == 2
-               and 0 < summary["training_seconds"] < summary["seconds"], f"summary: {summary}")
+               and 0 < summary["training_seconds"] < summary["seconds"]
+               and 0 < summary["training_cpu_seconds"] < summary["ranks"] * summary["seconds"],
+               f"summary: {summary}")
         with open(os.path.join(directory, "used_parameters.yaml"), encoding="utf-8") as file:
             used = file.read()
         checks(results.attrs["input"] in (used, used.encode()),
@@ -428,12 +430,25 @@ def test_double(checks, double, cwd, trained):
     print(f"float64: mean test loss {means[0]:.6f}, in float32 {means[1]:.6f}", flush=True)
 
 
+def test_without_train(checks, program, cwd):
+    """The training set need not be encoded; the decoder and the test set stay the same."""
+    path = run_input(checks, program, cwd, "without_train", IMAGES, TRAINING,
+                     {"evaluation.train": False})
+    summary = read_summary(os.path.dirname(path))
+    with h5py.File(path, "r") as some, \
+            h5py.File(os.path.join(cwd, "trained", "results.h5"), "r") as all_of_it:
+        checks("train" not in some and "train" in all_of_it, "no group /train is wanted")
+        checks(np.array_equal(some["test/z"][()], all_of_it["test/z"][()]), "the test latents")
+    checks(summary["train_loss"] is None and summary["test_loss"] > 0, f"summary: {summary}")
+
+
 def main():
     program, double = arguments("gfe_hpc gfe_hpc_double", 2)
     checks = Checks()
     with tempfile.TemporaryDirectory(prefix="gfe_test_") as cwd:
         trained = test_files(checks, program, cwd)
         test_xarray(checks, trained)
+        test_without_train(checks, program, cwd)
         test_decoder_file(checks, program, cwd, trained)
         test_foreign_decoder(checks, program, cwd, trained)
         test_scaling(checks, program, cwd)

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 install_packages
 find_python
 build build
-ninja -C build tests/bench/bench_encoder tests/bench/bench_adjoint > /dev/null
+ninja -C build tests/bench/bench_encoder tests/bench/bench_adjoint tests/bench/bench_conv > /dev/null
 allow_root
 
 build/gfe_hpc --set run.directory=runs/bench --set run.tasks=[train] --set training.epochs=1 \
@@ -18,6 +18,8 @@ taskset -c 0 build/tests/bench/bench_encoder tests/bench/encode.yaml
 taskset -c 0 build/tests/bench/bench_adjoint
 if "${PYTHON_TORCH:-/usr/bin/python3}" -c 'import torch' 2> /dev/null; then
     taskset -c 0 "${PYTHON_TORCH:-/usr/bin/python3}" tests/bench/bench_pytorch.py
+    taskset -c 0 "${PYTHON_TORCH:-/usr/bin/python3}" tests/bench/bench_conv.py \
+        build/tests/bench/bench_conv
 else
     echo "| PyTorch | not installed (Debian: python3-torch) |"
 fi

@@ -36,7 +36,7 @@ static double number_at(const struct fuzz_array *array, size_t index, int64_t *l
 
 static void check_numbers(const struct dataset *dataset, const struct fuzz_array *array) {
   for (size_t i = 0; i < (size_t)dataset->local_count; i++) {
-    const size_t row = (size_t)dataset->index_first + i;
+    const size_t row = (size_t)dataset->index[i];
     double sum = 0.0;
     int64_t label = 0;
     for (size_t j = 0; j < dataset->n; j++) {
@@ -72,7 +72,7 @@ void fuzz_array_read(const char *path, unsigned mode, int64_t first, int64_t cou
     fuzz_check_message(&error, "data.train");
   } else {
     FUZZ_CHECK(dataset != NULL && dataset->count > 0 && dataset->n > 0, "nothing was read");
-    FUZZ_CHECK(dataset->index_first == first && (count == 0 || dataset->count == count),
+    FUZZ_CHECK(dataset->index[0] == first && (count == 0 || dataset->count == count),
                "another range");
     if (array != NULL) check_numbers(dataset, array);
   }

@@ -229,6 +229,34 @@ static void write_array(struct fuzz_bytes *bytes, hid_t group, const char *name,
 
 // ---- the file ----
 
+// What the layers other than dense ones say in texts.
+static void sizes_attributes(struct fuzz_bytes *bytes, hid_t layer) {
+  static const char *const names[] = {"sizes",   "kernel",         "stride",
+                                      "padding", "output_padding", "branches"};
+  static const char *const sizes[] = {"1",
+                                      "0",
+                                      "2",
+                                      "1 1",
+                                      "2 1",
+                                      "1 2 1",
+                                      "3 2",
+                                      "0 1",
+                                      "2 2",
+                                      "1 1 1 1",
+                                      "1 1 1 1 1 1 1",
+                                      "-1",
+                                      "3,3",
+                                      "1e3",
+                                      " 2",
+                                      "1000000000",
+                                      "99999999999999999999",
+                                      "1000000000 1000000000 1000000000",
+                                      "64 64"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    text_attribute(bytes, layer, names[i],
+                   sizes[fuzz_next(bytes) % (sizeof sizes / sizeof *sizes)]);
+}
+
 // Layer `l` with `in` inputs below `decoder`; returns its outputs.
 static hsize_t write_layer(struct fuzz_bytes *bytes, hid_t decoder, unsigned l, hsize_t in) {
   char name[32];
@@ -245,9 +273,13 @@ static hsize_t write_layer(struct fuzz_bytes *bytes, hid_t decoder, unsigned l, 
     H5Tclose(type);
   }
   if (layer >= 0) {
-    text_attribute(bytes, layer, "kind", layer_name((int)choose(bytes, LAYER_KINDS)));
+    const int kind = (int)choose(bytes, LAYER_KINDS);
+    const bool space = kind == LAYER_CONV || kind == LAYER_CONV_TRANSPOSE;
+    const int axes = 2 + (space ? (int)(fuzz_next(bytes) % 4) : 0);
+    text_attribute(bytes, layer, "kind", layer_name(kind));
+    if (kind != LAYER_DENSE) sizes_attributes(bytes, layer);
     text_attribute(bytes, layer, "activation", activation_name((int)(fuzz_next(bytes) % 3)));
-    write_array(bytes, layer, "weight", 2, shape);
+    write_array(bytes, layer, "weight", axes, shape);
     write_array(bytes, layer, "bias", 1, shape);
     H5Gclose(layer);
   }
@@ -267,6 +299,7 @@ static const char *write_file(struct fuzz_bytes *bytes) {
   text_attribute(bytes, decoder, "loss", loss_name((int)(fuzz_next(bytes) % 2)));
   number_attribute(bytes, decoder, "scale_offset", 0.0);
   number_attribute(bytes, decoder, "scale_factor", 255.0);
+  number_attribute(bytes, decoder, "latent", 1.0 + fuzz_next(bytes) % 6);
   hsize_t width = 1 + fuzz_next(bytes) % 6;
   for (unsigned l = 0; l < layers; l++) width = write_layer(bytes, decoder, l, width);
   H5Gclose(decoder);

@@ -68,8 +68,13 @@ static int64_t count_tasks(const char *path, const char *const *overrides, size_
   return tasks;
 }
 
+static void check_refusal(const struct error *error, const char *path) {
+  const bool by_override = strncmp(error->text, "--set ", 6) == 0;
+  fuzz_check_message(error, by_override ? "--set " : path);
+}
+
 // The values of the first and the last task, or of the only run there is.
-static void check_tasks(const struct sweep *sweep) {
+static void check_tasks(const struct sweep *sweep, const char *path) {
   static struct config config;
   const int64_t count = sweep_count(sweep);
   const int64_t tasks[] = {count > 0 ? 0 : SWEEP_NO_TASK, count - 1};
@@ -80,7 +85,7 @@ static void check_tasks(const struct sweep *sweep) {
       check_echo(&config);
     } else {
       FUZZ_CHECK(count == 0, "a task of a checked sweep: %s", error.text);
-      fuzz_check_message(&error, "input");
+      check_refusal(&error, path);
     }
   }
 }
@@ -101,10 +106,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct sweep *sweep = sweep_read(path, overrides, count, &error);
     if (sweep != NULL) {
       FUZZ_CHECK(!error_is_set(&error), "%s", error.text);
-      check_tasks(sweep);
+      check_tasks(sweep, path);
     } else {
-      const bool by_override = strncmp(error.text, "--set ", 6) == 0;
-      fuzz_check_message(&error, by_override ? "--set " : path);
+      check_refusal(&error, path);
     }
     sweep_destroy(&sweep);
   }

@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""The paper's CIFAR-10 decoders: evaluations of ours and of PyTorch in turn, one thread each, in CPU
+seconds. PyTorch may choose its best batch. Prints Markdown rows.
+
+usage: bench_conv.py bench_conv
+"""
+
+import statistics
+import subprocess
+import sys
+import time
+
+import torch
+from torch import nn
+
+ROUNDS, ENTRIES, LATENT, BATCHES = 3, 3072, 64, (24, 60, 256)
+
+
+class Residual(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1), nn.ELU(),
+                                   nn.Conv2d(outputs, outputs, 3, padding=1))
+        self.second = nn.Conv2d(inputs, outputs, 1)
+
+    def forward(self, a):
+        return nn.functional.elu(self.first(a) + self.second(a))
+
+
+def transposed():
+    layers = [nn.Linear(LATENT, 512), nn.ELU(), nn.Unflatten(1, (128, 2, 2))]
+    for inputs, outputs in ((128, 64), (64, 32), (32, 16), (16, 3)):
+        layers += [nn.ConvTranspose2d(inputs, outputs, 4, 2, 1), nn.ELU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def residual():
+    layers = [nn.Linear(LATENT, 2048), nn.ELU(), nn.Unflatten(1, (128, 4, 4))]
+    for inputs, outputs in ((128, 64), (64, 32), (32, 16)):
+        layers += [nn.Upsample(scale_factor=2), Residual(inputs, outputs)]
+    return nn.Sequential(*layers, nn.Conv2d(16, 3, 3, padding=1))
+
+
+def evaluation(decoder, batch, parameters):
+    """CPU seconds per sample of loss and gradient of the latents, with `parameters` of those too."""
+    decoder.requires_grad_(parameters)
+    y, z = torch.rand(batch, ENTRIES), torch.rand(batch, LATENT, requires_grad=True)
+    wanted = [z, *decoder.parameters()] if parameters else [z]
+    loss = nn.BCEWithLogitsLoss(reduction="sum")
+
+    def run(repeats):
+        begun = time.process_time()
+        for _ in range(repeats):
+            torch.autograd.grad(loss(decoder(z).flatten(1), y) / ENTRIES, wanted)
+        return (time.process_time() - begun) / (repeats * batch)
+
+    run(1)
+    return run(1 + 120 // batch)
+
+
+def ours(program):
+    """{row: figure} of one run of bench_conv."""
+    lines = subprocess.run([program, "3"], capture_output=True, text=True, check=True).stdout
+    return {what.strip(): float(figure) for what, figure in
+            (line.strip("| \n").split("|") for line in lines.splitlines())}
+
+
+def main():
+    torch.set_num_threads(1)
+    torch.manual_seed(1)
+    decoders = {"transposed": transposed(), "residual": residual()}
+    rows, ratios = {}, {}
+    for _ in range(ROUNDS):
+        found = ours(sys.argv[1])
+        for row, figure in found.items():
+            rows.setdefault(row, []).append(figure)
+        for name, decoder in decoders.items():
+            for parameters, what in ((False, "evaluation"), (True, "with parameters")):
+                best = min(1e6 * evaluation(decoder, batch, parameters) for batch in BATCHES)
+                own = min(found[row] for row in found
+                          if row.startswith(name) and row.endswith(f"{what}, us per sample"))
+                rows.setdefault(f"{name}: PyTorch, {what}, us per sample", []).append(best)
+                ratios.setdefault(f"{name}: {what}, PyTorch / ours", []).append(best / own)
+    for row, figures in {**rows, **ratios}.items():
+        print(f"| {row} | {statistics.median(figures):.4g} |")
+
+
+if __name__ == "__main__":
+    main()
