@@ -25,7 +25,7 @@ try:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
     import numpy as np
-    from matplotlib.ticker import FixedLocator, NullLocator
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     from gfe_collect import Sweep
     from gfe_plot import BLUE, GREY, LIGHT, ORANGE, STYLE, as_picture
@@ -160,6 +160,7 @@ def finish(axes, x, images, level):
     else:
         axes.axhline(level, color=GREY, linewidth=1, linestyle=(0, (2, 3)), zorder=1)
         axes.set_xlabel("CPU seconds of training")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.tick_params(labelleft=False)
 
 
@@ -191,7 +192,7 @@ def curve_figure(drawn, title, images, level, pair):
         finish(axes, x, images, level)
     if all(pair):
         annotate_leap(left, *pair)
-    right.annotate(f"{level:g}", (1, level), (4, 0), xycoords=("axes fraction", "data"),
+    right.annotate(f"{level:.2f}", (1, level), (4, 0), xycoords=("axes fraction", "data"),
                    textcoords="offset points", va="center", color=GREY)
     left.legend(loc="upper right")
     figure.suptitle(title, x=0.01, ha="left", fontsize=15)
@@ -230,7 +231,7 @@ def recipe_figure(series, images, level):
         return None
     return curve_figure(drawn, "More work with the same images", images, level,
                         (best_series(series, "GFE lbfgs", recipes[-1]),
-                         best_series(series, AUTOENCODER, "")))
+                         best_series(series, AUTOENCODER, recipes[-1])))
 
 
 # ---- images ----
@@ -269,10 +270,8 @@ def image_figure(rows):
     middle = next((k for k, row in enumerate(rows) if row[0].startswith(AUTOENCODER)), None)
     original = ("unseen image", target[columns])
     lines = [original] + shown[:middle] + ([original] + shown[middle:] if middle else [])
-    height = np.ones(len(lines))
     figure, grid = plt.subplots(len(lines), len(columns), squeeze=False,
-                                figsize=(1.12 * len(columns) + 2.6, 1.12 * len(lines)),
-                                gridspec_kw={"height_ratios": height})
+                                figsize=(1.12 * len(columns) + 2.6, 1.12 * len(lines)))
     low, high = target.min(), target.max()
     for axes_row, (name, images) in zip(grid, lines):
         is_target = name == original[0]
@@ -320,19 +319,28 @@ def table(series, images, name, digits):
     return lines
 
 
-def comparisons(series, level):
-    """What follows: images that GFE saves, and CPU seconds to `level`, as lines of Markdown."""
-    auto = best_series(series, AUTOENCODER, "")
+def comparison(gfe, auto):
+    """What each number of images does for GFE that the autoencoder needs more for."""
     lines = []
-    if auto is not None:
-        for one in [s for s in series if s.family != AUTOENCODER]:
-            for n, loss in zip(one.images, one.loss):
-                beaten = [many for many, other in zip(auto.images, auto.loss) if loss <= other]
-                if beaten and max(beaten) > n:
-                    other = auto.loss[list(auto.images).index(max(beaten))]
-                    lines.append(f"- {one.name()} with {n:,} images ({loss:.4f}) is at or below "
-                                 f"the best autoencoder with {max(beaten):,} ({other:.4f}), one "
-                                 "pass.")
+    for n, loss in zip(gfe.images, gfe.loss):
+        beaten = [(many, other) for many, other in zip(auto.images, auto.loss)
+                  if loss <= other and many > n]
+        if beaten:
+            many, other = max(beaten)
+            lines.append(f"- {gfe.name()} with {n:,} images ({loss:.4f}) is at or below the best "
+                         f"autoencoder with {many:,} ({other:.4f}), {auto.recipe or 'one pass'}.")
+    return lines
+
+
+def comparisons(series, level):
+    """What follows: images that GFE saves, against one pass of the autoencoder and against the same
+    recipe, and CPU seconds to `level`, as lines of Markdown."""
+    lines = []
+    for one in [s for s in series if s.family != AUTOENCODER]:
+        for recipe in dict.fromkeys(("", one.recipe)):
+            auto = best_series(series, AUTOENCODER, recipe)
+            if auto is not None:
+                lines += comparison(one, auto)
     lines.append("")
     for one in series:
         reached = [(cpu, n, loss) for cpu, n, loss in zip(one.cpu, one.images, one.loss)
