@@ -56,6 +56,12 @@ static int64_t stack_of(const struct decoder *decoder, const struct placement_ru
   return stack > 1 ? stack : 1;
 }
 
+// Slots of values and tangents: those of a stack, and as many as the smallest product wants.
+static size_t tangent_slots(const struct placement_rule *rule, size_t stack, size_t slot) {
+  const size_t least = (rule->least + 2 * slot - 1) / (2 * slot);
+  return stack > least ? stack : least;
+}
+
 double batch_gradient_bytes(const struct decoder *decoder, const struct placement_rule *rule,
                             int64_t tile, int adjoint, const struct solver_options *flow) {
   const size_t stack = (size_t)stack_of(decoder, rule, tile, adjoint), slot = slot_of(tile);
@@ -64,7 +70,7 @@ double batch_gradient_bytes(const struct decoder *decoder, const struct placemen
   bytes += (double)(decoder->count * sizeof(int64_t));
   if (flow == NULL) return bytes + (double)network_pass_bytes(decoder->encoder, rule->most);
   if (adjoint == ADJOINT_NONE) return bytes;
-  return bytes + (double)tangent_bytes(decoder, stack, slot) +
+  return bytes + (double)tangent_bytes(decoder, tangent_slots(rule, stack, slot), slot) +
          (double)(stack * slot * adjoint_state_size(flow, decoder->d));
 }
 
@@ -112,7 +118,7 @@ struct batch_gradient *batch_gradient_create(struct comm *comm, const struct dec
   if (flow == NULL) b->encoder = network_pass_create(decoder->encoder, rule->most);
   if (adjoint == ADJOINT_NONE) return b;
   const size_t samples = (size_t)b->stack * b->slot;
-  b->tangent = tangent_create(decoder, (size_t)b->stack, b->slot);
+  b->tangent = tangent_create(decoder, tangent_slots(rule, (size_t)b->stack, b->slot), b->slot);
   b->state_size = adjoint_state_size(flow, decoder->d);
   b->states = memory_new(char, samples * b->state_size);
   b->wanted = memory_new(struct objective_row, samples);

@@ -33,6 +33,7 @@ struct job {
   int reason;         // enum stop_reason: the job is to end
   bool diverged;      // the training has; the last good checkpoint stays
   bool moved;         // something has been done since the last checkpoint
+  bool kept;          // something has been saved by this job
   double saved;       // the clock at the last checkpoint
   double longest;     // seconds of the longest piece of work between two looks, lately
   double looked;      // the clock at the last look
@@ -77,6 +78,7 @@ static void save(struct job *job) {
   checkpoint_write(job->checkpoint, state);
   memory_free(&state);
   job->moved = false;
+  job->kept = true;
   job->saved = job->looked = clock_seconds();
 }
 
@@ -166,7 +168,9 @@ static bool may_go_on(struct job *job) {
     if (is_due(job) || noticed[1]) save(job);
     return true;
   }
-  int64_t fits = stop_seconds_left(job->stop) > checkpoint_seconds(job->checkpoint);
+  // A job that has saved nothing yet tries it in any case: else its successor would begin where it
+  // began, and so on without an end.
+  int64_t fits = !job->kept || stop_seconds_left(job->stop) > checkpoint_seconds(job->checkpoint);
   comm_broadcast(job->run->comm, &fits, sizeof fits, 0);
   if (job->moved && fits) save(job);
   if (job->moved && !job->diverged)

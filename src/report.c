@@ -219,10 +219,10 @@ void report_evaluation(const struct run *run, const struct evaluation *evaluatio
 void report_gradient_check(const struct gradient_check *check) {
   log_line("\ngradient check of the mean loss of %lld samples, along random directions",
            (long long)check->count);
-  log_line("  %-26s %12s %12s %8s   verdict", "gradient", "largest h", "remainder", "slope");
+  log_line("  %-28s %12s %12s %8s   verdict", "gradient", "largest h", "remainder", "slope");
   for (int kind = 0; kind < check->kinds; kind++) {
     const struct taylor *taylor = &check->taylor[kind];
-    log_line("  %-26s %12.3g %12.3g %8.3f   %s", gradient_check_name(check, kind), taylor->h[0],
+    log_line("  %-28s %12.3g %12.3g %8.3f   %s", gradient_check_name(check, kind), taylor->h[0],
              taylor->remainder[0], taylor->slope,
              gradient_check_passed(check, kind) ? "right (slope 2)" : "WRONG, or not smooth here");
   }

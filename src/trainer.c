@@ -165,7 +165,7 @@ static void end_epoch(struct trainer *t) {
 static void complain(const struct trainer *t) {
   log_progress_end();
   log_warning(
-      "the loss ceased to be finite in step %lld, epoch %lld; the decoder of the step before is "
+      "the loss ceased to be finite in step %lld of epoch %lld; the decoder of the step before is "
       "kept. Try a smaller training.learning_rate (now %g), data.scale, or fewer "
       "encoding.max_iterations, in another run.directory or with run.restart = never",
       (long long)t->at.step + 1, (long long)t->at.epoch + 1,

@@ -26,7 +26,7 @@ sys.path.insert(0, os.path.join(HERE, os.pardir, "postprocess"))
 
 from gfe_results import Results, write_decoder  # noqa: E402
 
-FILES = ["history.csv", "results.h5", "summary.json", "used_parameters.yaml"]
+FILES = ["checkpoint.h5", "history.csv", "results.h5", "summary.json", "used_parameters.yaml"]
 TRAINING = {"training.epochs": 2, "evaluation.max_iterations": 40}
 OUTCOME = ("z", "loss", "evaluations", "iterations", "status", "index")
 
@@ -160,7 +160,7 @@ def test_decoder_file(checks, program, cwd, trained):
     encode = {"run.tasks": ["encode"], "data.encode.file": SMALL,
               "data.encode.dataset": "/test/images", "data.encode.count": 64}
     path = run_input(checks, program, cwd, "encode", base, no_sets, encode)
-    checks(listing(os.path.dirname(path)) == FILES[1:], "encode: no history without training")
+    checks(listing(os.path.dirname(path)) == FILES[2:], "encode: neither checkpoint nor history")
     checks(not same(path, "encode", trained, "test"),
            f"encode differs from /test of the training: {same(path, 'encode', trained, 'test')}")
 
@@ -334,7 +334,7 @@ def start_training(program, cwd, path, directory):
     history = os.path.join(directory, "history.csv")
     os.truncate(history, 0)
     # Python ignores SIGXFSZ, and so does the run: writing too much is an error, no signal.
-    process = subprocess.Popen([program, path], cwd=cwd, env=ENVIRONMENT, text=True,
+    process = subprocess.Popen([program, "--set", "run.restart=never", path], cwd=cwd, env=ENVIRONMENT, text=True,
                                restore_signals=False, stdout=subprocess.DEVNULL,
                                stderr=subprocess.PIPE)
     deadline = time.monotonic() + 60
@@ -363,7 +363,7 @@ def test_killed(checks, program, cwd):
 
 
 def test_full(checks, program, cwd):
-    """No room for results.h5: exit code 3, and the earlier results stay."""
+    """No room for the checkpoint at the end: exit code 3, and what was there stays."""
     path = run_input(checks, program, cwd, "full", IMAGES, {"evaluation.max_iterations": 2})
     directory = os.path.dirname(path)
     with open(path, "rb") as file:
@@ -371,7 +371,7 @@ def test_full(checks, program, cwd):
     process = start_training(program, cwd, os.path.join(cwd, "full.yaml"), directory)
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (100 * 2**10, resource.RLIM_INFINITY))
     _, err = process.communicate(timeout=120)
-    checks(process.returncode == 3 and "gfe_hpc: error on rank 0" in err and "results.h5" in err,
+    checks(process.returncode == 3 and "gfe_hpc: error on rank 0" in err and "checkpoint.h5" in err,
            f"a full disk: exit code {process.returncode}, {err}")
     with open(path, "rb") as file:
         checks(file.read() == before, "a full disk should leave the results as they were")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Stops, kills, full disks, damaged files: the same command goes on, to the same bits.
 
-usage: test_restart.py gfe_hpc [kills [damages]]
+usage: test_job.py gfe_hpc [kills [damages]]
 
 `kills` (default 8) runs are killed at random moments, half of them inside a checkpoint; `damages`
 (default 30) checkpoints are damaged. The full-disk tests mount a small tmpfs and need root.
@@ -254,11 +254,13 @@ def damage(rng, current, previous):
         del content[rng.randrange(len(content)):]
     elif kind == "empty":
         content = bytearray()
-    elif kind == "mix":  # a part of the other file
+    elif kind == "mix":  # a part of the other file, where they are not the same
         with open(previous, "rb") as file:
             other = file.read()
-        begin = rng.randrange(len(content) // 2)
-        content[begin:begin + len(content) // 2] = other[begin:begin + len(content) // 2]
+        before = bytes(content)
+        while content == before:
+            begin = rng.randrange(len(content) // 2)
+            content[begin:begin + len(content) // 2] = other[begin:begin + len(content) // 2]
     if kind == "swap":
         os.rename(current, current + ".x")
         os.rename(previous, current)
