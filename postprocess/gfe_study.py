@@ -183,18 +183,19 @@ def annotate_leap(axes, gfe, auto):
                   textcoords="offset points", ha="center", color=GREY)
 
 
-def curve_figure(drawn, title, images, level, pair):
-    """`drawn`: (series, colour, label, other looks) each; `pair`: GFE and autoencoder compared."""
+def curve_figure(drawn, title, images, level, pair=()):
+    """`drawn`: (series, colour, label, other looks) each; `pair`: GFE and autoencoder, between
+    which an arrow shows how many images are saved."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(14, 6), sharey=True)
     for axes, x in ((left, "images"), (right, "cpu")):
         for series, colour, label, look in drawn:
             draw(axes, series, x, colour, label, **look)
         finish(axes, x, images, level)
-    if all(pair):
+    if pair and all(pair):
         annotate_leap(left, *pair)
     right.annotate(f"{level:.2f}", (1, level), (4, 0), xycoords=("axes fraction", "data"),
                    textcoords="offset points", va="center", color=GREY)
-    left.legend(loc="upper right")
+    left.legend(loc="upper right", handlelength=3)
     figure.suptitle(title, x=0.01, ha="left", fontsize=15)
     return figure
 
@@ -229,9 +230,7 @@ def recipe_figure(series, images, level):
                     style=style, marker="s" if family == AUTOENCODER else "o")))
     if not recipes or not drawn:
         return None
-    return curve_figure(drawn, "More work with the same images", images, level,
-                        (best_series(series, "GFE lbfgs", recipes[-1]),
-                         best_series(series, AUTOENCODER, recipes[-1])))
+    return curve_figure(drawn, "More work with the same images", images, level)
 
 
 # ---- images ----
