@@ -87,7 +87,7 @@ static void print_help(void) {
       "  --help                    print this\n"
       "\n"
       "Exit codes: 0 done, 2 a mistake in the input, 3 the system failed (disk, memory, MPI),\n"
-      "4 the training diverged.\n"
+      "4 the training diverged, 75 stopped in good order: the same command goes on.\n"
       "\n"
       "Parameters of the input file:\n");
   config_write_summary(stdout);
