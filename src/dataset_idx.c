@@ -11,7 +11,7 @@
 #include "dataset_reader.h"
 #include "memory.h"
 
-enum { BLOCK = 1 << 20, DEFLATE_RATIO = 1032 };  // bytes at a time; the most that deflate achieves
+enum { BLOCK = 1 << 17, DEFLATE_RATIO = 1032 };  // bytes at a time; the most that deflate achieves
 
 static bool type_of(unsigned char code, struct element_format *format) {
   static const struct {
