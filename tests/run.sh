@@ -1,24 +1,27 @@
 #!/bin/sh
 # All tests: those of the optimised build; those but the slow ones and the pure Python ones with the
-# address and undefined behaviour sanitizers; those with valgrind in a portable build. The last line
-# counts them all: N passed, N failed.
+# address and undefined behaviour sanitizers; those with valgrind in a portable build. The last lines
+# name those that failed and count them all: N passed, N failed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . jobscripts/setup.sh
 
 passed=0
 failed=0
+failures= # a line each
 
-# count_results DIRECTORY: prints "PASSED FAILED" of the last `meson test` there.
+# count_results DIRECTORY: prints "PASSED FAILED NAME..." of the last `meson test` there, the names
+# of those that failed.
 count_results() {
   "$python" - "$1/meson-logs/testlog.json" <<'PYTHON'
 import json
 import sys
 
 with open(sys.argv[1], encoding="utf-8") as log:
-    results = [json.loads(line)["result"] for line in log]
-good = sum(result in ("OK", "EXPECTEDFAIL") for result in results)
-print(good, len(results) - good - results.count("SKIP"))
+    tests = [json.loads(line) for line in log]
+good = sum(test["result"] in ("OK", "EXPECTEDFAIL") for test in tests)
+bad = [test for test in tests if test["result"] not in ("OK", "EXPECTEDFAIL", "SKIP")]
+print(good, len(bad), *(test["name"].split()[-1] for test in bad))
 PYTHON
 }
 
@@ -28,10 +31,15 @@ run_tests() {
   shift
   rm -f "$directory/meson-logs/testlog.json"
   meson test -C "$directory" --print-errorlogs "$@"
-  # shellcheck disable=SC2046  # two words
-  set -- $(count_results "$directory" || echo 0 1)
+  # shellcheck disable=SC2046  # words
+  set -- $(count_results "$directory" || echo 0 1 "no log")
   passed=$((passed + $1))
   failed=$((failed + $2))
+  shift 2
+  for name; do
+    failures="$failures  $directory: $name
+"
+  done
 }
 
 if ! install_packages tests || ! find_python; then
@@ -63,5 +71,6 @@ else
   failed=$((failed + 1))
 fi
 
+[ -z "$failures" ] || printf 'failed:\n%s' "$failures"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -122,10 +122,13 @@ def stop_by(program, path, ranks, action):
     return process.returncode, out
 
 
-def test_stops(checks, program, cwd, reference):
-    """USR1, USR2, TERM, STOP and run.walltime, one after the other in one run."""
+def test_stops(checks, program, cwd):
+    """USR1, USR2, TERM, STOP and run.walltime, one after the other in one run that is long enough
+    for all of them: the STOP file is looked for once a second."""
+    values = {**IMAGES, **TRAINING, "training.epochs": 80}
+    reference = run_input(checks, program, cwd, "stop_reference", values)
     folder = os.path.join(cwd, "stop")
-    path = write_input(os.path.join(folder, "input.yaml"), IMAGES, TRAINING)
+    path = write_input(os.path.join(folder, "input.yaml"), values)
     stop = os.path.join(folder, "run", "STOP")
 
     def expect(code, out, reason):
@@ -144,7 +147,7 @@ def test_stops(checks, program, cwd, reference):
     result = run(program, "input.yaml", cwd=folder)
     expect(result.code, result.out, "stop file")  # it still stands
     os.remove(stop)
-    timed = run(program, "--set", "run.walltime=4", "input.yaml", cwd=folder, ranks=4)
+    timed = run(program, "--set", "run.walltime=2", "input.yaml", cwd=folder, ranks=4)
     expect(timed.code, timed.out, "time limit")
     finish(checks, program, path, 2, "a run that was stopped")
     results = os.path.join(folder, "run", "results.h5")
@@ -461,7 +464,7 @@ def main():
     checks = Checks()
     with tempfile.TemporaryDirectory(prefix="gfe_test_") as cwd:
         reference = run_input(checks, program, cwd, "reference", IMAGES, TRAINING, ranks=2)
-        test_stops(checks, program, cwd, reference)
+        test_stops(checks, program, cwd)
         test_encoding(checks, program, cwd, reference)
         test_coupled(checks, program, cwd)
         test_autoencoder(checks, program, cwd)
