@@ -3,12 +3,16 @@
 #define GFE_REAL_H
 
 #include <stddef.h>
+#include <stdint.h>
 
+// real_bits: the integer as wide.
 #ifdef GFE_DOUBLE
 typedef double real;
+typedef int64_t real_bits;
 #define REAL_NAME "float64"
 #else
 typedef float real;
+typedef int32_t real_bits;
 #define REAL_NAME "float32"
 #endif
 

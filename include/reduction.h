@@ -1,9 +1,10 @@
 // Sums over samples that have the same bits for any number of ranks and any placement.
 //
-// A floating-point sum depends on its order; a sum of integers does not. Each summand is therefore
-// rounded to a multiple of one agreed power of two and summed in 64 bits (the idea of MOM6's
-// extended fixed point). What is rounded must not depend on the ranks: a sample's loss, or the
-// parameter gradient of a tile.
+// A floating-point sum depends on its order, unless none of its partial sums is rounded. Each summand
+// is therefore rounded to a multiple of one agreed power of two, so large that the whole sum fits:
+// parameter gradients into the 53 bits of a double (pre-rounding, as in Demmel and Nguyen 2015), a
+// few losses into 64-bit integers. What is rounded must not depend on the ranks: a sample's loss, or
+// the parameter gradient of a tile.
 #ifndef GFE_REDUCTION_H
 #define GFE_REDUCTION_H
 
@@ -27,7 +28,7 @@ double reduction_sum(struct comm *comm, const double *values, size_t count);
 //
 //   do {
 //     reduction_begin(r, summands);
-//     for each tile of this rank: reduction_add(r, gradient);
+//     for some tiles of this rank at a time: reduction_add(r, count, gradients);
 //   } while (!reduction_finish(r, comm, gradient));
 struct reduction;  // owned by the caller of reduction_create()
 
@@ -38,8 +39,9 @@ void reduction_destroy(struct reduction **reduction);
 // Begins a sum of at most `summands` gradients in all, over all ranks.
 void reduction_begin(struct reduction *reduction, int64_t summands);
 
-// Adds one tile's gradient.
-void reduction_add(struct reduction *reduction, const real *gradient);
+// Adds `count` tiles' gradients, one after the other in memory. Relative to the largest of its block,
+// each is rounded to 2^-48 times the number of summands.
+void reduction_add(struct reduction *reduction, size_t count, const real *gradients);
 
 // Combines the ranks. True: `sum` holds the sum of all gradients, times `factor`; it is NaN
 // throughout if a summand was not finite. False: begin again. Collective.

@@ -313,8 +313,7 @@ static void add_stack(struct batch_gradient *b, const struct shard *shard, int64
     walk_back(b, count);
   }
   clock_enter(PHASE_REDUCE);
-  for (size_t k = 0; k < count; k++)
-    reduction_add(b->reduction, b->gradients + k * b->decoder->count);
+  reduction_add(b->reduction, count, b->gradients);
   clock_enter(PHASE_GRADIENT);
 }
 

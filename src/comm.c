@@ -100,6 +100,10 @@ void comm_sum_int64(struct comm *comm, int64_t *values, size_t count) {
   reduce(comm, values, count, sizeof *values, MPI_INT64_T, MPI_SUM);
 }
 
+void comm_sum_double(struct comm *comm, double *values, size_t count) {
+  reduce(comm, values, count, sizeof *values, MPI_DOUBLE, MPI_SUM);
+}
+
 void comm_max_int64(struct comm *comm, int64_t *values, size_t count) {
   reduce(comm, values, count, sizeof *values, MPI_INT64_T, MPI_MAX);
 }

@@ -6,8 +6,9 @@
 #include "memory.h"
 
 enum {
-  BITS = 62,        // of magnitude in the fixed-point numbers, with the sign one less than the word
-  HEADROOM = 8,     // powers of two by which a step's gradients may exceed the last step's
+  BITS = 62,      // of magnitude in the fixed-point numbers, with the sign one less than the word
+  MANTISSA = 53,  // bits of a double
+  HEADROOM = 4,   // powers of two by which a step's gradients may exceed the last step's
   SMALLEST = -200,  // exponent below which summands count as zero
   NONFINITE = INT32_MAX  // as an exponent: a summand is not finite
 };
@@ -50,8 +51,9 @@ struct reduction {
   size_t *sizes;      // [blocks]
   int64_t *exponent;  // [blocks] summands are taken to be below 2^exponent
   int64_t *largest;   // [blocks] exponents of the largest summands of this sum so far
-  int64_t *sum;       // [count]
+  double *sum;        // [count]
   int64_t summand_bits;
+  bool empty;  // nothing has been added to this sum
 };
 
 struct reduction *reduction_create(size_t blocks, const size_t *sizes) {
@@ -65,7 +67,7 @@ struct reduction *reduction_create(size_t blocks, const size_t *sizes) {
     r->count += sizes[b];
     r->exponent[b] = SMALLEST;
   }
-  r->sum = memory_new(int64_t, r->count);
+  r->sum = memory_new(double, r->count);
   return r;
 }
 
@@ -81,59 +83,65 @@ void reduction_destroy(struct reduction **reduction) {
 
 void reduction_begin(struct reduction *r, int64_t summands) {
   r->summand_bits = bits_of_count(summands);
-  memset(r->sum, 0, r->count * sizeof *r->sum);
+  if (r->summand_bits < 2) r->summand_bits = 2;
   for (size_t b = 0; b < r->blocks; b++) r->largest[b] = SMALLEST;
+  r->empty = true;
 }
 
-// The largest magnitude; NaN and infinity count as infinite.
-static double largest_magnitude(const real *x, size_t count) {
-  enum { LANES = 16 };
-  real lane[LANES] = {0};
-  bool finite = true;
-  size_t i = 0;
-  for (; i + LANES <= count; i += LANES)
-    for (size_t j = 0; j < LANES; j++) {
-      const real magnitude = x[i + j] < 0 ? -x[i + j] : x[i + j];
-      finite &= magnitude <= (real)3e38;
-      lane[j] = magnitude > lane[j] ? magnitude : lane[j];
-    }
-  for (; i < count; i++) {
-    const real magnitude = x[i] < 0 ? -x[i] : x[i];
-    finite &= magnitude <= (real)3e38;
-    lane[0] = magnitude > lane[0] ? magnitude : lane[0];
-  }
-  if (!finite) return INFINITY;
-  for (size_t j = 1; j < LANES; j++) lane[0] = lane[j] > lane[0] ? lane[j] : lane[0];
-  return (double)lane[0];
-}
-
-// sum += round(x 2^shift). Adding 1.5 2^52 to a double below 2^51 leaves its rounded value in the
-// low bits; larger values are split in two halves of at most 31 bits, so that all is plain
-// arithmetic.
-static void add_fixed_point(int64_t *restrict sum, const real *restrict x, size_t count,
-                            int shift) {
-  const double magic = 0x1.8p52, high_scale = ldexp(1.0, shift - 31), low_scale = 0x1p31;
-  const int64_t magic_bits = 0x4338000000000000;
+// The largest magnitude; infinity or NaN if there is one. As integers, the bits of magnitudes are
+// ordered like these, and beyond them infinity and NaN.
+static real largest_magnitude(const real *x, size_t count) {
+  const real_bits all_but_sign = (real_bits)(UINT64_MAX >> (65 - 8 * sizeof all_but_sign));
+  real_bits largest = 0;
   for (size_t i = 0; i < count; i++) {
-    const double scaled = (double)x[i] * high_scale;
-    const double high_sum = scaled + magic, high = high_sum - magic;
-    const double low_sum = (scaled - high) * low_scale + magic;
-    int64_t high_bits, low_bits;
-    memcpy(&high_bits, &high_sum, sizeof high_bits);
-    memcpy(&low_bits, &low_sum, sizeof low_bits);
-    sum[i] += (int64_t)((uint64_t)(high_bits - magic_bits) << 31) + (low_bits - magic_bits);
+    real_bits bits;
+    memcpy(&bits, &x[i], sizeof bits);
+    bits &= all_but_sign;
+    largest = bits > largest ? bits : largest;
   }
+  real magnitude;
+  memcpy(&magnitude, &largest, sizeof magnitude);
+  return magnitude;
 }
 
-void reduction_add(struct reduction *r, const real *gradient) {
+// The exponent of the last bit of a sum: summands below 2^exponent, 2^summand_bits of them, make
+// less than 2^MANTISSA units.
+static int unit_exponent(const struct reduction *r, size_t b) {
+  return (int)(r->exponent[b] + r->summand_bits - MANTISSA);
+}
+
+// sum += x, rounded to a multiple of `unit`: beside 1.5 2^52 units, the last bit of a double is one
+// unit. |x| <= 2^51 units.
+static void add_rounded(double *restrict sum, const real *restrict x, size_t count, double unit) {
+  const double magic = 0x1.8p52 * unit;
+  for (size_t i = 0; i < count; i++) sum[i] += ((double)x[i] + magic) - magic;
+}
+
+void reduction_add(struct reduction *r, size_t count, const real *gradients) {
+  enum { CHUNK = 2048 };  // parameters whose sum stays in the first cache
   size_t start = 0;
   for (size_t b = 0; b < r->blocks; start += r->sizes[b++]) {
-    const int64_t exponent = exponent_of(largest_magnitude(gradient + start, r->sizes[b]));
-    if (exponent > r->largest[b]) r->largest[b] = exponent;
-    if (exponent > r->exponent[b]) continue;  // this sum will be begun again
-    add_fixed_point(r->sum + start, gradient + start, r->sizes[b],
-                    (int)(BITS - r->exponent[b] - r->summand_bits));
+    const double unit = ldexp(1.0, unit_exponent(r, b));
+    int64_t largest = SMALLEST;
+    for (size_t at = 0; at < r->sizes[b]; at += CHUNK) {
+      const size_t left = r->sizes[b] - at, size = left < CHUNK ? left : CHUNK;
+      double *sum = r->sum + start + at;
+      if (r->empty) memset(sum, 0, size * sizeof *sum);
+      for (size_t k = 0; k < count; k++) {
+        const real *x = gradients + k * r->count + start + at;
+        const int64_t exponent = exponent_of((double)largest_magnitude(x, size));
+        if (exponent > largest) largest = exponent;
+        add_rounded(sum, x, size, unit);  // too large an x: the sum will be begun again
+      }
+    }
+    if (largest > r->largest[b]) r->largest[b] = largest;
   }
+  r->empty = false;
+}
+
+static void scale_sum(const struct reduction *r, double factor, real *restrict scaled) {
+  const double *restrict sum = r->sum;
+  for (size_t i = 0; i < r->count; i++) scaled[i] = (real)(sum[i] * factor);
 }
 
 bool reduction_finish(struct reduction *r, struct comm *comm, double factor, real *sum) {
@@ -148,13 +156,9 @@ bool reduction_finish(struct reduction *r, struct comm *comm, double factor, rea
     return true;
   }
   if (!exceeded) {
-    comm_sum_int64(comm, r->sum, r->count);
-    size_t i = 0;
-    for (size_t b = 0; b < r->blocks; b++) {
-      const double unit = factor * ldexp(1.0, (int)(r->exponent[b] + r->summand_bits - BITS));
-      for (const size_t end = i + r->sizes[b]; i < end; i++)
-        sum[i] = (real)((double)r->sum[i] * unit);
-    }
+    if (r->empty) memset(r->sum, 0, r->count * sizeof *r->sum);
+    comm_sum_double(comm, r->sum, r->count);
+    scale_sum(r, factor, sum);
   }
   for (size_t b = 0; b < r->blocks; b++) r->exponent[b] = r->largest[b] + HEADROOM;
   return !exceeded;
