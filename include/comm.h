@@ -34,8 +34,8 @@ void comm_broadcast(struct comm *comm, void *data, size_t bytes, int root);
 // finished and every rank exits with code 2. Returns only if none is set. Collective.
 void comm_settle(struct comm *comm, const struct error *error);
 
-// Element-wise reductions in place. The sum of doubles has the same bits in any order only if none of
-// its partial sums is rounded (see reduction.h). Collective.
+// Element-wise reductions in place. The sum of doubles has the same bits in any order only if none
+// of its partial sums is rounded (see reduction.h). Collective.
 void comm_sum_int64(struct comm *comm, int64_t *values, size_t count);
 void comm_sum_double(struct comm *comm, double *values, size_t count);
 void comm_max_int64(struct comm *comm, int64_t *values, size_t count);

@@ -32,6 +32,9 @@ const char *generator_name(int kind);
 enum model_kind { MODEL_GFE, MODEL_AUTOENCODER };
 const char *model_name(int kind);
 
+enum start { START_ZERO, START_PREDICTOR };
+const char *start_name(int kind);
+
 // Texts of run.restart with a meaning of their own.
 #define RESTART_AUTO "auto"
 #define RESTART_NEVER "never"
@@ -109,6 +112,7 @@ struct config {
     struct solver_options solver;
     int64_t every;  // epochs between evaluations of the test set; 0 = only at the end
     bool train;     // whether the training set is encoded at the end
+    int start;      // enum start: where flows begin
   } evaluation;
   struct {
     int64_t count;  // samples

@@ -37,6 +37,7 @@ struct encoding {
   // NULL, or one per sample (borrowed): where steps are recorded, and whose steps are replayed.
   struct trajectory *const *trajectories;
   struct trajectory *const *replays;
+  const real *metric;  // of all samples' problems (struct solver_problem), borrowed, or NULL
 };
 
 // Zero latents, and every sample still to be encoded (STATUS_RUNNING).

@@ -1,4 +1,4 @@
-// Encoding a whole data set with the decoder as it stands: the latents from z = 0, their losses,
+// Encoding a whole data set with the decoder as it stands: the latents, their losses,
 // and how the flows went; besides, what the encoder of an autoencoder makes of the same samples. It
 // can be done bit by bit, and taken up again from a checkpoint.
 #ifndef GFE_EVALUATION_H

@@ -1,10 +1,10 @@
 // Sums over samples that have the same bits for any number of ranks and any placement.
 //
-// A floating-point sum depends on its order, unless none of its partial sums is rounded. Each summand
-// is therefore rounded to a multiple of one agreed power of two, so large that the whole sum fits:
-// parameter gradients into the 53 bits of a double (pre-rounding, as in Demmel and Nguyen 2015), a
-// few losses into 64-bit integers. What is rounded must not depend on the ranks: a sample's loss, or
-// the parameter gradient of a tile.
+// A floating-point sum depends on its order, unless none of its partial sums is rounded. Each
+// summand is therefore rounded to a multiple of one agreed power of two, so large that the whole
+// sum fits: parameter gradients into the 53 bits of a double (pre-rounding, as in Demmel and Nguyen
+// 2015), a few losses into 64-bit integers. What is rounded must not depend on the ranks: a
+// sample's loss, or the parameter gradient of a tile.
 #ifndef GFE_REDUCTION_H
 #define GFE_REDUCTION_H
 
@@ -39,8 +39,8 @@ void reduction_destroy(struct reduction **reduction);
 // Begins a sum of at most `summands` gradients in all, over all ranks.
 void reduction_begin(struct reduction *reduction, int64_t summands);
 
-// Adds `count` tiles' gradients, one after the other in memory. Relative to the largest of its block,
-// each is rounded to 2^-48 times the number of summands.
+// Adds `count` tiles' gradients, one after the other in memory. Relative to the largest of its
+// block, each is rounded to 2^-48 times the number of summands.
 void reduction_add(struct reduction *reduction, size_t count, const real *gradients);
 
 // Combines the ranks. True: `sum` holds the sum of all gradients, times `factor`; it is NaN

@@ -10,6 +10,7 @@
 #include "dataset.h"
 #include "decoder.h"
 #include "placement.h"
+#include "predictor.h"
 
 enum set { SET_TRAIN, SET_TEST, SET_ENCODE, SET_COUNT };
 const char *set_name(int set);  // "train", "test", "encode"
@@ -21,9 +22,11 @@ struct run {
   struct dataset_shape shapes[SET_COUNT];  // of the used ones
   struct dataset *sets[SET_COUNT];         // of the used ones, once loaded; else NULL
   struct scaling scaling;
-  bool scaled_by_file;      // `scaling` comes from decoder.file
-  struct decoder *decoder;  // owned
-  int64_t tile;             // samples per tile in training
+  bool scaled_by_file;          // `scaling` comes from decoder.file
+  bool file_predicts;           // decoder.file has a predictor
+  struct decoder *decoder;      // owned
+  struct predictor *predictor;  // of the decoder as it stands, owned; NULL: not fitted
+  int64_t tile;                 // samples per tile in training
   struct placement_rule training_rule, evaluation_rule;
 };
 

@@ -61,6 +61,7 @@ struct solver_problem {
   double alpha;  // options.alpha, times the sum of weights if time is that of the summed loss
   struct trajectory *trajectory;    // where accepted steps are recorded, or NULL
   const struct trajectory *replay;  // whose steps are taken, unconditionally, or NULL
+  const real *metric;  // lbfgs: a first guess of the inverse Hessian, [d][real_padded(d)], or NULL
 };
 
 // What every solver's state begins with.

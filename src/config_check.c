@@ -209,6 +209,16 @@ static bool check_adjoint(const struct config_input *input, const struct config 
   return true;
 }
 
+// A guess for each sample's own flow.
+static bool check_start(const struct config_input *input, const struct config *config) {
+  if (config->evaluation.start == START_ZERO || config->evaluation.solver.coupling == COUPLING_NONE)
+    return true;
+  return complain(input, "evaluation", "start",
+                  "%s needs evaluation.coupling = none, but that is %s",
+                  start_name(config->evaluation.start),
+                  solver_coupling_name(config->evaluation.solver.coupling));
+}
+
 static bool check_steps(const struct config_input *input, const struct solver_options *options,
                         const char *section) {
   const bool ordered = options->h_min <= options->h0 && options->h0 <= options->h_max;
@@ -310,5 +320,6 @@ bool config_check(const struct config_input *input, struct config *config) {
   return check_tasks(input, config) && check_decoder(input, config) && check_model(input, config) &&
          check_solver(input, &config->encoding, "encoding") &&
          check_solver(input, &config->evaluation.solver, "evaluation") &&
-         check_adjoint(input, config) && check_files(input, config) && check_restart(input, config);
+         check_adjoint(input, config) && check_start(input, config) && check_files(input, config) &&
+         check_restart(input, config);
 }

@@ -44,6 +44,11 @@ const char *generator_name(int kind) {
   return name_in(names, LENGTH(names), kind);
 }
 
+const char *start_name(int kind) {
+  static const char *const names[] = {"zero", "predictor"};
+  return name_in(names, LENGTH(names), kind);
+}
+
 #define COUNT_MAX 1e12
 #define NUMBER_MAX 1e15
 #define AT(member) offsetof(struct config, member)
@@ -268,6 +273,9 @@ static const struct config_row evaluation_rows[] = {
      .text = "from one encoding of the test data to the next; 0 = only at the end"},
     {"train", TYPE_BOOLEAN, AT(evaluation.train), "true",
      .text = "encode the training data, too, once they have been learned", .change = CHANGE_TAKEN},
+    {"start", TYPE_CHOICE, AT(evaluation.start), "zero", .name = start_name,
+     .text = "where flows begin: at z = 0, or at a linear guess fitted to 1,000 training samples, "
+             "with a metric for lbfgs that makes short work of the rest"},
 };
 
 static const struct config_row gradient_check_rows[] = {

@@ -150,6 +150,7 @@ static struct solver_problem problem_of(const struct encoder *e, const struct po
   return (struct solver_problem){
       .d = e->decoder->d,
       .alpha = encoder_alpha(e, pool->samples, i),
+      .metric = encoding->metric,
       .trajectory = encoding->trajectories == NULL ? NULL : encoding->trajectories[i],
       .replay = encoding->replays == NULL ? NULL : encoding->replays[i]};
 }

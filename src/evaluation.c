@@ -9,6 +9,7 @@
 #include "memory.h"
 #include "objective.h"
 #include "reduction.h"
+#include "start.h"
 
 // A sample's class of rows follows its place in the file, so that its latent does not depend on
 // which others are encoded; groups that share a step are counted from the set's own beginning.
@@ -34,14 +35,11 @@ struct evaluation *evaluation_create(struct run *run, int set) {
   return evaluation;
 }
 
-// Begins to encode what is left; flows always begin at z = 0.
+// Begins to encode what is left.
 static void begin(struct evaluation *evaluation) {
   struct run *run = evaluation->run;
-  const size_t stride = real_padded(run->decoder->d);
   struct encoding *encoding = evaluation->encoding;
-  for (int64_t i = 0; i < evaluation->samples.count; i++)
-    if (encoding->status[i] == STATUS_RUNNING)
-      memset(encoding->z + (size_t)i * stride, 0, stride * sizeof *encoding->z);
+  start_flows(run, &evaluation->samples, encoding);
   evaluation->encoder = encoder_create(run->comm, run->decoder, &run->config.evaluation.solver,
                                        &run->evaluation_rule);
   encoder_begin(evaluation->encoder, &evaluation->samples, run->config.training.batch, encoding);

@@ -11,6 +11,7 @@
 #include "memory.h"
 #include "output.h"
 #include "report.h"
+#include "start.h"
 #include "stop.h"
 #include "trainer.h"
 
@@ -286,6 +287,7 @@ int job_run(struct run *run, const char *command) {
   const int code = run_tasks(&job);
   const bool stopped = code == EXIT_CODE_RESUBMIT;
 
+  if (!stopped) start_prepare(run);
   clock_enter(PHASE_OUTPUT);
   if (!stopped) output_results(run, &job.outcome, command);
   output_summary(run, &job.outcome, clock_seconds() - begun,

@@ -110,7 +110,9 @@ static void declare_set(const struct run *run, const struct evaluation *evaluati
   h5_dimension(file, group, "sample", run->shapes[set].count);
   h5_dimension(file, group, "latent", (int64_t)run->decoder->d);
   h5_dataset(file, group, "z", H5_REAL, 2, (const char *const[]){"sample", "latent"}, "1",
-             "latent of each sample, the end of its gradient flow from z = 0");
+             run->config.evaluation.start == START_ZERO
+                 ? "latent of each sample, the end of its gradient flow from z = 0"
+                 : "latent of each sample, the end of its gradient flow from /predictor's guess");
   h5_dataset(file, group, "loss", H5_DOUBLE, 1, sample, "1",
              "reconstruction loss of each sample at its latent, mean over entries");
   if (evaluation->own != NULL) {
@@ -326,6 +328,7 @@ void output_results(struct run *run, const struct outcome *outcome, const char *
     struct h5_file *file = h5_create(partial, 0);
     output_provenance(run, file, command);
     decoder_file_declare(file, run->decoder, run->scaling, shape);
+    if (run->predictor != NULL) predictor_declare(file, run->predictor);
     declare_history(history, file);
     if (outcome->check != NULL) declare_check(run, outcome->check, file);
     for (int set = 0; set < SET_COUNT; set++)
@@ -337,6 +340,7 @@ void output_results(struct run *run, const struct outcome *outcome, const char *
   decoder_file_write(file, "/decoder", run->decoder->network, run->decoder->theta, rank);
   if (run->decoder->encoder != NULL)
     decoder_file_write(file, "/encoder", run->decoder->encoder, run->decoder->theta, rank);
+  if (run->predictor != NULL) predictor_write(file, run->predictor, rank);
   write_history(history, file, rank);
   if (outcome->check != NULL) write_check(run, outcome->check, file);
   for (int set = 0; set < SET_COUNT; set++)

@@ -6,9 +6,9 @@
 #include "memory.h"
 
 enum {
-  BITS = 62,      // of magnitude in the fixed-point numbers, with the sign one less than the word
-  MANTISSA = 53,  // bits of a double
-  HEADROOM = 4,   // powers of two by which a step's gradients may exceed the last step's
+  BITS = 62,        // of magnitude in the fixed-point numbers, with the sign one less than the word
+  MANTISSA = 53,    // bits of a double
+  HEADROOM = 4,     // powers of two by which a step's gradients may exceed the last step's
   SMALLEST = -200,  // exponent below which summands count as zero
   NONFINITE = INT32_MAX  // as an exponent: a summand is not finite
 };

@@ -12,6 +12,7 @@
 #include "memory.h"
 #include "model.h"
 #include "objective.h"
+#include "start.h"
 
 static void report_set(const struct run *run, int set) {
   const struct dataset_shape *shape = &run->shapes[set];
@@ -135,6 +136,11 @@ static void check_memory(const struct run *run) {
   check_line("samples and latents", samples);
   check_line("parameters", theta);
   check_line("work space of the flows", work);
+  if (run->config.evaluation.start == START_PREDICTOR) {
+    const double predictor = start_bytes(run);
+    check_line("predictor of where flows begin", predictor);
+    sum += predictor;
+  }
   if (run->config.run.task[TASK_TRAIN]) sum += check_training_memory(run);
   check_line("in all, beside MPI, HDF5 and BLAS", sum);
 }

@@ -63,6 +63,19 @@ static void check_precision(const struct config *config, struct error *error) {
     error_set(error, "run.tasks: gradient_check needs double precision; run gfe_hpc_double");
 }
 
+// A predictor is fitted to training data, or comes with decoder.file.
+static void check_start(struct run *run, struct error *error) {
+  const struct config *config = &run->config;
+  const char *file = config->decoder.file;
+  run->file_predicts = file[0] != '\0' && !error_is_set(error) && predictor_is_in(file);
+  if (config->evaluation.start == START_PREDICTOR && !run->file_predicts &&
+      !config->run.task[TASK_TRAIN] && !config->run.task[TASK_GRADIENT_CHECK])
+    error_set(error,
+              "evaluation.start = %s: decoder.file = %s has none; the task train with "
+              "training.epochs = 0, this decoder.file and data.train makes a file that has",
+              start_name(START_PREDICTOR), file);
+}
+
 // The layers fit, which the input file alone cannot tell if decoder.file has a part of them.
 static bool check_layers(const char *what, const char *file, size_t inputs,
                          const struct config_layers *layers, struct error *error) {
@@ -195,11 +208,13 @@ struct run *run_prepare(struct comm *comm, const struct config *config) {
     check_directory(config, &error);
     if (config->decoder.file[0] != '\0')
       decoder_file_describe(&run->config, &run->scaling, &run->scaled_by_file, &error);
+    check_start(run, &error);
   }
   comm_settle(comm, &error);
   comm_broadcast(comm, &run->config, sizeof run->config, 0);
   comm_broadcast(comm, &run->scaling, sizeof run->scaling, 0);
   comm_broadcast(comm, &run->scaled_by_file, sizeof run->scaled_by_file, 0);
+  comm_broadcast(comm, &run->file_predicts, sizeof run->file_predicts, 0);
 
   config = &run->config;
   run->used[SET_TRAIN] = config->run.task[TASK_TRAIN] || config->run.task[TASK_GRADIENT_CHECK];
@@ -245,6 +260,18 @@ static void load_set(struct run *run, int set) {
   comm_settle(run->comm, &error);
 }
 
+static void load_predictor(struct run *run) {
+  struct error error = {""};
+  const char *path = run->config.decoder.file;
+  const size_t d = run->decoder->d, n = run->decoder->n;
+  if (comm_rank(run->comm) == 0)
+    run->predictor = predictor_read(path, d, n, &error);
+  else
+    run->predictor = predictor_create(d, n);
+  comm_settle(run->comm, &error);
+  predictor_broadcast(run->predictor, run->comm);
+}
+
 void run_load(struct run *run) {
   struct error error = {""};
   const struct config *config = &run->config;
@@ -258,10 +285,12 @@ void run_load(struct run *run) {
   if (comm_rank(run->comm) == 0) decoder_file_read(config->decoder.file, run->decoder, &error);
   comm_settle(run->comm, &error);
   comm_broadcast(run->comm, run->decoder->theta, run->decoder->count * sizeof(real), 0);
+  if (config->evaluation.start == START_PREDICTOR && run->file_predicts) load_predictor(run);
 }
 
 void run_destroy(struct run **run) {
   for (int set = 0; set < SET_COUNT; set++) dataset_destroy(&(*run)->sets[set]);
   decoder_destroy(&(*run)->decoder);
+  predictor_destroy(&(*run)->predictor);
   memory_free(run);
 }

@@ -10,12 +10,13 @@ enum { MAX_REDUCTIONS = 20 };
 static const double armijo = 1e-4;
 static const double first_decrease = 0.1;  // of the loss, wanted of a step that knows no curvature
 static const double first_length = 0.01;   // of a warm start's length, at the most, in such a step
+static const double first_newton = 0.5;    // of the whole step that a metric suggests
 static const double longest_step = 1e3;    // times sqrt(d), of any step: a plateau knows no scale
 
 // Vectors are padded; the arrays lie behind the struct in the same block.
 struct lbfgs {
   struct solver_state common;  // point: the trial z + step p
-  real *z, *gradient, *p;
+  real *z, *gradient, *p, *scratch;
   real *s, *y;          // [memory] steps and gradient differences, a ring
   double *inverse;      // [memory] 1 / s.y
   double *coefficient;  // [memory] of the two loops
@@ -31,7 +32,7 @@ static size_t state_size(const struct solver_options *options, size_t d) {
   const size_t header = (sizeof(struct lbfgs) + 63) / 64 * 64;
   const size_t memory = (size_t)options->memory;
   const size_t doubles = (2 * memory * sizeof(double) + 63) / 64 * 64;
-  return header + doubles + (4 + 2 * memory) * real_padded(d) * sizeof(real);
+  return header + doubles + (5 + 2 * memory) * real_padded(d) * sizeof(real);
 }
 
 static void start(const struct solver_options *options, const struct solver_problem *problem,
@@ -46,7 +47,8 @@ static void start(const struct solver_options *options, const struct solver_prob
   b->z = (real *)(void *)block;
   b->gradient = b->z + stride;
   b->p = b->gradient + stride;
-  b->common.point = b->p + stride;
+  b->scratch = b->p + stride;
+  b->common.point = b->scratch + stride;
   b->s = b->common.point + stride;
   b->y = b->s + memory * stride;
   memcpy(b->z, z, stride * sizeof *z);
@@ -58,11 +60,29 @@ static void add(size_t stride, real factor, const real *restrict x, real *restri
   for (size_t i = 0; i < stride; i++) y[i] += factor * x[i];
 }
 
-// p = -H g by the two loops over the pairs, with H scaled by s.y / y.y of the newest.
-static void direction(struct lbfgs *b, const struct solver_options *options, size_t d) {
-  const size_t stride = real_padded(d);
-  for (size_t i = 0; i < stride; i++) b->p[i] = -b->gradient[i];
-  if (b->pairs == 0) return;
+// scratch = H0 x: the metric's product, or x itself without one.
+static const real *through_metric(struct lbfgs *b, const struct solver_problem *problem,
+                                  const real *x) {
+  const size_t d = problem->d, stride = real_padded(d);
+  if (problem->metric == NULL) return x;
+  for (size_t i = 0; i < d; i++)
+    b->scratch[i] = (real)solver_dot(d, problem->metric + i * stride, x);
+  return b->scratch;
+}
+
+static void multiply(size_t stride, real factor, const real *x, real *y) {
+  for (size_t i = 0; i < stride; i++) y[i] = factor * x[i];
+}
+
+// p = -H g by the two loops over the pairs, with H0 scaled by s.y / y.H0 y of the newest.
+static void direction(struct lbfgs *b, const struct solver_options *options,
+                      const struct solver_problem *problem) {
+  const size_t d = problem->d, stride = real_padded(d);
+  multiply(stride, -1, b->gradient, b->p);
+  if (b->pairs == 0) {
+    multiply(stride, 1, through_metric(b, problem, b->p), b->p);
+    return;
+  }
   const real *y_newest = b->y + (size_t)b->newest * stride;
   for (int64_t k = 0; k < b->pairs; k++) {
     const int64_t i = (b->newest - k + options->memory) % options->memory;
@@ -70,8 +90,9 @@ static void direction(struct lbfgs *b, const struct solver_options *options, siz
     b->coefficient[i] = b->inverse[i] * solver_dot(d, b->s + at, b->p);
     add(stride, (real)-b->coefficient[i], b->y + at, b->p);
   }
-  const real scale = (real)(1.0 / (b->inverse[b->newest] * solver_dot(d, y_newest, y_newest)));
-  for (size_t i = 0; i < stride; i++) b->p[i] *= scale;
+  const double square = solver_dot(d, y_newest, through_metric(b, problem, y_newest));
+  multiply(stride, (real)(1.0 / (b->inverse[b->newest] * square)), through_metric(b, problem, b->p),
+           b->p);
   for (int64_t k = b->pairs - 1; k >= 0; k--) {
     const int64_t i = (b->newest - k + options->memory) % options->memory;
     const size_t at = (size_t)i * stride;
@@ -86,16 +107,20 @@ static void try_step(struct lbfgs *b, size_t d) {
 }
 
 // Chooses direction and first trial of the next step from z.
-static void begin_step(struct lbfgs *b, const struct solver_options *options, size_t d) {
-  direction(b, options, d);
+static void begin_step(struct lbfgs *b, const struct solver_options *options,
+                       const struct solver_problem *problem) {
+  const size_t d = problem->d;
+  direction(b, options, problem);
   b->slope = solver_dot(d, b->gradient, b->p);
   if (b->pairs > 0 && !(b->slope < 0.0 && isfinite(solver_dot(d, b->p, b->p)))) {
     b->pairs = 0;
-    direction(b, options, d);
+    direction(b, options, problem);
     b->slope = solver_dot(d, b->gradient, b->p);
   }
   b->step = 1.0;
-  if (b->pairs == 0) {
+  if (b->pairs == 0 && problem->metric != NULL) {
+    b->step = first_newton;
+  } else if (b->pairs == 0) {
     b->step = first_decrease * b->common.loss / -b->slope;
     const double longest = first_length * b->start_length, length = b->step * sqrt(-b->slope);
     if (longest > 0.0 && length > longest) b->step *= longest / length;
@@ -175,7 +200,7 @@ static int advance(const struct solver_options *options, const struct solver_pro
   if (b->standing >= 2 || solver_dot(d, gradient, gradient) == 0.0)
     return finish(b, d, STATUS_CONVERGED);
   if (b->common.iterations >= options->max_iterations) return finish(b, d, STATUS_LIMIT);
-  begin_step(b, options, d);
+  begin_step(b, options, problem);
   return STATUS_RUNNING;
 }
 

@@ -97,6 +97,7 @@ static bool update(struct trainer *t, struct shard *shard) {
   clock_enter(PHASE_OPTIMISER);
   const struct optimiser_options *options = &t->run->config.training.optimiser;
   const double rate = optimiser_rate(options, t->at.step, t->steps, t->at.epoch);
+  predictor_destroy(&t->run->predictor);
   optimiser_update(t->optimiser, rate, t->gradient, t->run->decoder->theta);
   t->loss_sum += found.loss_sum;
   t->at.step++;

@@ -58,6 +58,7 @@ CHOSEN = {
         ("classes", [9]), ("stride", 3), ("count", 90))},
 }
 AUTOENCODER = {"run.model": "autoencoder", "training.learning_rate": 1e-3}
+PREDICTOR = {"evaluation.start": "predictor", "training.epochs": 1}
 # More ranks than samples.
 FEW = {"data.train.count": 5, "data.test.count": 3, "training.epochs": 1}
 
@@ -118,9 +119,9 @@ def test_missing(checks, program, cwd):
                 {"data.missing": "nan"})
 
 
-def test_lone_sample(checks, program, cwd, label, trained):
+def test_lone_sample(checks, program, cwd, label, trained, start="zero"):
     """A sample encoded alone has the bits that it has among 500."""
-    base = {**IMAGES, "run.tasks": ["encode"], "decoder.file": trained, "decoder.latent": None,
+    base = {**IMAGES, "evaluation.start": start, "run.tasks": ["encode"], "decoder.file": trained, "decoder.latent": None,
             "decoder.layers": None, "decoder.loss": None}
     base.update({f"data.{group}.{key}": None for group in ("train", "test")
                  for key in ("file", "dataset", "labels", "count")})
@@ -198,8 +199,11 @@ def main():
                     {"training.batch": 64, "training.updates": 2})
         test_missing(checks, program, cwd)
         test_lone_sample(checks, program, cwd, "encode", trained)
+        predicted = test_counts(checks, program, cwd, "predictor", (1, 3), IMAGES, PREDICTOR)
+        test_lone_sample(checks, program, cwd, "encode_predictor", predicted, "predictor")
         conv = test_counts(checks, program, cwd, "conv", (1, 2, 4), IMAGES, CONV,
                            {"training.epochs": 1})
+        test_counts(checks, program, cwd, "conv_predictor", (1, 3), IMAGES, CONV, PREDICTOR)
         test_counts(checks, program, cwd, "conv_adjoint", (1, 3), IMAGES, CONV, ADJOINT)
         test_lone_sample(checks, program, cwd, "encode_conv", conv)
         test_kernels(checks, program, cwd)

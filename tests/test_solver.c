@@ -65,10 +65,10 @@ struct outcome {
   real z[REAL_PAD];
 };
 
-static struct outcome solve(const struct solver_options *options, loss_function *f,
-                            const real *start) {
+static struct outcome solve_by(const struct solver_options *options, loss_function *f,
+                               const real *start, const real *metric) {
   const struct solver_ops *ops = solver_ops(options);
-  const struct solver_problem problem = {.d = D, .alpha = options->alpha};
+  const struct solver_problem problem = {.d = D, .alpha = options->alpha, .metric = metric};
   struct solver_state *state =
       (struct solver_state *)memory_allocate(1, ops->state_size(options, D));
   struct outcome outcome = {.status = STATUS_RUNNING};
@@ -84,6 +84,11 @@ static struct outcome solve(const struct solver_options *options, loss_function 
   memcpy(outcome.z, state->point, sizeof outcome.z);
   memory_free(&state);
   return outcome;
+}
+
+static struct outcome solve(const struct solver_options *options, loss_function *f,
+                            const real *start) {
+  return solve_by(options, f, start, NULL);
 }
 
 static const struct solver_options lbfgs = {
@@ -240,6 +245,17 @@ static void lbfgs_caps_a_warm_start(void) {
   CHECK(o.evaluations < 20, "%lld evaluations from nearby", (long long)o.evaluations);
 }
 
+// With the inverse Hessian, every step is along the straight line to the minimum.
+static void lbfgs_by_a_metric(void) {
+  real metric[D * REAL_PAD] = {0};
+  for (int i = 0; i < D; i++) metric[i * REAL_PAD + i] = (real)pow(0.5, i);
+  const struct outcome o = solve_by(&lbfgs, quadratic, origin, metric);
+  CHECK(o.status == STATUS_CONVERGED && fabs(o.loss - 1.0) < 1e-6, "%s, loss %.9g",
+        status_name(o.status), o.loss);
+  CHECK(o.evaluations <= 5, "%lld evaluations by the metric", (long long)o.evaluations);
+  CHECK(solve(&lbfgs, quadratic, origin).evaluations > 7, "and more without");
+}
+
 int main(void) {
   minima();
   endings();
@@ -247,5 +263,6 @@ int main(void) {
   amd_reduces_steps();
   amd_slope_test();
   lbfgs_caps_a_warm_start();
+  lbfgs_by_a_metric();
   return test_summary();
 }

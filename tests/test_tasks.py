@@ -188,6 +188,36 @@ def test_decoder_file(checks, program, cwd, trained):
     print("decoder.file: done", flush=True)
 
 
+def test_predictor(checks, program, cwd, trained):
+    """evaluation.start: fitted with a training, kept with its decoder, wanted of decoder.file."""
+    start = {**IMAGES, "evaluation.start": "predictor"}
+    from_file = {"decoder.file": trained, **without(IMAGES, "decoder.")}
+    evaluate = {"run.tasks": ["evaluate"], **without(IMAGES, "data.train.")}
+    result = run(program, write_input(os.path.join(cwd, "no_predictor.yaml"), start, from_file,
+                                      evaluate))
+    checks(result.code == 2 and "evaluation.start" in result.err and "epochs = 0" in result.err,
+           f"a decoder without a predictor should be refused: {result}")
+    added = run_input(checks, program, cwd, "add_predictor", start, from_file,
+                      {"training.epochs": 0}, ranks=2)
+    again = run_input(checks, program, cwd, "use_predictor", start, evaluate,
+                      {**from_file, "decoder.file": added})
+    zero = run_input(checks, program, cwd, "from_zero", IMAGES, evaluate, from_file)
+    with h5py.File(added, "r") as first, h5py.File(again, "r") as second, \
+            h5py.File(zero, "r") as plain:
+        for name in ("test/z", "predictor/matrix", "predictor/metric"):
+            checks(first[name][()].tobytes() == second[name][()].tobytes(),
+                   f"{name} should be the same by the predictor of a file")
+        p = {name: first[f"predictor/{name}"][()].astype(float) for name in first["predictor"]}
+        y = first["test/target"][()].reshape(len(first["test/target"]), -1)
+        guess = p["mean_latent"] + (y - p["mean_sample"]) @ p["matrix"].T
+        z = plain["test/z"][()][:len(y)]
+        error, spread = np.square(guess - z).mean(), np.square(z - z.mean(axis=0)).mean()
+        checks(error < 0.5 * spread, f"mean square error of the guess {error}, of the mean {spread}")
+        checks(abs(first["test/loss"][()].mean() / plain["test/loss"][()].mean() - 1) < 2e-3,
+               "and the losses should be those from zero")
+    print("predictor: done", flush=True)
+
+
 def test_foreign_decoder(checks, program, cwd, trained):
     """A decoder that someone else wrote: by write_decoder, and with the least that is needed."""
     with Results(trained) as results:
@@ -450,6 +480,7 @@ def main():
         test_xarray(checks, trained)
         test_without_train(checks, program, cwd)
         test_decoder_file(checks, program, cwd, trained)
+        test_predictor(checks, program, cwd, trained)
         test_foreign_decoder(checks, program, cwd, trained)
         test_scaling(checks, program, cwd)
         test_formats(checks, program, cwd, trained)
