@@ -138,10 +138,10 @@ static bool open_array(struct dataset_source *source, struct error *error) {
 
 // ---- the numbers ----
 
+// `raw` has room for a block, or for all that is wanted of the file.
 static bool read_numbers(FILE *stream, const struct dataset_source *source, int64_t first,
-                         size_t count, enum element element, char *values) {
+                         size_t count, enum element element, unsigned char *raw, char *values) {
   const size_t bytes = (size_t)source->format.bytes;
-  unsigned char *raw = memory_new(unsigned char, BLOCK);
   bool good = fseeko(stream, source->offset + first * (int64_t)bytes, SEEK_SET) == 0;
   while (good && count > 0) {
     const size_t block = count < BLOCK / bytes ? count : BLOCK / bytes;
@@ -150,7 +150,6 @@ static bool read_numbers(FILE *stream, const struct dataset_source *source, int6
     values += block * element_size(element);
     count -= block;
   }
-  memory_free(&raw);
   return good;
 }
 
@@ -166,18 +165,21 @@ static void read_rows(struct comm *comm, const struct dataset_source *source,
   }
   const int64_t row = source_row(source);
   const size_t bytes = dataset_row_bytes(source, element);
+  const size_t all = (size_t)(rows->count * row) * (size_t)source->format.bytes;
+  unsigned char *raw = memory_new(unsigned char, all < BLOCK ? all : BLOCK);
   bool good = true;
   for (int64_t i = 0, run; good && i < rows->count; i += run) {
     const int64_t first = rows->index[i];
     run = dataset_run(rows, i);
     errno = 0;
-    good = read_numbers(stream, source, first * row, (size_t)(run * row), element,
+    good = read_numbers(stream, source, first * row, (size_t)(run * row), element, raw,
                         (char *)values + (size_t)i * bytes);
     if (!good)
       error_set(error, "%s: cannot read samples %lld to %lld: %s", source->label, (long long)first,
                 (long long)(first + run - 1),
                 errno != 0 ? strerror(errno) : "the file has become shorter");
   }
+  memory_free(&raw);
   fclose(stream);
 }
 
