@@ -1,6 +1,5 @@
 """What the benchmarks share: where things are, runs of gfe_hpc, PyTorch's scripts, rows of the table.
-
-A row of the table is `| what | figure | target |`. Whatever is made lies in runs/bench.
+Whatever is made lies in runs/bench.
 """
 
 import gzip
@@ -23,10 +22,13 @@ BUILD = os.environ.get("GFE_BUILD", os.path.join(ROOT, "build"))
 PROGRAM = os.path.join(BUILD, "gfe_hpc")
 IDX = "/usr/share/datasets/fashion-mnist/"       # Debian's package dataset-fashion-mnist
 IMAGES = os.path.join(RUNS, "fashion_mnist.h5")  # the same in HDF5
-TORCH = os.environ.get("PYTHON_TORCH", "/usr/bin/python3")
 ENVIRONMENT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
                    OMPI_MCA_rmaps_base_oversubscribe="1", OMP_NUM_THREADS="1",
                    OPENBLAS_NUM_THREADS="1")
+# PyTorch allocates every result anew: by default glibc gives such memory back each time, and a third
+# of the time goes into page faults.
+KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 33),
+               "MALLOC_TOP_PAD_": str(1 << 26)}
 
 sys.path[1:1] = [os.path.join(ROOT, "tests"), os.path.join(ROOT, "postprocess")]
 from program import PAPER_LAYERS, read_summary, write_input  # noqa: E402
@@ -104,9 +106,9 @@ class Run(Finished):
 
 
 def pytorch(script, *arguments):
-    """A finished script of this directory, run by the Python that has PyTorch; the last line that it
-    printed as a dict."""
-    done = Finished([TORCH, os.path.join(HERE, script), *map(str, arguments)])
+    """A finished script of this directory, and the last line that it printed, as a dict."""
+    done = Finished([sys.executable, os.path.join(HERE, script), *map(str, arguments)],
+                    **KEEP_MEMORY)
     return done, json.loads(done.out.splitlines()[-1])
 
 

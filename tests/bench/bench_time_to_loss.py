@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Seconds of training until a test loss is reached (first 256 test images): that of the authors'
-program after 1,200 images, and those of an autoencoder in PyTorch after all 60,000. Seconds are of
-training alone on both sides, tests excluded; training is measured to its end, so the settings below
-are those that reach the loss with the fewest images.
+"""CPU seconds of training until a test loss is reached (first 256 test images): that of the authors'
+program after 1,200 images, and those of an autoencoder in PyTorch after all 60,000. Tests are not
+counted on either side. A training of ours is measured to its end, with settings that reach the loss
+with little work.
 """
 
 from bench import FASHION, TEST, Run, make_images, median, pytorch, row
@@ -13,21 +13,22 @@ ALL = 60000
 AUTOENCODERS = (("RMSprop 5e-4", ("rmsprop", "5e-4")), ("Adam 1e-3", ("adam", "1e-3")),
                 ("Adam 2e-3", ("adam", "2e-3")))
 # What of training changes, to come to a loss first.
-AUTHORS = {"data.train.count": 240, "encoding.max_iterations": 10, "training.learning_rate": 4e-3}
-FIRST = {"data.train.count": 600, "training.learning_rate": 3e-3}
-BEST = {"data.train.count": 1200, "training.learning_rate": 3e-3, "training.updates": 2}
+AUTHORS = {"data.train.count": 200, "encoding.max_iterations": 10, "training.learning_rate": 4e-3}
+FEW = {"training.batch": 12, "training.schedule": "cosine"}
+FIRST = {**FEW, "data.train.count": 900, "encoding.max_iterations": 16,
+         "training.learning_rate": 3.5e-3}
+BEST = {**FEW, "data.train.count": 1200, "training.learning_rate": 3e-3}
 
 
 class Trained:
     """GFE's training by `settings`, several times: median seconds, and the test loss."""
 
     def __init__(self, name, settings):
-        runs = [Run(name, FASHION, settings).summary for _ in range(ROUNDS - 1)]
-        runs.append(Run(name, FASHION, TEST, settings, {"run.tasks": ["train", "evaluate"],
-                                                        "evaluation.every": 0}).summary)
+        runs = [Run(name, FASHION, TEST, settings, {"run.tasks": ["train", "evaluate"]}).summary
+                for _ in range(ROUNDS)]
         self.cpu = median(run["training_cpu_seconds"] for run in runs)
-        self.wall = median(run["training_seconds"] for run in runs[:-1])
-        self.loss, self.images = runs[-1]["test_loss"], settings["data.train.count"]
+        self.wall = median(run["training_seconds"] for run in runs)
+        self.loss, self.images = runs[0]["test_loss"], settings["data.train.count"]
 
     def text(self, goal):
         verdict = "" if self.loss <= goal else ", NOT REACHED"
