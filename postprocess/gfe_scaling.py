@@ -3,22 +3,22 @@
 
 usage: gfe_scaling.py RUN... [--output DIR] [--format png|pdf] [--ranks 4096] [--efficiency 0.9]
 
-Each RUN is a results.h5 or the directory that holds one, all with one decoder's layers, on any number
-of ranks. A step on one rank costs
+Each RUN is a results.h5 or the directory that holds one, all with one decoder's layers, on any
+number of ranks. A step on one rank costs
 
     seconds = evaluation * (gradient evaluations of its samples) + tile * (its tiles) + step,
 
 fitted to the runs on one rank: give at least three that trained with different batches. `step` is
 what every rank does for itself, above all turning sums into gradients and the optimiser. On R ranks
 the busiest one counts, with its tiles (whole ones: a batch has only so many) and with evaluations
-drawn from the distribution measured, and communication comes on top, with constants that are options:
+drawn from the distribution measured. Communication comes on top, with constants that are options:
 
-    Allreduce of the gradient, 8 bytes per parameter    2 log2(R) latency + 2 (R-1)/R bytes/bandwidth
-    a small collective call                             log2(R) latency
-    an exchange of samples                              log2(R) latency + R partner + bytes/bandwidth
+    Allreduce of the gradient, 8 bytes a parameter   2 log2(R) latency + 2 (R-1)/R bytes/bandwidth
+    a small collective call                          log2(R) latency
+    an exchange of samples                           log2(R) latency + R partner + bytes/bandwidth
 
-Encoding costs what the run on one rank took per evaluation, times those of the busiest rank; samples
-are read and latents written at the speed of the file system.
+Encoding costs what the run on one rank took per evaluation, times those of the busiest rank;
+samples are read and latents written at the speed of the file system.
 
 Prints the constants, predictions against runs on several ranks (time on two, balance of evaluations
 on more, where a machine with fewer cores says nothing on time), and the batch that keeps the
@@ -75,7 +75,7 @@ class Measured:
         self.parameters = decoder.network.parameters
         self.ranks = int(re.match(r"(\d+)", about.get("parallelism", "1")).group(1))
         self.samples = sum(map(len, self.sets.values()))
-        self.batch = None
+        self.batch = self.tile = None
         if history is not None and hasattr(history, "step_seconds"):
             self._read_training(history, about.get("input", ""))
         self.encode_seconds = self._encode_seconds() if self.batch is None else None
@@ -107,10 +107,10 @@ class Measured:
 
     def same_work(self, other):
         """Whether the other one has done the same, but for its ranks."""
-        if self.batch is not None:
-            return (self.batch, self.tile) == (other.batch, getattr(other, "tile", None))
-        return (bool(self.encode_seconds and other.encode_seconds) and other.batch is None
-                and self.samples == other.samples)
+        if (self.batch, self.tile) != (other.batch, other.tile):
+            return False
+        return self.batch is not None or (self.samples == other.samples and
+                                          bool(self.encode_seconds and other.encode_seconds))
 
 
 class Quantiles:
@@ -209,17 +209,14 @@ class Model:
     def _fit_steps(self, runs):
         """One equation per run: its median step."""
         self.distribution = max(runs, key=lambda run: len(run.seconds)).distribution
-        rows, seconds = [], []
-        for run in runs:
-            rows.append((np.mean(run.evaluations), -(-run.batch // run.tile), 1))
-            seconds.append(np.median(run.seconds))
-        matrix, seconds = np.array(rows, float), np.array(seconds)
+        seconds = np.array([np.median(run.seconds) for run in runs])
+        matrix = np.array([(np.mean(run.evaluations), -(-run.batch // run.tile), 1)
+                           for run in runs]) / seconds[:, None]  # relative errors count
         keep = {1: [0], 2: [0, 2]}.get(len(self.batches), [0, 1, 2])
-        scale = 1 / seconds[:, None]  # relative errors count
         found = np.zeros(3)
-        found[keep] = nonnegative_fit((matrix * scale)[:, keep], np.ones(len(seconds)))
+        found[keep] = nonnegative_fit(matrix[:, keep], np.ones(len(runs)))
         self.evaluation, self.tile, self.step = found
-        self.misfit = np.max(np.abs(matrix @ found / seconds - 1))
+        self.misfit = np.max(np.abs(matrix @ found - 1))
 
     # communication
 
@@ -262,8 +259,8 @@ class Model:
                                                        default_tile(samples))
 
     def batch_for(self, ranks):
-        """The smallest batch, in whole tiles per rank, that keeps the efficiency; None beyond
-        MOST_PER_RANK samples per rank."""
+        """The smallest batch, in whole tiles per rank, that keeps the efficiency (beyond 16 tiles in
+        steps of an eighth); None beyond MOST_PER_RANK samples per rank."""
         tile, per_rank = default_tile(1 << 20), 1
         while per_rank * tile <= MOST_PER_RANK:
             if self.strong(ranks, per_rank * tile * ranks) >= self.options.efficiency:
@@ -278,8 +275,8 @@ class Model:
 
     def encode_seconds(self, ranks, samples):
         mine = int(shares(samples, ranks).max())
-        work = busiest(self.encode_distribution, mine, min(ranks, samples), self.rng)
-        return self.encode_evaluation * work + self.file_seconds(samples)
+        most = busiest(self.encode_distribution, mine, min(ranks, samples), self.rng)
+        return self.encode_evaluation * most + self.file_seconds(samples)
 
     def encode_strong(self, ranks, samples):
         alone = (self.encode_evaluation * samples * self.encode_distribution.mean()
@@ -341,8 +338,8 @@ def check_time(model, runs):
 
 
 def check_balance(model, runs):
-    """The busiest rank's evaluations over the mean: predicted from the distribution of one rank's run,
-    and those of the samples that the ranks of a run had."""
+    """The busiest rank's evaluations over the mean: predicted from the distribution of a run on one
+    rank, and those of the samples that the ranks of a run had."""
     rows = []
     for run in sorted(runs, key=lambda run: run.ranks):
         for name, evaluations in run.sets.items():
@@ -361,10 +358,10 @@ def powers(most):
     return [1 << k for k in range(int(np.log2(most)) + 1)]
 
 
-def print_batches(model):
+def print_batches(model, batches):
+    """`batches`: that keep the efficiency, by ranks."""
     rows, share = [], f"{100 * model.options.efficiency:g} %"
-    for ranks in powers(model.options.ranks)[1:]:
-        batch = model.batch_for(ranks)
+    for ranks, batch in batches.items():
         rows.append((str(ranks), "none" if batch is None else str(batch),
                      "-" if batch is None else str(batch // ranks),
                      *(f"{100 * model.strong(ranks, size):.0f} %" for size in STRONG_BATCHES)))
@@ -394,10 +391,8 @@ def efficiency_axes(axes, model, title, series):
     axes.legend(fontsize=10.5)
 
 
-def batch_axes(axes, model):
-    ranks = powers(model.options.ranks)[1:]
-    found = [(count, model.batch_for(count)) for count in ranks]
-    found = [pair for pair in found if pair[1] is not None]
+def batch_axes(axes, model, batches):
+    found = [pair for pair in batches.items() if pair[1] is not None]
     if found:
         axes.plot(*zip(*found), color=BLUE, marker="o", markersize=4)
     axes.set(yscale="log", ylabel="samples per batch")
@@ -405,26 +400,23 @@ def batch_axes(axes, model):
               f"the batch that keeps {100 * model.options.efficiency:g} %")
 
 
-def figure_of(model):
-    panels = []
+def figure_of(model, batches):
+    count = 3 * model.training + model.encoding
+    figure, (grid,) = plt.subplots(1, count, figsize=(6 * count, 4.8), squeeze=False)
     if model.training:
-        panels += [lambda axes: efficiency_axes(
-            axes, model, "training, batch given (strong)",
-            [(f"batch {batch}", lambda ranks, batch=batch: model.strong(ranks, batch))
-             for batch in STRONG_BATCHES]),
-                   lambda axes: efficiency_axes(
-            axes, model, "training, samples per rank given (weak)",
-            [(f"{samples} per rank", lambda ranks, samples=samples: model.weak(ranks, samples))
-             for samples in WEAK_SAMPLES]),
-                   lambda axes: batch_axes(axes, model)]
+        efficiency_axes(grid[0], model, "training, batch given (strong)",
+                        [(f"batch {batch}", lambda ranks, batch=batch: model.strong(ranks, batch))
+                         for batch in STRONG_BATCHES])
+        efficiency_axes(grid[1], model, "training, samples per rank given (weak)",
+                        [(f"{samples} per rank",
+                          lambda ranks, samples=samples: model.weak(ranks, samples))
+                         for samples in WEAK_SAMPLES])
+        batch_axes(grid[2], model, batches)
     if model.encoding:
-        panels.append(lambda axes: efficiency_axes(
-            axes, model, "encoding (strong)",
-            [(f"{samples:,} samples", lambda ranks, samples=samples:
-              model.encode_strong(ranks, samples)) for samples in ENCODED]))
-    figure, grid = plt.subplots(1, len(panels), figsize=(6 * len(panels), 4.8), squeeze=False)
-    for draw, axes in zip(panels, grid[0]):
-        draw(axes)
+        efficiency_axes(grid[-1], model, "encoding, samples given (strong)",
+                        [(f"{samples:,} samples",
+                          lambda ranks, samples=samples: model.encode_strong(ranks, samples))
+                         for samples in ENCODED])
     return figure
 
 
@@ -458,12 +450,14 @@ def main():
         print_constants(model)
         check_time(model, runs)
         check_balance(model, runs)
+        batches = {}
         if model.training:
-            print_batches(model)
+            batches = {ranks: model.batch_for(ranks) for ranks in powers(options.ranks)[1:]}
+            print_batches(model, batches)
         output = options.output or os.path.join(os.path.dirname(runs[0].path), "plots")
         os.makedirs(output, exist_ok=True)
         path = os.path.join(output, f"scaling.{options.format}")
-        figure_of(model).savefig(path)
+        figure_of(model, batches).savefig(path)
         print(path)
     except (ResultsError, OSError) as error:
         print(f"gfe_scaling.py: {error}", file=sys.stderr)

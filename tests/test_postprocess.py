@@ -436,8 +436,8 @@ COSTS = dict(evaluation=40e-6, tile=2e-3, step=3e-3)  # seconds, of runs that ar
 
 
 def write_training(path, rng, ranks, batch, tile, seconds, widths=(2, 5, 6)):
-    """A run that trained two epochs of 30 steps of `seconds`, 20 evaluations per sample, with a pause
-    of 9 s before the second epoch."""
+    """A run that trained two epochs of 30 steps of `seconds`, 20 evaluations per sample, with a
+    pause of 9 s before the second epoch."""
     os.makedirs(path)
     write_decoder(os.path.join(path, "results.h5"), random_layers(rng, widths), "mse")
     steps = np.arange(1, 61)
@@ -470,8 +470,8 @@ def write_encoding(path, rng, ranks, evaluations, seconds, widths=(2, 5, 6)):
 
 
 def test_scaling(rng, directory):
-    """The costs of made-up runs are found again; speedups and balances are those of the runs; without
-    communication, samples that are all alike scale without loss."""
+    """The costs of made-up runs are found again; speedups and balances are those of the runs;
+    without communication, samples that are all alike scale without loss."""
     runs = []
     for batch, tile, ranks in ((20, 10, 1), (64, 16, 1), (256, 24, 1), (64, 16, 2)):
         tiles = -(-batch // tile) // ranks

@@ -1,5 +1,5 @@
-"""What the benchmarks share: where things are, runs of gfe_hpc, PyTorch's scripts, rows of the table.
-Whatever is made lies in runs/bench.
+"""What the benchmarks share: where things are, runs of gfe_hpc, PyTorch's scripts, rows of the
+table. Whatever is made lies in runs/bench.
 """
 
 import gzip
@@ -25,8 +25,8 @@ IMAGES = os.path.join(RUNS, "fashion_mnist.h5")  # the same in HDF5
 ENVIRONMENT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
                    OMPI_MCA_rmaps_base_oversubscribe="1", OMP_NUM_THREADS="1",
                    OPENBLAS_NUM_THREADS="1")
-# PyTorch allocates every result anew: by default glibc gives such memory back each time, and a third
-# of the time goes into page faults.
+# PyTorch allocates every result anew: by default glibc gives such memory back each time, and a
+# third of the time goes into page faults.
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 33),
                "MALLOC_TOP_PAD_": str(1 << 26)}
 

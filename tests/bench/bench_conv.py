@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The paper's CIFAR-10 decoders: evaluations of ours and of PyTorch in turn, one thread each, in CPU
-seconds. PyTorch may choose its best batch.
+"""The paper's CIFAR-10 decoders: evaluations of ours and of PyTorch in turn, one thread each, in
+CPU seconds. PyTorch may choose its best batch.
 """
 
 import time
@@ -38,7 +38,8 @@ def residual():
 
 
 def evaluation(decoder, batch, parameters):
-    """CPU seconds per sample of loss and gradient of the latents, with `parameters` of those too."""
+    """CPU seconds per sample of loss and gradient of the latents, with `parameters` of those
+    too."""
     decoder.requires_grad_(parameters)
     y, z = torch.rand(batch, ENTRIES), torch.rand(batch, LATENT, requires_grad=True)
     wanted = [z, *decoder.parameters()] if parameters else [z]

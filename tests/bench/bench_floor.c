@@ -1,5 +1,5 @@
-// What the libraries alone take: MPI, HDF5 and OpenBLAS initialised, one product computed. The memory
-// of this process is the floor that bench_start.py compares gfe_hpc with.
+// What the libraries alone take: MPI, HDF5 and OpenBLAS initialised, one product computed. The
+// memory of this process is the floor that bench_start.py compares gfe_hpc with.
 #include <cblas.h>
 #include <hdf5.h>
 #include <mpi.h>

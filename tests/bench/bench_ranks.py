@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Two ranks against one, and what exact sums cost. Wall seconds: this wants an idle machine with two
-cores.
+"""Two ranks against one, and what exact sums cost. Wall seconds: this wants an idle machine with
+two cores.
 """
 
 from bench import ENCODE, FASHION, IMAGES, Run, make_images, median, row, trained_decoder

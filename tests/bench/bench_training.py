@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Training on 1,200 images against the same algorithm in PyTorch, in turn: whole processes, from the
-images in HDF5 to a decoder in HDF5. Both decoders are then tested by gfe_hpc.
+"""Training on 1,200 images against the same algorithm in PyTorch, in turn: whole processes, from
+the images in HDF5 to a decoder in HDF5. Both decoders are then tested by gfe_hpc.
 """
 
 import os

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Gradient flow encoding in PyTorch, as one would write it there by hand for speed: all samples of a
-block advance together, finished ones leave it, and the dense decoder's passes are matrix products
-without an autograd graph. The solver is that of src/solver_lbfgs.c. One thread. The last line printed
-is JSON.
+"""Gradient flow encoding in PyTorch, as one would write it there by hand for speed: all samples of
+a block advance together, finished ones leave it, and the dense decoder's passes are matrix products
+without an autograd graph. The solver is that of src/solver_lbfgs.c. One thread. The last line
+printed is JSON.
 
 usage: pytorch_gfe.py encode IMAGES.h5 DATASET DECODER.h5 [block]
        pytorch_gfe.py train IMAGES.h5 DATASET COUNT OUT.h5
@@ -60,8 +60,8 @@ class Decoder:
 # ---- the solver ----
 
 class Flows:
-    """L-BFGS of a block of samples, side by side. Pairs stand from the newest to the oldest; where a
-    sample has none, its `inverse` (1 / s.y) is zero and the pair does nothing."""
+    """L-BFGS of a block of samples, side by side. Pairs stand from the newest to the oldest; where
+    a sample has none, its `inverse` (1 / s.y) is zero and the pair does nothing."""
 
     def __init__(self, evaluate, y, z, tolerance, iterations):
         self.evaluate, self.tolerance, self.most = evaluate, tolerance, iterations

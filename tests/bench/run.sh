@@ -1,7 +1,7 @@
 #!/bin/sh
-# Measures speed and prints one Markdown table, which runs/bench/table.md keeps with a description of
-# the machine. Takes less than 15 minutes on an idle machine with two cores. See README.md beside this
-# file.
+# Measures speed and prints one Markdown table, which runs/bench/table.md keeps with a description
+# of the machine. Takes less than 15 minutes on an idle machine with two cores. See README.md beside
+# this file.
 #
 #   sh tests/bench/run.sh                     everything
 #   sh tests/bench/run.sh ranks training      these topics: bench_TOPIC.py
