@@ -259,8 +259,8 @@ class Model:
                                                        default_tile(samples))
 
     def batch_for(self, ranks):
-        """The smallest batch, in whole tiles per rank, that keeps the efficiency (beyond 16 tiles in
-        steps of an eighth); None beyond MOST_PER_RANK samples per rank."""
+        """The smallest batch, in whole tiles per rank, that keeps the efficiency (beyond 16 tiles
+        in steps of an eighth); None beyond MOST_PER_RANK samples per rank."""
         tile, per_rank = default_tile(1 << 20), 1
         while per_rank * tile <= MOST_PER_RANK:
             if self.strong(ranks, per_rank * tile * ranks) >= self.options.efficiency:
