@@ -67,8 +67,9 @@ def median(values):
 
 
 def row(what, figure, target=""):
-    """Prints a row of the table."""
-    print(f"| {what} | {figure} | {target} |", flush=True)
+    """Prints a row of the table; `what` with the BLAS kernel, if run.sh has chosen one."""
+    kernel = ENVIRONMENT.get("BENCH_KERNEL")
+    print(f"| {what}{f', {kernel} kernel' if kernel else ''} | {figure} | {target} |", flush=True)
 
 
 class Finished:
@@ -112,10 +113,9 @@ def pytorch(script, *arguments):
     return done, json.loads(done.out.splitlines()[-1])
 
 
-def c_rows(program, *arguments, **environment):
+def c_rows(program, *arguments):
     """{what: figure} of a program of this directory that prints rows `| what | figure |`."""
-    out = Finished([os.path.join(BUILD, "tests", "bench", program), *map(str, arguments)],
-                   **environment).out
+    out = Finished([os.path.join(BUILD, "tests", "bench", program), *map(str, arguments)]).out
     return dict(re.findall(r"^\| (.*?) \| (.*?) \|$", out, re.M))
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The encoder: as a share of the matrix products that it consists of, under every kernel of the
-machine, and against the same solver in PyTorch. CPU seconds.
+"""The encoder: as a share of the matrix products that it consists of, and against the same solver in
+PyTorch. CPU seconds.
 """
 
 import os
@@ -13,13 +13,6 @@ BLOCKS = (500, 1000)  # of samples that advance together in PyTorch: its best co
 SIZE = 10000          # test images
 
 
-def kernels():
-    """{kernel: environment} to measure under: the machine's own, and SkylakeX with AVX-512."""
-    with open("/proc/cpuinfo", encoding="ascii") as file:
-        wide = "avx512f" in file.read()
-    return [{}, {"OPENBLAS_CORETYPE": "SkylakeX"}] if wide else [{}]
-
-
 def encoder_input(name, dataset, count):
     return write_input(os.path.join(RUNS, name + ".yaml"), {
         "run.directory": os.path.join(RUNS, name), "run.tasks": ["encode"],
@@ -30,15 +23,12 @@ def encoder_input(name, dataset, count):
 
 
 def shares():
-    path = encoder_input("encode", "/train/images", 1000)
-    for environment in kernels():
-        found = c_rows("bench_encoder", path, **environment)
-        kernel = f"{found['kernel']} kernel"
-        row(f"encoder, 1,000 samples in the pool / SGEMM 2048³ ({found['SGEMM 2048^3, GFLOP/s']} "
-            f"GFLOP/s), {kernel}", found["encoder / SGEMM"], "≥ 0.85")
-        row(f"the same with a batch of 20, {kernel}", found["batches / SGEMM"], "≥ 0.50")
-        row(f"gradient evaluations alone, µs per sample, {kernel}",
-            found["gradient evaluations alone, us per sample"])
+    found = c_rows("bench_encoder", encoder_input("encode", "/train/images", 1000))
+    row(f"encoder, 1,000 samples in the pool / SGEMM 2048³ ({found['SGEMM 2048^3, GFLOP/s']} "
+        "GFLOP/s)", found["encoder / SGEMM"], "≥ 0.85")
+    row("the same with a batch of 20", found["batches / SGEMM"], "≥ 0.50")
+    row("gradient evaluations alone, µs per sample",
+        found["gradient evaluations alone, us per sample"])
 
 
 def against_pytorch():

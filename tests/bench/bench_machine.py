@@ -5,7 +5,7 @@ import os
 import re
 
 import torch
-from bench import make_images, row, trained_decoder
+from bench import make_images, trained_decoder
 from gfe_results import Results
 
 
@@ -25,9 +25,7 @@ def main():
                        ("libraries", about["softwareDependencies"]),
                        ("PyTorch", torch.__version__)):
         print(f"- {what}: {text}")
-    print()
-    row("what", "figure", "target")
-    row("---", "---", "---")
+    print("\n| what | figure | target |\n| --- | --- | --- |", flush=True)
 
 
 if __name__ == "__main__":
