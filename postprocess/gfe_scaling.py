@@ -8,10 +8,11 @@ number of ranks. A step on one rank costs
 
     seconds = evaluation * (gradient evaluations of its samples) + tile * (its tiles) + step,
 
-fitted to the runs on one rank: give at least three that trained with different batches. `step` is
-what every rank does for itself, above all turning sums into gradients and the optimiser. On R ranks
-the busiest one counts, with its tiles (whole ones: a batch has only so many) and with evaluations
-drawn from the distribution measured. Communication comes on top, with constants that are options:
+where rows that only fill up a matrix product count as samples. It is fitted to the runs on one
+rank: give at least three that trained with different batches. `step` is what every rank does for
+itself, above all turning sums into gradients and the optimiser. On R ranks the busiest one counts,
+with its tiles (whole ones: a batch has only so many) and with evaluations drawn from the
+distribution measured. Communication comes on top, with constants that are options:
 
     Allreduce of the gradient, 8 bytes a parameter   2 log2(R) latency + 2 (R-1)/R bytes/bandwidth
     a small collective call                          log2(R) latency
@@ -50,7 +51,8 @@ STRONG_BATCHES = (64, 256, 1024, 4096, 16384)
 WEAK_SAMPLES = (24, 96, 240)    # per rank
 ENCODED = (10**4, 10**5, 10**6)
 DRAWS = 1 << 21                 # numbers drawn at a time, at the most
-PRODUCT = 12                    # rows of the smallest matrix product
+PRODUCT = 12                    # rows of a matrix product: a multiple of this
+FULL = 240                      # samples from which on products stay full, as others wait for a row
 MOST_PER_RANK = 1 << 14         # samples; beyond, no batch is looked for
 
 
@@ -148,9 +150,15 @@ def shares(count, ranks):
     return np.diff(count * np.arange(ranks + 1) // ranks)
 
 
+def padding(samples):
+    """Rows of products per sample that is under way."""
+    return -(-samples // PRODUCT) * PRODUCT / samples if samples < FULL else 1.0
+
+
 def work(evaluations):
-    """Rows of products that samples along the last axis take: at least PRODUCT per evaluation."""
-    return np.maximum(evaluations.sum(axis=-1), PRODUCT * evaluations.max(axis=-1))
+    """Rows of products that the evaluations of samples, along the last axis, take."""
+    return np.maximum(padding(evaluations.shape[-1]) * evaluations.sum(axis=-1),
+                      PRODUCT * evaluations.max(axis=-1))
 
 
 def busiest(distribution, samples, ranks, rng):
@@ -207,11 +215,11 @@ class Model:
             self.encode_distribution = Sample(samples)
 
     def _fit_steps(self, runs):
-        """One equation per run: its median step."""
+        """One equation per run: its median step. Relative errors count."""
         self.distribution = max(runs, key=lambda run: len(run.seconds)).distribution
         seconds = np.array([np.median(run.seconds) for run in runs])
-        matrix = np.array([(np.mean(run.evaluations), -(-run.batch // run.tile), 1)
-                           for run in runs]) / seconds[:, None]  # relative errors count
+        matrix = np.array([(padding(run.batch) * np.mean(run.evaluations),
+                            -(-run.batch // run.tile), 1) for run in runs]) / seconds[:, None]
         keep = {1: [0], 2: [0, 2]}.get(len(self.batches), [0, 1, 2])
         found = np.zeros(3)
         found[keep] = nonnegative_fit(matrix[:, keep], np.ones(len(runs)))
@@ -248,8 +256,8 @@ class Model:
 
     def alone(self, batch, tile=None):
         """Seconds of a step on one rank."""
-        tiles = -(-batch // (tile or default_tile(batch)))
-        return self.evaluation * batch * self.distribution.mean() + self.tile * tiles + self.step
+        tiles, rows = -(-batch // (tile or default_tile(batch))), padding(batch) * batch
+        return self.evaluation * rows * self.distribution.mean() + self.tile * tiles + self.step
 
     def strong(self, ranks, batch):
         return self.alone(batch) / (ranks * self.step_seconds(ranks, batch))
