@@ -21,7 +21,8 @@ from gfe_results import ACTIVATIONS, Decoder, Results, ResultsError, write_decod
 
 PLOT, SUMMARY = (os.path.join(POSTPROCESS, name) for name in ("gfe_plot.py", "gfe_results.py"))
 COLLECT = os.path.join(POSTPROCESS, "gfe_collect.py")
-STUDY, LATENTS = (os.path.join(POSTPROCESS, name) for name in ("gfe_study.py", "gfe_latents.py"))
+STUDY, LATENTS, SCALING = (os.path.join(POSTPROCESS, f"gfe_{name}.py")
+                           for name in ("study", "latents", "scaling"))
 CHECK = os.path.join(HERE, "check_losses.py")
 
 passed = failed = 0
@@ -429,11 +430,91 @@ def test_latents(rng, directory):
     check(result.returncode == 2 and "no such file" in result.stderr, result.stderr)
 
 
+# ---- scaling ----
+
+COSTS = dict(evaluation=40e-6, tile=2e-3, step=3e-3)  # seconds, of runs that are made up
+
+
+def write_training(path, rng, ranks, batch, tile, seconds, widths=(2, 5, 6)):
+    """A run that trained two epochs of 30 steps of `seconds`, 20 evaluations per sample, with a
+    pause of 9 s before the second epoch."""
+    os.makedirs(path)
+    write_decoder(os.path.join(path, "results.h5"), random_layers(rng, widths), "mse")
+    steps = np.arange(1, 61)
+    with h5py.File(os.path.join(path, "results.h5"), "a") as file:
+        file.attrs.update(parallelism=f"{ranks} ranks x 1 thread",
+                          input=f"run:\n  seed: 1\n\ntraining:\n  batch: {batch}\n  tile: {tile}\n")
+        history = file.create_group("history")
+        for name, values in dict(
+                step_loss=1 / steps, step_samples=batch * steps, step_epoch=1 + (steps > 30),
+                step_evaluations=np.full(60, 20.0), step_seconds=seconds * steps + 9 * (steps > 30),
+                epoch_train_loss=np.ones(2), epoch_evaluations_mean=np.full(2, 20.0),
+                epoch_evaluations_p50=np.full(2, 20), epoch_evaluations_p99=np.full(2, 20),
+                epoch_evaluations_max=np.full(2, 20)).items():
+            history[name] = values
+    return path
+
+
+def write_encoding(path, rng, ranks, evaluations, seconds, widths=(2, 5, 6)):
+    os.makedirs(path)
+    write_decoder(os.path.join(path, "results.h5"), random_layers(rng, widths), "mse")
+    with h5py.File(os.path.join(path, "results.h5"), "a") as file:
+        file.attrs["parallelism"] = f"{ranks} ranks x 1 thread"
+        group, count = file.create_group("encode"), len(evaluations)
+        group["z"], group["loss"] = np.zeros((count, widths[0])), np.ones(count)
+        group["evaluations"], group["status"] = evaluations, np.zeros(count, "i1")
+        group["status"].attrs["flag_meanings"] = "converged"
+    with open(os.path.join(path, "summary.json"), "w", encoding="utf-8") as file:
+        json.dump({"seconds": seconds, "training_seconds": 0.0}, file)
+    return path
+
+
+def test_scaling(rng, directory):
+    """The costs of made-up runs are found again; speedups and balances are those of the runs;
+    without communication, samples that are all alike scale without loss."""
+    runs = []
+    for batch, tile, ranks in ((20, 10, 1), (64, 16, 1), (256, 24, 1), (64, 16, 2)):
+        tiles, rows = -(-batch // tile) // ranks, {20: 24, 64: 72, 256: 256}[batch] / ranks
+        seconds = COSTS["evaluation"] * 20 * rows + COSTS["tile"] * tiles + COSTS["step"]
+        runs.append(write_training(os.path.join(directory, f"train_{batch}_{ranks}"), rng, ranks,
+                                   batch, 0 if batch == 64 else tile, seconds))
+    uneven = np.repeat((30, 10), 400)
+    for name, ranks, evaluations, seconds in (("one", 1, uneven, 2.0), ("two", 2, uneven, 1.5),
+                                              ("many", 8, uneven[::-1], 1.0)):
+        runs.append(write_encoding(os.path.join(directory, name), rng, ranks, evaluations, seconds))
+    free = ("--latency", "0", "--bandwidth", "1e30", "--partner", "0")
+    result = run(SCALING, *runs, *free, "--ranks", "64")
+    check(result.returncode == 0 and not result.stderr, f"{result.stdout}{result.stderr}")
+    speedup = (0.0576 + 0.008 + 0.003) / (0.0288 + 0.004 + 0.003)
+    efficiency = (0.0576 + 0.008 + 0.003) / (4 * (0.0192 + 0.002 + 0.003))  # 16 samples, 24 rows
+    for line in ("| gradient evaluation, training | 40.0 µs |", "| tile | 2.00 ms |",
+                 "| step | 3.00 ms |", "| largest misfit of a run | 0.0 % |",
+                 "| evaluations per sample, training | 20.0 |",
+                 "| gradient evaluation, encoding | 125.0 µs |",
+                 f"| training, batch 64 | {speedup:.2f} | {speedup:.2f} |", "| 1.33 |",
+                 "| 2 | encode, 800 samples | ", "| 1.500 |",  # 30 of a mean of 20
+                 f"| 4 | 96 | 24 | {100 * efficiency:.0f} % |"):
+        check(line in result.stdout, f"no '{line}' in {result.stdout}")
+    check(os.path.getsize(os.path.join(runs[0], "plots", "scaling.png")) > 5000, "its figure")
+    slow = run(SCALING, *runs[:4], "--latency", "1e-3", "--ranks", "4", "--output", directory)
+    check(slow.returncode == 0 and "| 4 | 96 | 24 |" not in slow.stdout,
+          f"a slow network wants larger batches: {slow.stdout}{slow.stderr}")
+    few = run(SCALING, runs[1], "--ranks", "4", "--output", directory)
+    check("with 1 different batches" in few.stdout, f"{few.stdout}{few.stderr}")
+
+    other = write_training(os.path.join(directory, "other"), rng, 1, 20, 10, 0.02, (2, 7, 6))
+    for given, text in (((runs[0], other), "different layers"), ((runs[3],), "no run on one rank"),
+                        ((os.path.join(directory, "nowhere"),), "no such file")):
+        result = run(SCALING, *given)
+        check(result.returncode == 2 and text in result.stderr
+              and result.stderr.count("\n") == 1, f"{text}: {result.stderr}")
+
+
 def main():
     rng = np.random.default_rng(1)
     test_gradient(rng)
     for test in (test_decoder, test_programs, test_wrong_losses, test_errors, test_sweep_kinds,
-                 test_sweep_states, test_study, test_latents):
+                 test_sweep_states, test_study, test_latents, test_scaling):
         with tempfile.TemporaryDirectory() as directory:
             test(rng, directory)
     print(f"{passed} passed, {failed} failed")

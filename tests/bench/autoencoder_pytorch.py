@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """An autoencoder in PyTorch, as PyTorch begins and trains it, for comparison with
-inputs/autoencoder.yaml: test loss by the encoder, and CPU seconds of the training on one thread.
+inputs/autoencoder.yaml: test loss by the encoder, and seconds of the training on one thread. The
+last line printed is JSON.
 
-usage: autoencoder_pytorch.py [images [seeds]]      (default 6000 and 3; needs python3-torch)
+usage: autoencoder_pytorch.py [images [seed [adam|rmsprop [learning rate]]]]
+       default 6000, 1, adam, 1e-3; needs python3-torch
 """
 import gzip
+import json
 import sys
 import time
 
@@ -14,6 +17,8 @@ import torch
 FULL = "/usr/share/datasets/fashion-mnist/"  # Debian's package dataset-fashion-mnist
 WIDTHS = (784, 600, 300, 150, 20)
 BATCH = 20
+OPTIMISERS = {"adam": torch.optim.Adam,
+              "rmsprop": lambda parameters, rate: torch.optim.RMSprop(parameters, rate, 0.9, 1e-6)}
 
 
 def load(name, count):
@@ -30,24 +35,25 @@ def network(widths):
 
 
 def main():
-    count, seeds = (int(text) for text in (sys.argv[1:] + ["6000", "3"][len(sys.argv) - 1:]))
+    given = sys.argv[1:]
+    count, seed, name, rate = given + ["6000", "1", "adam", "1e-3"][len(given):]
     torch.set_num_threads(1)
-    train, test = load("train-images-idx3-ubyte.gz", count), load("t10k-images-idx3-ubyte.gz", None)
+    torch.manual_seed(int(seed))
+    train = load("train-images-idx3-ubyte.gz", int(count))
+    test = load("t10k-images-idx3-ubyte.gz", None)
     loss = torch.nn.BCEWithLogitsLoss()
-    for seed in range(1, seeds + 1):
-        torch.manual_seed(seed)
-        encoder, decoder = network(WIDTHS), network(WIDTHS[::-1])
-        optimiser = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], 1e-3)
-        begun = time.process_time()
-        for y in train.split(BATCH):
-            optimiser.zero_grad()
-            loss(decoder(encoder(y)), y).backward()
-            optimiser.step()
-        seconds = time.process_time() - begun
-        with torch.no_grad():
-            losses = [loss(decoder(encoder(test[:n])), test[:n]).item() for n in (256, 10000)]
-        print(f"seed {seed}: {count} images in {seconds:.1f} CPU seconds, test loss "
-              f"{losses[0]:.4f} (first 256), {losses[1]:.4f} (all)", flush=True)
+    encoder, decoder = network(WIDTHS), network(WIDTHS[::-1])
+    optimiser = OPTIMISERS[name]([*encoder.parameters(), *decoder.parameters()], float(rate))
+    begun, cpu = time.perf_counter(), time.process_time()
+    for y in train.split(BATCH):
+        optimiser.zero_grad()
+        loss(decoder(encoder(y)), y).backward()
+        optimiser.step()
+    seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
+    with torch.no_grad():
+        first, every = (loss(decoder(encoder(test[:n])), test[:n]).item() for n in (256, 10000))
+    print(json.dumps({"images": len(train), "seconds": seconds, "cpu_seconds": cpu,
+                      "test_loss": first, "test_loss_all": every}))
 
 
 if __name__ == "__main__":

@@ -1,16 +1,12 @@
 #!/usr/bin/env python3
-"""The paper's CIFAR-10 decoders: evaluations of ours and of PyTorch in turn, one thread each, in CPU
-seconds. PyTorch may choose its best batch. Prints Markdown rows.
-
-usage: bench_conv.py bench_conv
+"""The paper's CIFAR-10 decoders: evaluations of ours and of PyTorch in turn, one thread each, in
+CPU seconds. PyTorch may choose its best batch.
 """
 
-import statistics
-import subprocess
-import sys
 import time
 
 import torch
+from bench import c_rows, median, row
 from torch import nn
 
 ROUNDS, ENTRIES, LATENT, BATCHES = 3, 3072, 64, (24, 60, 256)
@@ -42,7 +38,8 @@ def residual():
 
 
 def evaluation(decoder, batch, parameters):
-    """CPU seconds per sample of loss and gradient of the latents, with `parameters` of those too."""
+    """CPU seconds per sample of loss and gradient of the latents, with `parameters` of those
+    too."""
     decoder.requires_grad_(parameters)
     y, z = torch.rand(batch, ENTRIES), torch.rand(batch, LATENT, requires_grad=True)
     wanted = [z, *decoder.parameters()] if parameters else [z]
@@ -58,31 +55,28 @@ def evaluation(decoder, batch, parameters):
     return run(1 + 120 // batch)
 
 
-def ours(program):
-    """{row: figure} of one run of bench_conv."""
-    lines = subprocess.run([program, "3"], capture_output=True, text=True, check=True).stdout
-    return {what.strip(): float(figure) for what, figure in
-            (line.strip("| \n").split("|") for line in lines.splitlines())}
-
-
 def main():
     torch.set_num_threads(1)
     torch.manual_seed(1)
     decoders = {"transposed": transposed(), "residual": residual()}
-    rows, ratios = {}, {}
+    shares, pairs = {}, {}
     for _ in range(ROUNDS):
-        found = ours(sys.argv[1])
-        for row, figure in found.items():
-            rows.setdefault(row, []).append(figure)
+        found = {what: float(figure) for what, figure in c_rows("bench_conv", 3).items()}
+        for what, figure in found.items():
+            if "/ SGEMM" in what:
+                shares.setdefault(what, []).append(figure)
         for name, decoder in decoders.items():
             for parameters, what in ((False, "evaluation"), (True, "with parameters")):
                 best = min(1e6 * evaluation(decoder, batch, parameters) for batch in BATCHES)
-                own = min(found[row] for row in found
-                          if row.startswith(name) and row.endswith(f"{what}, us per sample"))
-                rows.setdefault(f"{name}: PyTorch, {what}, us per sample", []).append(best)
-                ratios.setdefault(f"{name}: {what}, PyTorch / ours", []).append(best / own)
-    for row, figures in {**rows, **ratios}.items():
-        print(f"| {row} | {statistics.median(figures):.4g} |")
+                own = min(found[other] for other in found
+                          if other.startswith(name) and other.endswith(f"{what}, us per sample"))
+                pairs.setdefault(f"{name}: {what}", []).append((best, own))
+    for what, figures in shares.items():
+        row(what.replace("2048^3", "2048³"), f"{median(figures):.3f}")
+    for what, figures in pairs.items():
+        theirs, own = (median(times) for times in zip(*figures))
+        row(f"{what}, PyTorch / ours ({theirs:.0f} / {own:.0f} µs per sample)",
+            f"{median(a / b for a, b in figures):.2f}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 // How close the encoder comes to the matrix products it consists of: flops of the gradient
 // evaluations reported, as a share of SGEMM of 2048 x 2048 matrices, measured in turn in one
-// process.
+// process, in CPU seconds. With thousands of samples at hand, and in batches as in training.
 //
-// usage: bench_encoder input.yaml   with task encode, decoder.file and data.encode
+// usage: bench_encoder input.yaml [rounds]   with task encode, decoder.file and data.encode
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,34 +16,64 @@
 #include "objective.h"
 #include "run.h"
 
-enum { ROUNDS = 7, SIZE = 2048 };
+enum { ROUNDS = 7, SIZE = 2048, BATCHED = 1000 };
 
 static int compare(const void *a, const void *b) {
   const double x = *(const double *)a, y = *(const double *)b;
   return (x > y) - (x < y);
 }
 
-static double median(double *values) {
-  qsort(values, ROUNDS, sizeof *values, compare);
-  return values[ROUNDS / 2];
+static double median(double *values, int count) {
+  qsort(values, (size_t)count, sizeof *values, compare);
+  return values[count / 2];
 }
 
 // GFLOP/s of one product of square matrices.
 static double sgemm(real *a, real *b, real *c) {
-  const double begun = clock_seconds();
+  const double begun = clock_cpu_seconds();
   blas_gemm(false, true, SIZE, SIZE, SIZE, a, SIZE, b, SIZE, 0, c, SIZE);
-  return 2e-9 * SIZE * SIZE * SIZE / (clock_seconds() - begun);
+  return 2e-9 * SIZE * SIZE * SIZE / (clock_cpu_seconds() - begun);
 }
 
+// What encoding the set has taken.
+struct encoded {
+  double samples_per_second, evaluations, loss;  // evaluations and loss: mean of a sample
+};
+
 // GFLOP/s of encoding the set, padding not counted.
-static double encode(struct run *run, double *samples_per_second) {
-  const double begun = clock_seconds();
+static double encode(struct run *run, struct encoded *found) {
+  const double begun = clock_cpu_seconds();
   struct evaluation *evaluation = evaluation_create(run, SET_ENCODE);
   while (evaluation_advance(evaluation, INFINITY)) continue;
-  const double seconds = clock_seconds() - begun;
+  const double seconds = clock_cpu_seconds() - begun;
   const double evaluations = (double)evaluation->tally.evaluations;
-  *samples_per_second = (double)evaluation->tally.samples / seconds;
+  const double samples = (double)evaluation->tally.samples;
+  *found = (struct encoded){samples / seconds, evaluations / samples, evaluation->loss};
   evaluation_destroy(&evaluation);
+  return 1e-9 * evaluations * network_flops(run->decoder->network) / seconds;
+}
+
+// GFLOP/s of encoding the set's first samples as `encoding` says, batch by batch.
+static double encode_batches(struct run *run) {
+  const struct dataset *data = run->sets[SET_ENCODE];
+  const int64_t batch = run->config.training.batch;
+  const int64_t count = data->local_count < BATCHED ? data->local_count : BATCHED;
+  const double begun = clock_cpu_seconds();
+  struct encoder *encoder =
+      encoder_create(run->comm, run->decoder, &run->config.encoding, &run->training_rule);
+  double evaluations = 0.0;
+  for (int64_t first = 0; first + batch <= count; first += batch) {
+    const struct encoder_samples samples = {.count = batch,
+                                            .total = batch,
+                                            .y = data->y + (size_t)first * data->stride,
+                                            .weight_sum = data->weight_sum + first};
+    struct encoding *encoding = encoding_create(batch, run->decoder->d);
+    encoder_run(encoder, &samples, batch, encoding);
+    for (int64_t i = 0; i < batch; i++) evaluations += (double)encoding->evaluations[i];
+    encoding_destroy(&encoding);
+  }
+  encoder_destroy(&encoder);
+  const double seconds = clock_cpu_seconds() - begun;
   return 1e-9 * evaluations * network_flops(run->decoder->network) / seconds;
 }
 
@@ -58,9 +88,9 @@ static double evaluate(struct run *run, size_t rows) {
     const size_t s = i % (size_t)data->local_count;
     samples[i] = (struct objective_row){data->y + s * data->stride, NULL, data->weight_sum[s]};
   }
-  const double begun = clock_seconds();
+  const double begun = clock_cpu_seconds();
   for (int i = 0; i < REPEATS; i++) objective_evaluate(objective, rows, samples, loss);
-  const double seconds = clock_seconds() - begun;
+  const double seconds = clock_cpu_seconds() - begun;
   objective_destroy(&objective);
   memory_free(&samples);
   memory_free(&loss);
@@ -72,8 +102,10 @@ int main(int argc, char **argv) {
   blas_start();
   struct error error = {""};
   struct config *config = memory_new(struct config, 1);
-  if (argc != 2)
-    error_set(&error, "usage: bench_encoder input.yaml");
+  const int given = argc > 2 ? atoi(argv[2]) : ROUNDS;
+  const int rounds = given >= 1 && given < ROUNDS ? given : ROUNDS;
+  if (argc < 2)
+    error_set(&error, "usage: bench_encoder input.yaml [rounds]");
   else
     config_read(config, argv[1], NULL, 0, &error);
   comm_settle(comm, &error);
@@ -84,23 +116,32 @@ int main(int argc, char **argv) {
   real *c = memory_new(real, SIZE * SIZE);
   for (size_t i = 0; i < SIZE * SIZE; i++) a[i] = b[i] = (real)(i % 17) / 17;
   const size_t rows = run->evaluation_rule.most;
-  double product[ROUNDS], encoder[ROUNDS], share[ROUNDS], evaluation[ROUNDS], rate[ROUNDS];
+  double product[ROUNDS], encoder[ROUNDS], batches[ROUNDS], evaluation[ROUNDS], rate[ROUNDS];
+  double share[ROUNDS], batches_share[ROUNDS];
+  struct encoded found = {0};
   sgemm(a, b, c);
-  encode(run, &rate[0]);
-  for (int i = 0; i < ROUNDS; i++) {
+  for (int i = 0; i < rounds; i++) {
     product[i] = sgemm(a, b, c);
-    encoder[i] = encode(run, &rate[i]);
+    encoder[i] = encode(run, &found);
+    batches[i] = encode_batches(run);
     evaluation[i] = evaluate(run, rows);
+    rate[i] = found.samples_per_second;
     share[i] = encoder[i] / product[i];
+    batches_share[i] = batches[i] / product[i];
   }
-  printf("| encoder, %lld samples, %s kernel, GFLOP/s | %.1f |\n",
-         (long long)run->shapes[SET_ENCODE].count, blas_kernel(), median(encoder));
-  printf("| SGEMM 2048^3, GFLOP/s | %.1f |\n", median(product));
-  printf("| encoder / SGEMM | %.3f |\n", median(share));
-  printf("| gradient evaluations alone, %zu rows, GFLOP/s | %.1f |\n", rows, median(evaluation));
-  printf("| gradient evaluations alone, per sample, us | %.1f |\n",
-         1e-3 * network_flops(run->decoder->network) / median(evaluation));
-  printf("| encoder, samples per second | %.0f |\n", median(rate));
+  printf("| kernel | %s |\n", blas_kernel());
+  printf("| SGEMM 2048^3, GFLOP/s | %.1f |\n", median(product, rounds));
+  printf("| encoder, GFLOP/s | %.1f |\n", median(encoder, rounds));
+  printf("| encoder / SGEMM | %.3f |\n", median(share, rounds));
+  printf("| batches of %lld, GFLOP/s | %.1f |\n", (long long)run->config.training.batch,
+         median(batches, rounds));
+  printf("| batches / SGEMM | %.3f |\n", median(batches_share, rounds));
+  printf("| gradient evaluations alone, GFLOP/s | %.1f |\n", median(evaluation, rounds));
+  printf("| gradient evaluations alone, us per sample | %.1f |\n",
+         1e-3 * network_flops(run->decoder->network) / median(evaluation, rounds));
+  printf("| encoder, samples per second | %.0f |\n", median(rate, rounds));
+  printf("| encoder, evaluations per sample | %.2f |\n", found.evaluations);
+  printf("| encoder, mean loss | %.6f |\n", found.loss);
 
   memory_free(&a);
   memory_free(&b);

@@ -1,0 +1,149 @@
+"""What the benchmarks share: where things are, runs of gfe_hpc, PyTorch's scripts, rows of the
+table. Whatever is made lies in runs/bench.
+"""
+
+import gzip
+import json
+import os
+import re
+import resource
+import statistics
+import subprocess
+import sys
+import time
+
+import h5py
+import numpy as np
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+RUNS = os.path.join(ROOT, "runs", "bench")
+BUILD = os.environ.get("GFE_BUILD", os.path.join(ROOT, "build"))
+PROGRAM = os.path.join(BUILD, "gfe_hpc")
+IDX = "/usr/share/datasets/fashion-mnist/"       # Debian's package dataset-fashion-mnist
+IMAGES = os.path.join(RUNS, "fashion_mnist.h5")  # the same in HDF5
+ENVIRONMENT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
+                   OMPI_MCA_rmaps_base_oversubscribe="1", OMP_NUM_THREADS="1",
+                   OPENBLAS_NUM_THREADS="1")
+# PyTorch allocates every result anew: by default glibc gives such memory back each time, and a
+# third of the time goes into page faults.
+KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 33),
+               "MALLOC_TOP_PAD_": str(1 << 26)}
+
+sys.path[1:1] = [os.path.join(ROOT, "tests"), os.path.join(ROOT, "postprocess")]
+from program import PAPER_LAYERS, read_summary, write_input  # noqa: E402
+
+# The paper's dense decoder on Fashion-MNIST, in the order of the file; tests on 256 images.
+FASHION = {
+    "run.tasks": ["train"],
+    "run.restart": "never",
+    "data.train.file": IMAGES,
+    "data.train.dataset": "/train/images",
+    "data.scale": 255,
+    "decoder.latent": 20,
+    "decoder.layers": PAPER_LAYERS,
+    "decoder.loss": "bce",
+    "encoding.solver": "lbfgs",
+    "encoding.tolerance": 1e-4,
+    "encoding.max_iterations": 20,
+    "training.epochs": 1,
+    "training.batch": 20,
+    "training.order": "file",
+    "training.optimiser": "adam",
+    "training.learning_rate": 2e-3,
+    "evaluation.tolerance": 1e-5,
+    "evaluation.max_iterations": 100,
+    "evaluation.train": False,
+    "evaluation.every": 0,
+    "output.reconstructions": 0,
+    "checkpoint.minutes": 0,
+}
+TEST = {"data.test.file": IMAGES, "data.test.dataset": "/test/images", "data.test.count": 256}
+ENCODE = {key: None for key in FASHION if key.startswith(("data.train", "decoder", "training"))}
+
+
+def median(values):
+    return statistics.median(values)
+
+
+def row(what, figure, target=""):
+    """Prints a row of the table; `what` with the BLAS kernel, if run.sh has chosen one."""
+    kernel = ENVIRONMENT.get("BENCH_KERNEL")
+    print(f"| {what}{f', {kernel} kernel' if kernel else ''} | {figure} | {target} |", flush=True)
+
+
+class Finished:
+    """A process that has ended well: what it printed, its wall and CPU seconds."""
+
+    def __init__(self, command, **environment):
+        before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        result = subprocess.run(command, cwd=ROOT, env={**ENVIRONMENT, **environment},
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True)
+        self.wall = time.perf_counter() - begun
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        self.cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        self.out = result.stdout
+        if result.returncode != 0:
+            sys.exit(f"{' '.join(command)}\nended with exit code {result.returncode}\n"
+                     f"{result.stdout}{result.stderr}")
+
+
+class Run(Finished):
+    """A finished run of gfe_hpc, anew, in the directory runs/bench/NAME."""
+
+    def __init__(self, name, *values, ranks=1, program=PROGRAM):
+        self.directory = os.path.join(RUNS, name)
+        self.input = write_input(os.path.join(RUNS, name + ".yaml"), *values,
+                                 {"run.directory": self.directory})
+        launcher = ["mpirun", "-n", str(ranks)] if ranks > 1 else []
+        super().__init__([*launcher, program, self.input])
+        self.results = os.path.join(self.directory, "results.h5")
+        self.summary = read_summary(self.directory)
+
+    def phase(self, name):
+        """Seconds that the slowest rank has spent in a phase."""
+        return float(re.search(rf"^ {name} +\S+ +\S+ +(\S+) ", self.out, re.M).group(1))
+
+
+def pytorch(script, *arguments):
+    """A finished script of this directory, and the last line that it printed, as a dict."""
+    done = Finished([sys.executable, os.path.join(HERE, script), *map(str, arguments)],
+                    **KEEP_MEMORY)
+    return done, json.loads(done.out.splitlines()[-1])
+
+
+def c_rows(program, *arguments):
+    """{what: figure} of a program of this directory that prints rows `| what | figure |`."""
+    out = Finished([os.path.join(BUILD, "tests", "bench", program), *map(str, arguments)]).out
+    return dict(re.findall(r"^\| (.*?) \| (.*?) \|$", out, re.M))
+
+
+def make_images():
+    """Fashion-MNIST as an HDF5 file, /train/images and /test/images, if it is not there yet."""
+    if os.path.exists(IMAGES):
+        return
+    os.makedirs(RUNS, exist_ok=True)
+    with h5py.File(IMAGES + ".new", "w") as file:
+        for name, idx in (("train", "train"), ("test", "t10k")):
+            with gzip.open(f"{IDX}{idx}-images-idx3-ubyte.gz") as source:
+                pixels = np.frombuffer(source.read(), np.uint8, offset=16)
+            file[f"{name}/images"] = pixels.reshape(-1, 28, 28)
+    os.rename(IMAGES + ".new", IMAGES)
+
+
+def trained_decoder(loss="bce"):
+    """results.h5 of a decoder trained on 6,000 images, by Adam 1e-3; made if it is not there."""
+    name = f"decoder_{loss}"
+    path = os.path.join(RUNS, name, "results.h5")
+    if os.path.exists(path):
+        return path
+    make_images()
+    return Run(name, FASHION, {"data.train.count": 6000, "decoder.loss": loss,
+                               "training.learning_rate": 1e-3}).results
+
+
+def test_loss(name, decoder):
+    """Loss of the first 256 test images, encoded by gfe_hpc with the decoder of a file."""
+    return Run(name, FASHION, ENCODE, TEST, {"run.tasks": ["evaluate"], "decoder.file": decoder}
+               ).summary["test_loss"]

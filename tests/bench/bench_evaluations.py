@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""How many gradient evaluations a sample takes until its loss lies within 1 % of its optimum: the
+first 256 test images, decoders trained on 6,000. They are encoded anew with 1, 2, 3, ...
+iterations; the optimum is the lowest loss that any run finds, one of them long.
+
+usage: bench_evaluations.py [KEY=VALUE...]      such as evaluation.memory=5, for all encodings
+"""
+
+import json
+import sys
+
+import numpy as np
+from bench import ENCODE, FASHION, IMAGES, Run, row, trained_decoder
+from gfe_results import Results
+
+LENGTHS = (*range(1, 25), 27, 30, 35, 40)
+SHARE = 0.01
+TARGETS = {"bce": 10, "mse": 5}
+
+
+def setting(text):
+    """(key, value) of KEY=VALUE, the value a number if it looks like one."""
+    key, _, value = text.partition("=")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
+
+
+def encode(loss, iterations, tolerance, settings):
+    """Losses and evaluations of the samples."""
+    run = Run(f"evaluations_{loss}", FASHION, ENCODE,
+              {"run.tasks": ["encode"], "data.encode.file": IMAGES,
+               "data.encode.dataset": "/test/images", "data.encode.count": 256,
+               "decoder.file": trained_decoder(loss), "evaluation.tolerance": tolerance,
+               "evaluation.max_iterations": iterations}, settings)
+    with Results(run.results) as results:
+        found = results.set("encode")
+    return found.loss, found.evaluations
+
+
+def main():
+    settings = dict(map(setting, sys.argv[1:]))
+    changed = "".join(f", {key} = {value}" for key, value in settings.items())
+    for loss, target in TARGETS.items():
+        runs = [encode(loss, length, 0, settings) for length in LENGTHS]
+        plain, _ = encode(loss, 100, 1e-5, {})
+        final, spent = encode(loss, 100, 1e-5, settings)
+        optimum = np.min([run[0] for run in runs]
+                         + [plain, final, encode(loss, 1000, 1e-8, {})[0]], axis=0)
+        needed = np.full(len(optimum), np.inf)
+        for losses, evaluations in reversed(runs):
+            close = losses <= (1 + SHARE) * optimum
+            needed[close] = evaluations[close]
+        row(f"gradient evaluations to within 1 % of the optimum, {loss.upper()}{changed}: mean "
+            f"(median {np.median(needed):.0f}, 95 % {np.percentile(needed, 95):.0f})",
+            f"{needed.mean():.1f}", f"≤ {target}")
+        row(f"final loss{changed} / without, {loss.upper()}, {spent.mean():.1f} evaluations",
+            f"{final.mean() / plain.mean():.5f}", "1")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+#!/usr/bin/env python3
+"""The machine that the table was measured on, and the table's head."""
+
+import os
+import re
+
+import torch
+from bench import make_images, trained_decoder
+from gfe_results import Results
+
+
+def main():
+    load = " ".join(f"{value:.1f}" for value in os.getloadavg())
+    make_images()
+    with Results(trained_decoder()) as results:
+        about = results.attributes
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+        cpu = re.search(r"^model name\s*: (.*)$", file.read(), re.M)
+    for what, text in (("date", about["date"]), ("load at the beginning", load),
+                       ("CPU", f"{cpu.group(1) if cpu else 'unknown'}, {os.cpu_count()} cores"),
+                       ("machine", about["machine"]),
+                       ("BLAS kernel", about["blas_kernel"]),
+                       ("program", f"{about['software']} {about['softwareVersion']}, revision "
+                                   f"{about['revision']}, {about['compiler']}"),
+                       ("libraries", about["softwareDependencies"]),
+                       ("PyTorch", torch.__version__)):
+        print(f"- {what}: {text}")
+    print("\n| what | figure | target |\n| --- | --- | --- |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
