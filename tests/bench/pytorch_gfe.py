@@ -154,16 +154,14 @@ class Flows:
 
     def remember(self, s, y, curvature, yy, useful):
         """Puts the new pairs before the others."""
-        if bool(useful.all()):
-            self.pairs = torch.cat((torch.stack((s, y))[:, None], self.pairs[:, :-1]), 1)
-            self.inverse = torch.cat(((1 / curvature)[None], self.inverse[:-1]))
-            self.gamma = curvature / yy
-        else:
-            pairs = torch.cat((torch.stack((s, y))[:, None], self.pairs[:, :-1]), 1)
-            self.pairs = torch.where(useful, pairs, self.pairs)
-            inverse = torch.cat(((1 / curvature)[None], self.inverse[:-1]))
-            self.inverse = torch.where(useful, inverse, self.inverse)
-            self.gamma = torch.where(useful, curvature / yy, self.gamma)
+        pairs = torch.cat((torch.stack((s, y))[:, None], self.pairs[:, :-1]), 1)
+        inverse = torch.cat(((1 / curvature)[None], self.inverse[:-1]))
+        gamma = curvature / yy
+        if not bool(useful.all()):
+            pairs = torch.where(useful, pairs, self.pairs)
+            inverse = torch.where(useful, inverse, self.inverse)
+            gamma = torch.where(useful, gamma, self.gamma)
+        self.pairs, self.inverse, self.gamma = pairs, inverse, gamma
         self.count += useful
 
     def reduced_step(self, loss):
@@ -175,9 +173,10 @@ class Flows:
     def leave(self, done):
         """Samples that are done leave the block."""
         gone, stay = done.nonzero().squeeze(1), (~done).nonzero().squeeze(1)
+        z, loss, evaluations = self.found
         samples = self.sample[gone]
-        for found, value in zip(self.found, (self.z, self.loss, None)):
-            found[samples] = float(self.evaluations) if value is None else value[gone]
+        z[samples], loss[samples] = self.z[gone], self.loss[gone]
+        evaluations[samples] = float(self.evaluations)
         self.pairs = self.pairs.index_select(2, stay)
         self.inverse = self.inverse.index_select(1, stay)
         for name in ("y", "z", "g", "loss", "step", "count", "gamma", "standing", "iterations",

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Measures speed and prints one Markdown table, with a description of the machine. Takes less than 15
-# minutes on an idle machine with two cores. See README.md beside this file.
+# Measures speed and prints one Markdown table, with a description of the machine. Takes about a
+# quarter of an hour on two cores, which should be idle. See README.md beside this file.
 #
 #   sh tests/bench/run.sh                     everything; runs/bench/table.md keeps the table
 #   sh tests/bench/run.sh ranks training      these topics: bench_TOPIC.py
