@@ -1,51 +1,15 @@
 // Convolutions and transposed convolutions, with weights as PyTorch keeps them. Both are one map
-// and its transpose: with the matrix P(image) of all patches (patches.h),
+// and its transpose (convolution.h):
 //
-//   conv             s = W P(a)                 W [outputs][inputs x kernel], image = input
-//   conv_transpose   s = P^T(W^T a)             W [inputs][outputs x kernel], image = output
-//
-// where a, s and P have a column for each position of the grid and sample of a block. A block's
-// products have the same size whatever the number of rows, so that a sample's bits depend on
-// nothing but its place in the block.
+//   conv             s = W P(a)                 W [outputs][inputs][kernel], image = input
+//   conv_transpose   s = P^T(W^T a)             W [inputs][outputs][kernel], image = output
 #include <math.h>
 #include <string.h>
 
-#include "blas.h"
+#include "convolution.h"
 #include "layer.h"
 #include "memory.h"
 #include "rng.h"
-
-enum { CACHE = 1 << 19 };  // bytes of a matrix of patches
-
-// The matrices of a layer: W is rows x cols, P is cols x columns, of which some lines of the grid
-// are put together at a time, so that they stay in the cache.
-struct matrices {
-  size_t rows, cols, columns;
-  size_t lines, line;  // of the grid at a time; columns of a line
-};
-
-static struct matrices matrices_of(const struct layer *layer) {
-  const struct patches *p = &layer->patches;
-  struct matrices m = {.rows = layer->weight_rows,
-                       .cols = layer->weight_count / layer->weight_rows,
-                       .columns = patches_grid(p) * LAYER_ROWS,
-                       .line = p->grid[2] * LAYER_ROWS};
-  m.lines = CACHE / (m.cols * m.line * sizeof(real));
-  if (m.lines < 1) m.lines = 1;
-  if (m.lines > patches_line_count(p) || patches_trivial(p)) m.lines = patches_line_count(p);
-  return m;
-}
-
-// The lines from `begin` on, and their columns.
-static struct patches_lines lines_from(const struct layer *layer, const struct matrices *m,
-                                       size_t begin) {
-  const size_t end = begin + m->lines, count = patches_line_count(&layer->patches);
-  return (struct patches_lines){begin, end < count ? end : count};
-}
-
-static size_t columns_of(const struct matrices *m, struct patches_lines lines) {
-  return (lines.end - lines.begin) * m->line;
-}
 
 // ---- places ----
 
@@ -137,62 +101,25 @@ static double bound(const struct layer *layer) {
 
 // ---- the map ----
 
+static struct convolution convolution_of(const struct layer *layer) {
+  return (struct convolution){&layer->patches, layer->weight_rows};
+}
+
 static size_t work_size(const struct layer *layer) {
-  const struct matrices m = matrices_of(layer);
-  return patches_trivial(&layer->patches) ? 0 : m.cols * m.lines * m.line;
+  const struct convolution c = convolution_of(layer);
+  return convolution_ops(&c)->work(&c);
 }
 
-// Lines of P(image); where that is the image itself, nothing is moved.
-static const real *gather(const struct layer *layer, struct patches_lines lines, const real *image,
-                          real *work) {
-  if (patches_trivial(&layer->patches)) return image;
-  patches_gather(&layer->patches, lines, LAYER_ROWS, image, work);
-  return work;
+static void to_grid(const struct layer *layer, const real *theta, size_t rows, const real *image,
+                    bool add, real *grid, real *work) {
+  const struct convolution c = convolution_of(layer);
+  convolution_ops(&c)->to_grid(&c, theta + layer->weight, rows, image, add, grid, work);
 }
 
-// grid = W P(image)
-static void to_grid(const struct layer *layer, const real *theta, const real *image, bool add,
-                    real *grid, real *work) {
-  const struct matrices m = matrices_of(layer);
-  const size_t count = patches_line_count(&layer->patches);
-  for (size_t begin = 0; begin < count; begin += m.lines) {
-    const struct patches_lines lines = lines_from(layer, &m, begin);
-    const size_t columns = columns_of(&m, lines);
-    blas_gemm(false, false, m.rows, columns, m.cols, theta + layer->weight, m.cols,
-              gather(layer, lines, image, work), columns, add ? 1 : 0, grid + begin * m.line,
-              m.columns);
-  }
-}
-
-// image = P^T(W^T grid)
-static void to_image(const struct layer *layer, const real *theta, const real *grid, bool add,
-                     real *image, real *work) {
-  const struct matrices m = matrices_of(layer);
-  const struct patches *p = &layer->patches;
-  const bool trivial = patches_trivial(p);
-  const size_t size = p->channels * patches_image(p) * LAYER_ROWS;
-  if (!trivial && !add) memset(image, 0, size * sizeof *image);
-  for (size_t begin = 0; begin < patches_line_count(p); begin += m.lines) {
-    const struct patches_lines lines = lines_from(layer, &m, begin);
-    const size_t columns = columns_of(&m, lines);
-    blas_gemm(true, false, m.cols, columns, m.rows, theta + layer->weight, m.cols,
-              grid + begin * m.line, m.columns, trivial && add ? 1 : 0, trivial ? image : work,
-              columns);
-    if (!trivial) patches_scatter(p, lines, LAYER_ROWS, work, image);
-  }
-}
-
-// dW (+)= grid P(image)^T
-static void to_weight(const struct layer *layer, const real *grid, const real *image, bool add,
-                      real *gradient, real *work) {
-  const struct matrices m = matrices_of(layer);
-  for (size_t begin = 0; begin < patches_line_count(&layer->patches); begin += m.lines) {
-    const struct patches_lines lines = lines_from(layer, &m, begin);
-    const size_t columns = columns_of(&m, lines);
-    blas_gemm(false, true, m.rows, m.cols, columns, grid + begin * m.line, m.columns,
-              gather(layer, lines, image, work), columns, add || begin > 0 ? 1 : 0,
-              gradient + layer->weight, m.cols);
-  }
+static void to_image(const struct layer *layer, const real *theta, size_t rows, const real *grid,
+                     bool add, real *image, real *work) {
+  const struct convolution c = convolution_of(layer);
+  convolution_ops(&c)->to_image(&c, theta + layer->weight, rows, grid, add, image, work);
 }
 
 static void to_bias(const struct layer *layer, const real *delta_s, real *bias) {
@@ -208,45 +135,25 @@ static void to_bias(const struct layer *layer, const real *delta_s, real *bias) 
 
 static void forward_conv(const struct layer *layer, const real *theta, size_t rows, const real *a,
                          real *s, real *work) {
-  for (size_t row = 0; row < rows; row += LAYER_ROWS)
-    to_grid(layer, theta, a + row * real_padded(layer->inputs), false,
-            s + row * real_padded(layer->outputs), work);
-}
-
-static void backward_conv(const struct layer *layer, const real *theta, size_t rows,
-                          const real *delta_s, bool add, real *delta_a, real *work) {
-  for (size_t row = 0; row < rows; row += LAYER_ROWS)
-    to_image(layer, theta, delta_s + row * real_padded(layer->outputs), add,
-             delta_a + row * real_padded(layer->inputs), work);
+  to_grid(layer, theta, rows, a, false, s, work);
 }
 
 static void forward_transpose(const struct layer *layer, const real *theta, size_t rows,
                               const real *a, real *s, real *work) {
-  for (size_t row = 0; row < rows; row += LAYER_ROWS)
-    to_image(layer, theta, a + row * real_padded(layer->inputs), false,
-             s + row * real_padded(layer->outputs), work);
-}
-
-static void backward_transpose(const struct layer *layer, const real *theta, size_t rows,
-                               const real *delta_s, bool add, real *delta_a, real *work) {
-  for (size_t row = 0; row < rows; row += LAYER_ROWS)
-    to_grid(layer, theta, delta_s + row * real_padded(layer->outputs), add,
-            delta_a + row * real_padded(layer->inputs), work);
+  to_image(layer, theta, rows, a, false, s, work);
 }
 
 static void backward_parameters(const struct layer *layer, size_t rows, size_t bias_rows,
                                 const real *delta_s, const real *a, bool add, real *gradient,
                                 real *work) {
+  const struct convolution c = convolution_of(layer);
   const bool transposed = layer->kind == LAYER_CONV_TRANSPOSE;
   real *bias = gradient + layer->bias;
+  convolution_ops(&c)->to_weight(&c, rows, transposed ? a : delta_s, transposed ? delta_s : a, add,
+                                 gradient + layer->weight, work);
   if (!add) memset(bias, 0, real_padded(layer->bias_count) * sizeof *bias);
-  for (size_t row = 0; row < rows; row += LAYER_ROWS) {
-    const real *delta = delta_s + row * real_padded(layer->outputs);
-    const real *input = a + row * real_padded(layer->inputs);
-    to_weight(layer, transposed ? input : delta, transposed ? delta : input, add || row > 0,
-              gradient, work);
-    if (row < bias_rows) to_bias(layer, delta, bias);
-  }
+  for (size_t row = 0; row < bias_rows; row += LAYER_ROWS)
+    to_bias(layer, delta_s + row * real_padded(layer->outputs), bias);
 }
 
 // ---- placement ----
@@ -306,7 +213,7 @@ const struct layer_ops layer_conv = {
     .bound = bound,
     .work = work_size,
     .forward = forward_conv,
-    .backward_input = backward_conv,
+    .backward_input = to_image,
     .backward_parameters = backward_parameters,
     .narrow = narrow,
 };
@@ -317,7 +224,7 @@ const struct layer_ops layer_conv_transpose = {
     .bound = bound,
     .work = work_size,
     .forward = forward_transpose,
-    .backward_input = backward_transpose,
+    .backward_input = to_grid,
     .backward_parameters = backward_parameters,
     .narrow = narrow,
 };
