@@ -72,8 +72,4 @@ uint64_t dataset_checksum(struct comm *comm, const struct dataset *dataset);
 void dataset_scale(struct dataset *dataset, struct scaling scaling, bool unit_interval,
                    const char *key, struct error *error);
 
-// The rank that holds set index i, and the range of a rank.
-int dataset_home(int64_t count, int ranks, int64_t i);
-int64_t dataset_first(int64_t count, int ranks, int rank);
-
 #endif

@@ -38,7 +38,7 @@ struct dataset_source {
   uint64_t seed;
 };
 
-// Rows [first, first + count) of a source, shared by all ranks as dataset_first() says.
+// Rows [first, first + count) of a source, shared by all ranks as distribution_first() says.
 struct dataset_range {
   int64_t first, count;
 };
@@ -71,6 +71,10 @@ struct dataset_reader {
 
 extern const struct dataset_reader dataset_reader_hdf5, dataset_reader_idx, dataset_reader_npy,
     dataset_reader_cifar, dataset_reader_circle;
+
+// All of them: a source's `reader` is its place here.
+extern const struct dataset_reader *const dataset_readers[];
+extern const int dataset_reader_count;
 
 // Reads this rank's rows of a source by its reader. Collective.
 void dataset_read_rows(struct comm *comm, const struct dataset_source *source,

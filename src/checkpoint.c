@@ -10,6 +10,7 @@
 #include "checksum.h"
 #include "clock.h"
 #include "config_compare.h"
+#include "distribution.h"
 #include "durable.h"
 #include "memory.h"
 #include "output.h"
@@ -68,8 +69,8 @@ static void share_out(const struct comm *comm, const struct state_field *field, 
                       int64_t *end) {
   const int ranks = comm_size(comm), rank = comm_rank(comm);
   const int64_t eighths = (field->total + 7) / 8;
-  *first = 8 * dataset_first(eighths, ranks, rank);
-  *end = 8 * dataset_first(eighths, ranks, rank + 1);
+  *first = 8 * distribution_first(eighths, ranks, rank);
+  *end = 8 * distribution_first(eighths, ranks, rank + 1);
   if (*first > field->total) *first = field->total;
   if (*end > field->total) *end = field->total;
 }

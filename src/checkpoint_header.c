@@ -8,6 +8,7 @@
 
 #include "checkpoint_internal.h"
 #include "checksum.h"
+#include "distribution.h"
 #include "memory.h"
 
 static const char magic[] = "gfe_hpc checkpoint";
@@ -90,8 +91,8 @@ static bool sum_words(int file, int64_t first, int64_t count, int64_t bytes, uin
 
 bool checkpoint_sum(struct comm *comm, const char *path, int64_t bytes, uint64_t *sum) {
   const int64_t behind = bytes - CHECKPOINT_BLOCK, words = (behind + 7) / 8;
-  const int64_t first = dataset_first(words, comm_size(comm), comm_rank(comm));
-  const int64_t end = dataset_first(words, comm_size(comm), comm_rank(comm) + 1);
+  const int64_t first = distribution_first(words, comm_size(comm), comm_rank(comm));
+  const int64_t end = distribution_first(words, comm_size(comm), comm_rank(comm) + 1);
   const int file = open(path, O_RDONLY);
   uint64_t part = 0;
   int64_t failed = file < 0 || !sum_words(file, first, end - first, behind, &part);

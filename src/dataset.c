@@ -8,24 +8,6 @@
 #include "dataset_reader.h"
 #include "memory.h"
 
-// ---- who has which sample ----
-
-// floor(rank N / R), without the product.
-int64_t dataset_first(int64_t count, int ranks, int rank) {
-  return count / ranks * rank + count % ranks * rank / ranks;
-}
-
-int dataset_home(int64_t count, int ranks, int64_t i) {
-  return (int)(((i + 1) * ranks - 1) / count);
-}
-
-struct dataset_range dataset_share(const struct comm *comm, struct dataset_range range) {
-  const int ranks = comm_size(comm), rank = comm_rank(comm);
-  const int64_t first = dataset_first(range.count, ranks, rank);
-  return (struct dataset_range){range.first + first,
-                                dataset_first(range.count, ranks, rank + 1) - first};
-}
-
 // ---- reading ----
 
 // Whether a rank's share of samples and weights could be in its node's memory. Collective.

@@ -5,39 +5,27 @@
 
 #include "dataset_reader.h"
 
-static const struct dataset_reader *const readers[] = {
-    &dataset_reader_hdf5,  &dataset_reader_npy,    &dataset_reader_idx,
-    &dataset_reader_cifar, &dataset_reader_circle,
-};
-enum { READERS = sizeof readers / sizeof *readers };
-
 static const int64_t most_entries = (int64_t)1 << 31, most_samples = (int64_t)1 << 40;
-
-void dataset_read_rows(struct comm *comm, const struct dataset_source *source,
-                       const struct dataset_rows *rows, enum element element, void *values,
-                       struct error *error) {
-  readers[source->reader]->read(comm, source, rows, element, values, error);
-}
 
 // ---- files and their formats ----
 
-static bool is_file_format(int reader) { return readers[reader]->matches != NULL; }
+static bool is_file_format(int reader) { return dataset_readers[reader]->matches != NULL; }
 
 static bool complain_of_format(const struct dataset_source *source, struct error *error) {
   char known[256] = "";
-  for (int i = 0; i < READERS; i++) {
+  for (int i = 0; i < dataset_reader_count; i++) {
     const size_t length = strlen(known);
     if (is_file_format(i))
       snprintf(known + length, sizeof known - length, "%s%s", length > 0 ? ", " : "",
-               readers[i]->name);
+               dataset_readers[i]->name);
   }
   return error_set(error, "%s: the file's format is not recognised; known are %s", source->label,
                    known);
 }
 
 static bool find_reader(struct dataset_source *source, const unsigned char *head, size_t size) {
-  for (int i = 0; i < READERS; i++) {
-    if (!is_file_format(i) || !readers[i]->matches(source->path, head, size)) continue;
+  for (int i = 0; i < dataset_reader_count; i++) {
+    if (!is_file_format(i) || !dataset_readers[i]->matches(source->path, head, size)) continue;
     source->reader = i;
     return true;
   }
@@ -67,11 +55,11 @@ static bool recognise(struct dataset_source *source, struct error *error) {
 }
 
 static bool open_file(struct dataset_source *source, struct error *error) {
-  return recognise(source, error) && readers[source->reader]->open(source, error);
+  return recognise(source, error) && dataset_readers[source->reader]->open(source, error);
 }
 
 static bool is_hdf5(const struct dataset_source *source) {
-  return readers[source->reader] == &dataset_reader_hdf5;
+  return dataset_readers[source->reader] == &dataset_reader_hdf5;
 }
 
 static bool exists(const char *path) {
@@ -188,9 +176,9 @@ static bool open_samples(const struct data_options *options, const char *key,
     return error_set(error,
                      "%s.dataset = %s: only HDF5 files have datasets inside; %s is of the "
                      "format %s",
-                     key, options->dataset, options->file, readers[source->reader]->name);
+                     key, options->dataset, options->file, dataset_readers[source->reader]->name);
   }
-  return readers[source->reader]->open(source, error) && check_samples(source, error);
+  return dataset_readers[source->reader]->open(source, error) && check_samples(source, error);
 }
 
 // Labels or weights: `value` is a path inside the HDF5 file of the samples, or else a file.
@@ -204,7 +192,7 @@ static bool open_companion(const struct dataset_source *samples, const char *key
     snprintf(source->label, sizeof source->label, "%s = %s in %s", source->key, value,
              source->path);
     source->reader = samples->reader;
-    return readers[source->reader]->open(source, error);
+    return dataset_readers[source->reader]->open(source, error);
   }
   memcpy(source->file_key, source->key, sizeof source->file_key);
   snprintf(source->label, sizeof source->label, "%s = %s", source->key, value);
@@ -218,18 +206,18 @@ static bool open_labels(const struct data_options *options, const char *key,
   if (options->labels[0] != '\0')
     return open_companion(samples, key, "labels", options->labels, &sources->labels, error) &&
            check_labels(sources, error);
-  if (!readers[samples->reader]->own_labels) return true;
+  if (!dataset_readers[samples->reader]->own_labels) return true;
   sources->labels = *samples;
   snprintf(sources->labels.name, sizeof sources->labels.name, "%s", SOURCE_OWN_LABELS);
-  return readers[samples->reader]->open(&sources->labels, error);
+  return dataset_readers[samples->reader]->open(&sources->labels, error);
 }
 
 static bool open_generator(const struct data_options *options, const char *key, uint64_t seed,
                            struct dataset_sources *sources, struct error *error) {
   struct dataset_source *source = &sources->samples;
-  while (readers[source->reader]->generator != options->generate) source->reader++;
+  while (dataset_readers[source->reader]->generator != options->generate) source->reader++;
   source->seed = seed;
-  const char *name = readers[source->reader]->name;
+  const char *name = dataset_readers[source->reader]->name;
   snprintf(source->label, sizeof source->label, "%s.generate = %s", key, name);
   snprintf(source->path, sizeof source->path, "%s", name);
   const char *const refused[][2] = {{"file", options->file},
@@ -242,7 +230,7 @@ static bool open_generator(const struct data_options *options, const char *key, 
                        refused[i][1], source->label);
   if (options->count == 0)
     return error_set(error, "%s.count is missing: %s needs one", key, source->label);
-  return readers[source->reader]->open(source, error) &&
+  return dataset_readers[source->reader]->open(source, error) &&
          check_range(options, key, source, &sources->range, error);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dataset_reader.h"
+#include "distribution.h"
 #include "memory.h"
 #include "rng.h"
 
@@ -172,8 +173,8 @@ static int64_t *share_out(struct comm *comm, const int64_t *found, int64_t count
     receive_counts[r] = (int)overlap(part, share);
   }
   for (int r = 0; r < ranks; r++) {
-    const int64_t first = dataset_first(total, ranks, r);
-    const struct dataset_range wanted = {first, dataset_first(total, ranks, r + 1) - first};
+    const int64_t first = distribution_first(total, ranks, r);
+    const struct dataset_range wanted = {first, distribution_first(total, ranks, r + 1) - first};
     send_counts[r] = (int)overlap(own, wanted);
   }
   int64_t *rows = memory_new(int64_t, share.count);

@@ -59,22 +59,6 @@ void encoder_destroy(struct encoder **encoder) {
   memory_free(encoder);
 }
 
-int64_t encoder_position(const struct encoder_samples *samples, int64_t i) {
-  return samples->position == NULL ? samples->position_first + i : samples->position[i];
-}
-
-struct objective_row encoder_sample(const struct encoder *e, const struct encoder_samples *samples,
-                                    int64_t i) {
-  const size_t at = (size_t)i * real_padded(e->decoder->n);
-  return (struct objective_row){.y = samples->y + at,
-                                .w = samples->w == NULL ? NULL : samples->w + at,
-                                .weight_sum = samples->weight_sum[i]};
-}
-
-double encoder_alpha(const struct encoder *e, const struct encoder_samples *samples, int64_t i) {
-  return e->options.alpha * (e->options.time == TIME_SUM ? samples->weight_sum[i] : 1.0);
-}
-
 // A sample under way and the place of its solver's state.
 struct flow {
   int64_t sample, evaluations;

@@ -2,16 +2,17 @@
 
 #include <string.h>
 
+#include "distribution.h"
 #include "memory.h"
 
 // The position where rank r's tiles begin.
 static int64_t position_of_rank(const struct shard *s, int rank) {
-  const int64_t position = dataset_first(s->tile_count, comm_size(s->comm), rank) * s->tile;
+  const int64_t position = distribution_first(s->tile_count, comm_size(s->comm), rank) * s->tile;
   return position < s->size ? position : s->size;
 }
 
 static int owner(const struct shard *s, int64_t position) {
-  return dataset_home(s->tile_count, comm_size(s->comm), position / s->tile);
+  return distribution_home(s->tile_count, comm_size(s->comm), position / s->tile);
 }
 
 // Who sends what to whom: every rank works it out by itself from the order. Positions are walked
@@ -24,7 +25,7 @@ static void plan(struct shard *s, shard_order *order, const void *context) {
   int64_t *sample = memory_new(int64_t, s->size);
   for (int64_t p = 0; p < s->size; p++) {
     sample[p] = order(context, p);
-    home[p] = dataset_home(s->data->count, ranks, sample[p]);
+    home[p] = distribution_home(s->data->count, ranks, sample[p]);
     if (home[p] == rank) s->send_counts[owner(s, p)]++;
     if (owner(s, p) == rank) s->receive_counts[home[p]]++;
   }
@@ -70,8 +71,8 @@ struct shard *shard_gather(struct comm *comm, const struct dataset *data, size_t
   s->size = size;
   s->tile = tile;
   s->tile_count = (size + tile - 1) / tile;
-  s->tile_first = dataset_first(s->tile_count, comm_size(comm), comm_rank(comm));
-  s->tile_end = dataset_first(s->tile_count, comm_size(comm), comm_rank(comm) + 1);
+  s->tile_first = distribution_first(s->tile_count, comm_size(comm), comm_rank(comm));
+  s->tile_end = distribution_first(s->tile_count, comm_size(comm), comm_rank(comm) + 1);
   s->position_first = position_of_rank(s, comm_rank(comm));
   plan(s, order, context);
 

@@ -8,6 +8,7 @@
 #include "adjoint.h"
 #include "batch_gradient.h"
 #include "blas.h"
+#include "distribution.h"
 #include "encoder.h"
 #include "loss.h"
 #include "memory.h"
@@ -36,9 +37,9 @@ static int64_t in_order(const void *context, int64_t position) {
 static struct dataset *make_data(struct comm *comm) {
   struct dataset *data = memory_new(struct dataset, 1);
   data->count = SAMPLES;
-  data->local_first = dataset_first(SAMPLES, comm_size(comm), comm_rank(comm));
+  data->local_first = distribution_first(SAMPLES, comm_size(comm), comm_rank(comm));
   data->local_count =
-      dataset_first(SAMPLES, comm_size(comm), comm_rank(comm) + 1) - data->local_first;
+      distribution_first(SAMPLES, comm_size(comm), comm_rank(comm) + 1) - data->local_first;
   data->n = ENTRIES;
   data->stride = real_padded(ENTRIES);
   data->y = memory_new(real, (size_t)data->local_count * data->stride);

@@ -6,6 +6,7 @@
 #include <zlib.h>
 
 #include "dataset.h"
+#include "distribution.h"
 #include "h5.h"
 #include "memory.h"
 #include "mpi_test.h"
@@ -405,7 +406,8 @@ static void check_selection(struct comm *comm, const struct data_options *from, 
   struct dataset *dataset = read_good(comm, from, MISSING_ERROR);
   CHECK(dataset->count == count, "%s: %lld samples, not %lld", from->file,
         (long long)dataset->count, (long long)count);
-  CHECK(dataset->local_first == dataset_first(count, comm_size(comm), comm_rank(comm)), "share");
+  CHECK(dataset->local_first == distribution_first(count, comm_size(comm), comm_rank(comm)),
+        "share");
   int wrong = 0;
   for (int64_t i = 0; i < dataset->local_count && dataset->count == count; i++) {
     const int64_t sample = kept[dataset->local_first + i];
@@ -627,27 +629,6 @@ static void test_scaling(struct comm *comm) {
           scaling.scale);
   }
   dataset_destroy(&dataset);
-}
-
-// ---- placement ----
-
-static void test_placement(void) {
-  static const int64_t counts[] = {1, 2, 3, 7, 50, 1000003};
-  for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
-    for (int ranks = 1; ranks < 70; ranks += 3) {
-      const int64_t count = counts[c];
-      CHECK(dataset_first(count, ranks, 0) == 0 && dataset_first(count, ranks, ranks) == count,
-            "the ranks hold all");
-      int wrong = 0;
-      for (int64_t i = 0; i < count; i += 1 + count / 100) {
-        const int home = dataset_home(count, ranks, i);
-        wrong +=
-            !(dataset_first(count, ranks, home) <= i && i < dataset_first(count, ranks, home + 1));
-      }
-      CHECK(wrong == 0, "%lld samples on %d ranks: %d are not at home", (long long)count, ranks,
-            wrong);
-    }
-  }
 }
 
 // ---- mistakes ----
@@ -886,7 +867,6 @@ int main(int argc, char **argv) {
   struct comm *comm = comm_start(&argc, &argv);
   scratch_make(comm);
   write_labels(comm);
-  test_placement();
   test_idx(comm);
   test_npy(comm);
   test_cifar(comm);

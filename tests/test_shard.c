@@ -1,6 +1,7 @@
 // Every sample of a batch reaches the owner of its tile and its latent finds the way home.
 #include <string.h>
 
+#include "distribution.h"
 #include "memory.h"
 #include "mpi_test.h"
 #include "rng.h"
@@ -12,9 +13,9 @@ enum { ENTRIES = 3, LATENT = 2 };
 static struct dataset *make_data(struct comm *comm, int64_t count, real **latents) {
   struct dataset *data = memory_new(struct dataset, 1);
   data->count = count;
-  data->local_first = dataset_first(count, comm_size(comm), comm_rank(comm));
+  data->local_first = distribution_first(count, comm_size(comm), comm_rank(comm));
   data->local_count =
-      dataset_first(count, comm_size(comm), comm_rank(comm) + 1) - data->local_first;
+      distribution_first(count, comm_size(comm), comm_rank(comm) + 1) - data->local_first;
   data->n = ENTRIES;
   data->stride = real_padded(ENTRIES);
   data->y = memory_new(real, (size_t)data->local_count * data->stride);
