@@ -26,7 +26,7 @@ SKIPPED = 77  # meson's exit code for it
 TASKS = 6
 RANKS = 2
 CPUS = 6       # that Slurm believes to have: a job of paused ranks needs none
-SECONDS = 5.0  # of an undisturbed run
+SECONDS = 6.0  # of an undisturbed run
 
 TRAINING = {**IMAGES, "decoder.layers": PAPER_LAYERS, "encoding.max_iterations": 20,
             "evaluation.max_iterations": 30}
@@ -145,7 +145,8 @@ def meet_warning(bench, job, directory):
 
 def undisturbed(checks, program, cwd):
     """Runs of about SECONDS each, one for every task. Returns their results.h5, the values of their
-    inputs, and a wall time that stops them after a fifth of their work."""
+    inputs, and a wall time that stops them after a tenth of their work, which leaves room for two
+    stops if they go much faster later."""
     run_input(checks, program, cwd, "pace", TRAINING, ranks=RANKS)
     pace = read_summary(os.path.join(cwd, "pace"))["training_seconds"]
     values = {**TRAINING, "training.epochs": max(3, math.ceil(SECONDS / pace))}
@@ -157,7 +158,7 @@ def undisturbed(checks, program, cwd):
         work += read_summary(os.path.join(cwd, name))["seconds"] / TASKS
     start = (time.monotonic() - begun) / TASKS - work
     # The wall time counts from the start of the program, which stops a second before its end.
-    return results, values, start + 1.2 + work / 5
+    return results, values, start + 1.2 + work / 10
 
 
 def write_sweep(bench, values, walltimes):
