@@ -47,6 +47,14 @@ CIRCLE = {
 # The dense decoder of the paper's experiments.
 PAPER_LAYERS = [{"dense": 150, "activation": "elu"}, {"dense": 300, "activation": "elu"},
                 {"dense": 600, "activation": "elu"}, {"dense": 784}]
+# Every kind of layer. 7 x 7 positions of 12 samples fill no whole register, and products of 16
+# channels tell the places in a block apart on the Haswell kernel.
+CONV = {"decoder.latent": 7, "decoder.layers": [
+    {"dense": 784, "activation": "elu"}, {"reshape": [16, 7, 7]},
+    {"conv_transpose": 16, "kernel": 4, "stride": 2, "padding": 1, "activation": "elu"},
+    {"residual": [[{"conv": 5, "kernel": 3, "padding": 1, "activation": "silu"},
+                   {"conv": 16, "kernel": 1}], []], "activation": "elu"},
+    {"upsample": 2}, {"conv": 1, "kernel": 3, "padding": 1}]}
 
 
 # ---- counting ----

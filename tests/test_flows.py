@@ -14,7 +14,7 @@ import tempfile
 import h5py
 import numpy as np
 
-from program import HERE, IMAGES, Checks, arguments, read_summary, run, run_input, write_input
+from program import CONV, HERE, IMAGES, Checks, arguments, read_summary, run, run_input, write_input
 
 sys.path.insert(0, os.path.join(HERE, os.pardir, "postprocess"))
 
@@ -69,6 +69,18 @@ def test_adjoints(checks, program, folder):
     checks(not np.array_equal(weights["none"], weights["discrete"]), "the adjoint should matter")
     distance = np.abs(weights["discrete"] - weights["continuous"]).max()
     checks(distance < 0.01, f"both adjoints should lead to nearly one decoder, not {distance} apart")
+
+
+def test_convolutions(checks, double, folder):
+    """Slopes of 2 on a decoder of all kinds of layers, also through a flow."""
+    check = {"run.tasks": ["gradient_check"], "gradient_check.count": 10}
+    for flow, solver, kinds in (("gradient", "lbfgs", 2), ("gradient", "rk4", 3)):
+        path = run_input(checks, double, folder, f"check_layers_{solver}", IMAGES, FLOW, CONV,
+                         values_of(flow, solver), check)
+        with h5py.File(path, "r") as file:
+            slopes = file["gradient_check/slope"][()]
+        checks(len(slopes) == kinds and np.all(np.abs(slopes - 2) < 0.05),
+               f"convolutions, {solver}: slopes {slopes} should be {kinds} times 2")
 
 
 def test_gradient_check(checks, program, double, folder):
@@ -131,6 +143,7 @@ def main():
         test_methods(checks, program, folder)
         test_adjoints(checks, program, folder)
         test_gradient_check(checks, program, double, folder)
+        test_convolutions(checks, double, folder)
         test_refusals(checks, program, folder)
     return checks.finish()
 

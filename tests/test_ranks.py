@@ -13,8 +13,8 @@ from itertools import product
 import h5py
 import numpy as np
 
-from program import (FULL, HERE, IMAGES, PAPER_LAYERS, SMALL, Checks, arguments, read_summary, run,
-                     run_input)
+from program import (CONV, FULL, HERE, IMAGES, PAPER_LAYERS, SMALL, Checks, arguments,
+                     read_summary, run, run_input)
 
 COMPARE = os.path.join(HERE, "compare_results.py")
 
@@ -30,14 +30,6 @@ ODD = {"decoder.latent": 7, "decoder.layers": [{"dense": 37, "activation": "tanh
                                                {"dense": 101, "activation": "silu"},
                                                {"dense": 784}]}
 PAPER = {"decoder.latent": 20, "decoder.layers": PAPER_LAYERS}
-# Every kind of layer. 7 x 7 positions of 12 samples fill no whole register, and products of 16
-# channels tell the places in a block apart on the Haswell kernel.
-CONV = {"decoder.latent": 7, "decoder.layers": [
-    {"dense": 784, "activation": "elu"}, {"reshape": [16, 7, 7]},
-    {"conv_transpose": 16, "kernel": 4, "stride": 2, "padding": 1, "activation": "elu"},
-    {"residual": [[{"conv": 5, "kernel": 3, "padding": 1, "activation": "silu"},
-                   {"conv": 16, "kernel": 1}], []], "activation": "elu"},
-    {"upsample": 2}, {"conv": 1, "kernel": 3, "padding": 1}]}
 ADJOINT = {"encoding.solver": "amd", "encoding.time": "sum", "encoding.h_max": 100,
            "training.adjoint": "discrete", "training.epochs": 1, "data.train.count": 60}
 COUPLED = {
