@@ -3,7 +3,8 @@
 
 usage: test_inputs.py gfe_hpc [--show] [--all]
 
-Every case runs on 1 rank and every fourth on 3 as well; --all: each on both. --show prints the messages, to be judged by a reader.
+Every case runs on 1 rank and every fourth on 3 as well; --all: each on both. --show prints the
+messages, to be judged by a reader.
 """
 
 import concurrent.futures

@@ -5,6 +5,7 @@ usage: test_tasks.py gfe_hpc gfe_hpc_double
 """
 
 import csv
+import glob
 import gzip
 import os
 import re
@@ -321,6 +322,21 @@ def test_check(checks, program, cwd):
     checks(many.code == 0 and "warning: 4 ranks" in many.err, f"more ranks than tiles: {many}")
 
 
+def test_examples(checks, program, double):
+    """The inputs of the repository are good; some wait for data that nobody has here, or for the
+    results of another."""
+    inputs = os.path.join(os.path.dirname(HERE), "inputs")
+    waiting = ("cifar10.yaml", "cifar10_residual.yaml", "encode.yaml")
+    for path in sorted(glob.glob(f"{inputs}/*.yaml") + glob.glob(f"{inputs}/paper/*.yaml")):
+        name = os.path.basename(path)
+        with open(path, encoding="utf-8") as file:
+            task = ["--task", "0"] if re.search(r"^sweep:", file.read(), re.M) else []
+        result = run(double if name == "gradient_check.yaml" else program, "--check", *task, path)
+        waits = name in waiting and result.code == 2 and "No such file" in result.err
+        checks(result.code == 0 or waits, f"{path}: {result}")
+    print("examples: done", flush=True)
+
+
 def test_reference(checks, program, cwd):
     """--parameters is a valid input; --help and --version answer."""
     reference = run(program, "--parameters")
@@ -485,6 +501,7 @@ def main():
         test_scaling(checks, program, cwd)
         test_formats(checks, program, cwd, trained)
         test_check(checks, program, cwd)
+        test_examples(checks, program, double)
         test_reference(checks, program, cwd)
         test_divergence(checks, program, cwd)
         test_killed(checks, program, cwd)
