@@ -32,19 +32,26 @@ struct choice {
   int64_t *position, *number;  // in the file; among all that are fitted to
 };
 
+// The place among this rank's samples of the j-th that is fitted to, or -1.
+static int64_t place_of(const struct dataset *data, int64_t total, int64_t j) {
+  const int64_t i = j * data->count / total - data->local_first;
+  return i >= 0 && i < data->local_count ? i : -1;
+}
+
 static struct choice choose(const struct run *run) {
   const struct dataset *data = run->sets[SET_TRAIN];
   const int64_t total = fitted(&run->shapes[SET_TRAIN]);
   const size_t stride = data->stride;
-  struct choice choice = {.y = memory_new(real, (size_t)total * stride),
-                          .w = data->w == NULL ? NULL : memory_new(real, (size_t)total * stride),
-                          .weight_sum = memory_new(double, total),
-                          .position = memory_new(int64_t, total),
-                          .number = memory_new(int64_t, total)};
-  int64_t count = 0;
+  int64_t mine = 0, count = 0;
+  for (int64_t j = 0; j < total; j++) mine += place_of(data, total, j) >= 0;
+  struct choice choice = {.y = memory_new(real, (size_t)mine * stride),
+                          .w = data->w == NULL ? NULL : memory_new(real, (size_t)mine * stride),
+                          .weight_sum = memory_new(double, mine),
+                          .position = memory_new(int64_t, mine),
+                          .number = memory_new(int64_t, mine)};
   for (int64_t j = 0; j < total; j++) {
-    const int64_t i = j * data->count / total - data->local_first;
-    if (i < 0 || i >= data->local_count) continue;
+    const int64_t i = place_of(data, total, j);
+    if (i < 0) continue;
     const size_t from = (size_t)i * stride, to = (size_t)count * stride;
     memcpy(choice.y + to, data->y + from, stride * sizeof(real));
     if (data->w != NULL) memcpy(choice.w + to, data->w + from, stride * sizeof(real));
@@ -123,6 +130,9 @@ static struct predictor *fit(struct run *run) {
   struct encoding *encoding = encoding_create(choice.samples.count, decoder->d);
   struct encoder *encoder = encoder_create(run->comm, decoder, &options, &run->evaluation_rule);
   encoder_run(encoder, &choice.samples, 0, encoding);
+  for (int64_t i = 0; i < choice.samples.count; i++)  // a flow that was lost tells nothing
+    if (encoding->status[i] == STATUS_NONFINITE)
+      memset(encoding->z + (size_t)i * real_padded(decoder->d), 0, decoder->d * sizeof(real));
   struct predictor *predictor =
       predictor_fit(run->comm, &choice.samples, decoder->d, decoder->n, encoding->z);
   add_metric(run, predictor, &choice, encoding);
