@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "blas.h"
 #include "memory.h"
 #include "mpi_test.h"
 #include "predictor.h"
@@ -162,6 +163,7 @@ static void through_a_file(struct comm *comm, const struct predictor *p) {
 
 int main(int argc, char **argv) {
   struct comm *comm = comm_start(&argc, &argv);
+  blas_start();
   scratch_make(comm);
   struct predictor *gaps = fit(comm, "with gaps", 0.2, 0.3);
   struct predictor *p = fit(comm, "complete", 0.0, 0.05);
