@@ -1,4 +1,5 @@
-// Gradients with respect to latents and parameters, by Taylor slope, for every activation and loss.
+// Gradients with respect to latents and parameters, by Taylor slope, for every activation and loss
+// and through layers in space.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,13 +26,10 @@ struct problem {
 
 static double draw(uint64_t purpose, size_t i) { return rng_uniform(21, RNG_TEST, purpose, i); }
 
-static struct problem *problem_create(int activation, int loss, int weighted) {
+static struct problem *problem_create(size_t count, const struct layer_spec *specs, int loss,
+                                      int weighted) {
   struct problem *p = memory_new(struct problem, 1);
-  const struct layer_spec specs[] = {
-      {.kind = LAYER_DENSE, .width = HIDDEN, .activation = activation},
-      {.kind = LAYER_DENSE, .width = HIDDEN + 1, .activation = activation},
-      {.kind = LAYER_DENSE, .width = ENTRIES, .activation = ACTIVATION_IDENTITY}};
-  p->decoder = decoder_create(LATENT, 3, specs, loss);
+  p->decoder = decoder_create(LATENT, count, specs, loss);
   decoder_initialise(p->decoder, 5);
   p->objective = objective_create(p->decoder, ROWS);
   const size_t z_size = ROWS * real_padded(LATENT);
@@ -56,6 +54,34 @@ static struct problem *problem_create(int activation, int loss, int weighted) {
     p->rows[s] = (struct objective_row){p->y[s], weighted ? p->w[s] : NULL, sum};
   }
   return p;
+}
+
+static struct problem *dense_problem(int activation, int loss, int weighted) {
+  const struct layer_spec specs[] = {
+      {.kind = LAYER_DENSE, .width = HIDDEN, .activation = activation},
+      {.kind = LAYER_DENSE, .width = HIDDEN + 1, .activation = activation},
+      {.kind = LAYER_DENSE, .width = ENTRIES, .activation = ACTIVATION_IDENTITY}};
+  return problem_create(3, specs, loss, weighted);
+}
+
+// Every layer in space: 4 x 3, 3 x 7, a residual with a skip, 3 x 14, 1 x 11.
+static struct problem *space_problem(int loss, int weighted) {
+  const struct layer_sizes one = {1, {1}}, two = {1, {2}}, none = {1, {0}};
+  const struct layer_spec specs[] = {
+      {.kind = LAYER_DENSE, .width = 12, .activation = ACTIVATION_ELU},
+      {.kind = LAYER_RESHAPE, .sizes = {2, {4, 3}}},
+      {.kind = LAYER_CONV_TRANSPOSE,
+       .width = 3,
+       .activation = ACTIVATION_TANH,
+       .kernel = {1, {3}},
+       .stride = two,
+       .padding = none,
+       .output_padding = none},
+      {.kind = LAYER_CONV, .width = 3, .kernel = {1, {3}}, .stride = one, .padding = one},
+      {.kind = LAYER_RESIDUAL, .activation = ACTIVATION_SILU, .branch = {1, 0}},
+      {.kind = LAYER_UPSAMPLE, .sizes = two},
+      {.kind = LAYER_CONV, .width = 1, .kernel = {1, {4}}, .stride = one, .padding = none}};
+  return problem_create(sizeof specs / sizeof *specs, specs, loss, weighted);
 }
 
 static void problem_destroy(struct problem *p) {
@@ -85,8 +111,8 @@ static double evaluate(struct problem *p, double hz, double ht, const real **gra
 static double along_z(double h, void *p) { return evaluate(p, h, 0.0, NULL); }
 static double along_theta(double h, void *p) { return evaluate(p, 0.0, h, NULL); }
 
-static void check(int activation, int loss, int weighted) {
-  struct problem *p = problem_create(activation, loss, weighted);
+// Destroys the problem.
+static void check(struct problem *p, const char *name) {
   const real *g;
   double dz = 0.0, dtheta = 0.0;
   evaluate(p, 0.0, 0.0, &g);
@@ -100,7 +126,7 @@ static void check(int activation, int loss, int weighted) {
           "gradient %g in a gap of theta", (double)gradient[i]);
   }
   memory_free(&gradient);
-  const char *name = activation_name(activation), *losses = loss_name(loss);
+  const char *losses = loss_name(p->decoder->loss);
 #ifdef GFE_DOUBLE
   const double first = 1e-2;  // small steps keep clear of the kinks of relu and its like
   const double slope_z = taylor_test(along_z, p, dz, first).slope;
@@ -121,7 +147,7 @@ static void check(int activation, int loss, int weighted) {
 
 // The gradient of a tile is the same wherever the tile stands among the rows.
 static void tiles_add_up(void) {
-  struct problem *p = problem_create(ACTIVATION_ELU, LOSS_BCE, 0);
+  struct problem *p = dense_problem(ACTIVATION_ELU, LOSS_BCE, 0);
   const real *g;
   evaluate(p, 0.0, 0.0, &g);
   real *whole = memory_new(real, p->decoder->count), *part = memory_new(real, p->decoder->count);
@@ -143,7 +169,7 @@ static void tiles_add_up(void) {
 }
 
 static void decoding(void) {
-  struct problem *p = problem_create(ACTIVATION_TANH, LOSS_BCE, 0);
+  struct problem *p = dense_problem(ACTIVATION_TANH, LOSS_BCE, 0);
   memcpy(objective_latents(p->objective), p->z, ROWS * real_padded(LATENT) * sizeof(real));
   const real *x = objective_decode(p->objective, ROWS);
   int inside = 1;
@@ -154,9 +180,12 @@ static void decoding(void) {
 
 int main(void) {
   blas_start();
-  for (int activation = 0; activation_name(activation) != NULL; activation++)
-    for (int loss = 0; loss_name(loss) != NULL; loss++)
-      for (int weighted = 0; weighted < 2; weighted++) check(activation, loss, weighted);
+  for (int loss = 0; loss_name(loss) != NULL; loss++)
+    for (int weighted = 0; weighted < 2; weighted++) {
+      for (int activation = 0; activation_name(activation) != NULL; activation++)
+        check(dense_problem(activation, loss, weighted), activation_name(activation));
+      check(space_problem(loss, weighted), "layers in space");
+    }
   tiles_add_up();
   decoding();
   return test_summary();
