@@ -1,5 +1,6 @@
 // The predictor of a decoder in results.h5.
 #include <math.h>
+#include <stdio.h>
 
 #include "memory.h"
 #include "predictor.h"
@@ -34,15 +35,22 @@ void predictor_write(struct h5_file *file, const struct predictor *p, int rank) 
                   p->metric + (size_t)row * real_padded(p->d));
 }
 
-static bool has_shape(struct h5_file *file, const char *dataset, size_t first, size_t second,
-                      struct error *error) {
+// Whether a dataset of `path` has `rows` rows of `columns` numbers; columns 0: it is a vector.
+static bool has_shape(struct h5_file *file, const char *path, const char *dataset, size_t rows,
+                      size_t columns, struct error *error) {
   int axes;
   int64_t shape[H5_AXES];
   if (!h5_shape(file, dataset, "decoder.file", &axes, shape, error)) return false;
-  const bool vector = second == 0;
-  return (axes == (vector ? 1 : 2) && shape[0] == (int64_t)first &&
-          (vector || shape[1] == (int64_t)second)) ||
-         error_set(error, "decoder.file: %s does not fit the decoder of the same file", dataset);
+  const bool vector = columns == 0;
+  if (axes == (vector ? 1 : 2) && shape[0] == (int64_t)rows &&
+      (vector || shape[1] == (int64_t)columns))
+    return true;
+  char wanted[64];
+  snprintf(wanted, sizeof wanted, vector ? "(%zu,)" : "(%zu, %zu)", rows, columns);
+  return error_set(error,
+                   "decoder.file = %s: %s does not fit the decoder of the same file, which needs "
+                   "the shape %s",
+                   path, dataset, wanted);
 }
 
 static bool is_finite(const real *x, size_t count) {
@@ -51,9 +59,10 @@ static bool is_finite(const real *x, size_t count) {
   return true;
 }
 
-static bool read_metric(struct h5_file *file, struct predictor *p, struct error *error) {
+static bool read_metric(struct h5_file *file, const char *path, struct predictor *p,
+                        struct error *error) {
   if (!h5_exists(file, "/predictor/metric")) return true;
-  if (!has_shape(file, "/predictor/metric", p->d, p->d, error)) return false;
+  if (!has_shape(file, path, "/predictor/metric", p->d, p->d, error)) return false;
   p->metric = memory_new(real, p->d * real_padded(p->d));
   for (size_t row = 0; row < p->d; row++)
     if (!h5_read_rows(file, "/predictor/metric", H5_REAL, (int64_t)row, 1,
@@ -75,9 +84,9 @@ struct predictor *predictor_read(const char *path, size_t d, size_t n, struct er
   struct h5_file *file = h5_open(path, "decoder.file", error);
   if (file == NULL) return NULL;
   struct predictor *p = NULL;
-  bool good = has_shape(file, "/predictor/matrix", d, n, error) &&
-              has_shape(file, "/predictor/mean_latent", d, 0, error) &&
-              has_shape(file, "/predictor/mean_sample", n, 0, error);
+  bool good = has_shape(file, path, "/predictor/matrix", d, n, error) &&
+              has_shape(file, path, "/predictor/mean_latent", d, 0, error) &&
+              has_shape(file, path, "/predictor/mean_sample", n, 0, error);
   if (good) {
     p = predictor_create(d, n);
     good = h5_read_rows(file, "/predictor/matrix", H5_REAL, 0, (int64_t)d, p->matrix, error) &&
@@ -85,7 +94,7 @@ struct predictor *predictor_read(const char *path, size_t d, size_t n, struct er
                         error) &&
            h5_read_rows(file, "/predictor/mean_sample", H5_REAL, 0, (int64_t)n, p->mean_sample,
                         error) &&
-           read_metric(file, p, error);
+           read_metric(file, path, p, error);
   }
   if (good && !(is_finite(p->matrix, d * n) && is_finite(p->mean_latent, d) &&
                 is_finite(p->mean_sample, n) &&

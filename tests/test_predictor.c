@@ -148,7 +148,9 @@ static void through_a_file(struct comm *comm, const struct predictor *p) {
   CHECK(predictor_is_in(path), "the file has a predictor");
   CHECK(predictor_read(path, LATENT + 1, ENTRIES, &error) == NULL && error_is_set(&error),
         "not for another decoder");
-  CHECK(strstr(error.text, "/predictor/matrix does not fit") != NULL, "%s", error.text);
+  CHECK(strstr(error.text, "/predictor/matrix does not fit") != NULL &&
+            strstr(error.text, path) != NULL && strstr(error.text, "(4, 37)") != NULL,
+        "%s", error.text);
   error = (struct error){""};
   struct predictor *q = predictor_read(path, LATENT, ENTRIES, &error);
   CHECK(q != NULL && q->metric != NULL, "read: %s", error.text);
