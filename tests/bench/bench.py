@@ -30,7 +30,7 @@ ENVIRONMENT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROO
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 33),
                "MALLOC_TOP_PAD_": str(1 << 26)}
 
-sys.path[1:1] = [os.path.join(ROOT, "tests"), os.path.join(ROOT, "postprocess")]
+sys.path[1:1] = [os.path.join(ROOT, "tests", "support"), os.path.join(ROOT, "postprocess")]
 from program import PAPER_LAYERS, read_summary, write_input  # noqa: E402
 
 # The paper's dense decoder on Fashion-MNIST, in the order of the file; tests on 256 images.

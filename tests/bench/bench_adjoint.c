@@ -5,14 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "activation.h"
-#include "blas.h"
-#include "clock.h"
-#include "loss.h"
-#include "memory.h"
-#include "objective.h"
-#include "rng.h"
-#include "tangent.h"
+#include "decoder/activation.h"
+#include "platform/blas.h"
+#include "ground/clock.h"
+#include "decoder/loss.h"
+#include "ground/memory.h"
+#include "decoder/objective.h"
+#include "ground/rng.h"
+#include "decoder/tangent.h"
 
 enum { ROUNDS = 9, REPEATS = 5 };
 

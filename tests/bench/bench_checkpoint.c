@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "blas.h"
-#include "checkpoint.h"
-#include "clock.h"
-#include "history.h"
-#include "memory.h"
-#include "trainer.h"
+#include "platform/blas.h"
+#include "files/checkpoint.h"
+#include "ground/clock.h"
+#include "engine/history.h"
+#include "ground/memory.h"
+#include "engine/trainer.h"
 
 enum { ROUNDS = 5 };
 

@@ -8,12 +8,12 @@
 #include <string.h>
 #include <time.h>
 
-#include "activation.h"
-#include "blas.h"
-#include "loss.h"
-#include "memory.h"
-#include "objective.h"
-#include "rng.h"
+#include "decoder/activation.h"
+#include "platform/blas.h"
+#include "decoder/loss.h"
+#include "ground/memory.h"
+#include "decoder/objective.h"
+#include "ground/rng.h"
 
 enum { SIZE = 2048, ENTRIES = 3072, LATENT = 64, MOST = 99, REPEATS = 4 };
 

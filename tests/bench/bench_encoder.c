@@ -7,14 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "blas.h"
-#include "clock.h"
-#include "comm.h"
-#include "config.h"
-#include "evaluation.h"
-#include "memory.h"
-#include "objective.h"
-#include "run.h"
+#include "platform/blas.h"
+#include "ground/clock.h"
+#include "platform/comm.h"
+#include "input/config.h"
+#include "engine/evaluation.h"
+#include "ground/memory.h"
+#include "decoder/objective.h"
+#include "engine/run.h"
 
 enum { ROUNDS = 7, SIZE = 2048, BATCHED = 1000 };
 
@@ -59,20 +59,20 @@ static double encode_batches(struct run *run) {
   const int64_t batch = run->config.training.batch;
   const int64_t count = data->local_count < BATCHED ? data->local_count : BATCHED;
   const double begun = clock_cpu_seconds();
-  struct encoder *encoder =
-      encoder_create(run->comm, run->decoder, &run->config.encoding, &run->training_rule);
+  struct ensemble *encoder =
+      ensemble_create(run->comm, run->decoder, &run->config.encoding, &run->training_rule);
   double evaluations = 0.0;
   for (int64_t first = 0; first + batch <= count; first += batch) {
-    const struct encoder_samples samples = {.count = batch,
+    const struct samples samples = {.count = batch,
                                             .total = batch,
                                             .y = data->y + (size_t)first * data->stride,
                                             .weight_sum = data->weight_sum + first};
     struct encoding *encoding = encoding_create(batch, run->decoder->d);
-    encoder_run(encoder, &samples, batch, encoding);
+    ensemble_run(encoder, &samples, batch, encoding);
     for (int64_t i = 0; i < batch; i++) evaluations += (double)encoding->evaluations[i];
     encoding_destroy(&encoding);
   }
-  encoder_destroy(&encoder);
+  ensemble_destroy(&encoder);
   const double seconds = clock_cpu_seconds() - begun;
   return 1e-9 * evaluations * network_flops(run->decoder->network) / seconds;
 }

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #include "fuzz.h"
-#include "memory.h"
+#include "ground/memory.h"
 
 static size_t done = 0;
 

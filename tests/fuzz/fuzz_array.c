@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "dataset.h"
+#include "data/dataset.h"
 
 // Number `index` of the array as a double, and as a label. On a little-endian machine.
 static double number_at(const struct fuzz_array *array, size_t index, int64_t *label) {

@@ -6,11 +6,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "activation.h"
-#include "decoder_file.h"
+#include "decoder/activation.h"
+#include "files/decoder_file.h"
 #include "fuzz.h"
-#include "loss.h"
-#include "memory.h"
+#include "decoder/loss.h"
+#include "ground/memory.h"
 
 enum { LONG_TEXT = 64, WRITTEN = 4096, AXES = 10 };
 

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "activation.h"
-#include "config_table.h"
+#include "decoder/activation.h"
+#include "input/config_table.h"
 
 static void print_names(const char *(*name)(int)) {
   for (int i = 0; name != NULL && name(i) != NULL; i++) printf("\"%s\"\n", name(i));

@@ -3,7 +3,7 @@
 #include <zlib.h>
 
 #include "fuzz_array.h"
-#include "memory.h"
+#include "ground/memory.h"
 
 enum { GZIP = 8, CUT = 16, FLIP = 32 };  // gzipped; a quarter of that missing; a byte of it flipped
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "fuzz_array.h"
-#include "memory.h"
+#include "ground/memory.h"
 
 // Finds the type in the dictionary and the numbers behind it. False if it is not .npy.
 static bool understand(const uint8_t *data, size_t size, struct fuzz_array *array) {

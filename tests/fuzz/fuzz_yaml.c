@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "memory.h"
-#include "sweep_internal.h"
+#include "ground/memory.h"
+#include "app/sweep_internal.h"
 
 enum { OVERRIDES = 8, MOST_TASKS = 64 };  // every task is read: more would be slow
 

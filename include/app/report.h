@@ -1,0 +1,33 @@
+// What the run says on screen.
+#ifndef GFE_REPORT_H
+#define GFE_REPORT_H
+
+#include "engine/evaluation.h"
+#include "engine/gradient_check.h"
+#include "engine/history.h"
+#include "engine/run.h"
+
+// What will run: samples, decoder, ranks, tile, BLAS kernel.
+void report_start(const struct run *run);
+
+// The long answer of --check: resolved input, decoder layer by layer, memory, file sizes.
+void report_check(const struct run *run);
+
+// That an earlier run has done everything, and how to run it anew.
+void report_finished(const struct run *run);
+
+// One line per epoch. `flow_seconds`: this rank's time in flows (its imbalance is reported).
+// Collective.
+void report_epoch_header(const struct run *run);
+void report_epoch(const struct run *run, int64_t epoch, const struct history_epoch *record,
+                  double flow_seconds);
+
+// The table of the gradient check, with verdicts.
+void report_gradient_check(const struct gradient_check *check);
+
+void report_evaluation(const struct run *run, const struct evaluation *evaluation);
+
+// Phases: min, mean, max over ranks and share of the whole. Collective.
+void report_phases(struct run *run);
+
+#endif

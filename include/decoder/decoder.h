@@ -1,0 +1,49 @@
+// The decoder x = D(z; theta): a network, the loss of what it makes, and the block with its
+// parameters; in an autoencoder beside the encoder z = E(y; theta), a network of the same block.
+#ifndef GFE_DECODER_H
+#define GFE_DECODER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "decoder/network.h"
+#include "ground/real.h"
+
+struct decoder {
+  size_t d, n;              // numbers in a latent, entries of a sample
+  int loss;                 // enum loss_kind
+  struct network *network;  // owned
+  struct network *encoder;  // of an autoencoder, owned, its parameters behind those of the
+                            // decoder's network; else NULL
+  size_t count;             // elements of theta, gaps included
+  real *theta;              // owned
+};
+
+// A decoder from `d` numbers through `layer_count` layers, with all parameters zero.
+struct decoder *decoder_create(size_t d, size_t layer_count, const struct layer_spec *specs,
+                               int loss);
+
+// The same in two steps, for who wants to know the size first: theta is NULL until it is allocated.
+struct decoder *decoder_layout(size_t d, size_t layer_count, const struct layer_spec *specs,
+                               int loss);
+void decoder_allocate(struct decoder *decoder);
+
+// Gives a decoder whose theta is not allocated yet an encoder from n to d numbers, of layers that
+// fit.
+void decoder_add_encoder(struct decoder *decoder, size_t layer_count,
+                         const struct layer_spec *specs);
+
+// The encoder that mirrors a decoder of dense layers: their widths in reverse order, each hidden
+// layer with its activation, and a linear layer to the `d` numbers of the latent. Fills `mirror`
+// [layer_count]; false if a layer is of another kind.
+bool decoder_mirror(size_t d, size_t layer_count, const struct layer_spec *specs,
+                    struct layer_spec *mirror);
+
+void decoder_destroy(struct decoder **decoder);
+
+// Random initial parameters, a function of `seed` alone; the decoder's do not depend on whether
+// there is an encoder.
+void decoder_initialise(struct decoder *decoder, uint64_t seed);
+
+#endif

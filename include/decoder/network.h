@@ -1,0 +1,123 @@
+// A network: layers whose parameters are one stretch of a block theta, and its passes over rows of
+// samples. Each layer takes the output of the one before it, or where branches begin or are summed
+// of an earlier one. It knows neither loss nor flow: the decoder is a network with a loss, and
+// networks that share a block (an encoder beside a decoder) share its optimiser and sums. Notation
+// of METHOD section 3.
+#ifndef GFE_NETWORK_H
+#define GFE_NETWORK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "decoder/layer.h"
+#include "ground/real.h"
+
+// Weights and biases begin at whole vectors inside theta; the gaps are zero and stay zero.
+struct network {
+  size_t inputs, outputs;  // numbers in a sample
+  size_t layer_count;
+  struct layer *layers;  // owned
+  size_t begin, end;     // its parameters within theta, gaps included
+};
+
+// The first of `count` layers from `inputs` numbers on that does not fit, with the reason in
+// *error; `count` if all do.
+size_t network_check(size_t inputs, size_t count, const struct layer_spec *specs,
+                     struct error *error);
+
+// The numbers that come out of `count` layers that fit.
+size_t network_outputs(size_t inputs, size_t count, const struct layer_spec *specs);
+
+// A network from `inputs` numbers through `count` layers that fit; its parameters begin at element
+// `begin` of theta, a multiple of REAL_PAD. Inputs and outputs are flat: where a layer needs it, or
+// at the end, a reshape is inserted, so layers may be more than `count`.
+struct network *network_create(size_t inputs, size_t count, const struct layer_spec *specs,
+                               size_t begin);
+void network_destroy(struct network **network);
+
+// The shape of the outputs as the last layer of the list gives it (borrowed).
+const struct layer_shape *network_shape(const struct network *network);
+
+// Fills its part of theta with random numbers, a function of `seed` and of `first`, by which
+// networks that share a block differ: the number of its first layer among all.
+void network_initialise(const struct network *network, uint64_t seed, uint64_t first, real *theta);
+
+// Parameters without the gaps.
+size_t network_parameters(const struct network *network);
+
+// Multiplications and additions for one sample of a pass forward and back to the input.
+double network_flops(const struct network *network);
+
+// Narrows the rule of placement until it holds for all products of the network.
+void network_narrow(const struct network *network, struct placement_rule *rule);
+
+// Elements of work space that the layers need in turn.
+size_t network_work(const struct network *network);
+
+// ---- values: a = network(input), and the gradients of what is made of it ----
+
+struct network_pass;  // owned by the caller of network_pass_create()
+
+// Room for up to `rows` rows through `network` (borrowed).
+struct network_pass *network_pass_create(const struct network *network, size_t rows);
+void network_pass_destroy(struct network_pass **pass);
+
+// Bytes that network_pass_create() takes.
+size_t network_pass_bytes(const struct network *network, size_t rows);
+
+// The rows' inputs, to be filled before a pass: [rows][real_padded(inputs)], borrowed.
+real *network_pass_input(struct network_pass *pass);
+
+// The outputs, [rows][real_padded(outputs)] (borrowed, until the next pass). `rows` must suit the
+// rule of placement (placement.h). The pass back begins in the same place: whoever wants it puts
+// d loss / d output there instead, with zeros for a row where nobody stands and in the padding.
+real *network_pass_forward(struct network_pass *pass, const real *theta, size_t rows);
+
+// d loss / d input, [rows][real_padded(inputs)] (borrowed, until the next pass); NULL and less work
+// without `to_input`, where only the gradient of theta is wanted.
+const real *network_pass_backward(struct network_pass *pass, const real *theta, size_t rows,
+                                  bool to_input);
+
+// The sum over rows first ... first + count - 1 of the last pass back of d loss / d theta, into the
+// network's part of `gradient`, which is shaped like theta. `first` is a multiple of
+// PLACEMENT_ROWS, and rows behind the last up to the next such multiple hold nobody.
+void network_pass_gradient(struct network_pass *pass, size_t first, size_t count, real *gradient);
+
+// ---- values and tangents: forward over reverse ----
+//
+// Rows come in slots, one per tile. Value and tangent are rows of the same products: a slot of S
+// samples takes 2 S rows, first the values and then the tangents.
+
+struct network_tangent;  // owned by the caller of network_tangent_create()
+
+// Room for `slots` slots of `size` samples (a multiple of PLACEMENT_ROWS) through `network`
+// (borrowed).
+struct network_tangent *network_tangent_create(const struct network *network, size_t slots,
+                                               size_t size);
+void network_tangent_destroy(struct network_tangent **tangent);
+size_t network_tangent_bytes(const struct network *network, size_t slots, size_t size);
+
+// A slot's inputs and then its directions, to be filled before a sweep:
+// [2 size][real_padded(inputs)], borrowed.
+real *network_tangent_input(struct network_tangent *tangent, size_t slot);
+
+// x and x_dot of the first `slots` slots, each [2 size][real_padded(outputs)] (borrowed, until the
+// next sweep). Products have `rows` rows, at least those of the slots.
+const real *network_tangent_forward(struct network_tangent *tangent, const real *theta,
+                                    size_t slots, size_t rows);
+
+// Where a slot's d loss / d x and its tangent are to be put before the sweep back, the tangents
+// FIRST: [2 size][real_padded(outputs)], borrowed. So one product over a slot's rows pairs each
+// value with the other's tangent: d(v.g)/dW = delta_s_dot a^T + delta_s a_dot^T.
+real *network_tangent_delta(struct network_tangent *tangent, size_t slot);
+
+// delta_dot and delta at the inputs of the slots, each [2 size][real_padded(inputs)] (borrowed,
+// until the next sweep).
+const real *network_tangent_backward(struct network_tangent *tangent, const real *theta,
+                                     size_t slots, size_t rows);
+
+// Adds the sum over a slot's samples of d/dtheta [v . g] to the network's part of `gradient`.
+void network_tangent_gradient(struct network_tangent *tangent, size_t slot, real *gradient);
+
+#endif

@@ -1,0 +1,49 @@
+// The seam between decoder and flow: for a block of rows, each a sample at its own latent, the
+// reconstruction loss, its gradient with respect to z, and the gradient with respect to theta of
+// groups of those rows. Notation of METHOD section 3.
+#ifndef GFE_OBJECTIVE_H
+#define GFE_OBJECTIVE_H
+
+#include <stddef.h>
+
+#include "decoder/decoder.h"
+#include "ground/real.h"
+
+// The sample in a row (all borrowed). y NULL: nobody; the row's latent must be finite all the same.
+struct objective_row {
+  const real *y;      // [real_padded(n)]
+  const real *w;      // the same, or NULL: 1 everywhere
+  double weight_sum;  // sum of w
+};
+
+struct objective;  // owned by the caller of objective_create()
+
+// Room for evaluations of up to `rows` rows with `decoder` (borrowed).
+struct objective *objective_create(const struct decoder *decoder, size_t rows);
+void objective_destroy(struct objective **objective);
+
+// Bytes that objective_create() takes.
+size_t objective_bytes(const struct decoder *decoder, size_t rows);
+
+// The rows' latents, to be filled before an evaluation: [rows][real_padded(d)], borrowed.
+real *objective_latents(struct objective *objective);
+
+// loss[rows] and, as the return value, the gradients with respect to z, [rows][real_padded(d)]
+// (borrowed, until the next evaluation). `rows` must suit the rule of placement (placement.h).
+const real *objective_evaluate(struct objective *objective, size_t rows,
+                               const struct objective_row *samples, double *loss);
+
+// The losses alone.
+void objective_losses(struct objective *objective, size_t rows, const struct objective_row *samples,
+                      double *loss);
+
+// The sum over rows first ... first + count - 1 of the last evaluation of d loss / d theta, into
+// gradient [decoder->count].
+void objective_parameter_gradient(struct objective *objective, size_t first, size_t count,
+                                  real *gradient);
+
+// Decodes `rows` latents: the decoder's output, for the bce loss as the probability sigmoid(x),
+// [rows][real_padded(n)] (borrowed, until the next call).
+const real *objective_decode(struct objective *objective, size_t rows);
+
+#endif

@@ -1,0 +1,51 @@
+// The gradient of a batch's mean loss with respect to theta, at the latents that the flows found,
+// and through the flows if an adjoint is asked for; or at the latents that an encoder makes, and
+// through it. Summed over tiles so that the bits do not depend on the ranks (reduction.h).
+#ifndef GFE_BATCH_GRADIENT_H
+#define GFE_BATCH_GRADIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flow/adjoint.h"
+#include "platform/comm.h"
+#include "decoder/decoder.h"
+#include "decoder/placement.h"
+#include "engine/shard.h"
+#include "flow/solver.h"
+#include "ground/state.h"
+
+struct batch_gradient;  // owned by the caller of batch_gradient_create()
+
+// For tiles of up to `tile` samples; `flow` are the options of the flows, of which `adjoint` (enum
+// adjoint_kind) is taken. Without a flow (NULL) latents come from decoder->encoder. decoder, rule
+// and flow are borrowed.
+struct batch_gradient *batch_gradient_create(struct comm *comm, const struct decoder *decoder,
+                                             const struct placement_rule *rule, int64_t tile,
+                                             int adjoint, const struct solver_options *flow);
+void batch_gradient_destroy(struct batch_gradient **batch);
+
+// Where the flows of `count` samples must record their steps (encoding.trajectories): borrowed;
+// NULL if there is no adjoint.
+struct trajectory **batch_gradient_trajectories(struct batch_gradient *batch, int64_t count);
+
+// gradient [decoder->count] of the mean loss of the batch whose part on this rank is `shard`, at
+// its latents; where these come from the encoder, they and the losses are stored in the shard's
+// encoding. False if it is not finite. Collective.
+bool batch_gradient_compute(struct batch_gradient *batch, const struct shard *shard,
+                            real *gradient);
+
+// Adds what decides later gradients to a state.
+void batch_gradient_state(struct batch_gradient *batch, struct state *state);
+
+// Bytes that a batch gradient takes on a rank, without the trajectories; and, at the most, those of
+// the trajectories of `samples` samples.
+double batch_gradient_bytes(const struct decoder *decoder, const struct placement_rule *rule,
+                            int64_t tile, int adjoint, const struct solver_options *flow);
+double batch_gradient_trajectory_bytes(const struct decoder *decoder, int64_t samples,
+                                       const struct solver_options *flow);
+
+// Rows of products that tiles of this size need at least, with or without an adjoint.
+size_t batch_gradient_rows(int64_t tile, bool adjoint);
+
+#endif

@@ -1,0 +1,50 @@
+// Encoding a whole data set with the decoder as it stands: the latents, their losses,
+// and how the flows went; besides, what the encoder of an autoencoder makes of the same samples. It
+// can be done bit by bit, and taken up again from a checkpoint.
+#ifndef GFE_EVALUATION_H
+#define GFE_EVALUATION_H
+
+#include <stdbool.h>
+
+#include "engine/ensemble.h"
+#include "engine/run.h"
+#include "ground/state.h"
+#include "engine/tally.h"
+
+struct evaluation {
+  int set;                    // enum set
+  struct encoding *encoding;  // of this rank's samples, owned
+  struct encoding *by_encoder;       // z and loss by the autoencoder's encoder, owned; NULL without one
+  // Once all are:
+  double loss;          // mean over the whole set; NaN if one is not finite
+  double loss_encoder;  // the same of `by_encoder`; NaN without an encoder
+  struct tally tally;   // of the whole set
+  // The rest is evaluation.c's own.
+  struct run *run;
+  struct samples samples;
+  struct ensemble *ensemble;
+  double begun;
+  bool flows_ended;
+  int64_t passed;  // samples through the autoencoder's encoder
+};
+
+// An evaluation of which nothing is done yet, of a set that is loaded.
+struct evaluation *evaluation_create(struct run *run, int set);
+void evaluation_destroy(struct evaluation **evaluation);
+
+// Encodes for about `seconds` with run->decoder, which must be the same in every call. True while
+// samples are left. Collective, with the same answer on all ranks.
+bool evaluation_advance(struct evaluation *evaluation, double seconds);
+
+// Samples of the whole set that are encoded. Collective.
+int64_t evaluation_count(const struct evaluation *evaluation);
+
+// Adds what has been encoded to a state; samples under way count as not begun. A state that has
+// been read takes effect in the next evaluation_advance().
+void evaluation_state(struct evaluation *evaluation, struct state *state);
+
+// The reconstructions of this rank's first `count` samples, [count][real_padded(n)], owned by the
+// caller.
+real *evaluation_decode(const struct run *run, const struct evaluation *evaluation, int64_t count);
+
+#endif

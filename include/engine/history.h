@@ -1,0 +1,69 @@
+// What happened during training: a series per step and one per epoch, kept on all ranks and, step
+// by step, in history.csv.
+#ifndef GFE_HISTORY_H
+#define GFE_HISTORY_H
+
+#include <stdint.h>
+
+#include "ground/state.h"
+
+struct history_step {
+  int64_t epoch, samples;  // epoch from 1; samples seen so far
+  double loss;             // mean over the batch, at the latents found
+  double evaluations;      // gradient evaluations per sample, mean over the batch
+  double learning_rate;
+  double seconds;  // since the beginning of training, restarts not counted
+};
+
+struct history_epoch {
+  int64_t samples;               // seen so far
+  double train_loss, test_loss;  // test_loss NaN where it was not evaluated
+  double test_loss_encoder;      // of an autoencoder's own encoding, else NaN
+  double evaluations_mean;       // gradient evaluations per sample and encoding
+  int64_t evaluations_p50, evaluations_p99, evaluations_max;
+  int64_t not_converged;  // encodings that ended neither converged nor at tau
+  double seconds;         // as of a step
+  double cpu_seconds;     // the same of all ranks' CPUs
+};
+
+struct history;  // owned by the caller of history_create()
+
+struct history *history_create(void);
+void history_destroy(struct history **history);
+
+// Begins the CSV file `path` with the steps so far; every later one is added at once. For rank 0.
+void history_open(struct history *history, const char *path);
+
+void history_add_step(struct history *history, struct history_step step);
+void history_add_epoch(struct history *history, struct history_epoch epoch);
+
+int64_t history_steps(const struct history *history);
+int64_t history_epochs(const struct history *history);
+const struct history_step *history_step(const struct history *history, int64_t i);
+const struct history_epoch *history_epoch(const struct history *history, int64_t i);
+
+// One member of the records of a series; all are of 8 bytes.
+struct history_column {
+  const char *name, *unit, *text;
+  int type;  // STATE_INT64 or STATE_DOUBLE
+  size_t offset;
+};
+
+// The steps or the epochs as columns.
+struct history_series {
+  const char *dimension;  // "step", "epoch"
+  const struct history_column *columns;
+  size_t column_count, record_size;
+  int64_t count;
+  void *records;
+};
+enum { HISTORY_SERIES = 2 };
+struct history_series history_series(const struct history *history, int which);
+
+// Makes room for so many steps and epochs that history_state() will read.
+void history_resize(struct history *history, int64_t steps, int64_t epochs);
+
+// Adds all columns to a state, as those of rank 0 (`rank` is the caller's): times differ elsewhere.
+void history_state(struct history *history, int rank, struct state *state);
+
+#endif

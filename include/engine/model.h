@@ -1,0 +1,35 @@
+// What is trained: how the latents of a batch come about, and with them the gradient of its mean
+// loss. One file model_*.c per kind (enum model_kind in config.h).
+#ifndef GFE_MODEL_H
+#define GFE_MODEL_H
+
+#include <stdbool.h>
+
+#include "engine/run.h"
+#include "engine/shard.h"
+#include "ground/state.h"
+
+struct model;  // owned by the caller of model_create()
+
+// The model that the input file names, of run->decoder (run is borrowed).
+struct model *model_create(struct run *run);
+void model_destroy(struct model **model);
+
+// What a step found.
+struct model_step {
+  double loss_sum;  // of the batch's losses
+  double seconds;   // of this rank's work on its samples, as far as it differs from rank to rank
+};
+
+// The latents, losses and counts of the batch whose part on this rank is `shard` into its encoding,
+// and gradient [decoder->count] of the mean loss. False if loss or gradient is not finite.
+// Collective.
+bool model_step(struct model *model, struct shard *shard, real *gradient, struct model_step *step);
+
+// Adds what decides later steps, beside theta, to a state.
+void model_state(struct model *model, struct state *state);
+
+// Bytes of work space for a step, without what is recorded of flows.
+double model_bytes(const struct run *run);
+
+#endif

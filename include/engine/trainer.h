@@ -1,0 +1,45 @@
+// Training: batches of flows, the parameter gradient at their ends, the optimiser's step. It goes
+// on bit by bit, so that between two steps the run can be saved or stopped.
+#ifndef GFE_TRAINER_H
+#define GFE_TRAINER_H
+
+#include <stdbool.h>
+
+#include "engine/evaluation.h"
+#include "engine/history.h"
+#include "engine/run.h"
+#include "ground/state.h"
+
+// Where a training stands; the same on all ranks.
+struct trainer_position {
+  int64_t epoch, batch;  // both from 0: of the batch to come
+  int64_t step;          // updates of the decoder so far
+  int64_t testing;       // 1 while the test set is encoded at the end of an epoch
+};
+
+enum trainer_advance { TRAINER_GOES_ON, TRAINER_DONE, TRAINER_DIVERGED };
+
+struct trainer;  // owned by the caller of trainer_create()
+
+// A training of run->decoder as the input file says; fills `history` (borrowed).
+struct trainer *trainer_create(struct run *run, struct history *history);
+void trainer_destroy(struct trainer **trainer);
+
+// One batch, or a part of the encoding of the test set at the end of an epoch. Diverged: the loss
+// or the gradient ceased to be finite, a message has been printed, and the decoder is the one
+// before that step. Collective, with the same answer on all ranks.
+enum trainer_advance trainer_advance(struct trainer *trainer);
+
+struct trainer_position trainer_position(const struct trainer *trainer);
+
+// The test set as encoded with the decoder at the end of the training; NULL if it was not. The
+// caller becomes its owner.
+struct evaluation *trainer_take_test(struct trainer *trainer);
+
+// To go on from a state: first the position, then the rest, read into what trainer_state() adds.
+void trainer_resume(struct trainer *trainer, struct trainer_position position);
+
+// Adds all that decides the rest of the training to a state. Collective.
+void trainer_state(struct trainer *trainer, struct state *state);
+
+#endif

@@ -1,0 +1,40 @@
+// Decoders in HDF5 files: the group /decoder of results.h5, or one that somebody else wrote in the
+// same form (README).
+#ifndef GFE_DECODER_FILE_H
+#define GFE_DECODER_FILE_H
+
+#include <stdbool.h>
+
+#include "platform/comm.h"
+#include "input/config.h"
+#include "data/dataset.h"
+#include "decoder/decoder.h"
+#include "platform/h5.h"
+
+// Reads latent, layers and loss of config->decoder.file into *config where the input file leaves
+// them open; where both speak they must agree. So with an encoder (group /encoder), unless
+// run.model is gfe; the model itself is left open too. *scaling, if the file has one, else `scaled`
+// is false. Not collective: rank 0 calls it.
+bool decoder_file_describe(struct config *config, struct scaling *scaling, bool *scaled,
+                           struct error *error);
+
+// Reads the parameters into `decoder`, which decoder_file_describe() has shaped. Those of an
+// encoder stay as they are if the file has none. Not collective.
+bool decoder_file_read(const char *path, struct decoder *decoder, struct error *error);
+
+// Declares the group /decoder in a file being created by rank 0, with all attributes, and /encoder
+// if there is one.
+void decoder_file_declare(struct h5_file *file, const struct decoder *decoder,
+                          struct scaling scaling, const char *shape);
+
+// Declares the weight and bias of a layer that has them, or what is shaped like them, below
+// `group`/layer_NUMBER, which must not exist yet.
+void decoder_file_declare_layer(struct h5_file *file, const char *group, const struct layer *layer,
+                                const char *description);
+
+// Writes a network's part of theta, or of `values` shaped like it, below `group` ("/decoder",
+// "/encoder" for the parameters); those of rank 0 are written. Collective.
+void decoder_file_write(struct h5_file *file, const char *group, const struct network *network,
+                        const real *values, int rank);
+
+#endif

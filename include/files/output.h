@@ -1,0 +1,43 @@
+// The files of a run: results.h5, used_parameters.yaml, summary.json.
+#ifndef GFE_OUTPUT_H
+#define GFE_OUTPUT_H
+
+#include <stdbool.h>
+
+#include "engine/evaluation.h"
+#include "engine/gradient_check.h"
+#include "platform/h5.h"
+#include "engine/history.h"
+#include "engine/run.h"
+
+// What the tasks have made; members of tasks that were not run are NULL.
+struct outcome {
+  struct evaluation *evaluations[SET_COUNT];
+  struct history *history;
+  struct gradient_check *check;
+};
+
+// Makes the run directory (with its parents) and writes used_parameters.yaml. Collective.
+void output_begin(const struct run *run);
+
+// Makes a directory with its parents, as far as they are not there. By one rank.
+void output_make_directory(const char *directory);
+
+// A path inside the run directory; owned by the caller.
+char *output_path(const struct run *run, const char *name);
+
+// Whether the run directory holds the results that this input asks for. By rank 0 alone.
+bool output_is_finished(const struct run *run);
+
+// Attributes of a file being created by rank 0 that tell where it comes from.
+void output_provenance(const struct run *run, struct h5_file *file, const char *command);
+
+// Writes results.h5: the evaluated sets, history, decoder, gradient check and provenance. An
+// existing file is replaced only when the new one is complete. Collective.
+void output_results(struct run *run, const struct outcome *outcome, const char *command);
+
+// Writes summary.json; exit_reason "done" says that the run is finished.
+void output_summary(const struct run *run, const struct outcome *outcome, double seconds,
+                    const char *exit_reason);
+
+#endif

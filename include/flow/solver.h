@@ -1,0 +1,113 @@
+// Solvers of the flows (flow.h): small state machines, one per sample, in reverse communication. A
+// solver says at which z it wants loss and gradient, is given them, and says whether it goes on. It
+// never calls the decoder: that is what lets the encoder advance thousands of independent adaptive
+// flows in full matrix products.
+//
+// One file and one row of the table in solver.c per solver. Source of the methods: METHOD, README.
+#ifndef GFE_SOLVER_H
+#define GFE_SOLVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "flow/butcher.h"
+#include "flow/flow.h"
+#include "ground/real.h"
+#include "flow/trajectory.h"
+
+// How a sample's flow ended; the names are those of status_name() and of the files.
+enum solver_status {
+  STATUS_CONVERGED,  // the loss has stopped falling
+  STATUS_TAU,        // integrated to time tau
+  STATUS_LIMIT,      // max_iterations reached
+  STATUS_UNDERFLOW,  // no acceptable step however small
+  STATUS_NONFINITE,  // loss or gradient is not finite
+  STATUS_COUNT,
+  STATUS_RUNNING = -1
+};
+const char *status_name(int status);  // NULL beyond the last
+
+enum solver_kind { SOLVER_LBFGS, SOLVER_AMD, SOLVER_EULER, SOLVER_RK4, SOLVER_HEUN, SOLVER_DOPRI5 };
+const char *solver_name(int kind);  // NULL beyond the last, as for all *_name functions
+
+enum solver_time { TIME_MEAN, TIME_SUM };  // unit of flow time: of the mean loss or of the sum
+const char *solver_time_name(int kind);
+
+enum solver_coupling { COUPLING_NONE, COUPLING_BATCH };
+const char *solver_coupling_name(int kind);
+
+// The keys of the sections `encoding` and `evaluation`.
+struct solver_options {
+  int flow, solver, time, coupling;
+  double alpha;            // factor of the flow's right-hand side
+  double tau;              // flow time at which to end (all but lbfgs)
+  double tolerance;        // relative decrease of the loss that counts as standing still
+  double slope;            // amd: mean decrease per step of the last 5 losses that counts as such
+  int64_t max_iterations;  // accepted steps at the most
+  int64_t memory;          // lbfgs: pairs kept
+  double h0, h_min, h_max, growth, shrink;  // amd: step sizes, in flow time, and their factors
+  double armijo;                            // amd: sigma
+  int64_t max_reductions;                   // amd: rejected trials of one step at the most
+  bool restart;                             // nesterov: set the momentum to 0 whenever p.g > 0
+  double step;                              // euler, rk4: the step; heun, dopri5: the first trial
+  double step_floor;                        // heun, dopri5: a smaller step ends the flow
+  double rtol, atol;                        // heun, dopri5: error allowed per step, rtol |s| + atol
+};
+
+// A sample's problem as a solver sees it.
+struct solver_problem {
+  size_t d;      // numbers in a latent; arrays here are padded to real_padded(d), with zeros
+  double alpha;  // options.alpha, times the sum of weights if time is that of the summed loss
+  struct trajectory *trajectory;    // where accepted steps are recorded, or NULL
+  const struct trajectory *replay;  // whose steps are taken, unconditionally, or NULL
+  const real *metric;  // lbfgs: a first guess of the inverse Hessian, [d][real_padded(d)], or NULL
+};
+
+// What every solver's state begins with.
+struct solver_state {
+  real *point;         // where loss and gradient are wanted next; at the end, the latent found
+  double loss;         // of the best point accepted so far
+  int64_t iterations;  // accepted steps
+  int64_t rejected;    // rejected trials
+};
+
+struct solver_ops {
+  const char *name;
+  const struct butcher *tableau;  // what a step is to the adjoint; NULL: solver-specific or none
+  // Bytes of one sample's state.
+  size_t (*state_size)(const struct solver_options *options, size_t d);
+  // Begins a flow at z: fills `state`. The first evaluation is wanted at z itself.
+  void (*start)(const struct solver_options *options, const struct solver_problem *problem,
+                const real *z, struct solver_state *state);
+  // Takes loss and gradient at the point wanted last. Returns STATUS_RUNNING if the flow goes on,
+  // else how it ended.
+  int (*advance)(const struct solver_options *options, const struct solver_problem *problem,
+                 double loss, const real *gradient, struct solver_state *state);
+};
+
+// The solver that the options ask for (amd has one for each flow).
+const struct solver_ops *solver_ops(const struct solver_options *options);
+
+// Points that a trajectory of this solver has per step; 0 if it records none (lbfgs).
+int solver_stages(const struct solver_options *options);
+
+// Dot product of two padded vectors, summed in double.
+static inline double solver_dot(size_t d, const real *a, const real *b) {
+  enum { LANES = 8 };
+  double lane[LANES] = {0};
+  for (size_t i = 0; i < real_padded(d); i += LANES)
+    for (size_t j = 0; j < LANES; j++) lane[j] += (double)a[i + j] * (double)b[i + j];
+  return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
+}
+
+// The approximate Wolfe test of Hager and Zhang (2005), which still works where differences of the
+// loss drown in rounding, or the plain Armijo test, for a step along p: `slope` is g.p at its
+// beginning, `slope_end` at its end, and `step` multiplies p.
+static inline bool solver_accepts(double armijo, double step, double loss, double loss_end,
+                                  double slope, double slope_end) {
+  return loss_end <= loss + armijo * step * slope ||
+         (loss_end <= loss * (1.0 + 1e-6) && slope_end <= -(1.0 - 2.0 * armijo) * slope);
+}
+
+#endif

@@ -1,0 +1,105 @@
+// The declarative table behind config.h: one row per parameter, shared by the sections that have
+// the same keys.
+#ifndef GFE_CONFIG_TABLE_H
+#define GFE_CONFIG_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "input/config.h"
+
+enum config_type {      // stored as
+  TYPE_BOOLEAN,         // bool
+  TYPE_INTEGER,         // int64_t
+  TYPE_NUMBER,          // double
+  TYPE_DURATION,        // double, seconds: a number, or "HH:MM:SS" or "D-HH:MM:SS"
+  TYPE_CHOICE,          // int
+  TYPE_TEXT,            // char[CONFIG_TEXT]
+  TYPE_FILE,            // char[CONFIG_TEXT], a file that exists
+  TYPE_FILE_OR_INSIDE,  // the same, or a path inside the HDF5 file if `dataset` is given
+  TYPE_TASKS,           // bool[TASK_COUNT]
+  TYPE_SCALE,           // struct config_scale
+  TYPE_INTEGERS,        // struct config_integers
+  TYPE_LAYERS,          // struct config_layers
+  TYPE_SIZES,           // struct layer_sizes
+  TYPE_BRANCHES         // int64_t[2] in the layer, whose branches stand before it
+};
+
+// What a number may be: [lower, upper], or without its ends.
+struct config_range {
+  double lower, upper;
+  enum { CLOSED = 0, OPEN_LOWER = 1, OPEN_UPPER = 2, OPEN = OPEN_LOWER | OPEN_UPPER } ends;
+};
+
+// What a restart makes of another value than the earlier run's. Of a row's and its section's the
+// later one counts.
+enum config_change {
+  CHANGE_REFUSED,           // the value decides what has been computed already
+  CHANGE_UNLESS_SCHEDULED,  // refused if the learning rate's schedule depends on it, else taken
+  CHANGE_UNLESS_RECORDED,   // refused if the test set was encoded while training, else taken
+  CHANGE_TAKEN,             // results are made anew with it
+  CHANGE_IRRELEVANT         // no result depends on it
+};
+
+struct config_row {
+  const char *key;
+  enum config_type type;
+  size_t offset;              // from the section's struct
+  const char *standard;       // the default as the input file would give it, NULL = not given
+  struct config_range range;  // numbers
+  const char *(*name)(int);   // TYPE_CHOICE: the names, NULL beyond the last
+  const char *unit;           // NULL for pure numbers and texts
+  const char *evaluation;     // default in the section evaluation, NULL = as encoding
+  unsigned kinds;             // rows of a layer: bits of the kinds that have this key
+  const char *text;           // one line for the user
+  enum config_change change;
+};
+
+struct config_section {
+  const char *name;  // "training", or "data.train" for a section inside a section
+  const char *text;
+  size_t offset;  // in struct config
+  const struct config_row *rows;
+  size_t count;
+  bool evaluation;  // the rows' defaults are those of `evaluation`
+  enum config_change change;
+};
+
+// A parameter is a row in a section.
+struct config_parameter {
+  const struct config_section *section;
+  const struct config_row *row;
+  char key[64];  // "training.batch"
+};
+
+// The number of parameters, and each in the order of the table.
+size_t config_parameter_count(void);
+struct config_parameter config_parameter(size_t index);
+
+// The index of a full key, or -1.
+int config_parameter_find(const char *key);
+
+// The default as text; NULL if there is none or, in evaluation, if it is encoding's value.
+const char *config_parameter_standard(const struct config_parameter *parameter);
+
+// Whether a value not given is the one of the same key in encoding.
+bool config_parameter_inherits(const struct config_parameter *parameter);
+
+// What a restart makes of another value.
+enum config_change config_parameter_change(const struct config_parameter *parameter);
+
+// Where in struct config a parameter's value is, in bytes.
+size_t config_parameter_offset(const struct config_parameter *parameter);
+
+// The keys of one entry of decoder.layers, stored in struct layer_spec. A key that is a
+// layer_name() says what kind of layer it is; each entry has exactly one such key. The other keys
+// of a kind without a default must be given.
+extern const struct config_row config_layer_rows[];
+extern const size_t config_layer_row_count;
+
+// Whether layers of this kind have the row's key.
+bool config_layer_has(const struct config_row *row, int kind);
+
+const char *scale_name(int kind);  // enum scale_kind
+
+#endif

@@ -1,0 +1,53 @@
+// Sums over samples that have the same bits for any number of ranks and any placement.
+//
+// A floating-point sum depends on its order, unless none of its partial sums is rounded. Each
+// summand is therefore rounded to a multiple of one agreed power of two, so large that the whole
+// sum fits: parameter gradients into the 53 bits of a double (pre-rounding, as in Demmel and Nguyen
+// 2015), a few losses into 64-bit integers. What is rounded must not depend on the ranks: a
+// sample's loss, or the parameter gradient of a tile.
+#ifndef GFE_REDUCTION_H
+#define GFE_REDUCTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "platform/comm.h"
+#include "ground/real.h"
+#include "ground/state.h"
+
+// Sum over all ranks of `count` values on each (counts may differ or be 0). A value that is not
+// finite makes the sum NaN. Relative to the largest value, each is rounded to 2^-62 times the
+// number of values. Collective.
+double reduction_sum(struct comm *comm, const double *values, size_t count);
+
+// The sum of parameter gradients over tiles. The parameters come in blocks (a layer's weights, its
+// biases), each with a power of two that bounds its summands; the bounds are carried from step to
+// step with room to grow, so that a step needs one Allreduce. If a summand exceeds its bound, all
+// ranks learn it, the bounds are raised, and the caller adds its tiles anew:
+//
+//   do {
+//     reduction_begin(r, summands);
+//     for some tiles of this rank at a time: reduction_add(r, count, gradients);
+//   } while (!reduction_finish(r, comm, gradient));
+struct reduction;  // owned by the caller of reduction_create()
+
+// For `blocks` blocks of sizes[b] parameters each, one after the other.
+struct reduction *reduction_create(size_t blocks, const size_t *sizes);
+void reduction_destroy(struct reduction **reduction);
+
+// Begins a sum of at most `summands` gradients in all, over all ranks.
+void reduction_begin(struct reduction *reduction, int64_t summands);
+
+// Adds `count` tiles' gradients, one after the other in memory. Relative to the largest of its
+// block, each is rounded to 2^-48 times the number of summands.
+void reduction_add(struct reduction *reduction, size_t count, const real *gradients);
+
+// Combines the ranks. True: `sum` holds the sum of all gradients, times `factor`; it is NaN
+// throughout if a summand was not finite. False: begin again. Collective.
+bool reduction_finish(struct reduction *reduction, struct comm *comm, double factor, real *sum);
+
+// Adds what decides later sums to a state: one exponent per block.
+void reduction_state(struct reduction *reduction, struct state *state);
+
+#endif

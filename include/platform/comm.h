@@ -1,0 +1,57 @@
+// The ranks of a run: the one module that calls MPI. "Collective" calls must be made by all ranks.
+#ifndef GFE_COMM_H
+#define GFE_COMM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ground/error.h"
+
+struct comm;  // owned by the caller of comm_start()
+
+// Starts MPI and registers rank and abort with error and log. Collective.
+struct comm *comm_start(int *argc, char ***argv);
+
+// Ends MPI; *comm becomes NULL. Collective.
+void comm_finish(struct comm **comm);
+
+int comm_rank(const struct comm *comm);
+int comm_size(const struct comm *comm);
+
+// The address of the MPI_Comm, for libraries that want one (borrowed).
+const void *comm_handle(const struct comm *comm);
+
+// The MPI library's own version line (borrowed, static).
+const char *comm_library(void);
+
+void comm_barrier(struct comm *comm);
+
+// Copies `bytes` bytes at `data` from rank `root` to all. Collective.
+void comm_broadcast(struct comm *comm, void *data, size_t bytes, int root);
+
+// If any rank's `error` is set: rank 0 prints the message of the lowest such rank on stderr, MPI is
+// finished and every rank exits with code 2. Returns only if none is set. Collective.
+void comm_settle(struct comm *comm, const struct error *error);
+
+// Element-wise reductions in place. The sum of doubles has the same bits in any order only if none
+// of its partial sums is rounded (see reduction.h). Collective.
+void comm_sum_int64(struct comm *comm, int64_t *values, size_t count);
+void comm_sum_double(struct comm *comm, double *values, size_t count);
+void comm_max_int64(struct comm *comm, int64_t *values, size_t count);
+void comm_max_double(struct comm *comm, double *values, size_t count);
+
+// Rank r's `count` elements of `values` arrive at all + r * count on rank 0 (NULL elsewhere).
+// Collective.
+void comm_gather_double(struct comm *comm, const double *values, size_t count, double *all);
+
+// Every rank sends send_counts[r] items of `bytes` bytes to rank r, taken in order from `send`, and
+// receives receive_counts[r] items from rank r, in order, into `receive`. Collective.
+void comm_exchange(struct comm *comm, size_t bytes, const void *send, const int *send_counts,
+                   void *receive, const int *receive_counts);
+
+// Point to point: `bytes` bytes to or from another rank; the two calls must pair up.
+void comm_send(struct comm *comm, const void *data, size_t bytes, int destination);
+void comm_receive(struct comm *comm, void *data, size_t bytes, int source);
+
+#endif

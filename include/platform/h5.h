@@ -1,0 +1,92 @@
+// HDF5: the one module that calls it. Writing follows the one pattern that is safe with parallel
+// HDF5 1.10: rank 0 alone creates the file with every group, dataset and attribute through the
+// serial driver and closes it; then all ranks reopen it with MPI-IO and write gap-free blocks of
+// rows collectively. Files carry HDF5 dimension scales as netCDF-4 wants them, so that xarray opens
+// every group with named dimensions.
+#ifndef GFE_H5_H
+#define GFE_H5_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "platform/comm.h"
+#include "ground/error.h"
+#include "ground/real.h"
+
+enum { H5_AXES = 8 };
+
+// Element types of our datasets, in memory and in the file.
+enum h5_type { H5_REAL, H5_DOUBLE, H5_INT64, H5_INT8 };
+
+struct h5_file;  // owned by the caller of an open or create
+
+// ---- reading, by any rank on its own through the serial driver ----
+
+// NULL with a message in *error (naming `key`, the input file's key, and the path) if the file
+// cannot be opened or is not HDF5.
+struct h5_file *h5_open(const char *path, const char *key, struct error *error);
+
+// Rank and lengths of a dataset; a missing one is an error that names the nearest existing dataset
+// of the file; more than H5_AXES axes, or a type that is not numeric (integer or float), too.
+bool h5_shape(struct h5_file *file, const char *dataset, const char *key, int *axes,
+              int64_t shape[H5_AXES], struct error *error);
+bool h5_exists(struct h5_file *file, const char *path);
+
+// Whether a file has the HDF5 signature, also behind a user block (MATLAB).
+bool h5_is_hdf5(const char *path);
+
+// Whether a dataset's type is integer (or h5py's bool).
+bool h5_is_integer(struct h5_file *file, const char *dataset);
+
+// For messages: "did you mean /NEAREST? the file has /A, /B".
+void h5_list(struct h5_file *file, const char *wanted, char *text, size_t size);
+
+// Rows [first, first + count) along the first axis, all of every other axis, converted to `type`,
+// into `data` (gap-free). False with a message if the library fails (for instance an unknown
+// filter: the message then names it and gives the h5repack command that removes it).
+bool h5_read_rows(struct h5_file *file, const char *dataset, enum h5_type type, int64_t first,
+                  int64_t count, void *data, struct error *error);
+
+// Attributes of `object` ("/" or a group or dataset). False if absent, of another kind or, for
+// texts, longer than `size`.
+bool h5_read_text(struct h5_file *file, const char *object, const char *name, char *text,
+                  size_t size);
+bool h5_read_number(struct h5_file *file, const char *object, const char *name, double *value);
+
+// ---- creating, by rank 0 alone; failures are the environment's errors (error_fatal) ----
+
+// `user_block`: bytes at the beginning of the file that HDF5 leaves to the caller; 0 or a power of
+// two from 512 on.
+struct h5_file *h5_create(const char *path, size_t user_block);
+void h5_group(struct h5_file *file, const char *path, const char *description);
+
+// Declares a named dimension in a group, with no coordinate values, once.
+void h5_dimension(struct h5_file *file, const char *group, const char *name, int64_t length);
+
+// A contiguous dataset whose axes are named dimensions declared before in `group` (the group that
+// holds the dataset). `units` is "1" for a pure number; `description` becomes `long_name`.
+void h5_dataset(struct h5_file *file, const char *group, const char *name, enum h5_type type,
+                int axes, const char *const *dimensions, const char *units,
+                const char *description);
+
+void h5_write_text(struct h5_file *file, const char *object, const char *name, const char *text);
+void h5_write_number(struct h5_file *file, const char *object, const char *name, double value);
+void h5_write_integer(struct h5_file *file, const char *object, const char *name, int64_t value);
+
+// ---- writing, collectively ----
+
+// Reopens a file with MPI-IO. Collective.
+struct h5_file *h5_open_parallel(const char *path, struct comm *comm);
+
+// Rows [first, first + count) along the first axis from `data`; a rank with nothing to write calls
+// with count 0. Collective, same dataset on all ranks.
+void h5_write_rows(struct h5_file *file, const char *dataset, enum h5_type type, int64_t first,
+                   int64_t count, const void *data);
+
+// Flushes and closes; *file becomes NULL. Collective if opened with h5_open_parallel.
+void h5_close(struct h5_file **file);
+
+const char *h5_library(void);  // version, static
+
+#endif

@@ -1,0 +1,112 @@
+#include "app/cli.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "input/config.h"
+#include "ground/memory.h"
+#include "ground/provenance.h"
+
+static const char *const options[] = {"--set",        "--check",   "--task", "--tasks",
+                                      "--parameters", "--version", "--help", "-h"};
+
+static bool read_task(struct cli *cli, const char *text, struct error *error) {
+  char *end;
+  errno = 0;
+  cli->task = strtoll(text, &end, 10);
+  if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0) return true;
+  return error_set(error, "--task %.64s: must be the number of a task, from 0 on", text);
+}
+
+static bool read_argument(struct cli *cli, int argc, char **argv, int *i, struct error *error) {
+  const char *argument = argv[*i];
+  if (strcmp(argument, "--set") == 0) {
+    if (++*i >= argc) return error_set(error, "--set needs an argument: section.key=value");
+    cli->overrides[cli->override_count++] = argv[*i];
+  } else if (strncmp(argument, "--set=", 6) == 0) {
+    cli->overrides[cli->override_count++] = argument + 6;
+  } else if (strcmp(argument, "--task") == 0) {
+    if (++*i >= argc) return error_set(error, "--task needs an argument: the number of a task");
+    return read_task(cli, argv[*i], error);
+  } else if (strncmp(argument, "--task=", 7) == 0) {
+    return read_task(cli, argument + 7, error);
+  } else if (strcmp(argument, "--tasks") == 0) {
+    cli->action = CLI_TASKS;
+  } else if (strcmp(argument, "--check") == 0) {
+    cli->action = CLI_CHECK;
+  } else if (strcmp(argument, "--parameters") == 0) {
+    cli->action = CLI_PARAMETERS;
+  } else if (strcmp(argument, "--version") == 0) {
+    cli->action = CLI_VERSION;
+  } else if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) {
+    cli->action = CLI_HELP;
+  } else if (argument[0] == '-' && argument[1] != '\0') {
+    const char *nearest = error_nearest(argument, options, sizeof options / sizeof *options);
+    return error_set(error, "unknown option %s%s%s%s; gfe_hpc --help lists them all", argument,
+                     nearest != NULL ? " (did you mean " : "", nearest != NULL ? nearest : "",
+                     nearest != NULL ? "?)" : "");
+  } else if (cli->input != NULL) {
+    return error_set(error, "two input files, %s and %s; give one", cli->input, argument);
+  } else {
+    cli->input = argument;
+  }
+  return true;
+}
+
+bool cli_needs_input(const struct cli *cli) {
+  return cli->action == CLI_RUN || cli->action == CLI_CHECK || cli->action == CLI_TASKS;
+}
+
+bool cli_parse(struct cli *cli, int argc, char **argv, struct error *error) {
+  *cli = (struct cli){.action = CLI_RUN, .overrides = memory_new(const char *, argc), .task = -1};
+  for (int i = 1; i < argc; i++)
+    if (!read_argument(cli, argc, argv, &i, error)) return false;
+  if (cli->input == NULL && cli_needs_input(cli))
+    return error_set(error, "no input file; usage: gfe_hpc [options] input.yaml (see --help)");
+  return true;
+}
+
+void cli_clear(struct cli *cli) { memory_free(&cli->overrides); }
+
+static void print_help(void) {
+  puts(
+      "gfe_hpc: learn a compact representation of scientific data without an encoder.\n"
+      "\n"
+      "  mpirun -n RANKS gfe_hpc [options] input.yaml\n"
+      "\n"
+      "  --check                   read everything, open the data, print the resolved input, the\n"
+      "                            decoder, memory and file sizes, and stop; writes nothing\n"
+      "  --set section.key=value   a value in place of the input file's; may be repeated\n"
+      "  --tasks                   list the tasks of an input with a section sweep: state,\n"
+      "                            directory and values\n"
+      "  --task N                  run one of them, from 0 on (default: SLURM_ARRAY_TASK_ID)\n"
+      "  --parameters              print every parameter, documented, as a valid input file\n"
+      "  --version                 print version, revision and compiler\n"
+      "  --help                    print this\n"
+      "\n"
+      "Exit codes: 0 done, 2 a mistake in the input, 3 the system failed (disk, memory, MPI),\n"
+      "4 the training diverged, 75 stopped in good order: the same command goes on.\n"
+      "\n"
+      "Parameters of the input file:\n");
+  config_write_summary(stdout);
+}
+
+void cli_answer(const struct cli *cli) {
+  if (cli->action == CLI_HELP) print_help();
+  if (cli->action == CLI_VERSION) provenance_write_version(stdout);
+  if (cli->action == CLI_PARAMETERS) config_write_reference(stdout);
+  fflush(stdout);
+}
+
+char *cli_command(int argc, char **argv) {
+  size_t length = 1;
+  for (int i = 0; i < argc; i++) length += strlen(argv[i]) + 1;
+  char *command = memory_new(char, length);
+  for (int i = 0; i < argc; i++) {
+    if (i > 0) strcat(command, " ");
+    strcat(command, argv[i]);
+  }
+  return command;
+}

@@ -1,0 +1,303 @@
+#include "app/job.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "files/checkpoint.h"
+#include "ground/clock.h"
+#include "engine/history.h"
+#include "ground/log.h"
+#include "ground/memory.h"
+#include "files/output.h"
+#include "app/report.h"
+#include "engine/first_guess.h"
+#include "ground/stop.h"
+#include "engine/trainer.h"
+
+static const double slice = 1.0;  // seconds of encoding between two looks at stop and time
+
+// Where a job stands: what has to be known before the rest of a state can be read.
+struct job_position {
+  int64_t training;  // 1 if the job trains
+  struct trainer_position trainer;
+  int64_t steps, epochs;       // of the history
+  int64_t encoded[SET_COUNT];  // 1 if the set's encoding has begun, with the final decoder
+};
+
+struct job {
+  struct run *run;
+  struct outcome outcome;
+  struct trainer *trainer;  // NULL without the task train
+  struct checkpoint *checkpoint;
+  struct stop *stop;  // rank 0's
+  int reason;         // enum stop_reason: the job is to end
+  bool diverged;      // the training has; the last good checkpoint stays
+  bool moved;         // something has been done since the last checkpoint
+  bool kept;          // something has been saved by this job
+  double saved;       // the clock at the last checkpoint
+  double longest;     // seconds of the longest piece of work between two looks, lately
+  double looked;      // the clock at the last look
+  struct job_position position;
+};
+
+static bool trains(const struct job *job) { return job->run->config.run.task[TASK_TRAIN]; }
+
+// ---- checkpoints ----
+
+static void list_position(struct job *job, struct state *state) {
+  state_add_numbers(state, "job", "position", STATE_INT64, &job->position,
+                    (int64_t)(sizeof job->position / sizeof(int64_t)), "number",
+                    "training; epoch, batch, step, testing; steps and epochs of the history; sets "
+                    "whose encoding has begun");
+}
+
+// Everything that decides the rest of the job, as it is now or, after a position has been read, as
+// it is to become. Collective.
+static void list_state(struct job *job, struct state *state) {
+  if (job->trainer != NULL) {
+    trainer_state(job->trainer, state);
+    history_state(job->outcome.history, comm_rank(job->run->comm), state);
+  }
+  for (int set = 0; set < SET_COUNT; set++)
+    if (job->outcome.evaluations[set] != NULL)
+      evaluation_state(job->outcome.evaluations[set], state);
+}
+
+static void save(struct job *job) {
+  if (job->diverged) return;
+  struct state *state = memory_new(struct state, 1);
+  struct job_position *position = &job->position;
+  *position = (struct job_position){.training = trains(job)};
+  if (job->trainer != NULL) position->trainer = trainer_position(job->trainer);
+  position->steps = history_steps(job->outcome.history);
+  position->epochs = history_epochs(job->outcome.history);
+  for (int set = 0; set < SET_COUNT; set++)
+    position->encoded[set] = job->outcome.evaluations[set] != NULL;
+  list_position(job, state);
+  list_state(job, state);
+  checkpoint_write(job->checkpoint, state);
+  memory_free(&state);
+  job->moved = false;
+  job->kept = true;
+  job->saved = job->looked = clock_seconds();
+}
+
+static void say_where(struct job *job) {
+  const struct job_position *position = &job->position;
+  log_line("  %-8s going on from %s: %lld epochs and %lld steps done", "restart",
+           checkpoint_path(job->checkpoint), (long long)position->trainer.epoch,
+           (long long)position->trainer.step);
+  for (int set = 0; set < SET_COUNT; set++) {
+    struct evaluation *evaluation = job->outcome.evaluations[set];
+    if (evaluation == NULL) continue;
+    log_line("  %-8s %lld of %lld samples of %s encoded", "",
+             (long long)evaluation_count(evaluation), (long long)evaluation->samples.total,
+             set_name(set));
+  }
+}
+
+// Takes up what a checkpoint holds, if there is one. The user's mistakes end all ranks.
+static void restore(struct job *job) {
+  struct error error = {""};
+  struct comm *comm = job->run->comm;
+  struct job_position *position = &job->position;
+  const bool found = checkpoint_open(job->checkpoint, &error);
+  comm_settle(comm, &error);
+  if (!found) return;
+  struct state *state = memory_new(struct state, 1);
+  list_position(job, state);
+  checkpoint_read(job->checkpoint, state, &error);
+  comm_settle(comm, &error);
+  if (position->training != trains(job))
+    error_set(&error,
+              "run.tasks: %s is the checkpoint of a run %s training; give another "
+              "run.directory",
+              checkpoint_path(job->checkpoint), position->training ? "with" : "without");
+  comm_settle(comm, &error);
+
+  if (job->trainer != NULL) trainer_resume(job->trainer, position->trainer);
+  history_resize(job->outcome.history, position->steps, position->epochs);
+  // More epochs than before: the decoder that the sets were encoded with is not the final one.
+  const bool final = position->trainer.epoch >= job->run->config.training.epochs;
+  for (int set = 0; set < SET_COUNT; set++)
+    if (position->encoded[set] && job->run->used[set] && (final || !trains(job)))
+      job->outcome.evaluations[set] = evaluation_create(job->run, set);
+  state->count = 0;
+  list_state(job, state);
+  checkpoint_read(job->checkpoint, state, &error);
+  memory_free(&state);
+  comm_settle(comm, &error);
+  say_where(job);
+}
+
+// ---- between two pieces of work ----
+
+// Whether so many steps or epochs have been completed that a checkpoint is due.
+static bool is_due(const struct job *job) {
+  const struct config *config = &job->run->config;
+  if (job->trainer == NULL) return false;
+  const struct trainer_position now = trainer_position(job->trainer),
+                                *then = &job->position.trainer;
+  const int64_t steps = config->checkpoint.steps, epochs = config->checkpoint.epochs;
+  return (steps > 0 && now.step / steps > then->step / steps) ||
+         (epochs > 0 && now.epoch / epochs > then->epoch / epochs);
+}
+
+static bool is_time(const struct job *job) {
+  const double minutes = job->run->config.checkpoint.minutes;
+  return minutes > 0.0 && clock_seconds() - job->saved >= 60.0 * minutes;
+}
+
+// The seconds that the next piece of work, a checkpoint at its end and a late one may take.
+static double reserve(const struct job *job) {
+  return job->longest + 2.0 * checkpoint_seconds(job->checkpoint) + 1.0;
+}
+
+// Saves if it is due, and learns whether to stop; then it saves what there is still time for. True
+// if the job may go on. Collective.
+static bool may_go_on(struct job *job) {
+  const double now = clock_seconds();
+  job->longest = fmax(now - job->looked, 0.9 * job->longest);
+  job->looked = now;
+  // What each rank has noticed; time and file by rank 0.
+  int64_t noticed[2] = {stop_noticed(job->stop, reserve(job)),
+                        comm_rank(job->run->comm) == 0 && is_time(job)};
+  comm_max_int64(job->run->comm, noticed, 2);
+  job->reason = (int)noticed[0];
+  if (job->reason == STOP_NONE) {
+    if (is_due(job) || noticed[1]) save(job);
+    return true;
+  }
+  // A job that has saved nothing yet tries it in any case: else its successor would begin where it
+  // began, and so on without an end.
+  int64_t fits = !job->kept || stop_seconds_left(job->stop) > checkpoint_seconds(job->checkpoint);
+  comm_broadcast(job->run->comm, &fits, sizeof fits, 0);
+  if (job->moved && fits) save(job);
+  if (job->moved && !job->diverged)
+    log_warning(
+        "no time was left for a checkpoint, so what was done since the last one is lost; give the "
+        "run more time, or checkpoint.minutes a smaller number");
+  return false;
+}
+
+// ---- tasks ----
+
+static bool train(struct job *job) {
+  const int64_t epochs = job->run->config.training.epochs;
+  if (trainer_position(job->trainer).epoch < epochs) report_epoch_header(job->run);
+  while (trainer_position(job->trainer).epoch < epochs) {
+    const enum trainer_advance advance = trainer_advance(job->trainer);
+    job->moved = true;
+    job->diverged = advance == TRAINER_DIVERGED;
+    if (job->diverged) return true;
+    if (advance == TRAINER_GOES_ON && !may_go_on(job)) return false;
+  }
+  if (job->outcome.evaluations[SET_TEST] == NULL)
+    job->outcome.evaluations[SET_TEST] = trainer_take_test(job->trainer);
+  return true;
+}
+
+static bool encodes_train(const struct job *job) {
+  return trains(job) && job->run->config.evaluation.train;
+}
+
+static bool encode(struct job *job, int set) {
+  struct evaluation **evaluation = &job->outcome.evaluations[set];
+  if (*evaluation == NULL) *evaluation = evaluation_create(job->run, set);
+  while (evaluation_advance(*evaluation, slice)) {
+    job->moved = true;
+    if (!may_go_on(job)) return false;
+  }
+  report_evaluation(job->run, *evaluation);
+  return true;
+}
+
+// Whether the gradients are right.
+static bool check_gradients(struct job *job) {
+  struct gradient_check *check = job->outcome.check = gradient_check_run(job->run);
+  report_gradient_check(check);
+  for (int kind = 0; kind < check->kinds; kind++)
+    if (!gradient_check_passed(check, kind)) return false;
+  return true;
+}
+
+// Trains if asked to, then encodes every set at hand with the decoder that came of it. Returns the
+// exit code.
+static int run_tasks(struct job *job) {
+  if (trains(job) && !train(job)) return EXIT_CODE_RESUBMIT;
+  log_text("\n");
+  if (job->moved && !may_go_on(job)) return EXIT_CODE_RESUBMIT;
+  if (job->moved) save(job);
+  for (int set = 0; set < SET_COUNT; set++) {
+    if (!job->run->used[set] || (set == SET_TRAIN && !encodes_train(job))) continue;
+    if (!encode(job, set)) return EXIT_CODE_RESUBMIT;
+  }
+  const bool checked = !job->run->config.run.task[TASK_GRADIENT_CHECK] || check_gradients(job);
+  return job->diverged || !checked ? EXIT_CODE_NUMERICAL : EXIT_CODE_DONE;
+}
+
+// ---- the whole ----
+
+bool job_is_finished(const struct run *run) {
+  int64_t finished = comm_rank(run->comm) == 0 && strcmp(run->config.run.restart, "auto") == 0 &&
+                     output_is_finished(run);
+  comm_broadcast(run->comm, &finished, sizeof finished, 0);
+  return finished;
+}
+
+static void begin(struct job *job, const char *command) {
+  struct run *run = job->run;
+  const bool first_rank = comm_rank(run->comm) == 0;
+  const struct config *config = &run->config;
+  job->outcome.history = history_create();
+  if (trains(job)) job->trainer = trainer_create(run, job->outcome.history);
+  job->checkpoint = checkpoint_create(run, command);
+  restore(job);
+  output_begin(run);
+  char *csv = output_path(run, "history.csv");
+  if (trains(job) && first_rank) history_open(job->outcome.history, csv);
+  memory_free(&csv);
+  if (first_rank) job->stop = stop_create(config->run.directory, config->run.walltime);
+  job->saved = job->looked = clock_seconds();
+}
+
+static void end(struct job *job) {
+  for (int set = 0; set < SET_COUNT; set++) evaluation_destroy(&job->outcome.evaluations[set]);
+  gradient_check_destroy(&job->outcome.check);
+  trainer_destroy(&job->trainer);
+  history_destroy(&job->outcome.history);
+  checkpoint_destroy(&job->checkpoint);
+  stop_destroy(&job->stop);
+}
+
+static void say_stopped(const struct job *job) {
+  const char *directory = job->run->config.run.directory;
+  log_progress_end();
+  log_line("\nstopped in good order: %s; the same command goes on from here%s%s%s",
+           stop_name(job->reason), job->reason == STOP_FILE ? ", once " : "",
+           job->reason == STOP_FILE ? directory : "",
+           job->reason == STOP_FILE ? "/STOP is removed" : "");
+}
+
+int job_run(struct run *run, const char *command) {
+  const double begun = clock_seconds();
+  struct job job = {.run = run};
+  begin(&job, command);
+  const int code = run_tasks(&job);
+  const bool stopped = code == EXIT_CODE_RESUBMIT;
+
+  if (!stopped) first_guess_prepare(run);
+  clock_enter(PHASE_OUTPUT);
+  if (!stopped) output_results(run, &job.outcome, command);
+  output_summary(run, &job.outcome, clock_seconds() - begun,
+                 stopped                  ? stop_name(job.reason)
+                 : code == EXIT_CODE_DONE ? "done"
+                                          : "numerical failure");
+  clock_enter(PHASE_OTHER);
+  if (stopped) say_stopped(&job);
+  report_phases(run);
+  if (!stopped) log_line("\nresults in %s/results.h5", run->config.run.directory);
+  end(&job);
+  return code;
+}

@@ -1,0 +1,75 @@
+// gfe_hpc: from an input file to a trained decoder and latents.
+#include "platform/blas.h"
+#include "app/cli.h"
+#include "ground/clock.h"
+#include "platform/comm.h"
+#include "input/config.h"
+#include "app/job.h"
+#include "ground/memory.h"
+#include "app/report.h"
+#include "engine/run.h"
+#include "ground/stop.h"
+#include "app/sweep.h"
+
+static int run_input(struct comm *comm, const struct cli *cli, const char *command) {
+  struct error error = {""};
+  struct config *config = memory_new(struct config, 1);
+  struct sweep *sweep = NULL;  // on rank 0
+  if (comm_rank(comm) == 0)
+    sweep = sweep_read(cli->input, cli->overrides, cli->override_count, &error);
+  if (sweep != NULL) sweep_choose(sweep, cli->task, config, &error);
+  comm_settle(comm, &error);
+
+  struct run *run = run_prepare(comm, config);
+  memory_free(&config);
+  if (sweep != NULL && cli->action == CLI_RUN) sweep_record(sweep);
+  sweep_destroy(&sweep);
+  report_start(run);
+  int code = EXIT_CODE_DONE;
+  if (cli->action == CLI_CHECK) {
+    report_check(run);
+  } else if (job_is_finished(run)) {
+    report_finished(run);
+  } else {
+    run_load(run);
+    code = job_run(run, command);
+  }
+  run_destroy(&run);
+  return code;
+}
+
+// Rank 0 lists the tasks of a sweep.
+static void list_tasks(struct comm *comm, const struct cli *cli) {
+  struct error error = {""};
+  struct sweep *sweep = NULL;
+  if (comm_rank(comm) == 0)
+    sweep = sweep_read(cli->input, cli->overrides, cli->override_count, &error);
+  if (sweep != NULL) sweep_list(sweep, &error);
+  sweep_destroy(&sweep);
+  comm_settle(comm, &error);
+}
+
+int main(int argc, char **argv) {
+  clock_enter(PHASE_DATA);
+  stop_catch_signals();  // first of all: a job may be asked to stop while its ranks still gather
+  struct comm *comm = comm_start(&argc, &argv);
+  blas_start();
+  struct cli cli;
+  struct error error = {""};
+  cli_parse(&cli, argc, argv, &error);
+  comm_settle(comm, &error);
+  if (cli.action != CLI_RUN) stop_release_signals();
+
+  int code = EXIT_CODE_DONE;
+  char *command = cli_command(argc, argv);
+  if (cli.action == CLI_RUN || cli.action == CLI_CHECK)
+    code = run_input(comm, &cli, command);
+  else if (cli.action == CLI_TASKS)
+    list_tasks(comm, &cli);
+  else if (comm_rank(comm) == 0)
+    cli_answer(&cli);
+  memory_free(&command);
+  cli_clear(&cli);
+  comm_finish(&comm);
+  return code;
+}

@@ -1,0 +1,264 @@
+#include "app/report.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "decoder/activation.h"
+#include "engine/batch_gradient.h"
+#include "platform/blas.h"
+#include "ground/clock.h"
+#include "ground/log.h"
+#include "decoder/loss.h"
+#include "ground/memory.h"
+#include "engine/model.h"
+#include "decoder/objective.h"
+#include "engine/first_guess.h"
+
+static void report_set(const struct run *run, int set) {
+  const struct dataset_shape *shape = &run->shapes[set];
+  const struct data_options *options = run_data(run, set);
+  char axes[128] = "";
+  for (int i = 0, at = 0; i < shape->axes && at < 100; i++)
+    at += snprintf(axes + at, sizeof axes - (size_t)at, "%s%lld", i > 0 ? " x " : "",
+                   (long long)shape->shape[i]);
+  log_line("  %-8s %lld samples of %s%s%s from %s %s", set_name(set), (long long)shape->count, axes,
+           shape->weights ? ", weighted" : "", shape->labels ? ", labelled" : "",
+           options->generate != GENERATE_NONE ? generator_name(options->generate) : options->file,
+           options->dataset);
+}
+
+static void report_rule(const char *name, const struct placement_rule *rule) {
+  log_line("  %-8s %zu to %zu rows a product, %zu class%s of rows", name, rule->least, rule->most,
+           rule->classes, rule->classes == 1 ? "" : "es");
+}
+
+// The outputs of layers that do more than pass numbers on.
+static void report_widths(const struct network *network) {
+  char to[LAYER_SHAPE_TEXT];
+  for (size_t l = 0; l < network->layer_count; l++)
+    if (network->layers[l].weight_count > 0 || network->layers[l].sources == 2)
+      log_text(" - %s", layer_shape_text(&network->layers[l].to, to));
+}
+
+void report_start(const struct run *run) {
+  const struct config *config = &run->config;
+  const struct decoder *decoder = run->decoder;
+  log_line("gfe_hpc %s: learning %s", GFE_VERSION,
+           decoder->encoder != NULL ? "an autoencoder" : "a decoder by gradient flow encoding");
+  for (int set = 0; set < SET_COUNT; set++)
+    if (run->used[set]) report_set(run, set);
+  log_text("  %-8s %zu", "decoder", decoder->d);
+  report_widths(decoder->network);
+  log_line(", %zu parameters in " REAL_NAME ", loss %s", network_parameters(decoder->network),
+           loss_name(decoder->loss));
+  if (decoder->encoder != NULL) {
+    log_text("  %-8s %zu", "encoder", decoder->n);
+    report_widths(decoder->encoder);
+    log_line(", %zu parameters", network_parameters(decoder->encoder));
+  }
+  if (run->used[SET_TRAIN]) {
+    const int64_t batch = config->training.batch, tiles = (batch + run->tile - 1) / run->tile;
+    log_line(
+        "  %-8s %lld epochs in batches of %lld, %lld tiles of %lld samples; %s, rate %g; %s %s",
+        "training", (long long)config->training.epochs, (long long)batch, (long long)tiles,
+        (long long)run->tile, optimiser_name(config->training.optimiser.kind),
+        config->training.optimiser.learning_rate, flow_name(config->encoding.flow),
+        solver_name(config->encoding.solver));
+    if (comm_size(run->comm) > tiles)
+      log_warning(
+          "%d ranks share the %lld tiles of a batch, so some stand idle while training; "
+          "raise training.batch or lower training.tile",
+          comm_size(run->comm), (long long)tiles);
+  }
+  log_line("  %-8s %d, one BLAS thread each, %s kernel", "ranks", comm_size(run->comm),
+           blas_kernel());
+  if (run->used[SET_TRAIN]) report_rule("batches", &run->training_rule);
+  report_rule("sets", &run->evaluation_rule);
+  log_line("  %-8s %s", "results", config->run.directory);
+}
+
+static void check_line(const char *what, double bytes) {
+  const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  int unit = 0;
+  for (; bytes >= 1024.0 && unit < 4; unit++) bytes /= 1024.0;
+  log_line("  %-44s %8.1f %s", what, bytes, units[unit]);
+}
+
+static void check_network(const char *name, const struct network *network) {
+  log_line("\n%s\n  layer  kind            output             activation     parameters", name);
+  for (size_t l = 0; l < network->layer_count; l++) {
+    const struct layer *layer = &network->layers[l];
+    if (layer->number == LAYER_NONE) continue;
+    char to[LAYER_SHAPE_TEXT];
+    log_line("  %5zu  %-14s  %-17s  %-12s %12zu", layer->number, layer_name(layer->kind),
+             layer_shape_text(&layer->to, to), activation_name(layer->activation),
+             layer->weight_count + layer->bias_count);
+  }
+  log_line("  in all %59zu", network_parameters(network));
+  log_line("  there and back for one sample: %.3g MFLOP", 1e-6 * network_flops(network));
+}
+
+// Returns the sum of what it prints.
+static double check_training_memory(const struct run *run) {
+  const struct config *config = &run->config;
+  const double theta = (double)run->decoder->count * (double)sizeof(real);
+  const double step = model_bytes(run);
+  const double optimiser = 3.0 * theta;  // the batch gradient and two running means
+  check_line("optimiser", optimiser);
+  check_line("batch: flows, gradients, exact sums", step);
+  if (config->training.adjoint == ADJOINT_NONE) return step + optimiser;
+  const int64_t tiles = (config->training.batch + run->tile - 1) / run->tile;
+  const int64_t samples = (tiles + comm_size(run->comm) - 1) / comm_size(run->comm) * run->tile;
+  const double trajectories =
+      batch_gradient_trajectory_bytes(run->decoder, samples, &config->encoding);
+  check_line("trajectories, at the most", trajectories);
+  return step + optimiser + trajectories;
+}
+
+static void check_memory(const struct run *run) {
+  const double theta = (double)run->decoder->count * (double)sizeof(real);
+  const int ranks = comm_size(run->comm);
+  double samples = 0.0;
+  for (int set = 0; set < SET_COUNT; set++) {
+    if (!run->used[set]) continue;
+    const double share = ceil((double)run->shapes[set].count / ranks);
+    const double copies = run->shapes[set].weights || run->config.data.missing ? 2.0 : 1.0;
+    samples +=
+        share *
+        (copies * (double)real_padded(run->shapes[set].n) + (double)real_padded(run->decoder->d)) *
+        (double)sizeof(real);
+  }
+  log_line("\nmemory per rank");
+  double work = (double)objective_bytes(run->decoder, run->evaluation_rule.most);
+  if (run->decoder->encoder != NULL)
+    work += (double)network_pass_bytes(run->decoder->encoder, run->evaluation_rule.most);
+  double sum = samples + theta + work;
+  check_line("samples and latents", samples);
+  check_line("parameters", theta);
+  check_line("work space of the flows", work);
+  if (run->config.evaluation.start == START_PREDICTOR) {
+    const double predictor = first_guess_bytes(run);
+    check_line("predictor of where flows begin", predictor);
+    sum += predictor;
+  }
+  if (run->config.run.task[TASK_TRAIN]) sum += check_training_memory(run);
+  check_line("in all, beside MPI, HDF5 and BLAS", sum);
+}
+
+static void check_files(const struct run *run) {
+  const struct decoder *decoder = run->decoder;
+  const bool encoder = decoder->encoder != NULL;
+  size_t parameters = network_parameters(decoder->network);
+  if (encoder) parameters += network_parameters(decoder->encoder);
+  double bytes = (double)parameters * (double)sizeof(real);
+  for (int set = 0; set < SET_COUNT; set++) {
+    if (!run->used[set]) continue;
+    const double count = (double)run->shapes[set].count;
+    const double shown = fmin(count, (double)run->config.output.reconstructions);
+    const double latent = (double)decoder->d * (double)sizeof(real);
+    bytes += count * (latent + 41.0) + 2.0 * shown * (double)decoder->n * (double)sizeof(real);
+    if (encoder) bytes += count * (latent + 8.0);
+  }
+  log_line("\nfiles");
+  check_line("results.h5", bytes);
+}
+
+void report_check(const struct run *run) {
+  log_text("\n");
+  if (comm_rank(run->comm) == 0) config_write(&run->config, stdout);
+  check_network("decoder", run->decoder->network);
+  if (run->decoder->encoder != NULL) check_network("encoder", run->decoder->encoder);
+  check_memory(run);
+  check_files(run);
+  log_line("\nThe input is good. Nothing has been written.");
+}
+
+void report_finished(const struct run *run) {
+  log_line(
+      "\nfinished already: %s/results.h5 has all that this input asks for; run.restart = never "
+      "runs it anew",
+      run->config.run.directory);
+}
+
+void report_epoch_header(const struct run *run) {
+  if (run->config.training.epochs == 0) return;
+  log_line(
+      "\n epoch   train loss    test loss   evaluations p50 / p99 / max   not converged   "
+      "seconds   imbalance%s",
+      run->decoder->encoder != NULL ? "   test loss by encoder" : "");
+}
+
+void report_epoch(const struct run *run, int64_t epoch, const struct history_epoch *record,
+                  double flow_seconds) {
+  const int ranks = comm_size(run->comm);
+  double *all = memory_new(double, ranks);
+  comm_gather_double(run->comm, &flow_seconds, 1, all);
+  double sum = 0.0, most = 0.0;
+  for (int r = 0; r < ranks; r++) {
+    sum += all[r];
+    most = fmax(most, all[r]);
+  }
+  memory_free(&all);
+  char test[32] = "-";
+  if (!isnan(record->test_loss)) snprintf(test, sizeof test, "%.6f", record->test_loss);
+  log_text("%6lld %12.6f %12s %15lld / %lld / %-9lld %15lld %9.1f %11.2f", (long long)epoch + 1,
+           record->train_loss, test, (long long)record->evaluations_p50,
+           (long long)record->evaluations_p99, (long long)record->evaluations_max,
+           (long long)record->not_converged, record->seconds, sum > 0.0 ? most * ranks / sum : 1.0);
+  if (!isnan(record->test_loss_encoder)) log_text(" %22.6f", record->test_loss_encoder);
+  log_text("\n");
+}
+
+void report_evaluation(const struct run *run, const struct evaluation *evaluation) {
+  const struct tally *tally = &evaluation->tally;
+  log_text("%-6s  mean %s loss %.6f, %.1f evaluations per sample;", set_name(evaluation->set),
+           loss_name(run->decoder->loss), evaluation->loss, tally_mean(tally));
+  for (int status = 0; status < STATUS_COUNT; status++)
+    if (tally->statuses[status] > 0)
+      log_text(" %s %lld", status_name(status), (long long)tally->statuses[status]);
+  log_text("\n");
+  if (evaluation->by_encoder != NULL)
+    log_line("%-6s  mean %s loss %.6f by the encoder", "", loss_name(run->decoder->loss),
+             evaluation->loss_encoder);
+}
+
+void report_gradient_check(const struct gradient_check *check) {
+  log_line("\ngradient check of the mean loss of %lld samples, along random directions",
+           (long long)check->count);
+  log_line("  %-28s %12s %12s %8s   verdict", "gradient", "largest h", "remainder", "slope");
+  for (int kind = 0; kind < check->kinds; kind++) {
+    const struct taylor *taylor = &check->taylor[kind];
+    log_line("  %-28s %12.3g %12.3g %8.3f   %s", gradient_check_name(check, kind), taylor->h[0],
+             taylor->remainder[0], taylor->slope,
+             gradient_check_passed(check, kind) ? "right (slope 2)" : "WRONG, or not smooth here");
+  }
+  if (check->kinds < GRADIENT_KINDS)
+    log_line("  The solver lbfgs has no adjoint: its flow is not differentiated.");
+}
+
+void report_phases(struct run *run) {
+  const int ranks = comm_size(run->comm);
+  double spent[PHASE_COUNT];
+  clock_read(spent);
+  double *all = memory_new(double, ranks *PHASE_COUNT);
+  comm_gather_double(run->comm, spent, PHASE_COUNT, all);
+  if (comm_rank(run->comm) != 0) {
+    memory_free(&all);
+    return;
+  }
+  double total = 0.0;
+  for (int i = 0; i < ranks * PHASE_COUNT; i++) total += all[i];
+  log_line("\n phase           min      mean       max  seconds    share");
+  for (int phase = 0; phase < PHASE_COUNT; phase++) {
+    double least = INFINITY, sum = 0.0, most = 0.0;
+    for (int r = 0; r < ranks; r++) {
+      const double seconds = all[r * PHASE_COUNT + phase];
+      least = fmin(least, seconds);
+      most = fmax(most, seconds);
+      sum += seconds;
+    }
+    log_line(" %-10s %8.3f  %8.3f  %8.3f  %12.1f %%", phase_name(phase), least, sum / ranks, most,
+             100.0 * sum / total);
+  }
+  memory_free(&all);
+}

@@ -1,0 +1,200 @@
+#include "app/sweep.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "input/config_compare.h"
+#include "input/config_format.h"
+#include "ground/memory.h"
+#include "app/sweep_internal.h"
+
+// ---- reading ----
+
+// The value of a key as text, owned; empty if none is given.
+static char *value_text(const struct config *config, int parameter) {
+  const struct config_parameter p = config_parameter((size_t)parameter);
+  char *text = NULL;
+  size_t size = 0;
+  FILE *stream = open_memstream(&text, &size);
+  if (stream == NULL) error_fatal("out of memory");
+  if (config_is_given(config, &p))
+    config_format_value(p.row, (const char *)config + config_parameter_offset(&p), -1, stream);
+  if (fclose(stream) != 0) error_fatal("out of memory");
+  if (text[0] == ' ') memmove(text, text + 1, strlen(text));
+  return text;
+}
+
+static bool resolve(const struct sweep *sweep, int64_t task, struct config *config,
+                    struct error *error) {
+  struct config_assignment assignments[SWEEP_KEYS];
+  const size_t count = sweep_plan_assign(sweep->plan, task, assignments);
+  return config_source_resolve(sweep->source, assignments, count, config, error);
+}
+
+static int index_width(const struct sweep *sweep) {
+  return snprintf(NULL, 0, "%lld", (long long)sweep->count - 1);
+}
+
+static bool read_task(struct sweep *sweep, int64_t index, struct config *config,
+                      struct error *error) {
+  if (!resolve(sweep, index, config, error)) {
+    config_append(error->text, sizeof error->text, " (task %lld of the sweep)", (long long)index);
+    return false;
+  }
+  if (strlen(config->run.directory) + 1 + SWEEP_NAME > CONFIG_TEXT)
+    return error_set(error, "%s: run.directory is too long for the directories of a sweep's tasks",
+                     sweep->path);
+  strcpy(sweep->directory, config->run.directory);
+  struct sweep_task *task = &sweep->tasks[index];
+  task->hash = config_hash(config);
+  snprintf(task->name, sizeof task->name, "task_%0*lld_%08llx", index_width(sweep),
+           (long long)index, (unsigned long long)(task->hash >> 32));
+  const struct sweep_key *keys;
+  const size_t count = sweep_plan_keys(sweep->plan, &keys);
+  task->values = memory_new(char *, count);
+  for (size_t k = 0; k < count; k++) task->values[k] = value_text(config, keys[k].parameter);
+  return true;
+}
+
+// A value on the command line for a key that is swept would say two things at once.
+static bool check_overrides(const struct sweep *sweep, struct error *error) {
+  const struct sweep_key *keys;
+  const size_t count = sweep_plan_keys(sweep->plan, &keys);
+  for (size_t k = 0; k < count; k++) {
+    const char *override = config_source_override(sweep->source, keys[k].parameter);
+    if (override != NULL)
+      return error_set(error, "--set %.200s: %s is swept in %s:%d; take it out of one of them",
+                       override, keys[k].key, sweep->path, keys[k].node->line);
+  }
+  return true;
+}
+
+static bool read_tasks(struct sweep *sweep, struct error *error) {
+  sweep->count = sweep_plan_count(sweep->plan);
+  sweep->tasks = memory_new(struct sweep_task, sweep->count);
+  struct config *config = memory_new(struct config, 1);
+  bool read = true;
+  for (int64_t index = 0; index < sweep->count && read; index++)
+    read = read_task(sweep, index, config, error);
+  memory_free(&config);
+  return read;
+}
+
+struct sweep *sweep_read(const char *path, const char *const *overrides, size_t override_count,
+                         struct error *error) {
+  struct sweep *sweep = memory_new(struct sweep, 1);
+  sweep->path = path;
+  sweep->source = config_source_open(path, overrides, override_count, error);
+  const struct yaml_tree *section =
+      sweep->source != NULL ? config_source_sweep(sweep->source) : NULL;
+  if (section != NULL) {
+    sweep->plan = sweep_plan_create(path, section, error);
+    if (sweep->plan != NULL && check_overrides(sweep, error) && read_tasks(sweep, error))
+      sweep_find_directories(sweep);
+  }
+  if (error_is_set(error)) sweep_destroy(&sweep);
+  return sweep;
+}
+
+void sweep_destroy(struct sweep **sweep) {
+  if (*sweep == NULL) return;
+  const struct sweep_key *keys;
+  const size_t count = (*sweep)->plan != NULL ? sweep_plan_keys((*sweep)->plan, &keys) : 0;
+  for (int64_t t = 0; t < (*sweep)->count; t++) {
+    char **values = (*sweep)->tasks[t].values;
+    for (size_t k = 0; k < count && values != NULL; k++) memory_free(&values[k]);
+    memory_free(&(*sweep)->tasks[t].values);
+  }
+  memory_free(&(*sweep)->tasks);
+  sweep_plan_destroy(&(*sweep)->plan);
+  config_source_close(&(*sweep)->source);
+  memory_free(sweep);
+}
+
+int64_t sweep_count(const struct sweep *sweep) { return sweep->count; }
+
+// ---- directories in the way ----
+
+// Appends lines, each behind `*separator`, which becomes "; ".
+static void append_lines(char *text, size_t size, const char *lines, const char **separator) {
+  while (*lines != '\0') {
+    const int length = (int)strcspn(lines, "\n");
+    config_append(text, size, "%s%.*s", *separator, length, lines);
+    *separator = "; ";
+    lines += length + (lines[length] == '\n');
+  }
+}
+
+// Appends " (KEY: value before, value now; ...)", as far as the earlier input can still be read.
+static void append_differences(const struct sweep *sweep, char *text, size_t size) {
+  char path[CONFIG_TEXT + 2 * SWEEP_NAME];
+  struct error error = {""};
+  struct config *config = memory_new(struct config, 1);
+  struct config_differences differences;
+  snprintf(path, sizeof path, "%s/%s/used_parameters.yaml", sweep->directory, sweep->clash_name);
+  if (config_read(config, path, NULL, 0, &error)) {
+    char *lines = config_lines(config);
+    if (resolve(sweep, sweep->clash, config, &error)) {
+      config_compare(lines, config, &differences);
+      const char *separator = " (";
+      append_lines(text, size, differences.refused, &separator);
+      append_lines(text, size, differences.taken, &separator);
+      config_append(text, size, "%s", separator[0] == ';' ? ")" : "");
+      config_differences_clear(&differences);
+    }
+    memory_free(&lines);
+  }
+  memory_free(&config);
+}
+
+bool sweep_check_directories(const struct sweep *sweep, struct error *error) {
+  if (sweep->clash == sweep->count) return true;
+  char differences[1024] = "";
+  append_differences(sweep, differences, sizeof differences);
+  return error_set(error,
+                   "%s: task %lld would run in %s/%s, but %s is there, of another input%s; give "
+                   "another run.directory, or move that one away",
+                   sweep->path, (long long)sweep->clash, sweep->directory,
+                   sweep->tasks[sweep->clash].name, sweep->clash_name, differences);
+}
+
+// ---- one task ----
+
+// The task that Slurm asks for, or SWEEP_NO_TASK; false with a message if that is no number.
+static bool slurm_task(int64_t *task, struct error *error) {
+  const char *text = getenv("SLURM_ARRAY_TASK_ID");
+  *task = SWEEP_NO_TASK;
+  if (text == NULL || text[0] == '\0') return true;
+  char *end;
+  errno = 0;
+  *task = strtoll(text, &end, 10);
+  if (*end == '\0' && errno == 0 && *task >= 0) return true;
+  return error_set(error, "SLURM_ARRAY_TASK_ID = %.64s: is no task; --task N names one", text);
+}
+
+bool sweep_choose(const struct sweep *sweep, int64_t task, struct config *config,
+                  struct error *error) {
+  if (sweep->plan == NULL) {
+    if (task == SWEEP_NO_TASK) return config_source_resolve(sweep->source, NULL, 0, config, error);
+    return error_set(error, "--task %lld: %s has no section sweep, so it is a single run",
+                     (long long)task, sweep->path);
+  }
+  const bool asked = task != SWEEP_NO_TASK;
+  const long long last = (long long)sweep->count - 1;
+  if (!asked && !slurm_task(&task, error)) return false;
+  if (task == SWEEP_NO_TASK)
+    return error_set(error,
+                     "%s: a sweep of %lld tasks; --task N runs one of them (0 to %lld; in a Slurm "
+                     "array its index does), --tasks lists them",
+                     sweep->path, last + 1, last);
+  if (task > last)
+    return error_set(error, "%s%lld: %s has %lld tasks, 0 to %lld; --tasks lists them",
+                     asked ? "--task " : "SLURM_ARRAY_TASK_ID = ", (long long)task, sweep->path,
+                     last + 1, last);
+  if (!sweep_check_directories(sweep, error)) return false;
+  if (!resolve(sweep, task, config, error)) return false;
+  config_append(config->run.directory, CONFIG_TEXT, "/%s", sweep->tasks[task].name);
+  return true;
+}

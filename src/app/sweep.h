@@ -1,0 +1,50 @@
+// A study of many runs from one input: its section `sweep` says which keys take which values, and
+// each combination is a task with a directory of its own.
+//
+//   sweep:
+//     grid:    {KEY: [values], ...}         every combination, the first key slowest
+//     zip:     {KEY: [values], ...}         lists of equal length, side by side
+//     list:    [{KEY: value, ...}, ...]     as written
+//     random:  {samples: N, seed: S, KEY: {range: [a, b], log: true}, KEY: {choices: [values]}}
+//
+// Several of them combine: random slowest (so that more samples only add tasks), then grid, zip
+// and list.
+#ifndef GFE_SWEEP_H
+#define GFE_SWEEP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "input/config.h"
+#include "ground/error.h"
+
+enum { SWEEP_TASKS = 1000000, SWEEP_NO_TASK = -1 };
+
+struct sweep;
+
+// Reads an input file with its overrides and checks every task. Owned; NULL with a message in
+// *error. Not collective: rank 0 alone, like all of this module.
+struct sweep *sweep_read(const char *path, const char *const *overrides, size_t override_count,
+                         struct error *error);
+void sweep_destroy(struct sweep **sweep);
+
+// Number of tasks; 0 for an input without a section `sweep`.
+int64_t sweep_count(const struct sweep *sweep);
+
+// The values of one task, run.directory among them, or of the input itself if it has no sweep.
+// `task` is the one asked for on the command line, or SWEEP_NO_TASK: then Slurm's
+// SLURM_ARRAY_TASK_ID counts. False with a message in *error: no such task, a task without a sweep
+// or a sweep without a task, the directory of a task of another study in the way.
+bool sweep_choose(const struct sweep *sweep, int64_t task, struct config *config,
+                  struct error *error);
+
+// Prints every task with its state, directory and values, and does sweep_record() if the run
+// directory is there. False with a message in *error if there is no sweep.
+bool sweep_list(const struct sweep *sweep, struct error *error);
+
+// Writes what the tasks are to `sweep.json` in the run directory, which is made if it is not there:
+// replaced as a whole, the same from every task. Nothing for an input without sweep.
+void sweep_record(const struct sweep *sweep);
+
+#endif

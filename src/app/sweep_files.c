@@ -1,0 +1,230 @@
+// A sweep's tasks in the file system: their directories, their states, and sweep.json.
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ground/durable.h"
+#include "ground/log.h"
+#include "ground/memory.h"
+#include "files/output.h"
+#include "app/sweep_internal.h"
+
+enum { PATH_TEXT = CONFIG_TEXT + SWEEP_NAME + 64 };
+
+// ---- directories ----
+
+// Reads "task_INDEX_HASH", HASH being 8 hexadecimal digits.
+static bool parse_name(const char *name, int64_t *index, uint64_t *hash) {
+  int digits = 0, end = 0;
+  long long number = 0;
+  unsigned value = 0;
+  if (sscanf(name, "task_%18[0123456789]%n", (char[32]){""}, &digits) != 1) return false;
+  if (sscanf(name, "task_%18lld_%8x%n", &number, &value, &end) != 2) return false;
+  if (end != digits + 9 || name[end] != '\0' || strlen(name) >= SWEEP_NAME) return false;
+  for (const char *c = name + digits + 1; *c != '\0'; c++)
+    if (!isxdigit((unsigned char)*c)) return false;
+  *index = number;
+  *hash = value;
+  return true;
+}
+
+// A directory of an earlier start is used again, however many zeros its name has; one of the same
+// index and another input stands in the way of the whole sweep.
+void sweep_find_directories(struct sweep *sweep) {
+  DIR *directory = opendir(sweep->directory);
+  sweep->clash = sweep->count;
+  if (directory == NULL) return;
+  for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+    int64_t index;
+    uint64_t hash;
+    if (!parse_name(entry->d_name, &index, &hash) || index >= sweep->count) continue;
+    struct sweep_task *task = &sweep->tasks[index];
+    char *name = hash == task->hash >> 32 ? task->name : sweep->clash_name;
+    if (name == sweep->clash_name && index >= sweep->clash) continue;
+    if (name == sweep->clash_name) sweep->clash = index;
+    snprintf(name, SWEEP_NAME, "%.*s", SWEEP_NAME - 1, entry->d_name);
+  }
+  closedir(directory);
+}
+
+// ---- states ----
+
+static const char *scalar(const struct yaml_tree *map, const char *key) {
+  const struct yaml_tree *child = map->kind == TREE_MAP ? yaml_tree_child(map, key) : NULL;
+  return child != NULL && child->kind == TREE_SCALAR ? child->text : "";
+}
+
+// What a task's directory tells of it. JSON is YAML, so summary.json is read as that.
+static void describe_state(const struct sweep *sweep, const struct sweep_task *task, char *state,
+                           size_t size) {
+  char path[PATH_TEXT], hash[32];
+  struct error error = {""};
+  struct stat status;
+  snprintf(path, sizeof path, "%s/%s", sweep->directory, task->name);
+  snprintf(state, size, "not begun");
+  if (stat(path, &status) != 0) return;
+  snprintf(path, sizeof path, "%s/%s/summary.json", sweep->directory, task->name);
+  snprintf(hash, sizeof hash, "%016llx", (unsigned long long)task->hash);
+  snprintf(state, size, "begun");
+  struct yaml_tree *summary = yaml_tree_read(path, &error);
+  if (summary == NULL) return;
+  const char *reason = scalar(summary, "exit_reason");
+  if (strcmp(reason, "done") != 0)
+    snprintf(state, size, "stopped (%s)", reason);
+  else if (strcmp(scalar(summary, "config_hash"), hash) == 0)
+    snprintf(state, size, "finished");
+  yaml_tree_destroy(&summary);
+}
+
+// ---- sweep.json ----
+
+static void write_string(const char *text, FILE *stream) {
+  fputc('"', stream);
+  for (; *text != '\0'; text++) {
+    if (*text == '"' || *text == '\\') fputc('\\', stream);
+    fputc(*text, stream);
+  }
+  fputc('"', stream);
+}
+
+// A value's text in YAML as JSON: a number, true or false, null, or a string. Quoted texts are the
+// same in both.
+static void write_value(const struct config_row *row, const char *text, FILE *stream) {
+  const bool number = row->type == TYPE_INTEGER || row->type == TYPE_NUMBER ||
+                      row->type == TYPE_DURATION ||
+                      (row->type == TYPE_SCALE && strspn(text, "0123456789") > 0);
+  if (text[0] == '\0')
+    fputs("null", stream);
+  else if (number || row->type == TYPE_BOOLEAN || text[0] == '"')
+    fputs(text, stream);
+  else
+    write_string(text, stream);
+}
+
+static void write_keys(const struct sweep_key *keys, size_t count, FILE *stream) {
+  fputs("{\n  \"keys\": [", stream);
+  for (size_t k = 0; k < count; k++) {
+    const struct config_row *row = config_parameter((size_t)keys[k].parameter).row;
+    fprintf(stream, "%s\n    {\"key\": \"%s\", \"unit\": ", k > 0 ? "," : "", keys[k].key);
+    write_string(row->unit != NULL ? row->unit : "1", stream);
+    fputs(", \"text\": ", stream);
+    write_string(row->text, stream);
+    fputc('}', stream);
+  }
+  fputs("\n  ],\n", stream);
+}
+
+// What sweep.json holds; owned.
+static char *describe(const struct sweep *sweep) {
+  char *content = NULL;
+  size_t size = 0;
+  FILE *stream = open_memstream(&content, &size);
+  if (stream == NULL) error_fatal("out of memory");
+  const struct sweep_key *keys;
+  const size_t key_count = sweep_plan_keys(sweep->plan, &keys);
+  write_keys(keys, key_count, stream);
+  fputs("  \"tasks\": [", stream);
+  for (int64_t t = 0; t < sweep->count; t++) {
+    const struct sweep_task *task = &sweep->tasks[t];
+    fprintf(stream,
+            "%s\n    {\"index\": %lld, \"directory\": \"%s\", \"config_hash\": \"%016llx\", "
+            "\"values\": {",
+            t > 0 ? "," : "", (long long)t, task->name, (unsigned long long)task->hash);
+    for (size_t k = 0; k < key_count; k++) {
+      fprintf(stream, "%s\"%s\": ", k > 0 ? ", " : "", keys[k].key);
+      write_value(config_parameter((size_t)keys[k].parameter).row, task->values[k], stream);
+    }
+    fputs("}}", stream);
+  }
+  fputs("\n  ]\n}\n", stream);
+  if (fclose(stream) != 0) error_fatal("out of memory");
+  return content;
+}
+
+// Many tasks may write at once: each writes a file of its own, and renames it.
+void sweep_record(const struct sweep *sweep) {
+  if (sweep->plan == NULL) return;
+  output_make_directory(sweep->directory);
+  char path[PATH_TEXT], partial[PATH_TEXT];
+  snprintf(path, sizeof path, "%s/sweep.json", sweep->directory);
+  snprintf(partial, sizeof partial, "%s/sweep.json.XXXXXX", sweep->directory);
+  const int file = mkstemp(partial);
+  const mode_t mask = umask(0);
+  umask(mask);
+  FILE *stream = file >= 0 && fchmod(file, 0666 & ~mask) == 0 ? fdopen(file, "w") : NULL;
+  if (stream == NULL) error_fatal("cannot write %s: %s", partial, strerror(errno));
+  char *content = describe(sweep);
+  const bool written = fputs(content, stream) >= 0;
+  if (fclose(stream) != 0 || !written) error_fatal("cannot write %s: %s", partial, strerror(errno));
+  durable_put(partial, path);
+  memory_free(&content);
+}
+
+// ---- the list ----
+
+// A table in which every column is as wide as its widest cell.
+struct table {
+  size_t columns;
+  size_t width[SWEEP_KEYS + 3];
+};
+
+static void measure(struct table *table, const char *const *cells) {
+  for (size_t c = 0; c < table->columns; c++)
+    if (strlen(cells[c]) > table->width[c]) table->width[c] = strlen(cells[c]);
+}
+
+static void print_row(const struct table *table, const char *const *cells) {
+  for (size_t c = 0; c < table->columns; c++) {
+    const bool last = c + 1 == table->columns;
+    log_text("  %-*s%s", last ? 0 : (int)table->width[c], cells[c], last ? "\n" : "");
+  }
+}
+
+// The cells of a task's row; `index` and `state` are kept by the caller.
+static void fill_row(const struct sweep *sweep, int64_t t, size_t keys, char index[24],
+                     char state[96], const char **cells) {
+  const struct sweep_task *task = &sweep->tasks[t];
+  snprintf(index, 24, "%lld", (long long)t);
+  describe_state(sweep, task, state, 96);
+  cells[0] = index;
+  cells[1] = state;
+  cells[2] = task->name;
+  for (size_t k = 0; k < keys; k++)
+    cells[3 + k] = task->values[k][0] != '\0' ? task->values[k] : "-";
+}
+
+bool sweep_list(const struct sweep *sweep, struct error *error) {
+  if (sweep->plan == NULL)
+    return error_set(error, "--tasks: %s has no section sweep, so it is a single run", sweep->path);
+  const struct sweep_key *keys;
+  const size_t key_count = sweep_plan_keys(sweep->plan, &keys);
+  const char *cells[SWEEP_KEYS + 3] = {"task", "state", "directory"};
+  for (size_t k = 0; k < key_count; k++) cells[3 + k] = keys[k].key;
+  struct table table = {.columns = key_count + 3};
+  char index[24], state[96];
+  const char *row[SWEEP_KEYS + 3];
+  measure(&table, cells);
+  for (int64_t t = 0; t < sweep->count; t++) {
+    fill_row(sweep, t, key_count, index, state, row);
+    measure(&table, row);
+  }
+  log_line("%s: a sweep of %lld tasks in %s", sweep->path, (long long)sweep->count,
+           sweep->directory);
+  print_row(&table, cells);
+  for (int64_t t = 0; t < sweep->count; t++) {
+    fill_row(sweep, t, key_count, index, state, row);
+    print_row(&table, row);
+  }
+  struct stat status;
+  struct error clash = {""};
+  if (!sweep_check_directories(sweep, &clash))
+    log_warning("%s", clash.text);
+  else if (stat(sweep->directory, &status) == 0)
+    sweep_record(sweep);  // so that gfe_collect.py knows a sweep that has grown
+  return true;
+}

@@ -1,0 +1,206 @@
+// Which samples of a range make a set: those of the classes wanted, of these every k-th, of these a
+// random subset. A rank judges its part of the range, and a sample's fate follows from how many
+// candidates come before it on all ranks, so no rank needs the list of all. What is found then goes
+// to the ranks that will hold it.
+#include <stdio.h>
+#include <string.h>
+
+#include "data/reader.h"
+#include "platform/distribution.h"
+#include "ground/memory.h"
+#include "ground/rng.h"
+
+// Of rng_permute(): no epoch, which the order of a training has as its key, has this number.
+static const uint64_t subset_key = UINT64_MAX;
+
+int64_t dataset_run(const struct dataset_rows *rows, int64_t i) {
+  int64_t length = 1;
+  while (i + length < rows->count && rows->index[i + length] == rows->index[i] + length) length++;
+  return length;
+}
+
+size_t dataset_row_bytes(const struct dataset_source *source, enum element element) {
+  return (size_t)source_row(source) * element_size(element);
+}
+
+// The rows of a range as a list, owned.
+static int64_t *list_range(struct dataset_range range) {
+  int64_t *list = memory_new(int64_t, range.count);
+  for (int64_t i = 0; i < range.count; i++) list[i] = range.first + i;
+  return list;
+}
+
+// ---- classes ----
+
+// Sums over the lower ranks and over all. Collective.
+static void count_before(struct comm *comm, int64_t count, int64_t *before, int64_t *total) {
+  const int ranks = comm_size(comm), rank = comm_rank(comm);
+  int64_t *counts = memory_new(int64_t, ranks);
+  counts[rank] = count;
+  comm_sum_int64(comm, counts, (size_t)ranks);
+  *before = *total = 0;
+  for (int r = 0; r < ranks; r++) {
+    if (r < rank) *before += counts[r];
+    *total += counts[r];
+  }
+  memory_free(&counts);
+}
+
+// The least label of all ranks above `least`; false if there is none. Collective.
+static bool next_label(struct comm *comm, const int64_t *labels, int64_t count, bool any,
+                       int64_t least, int64_t *label) {
+  int64_t opposite = INT64_MIN;  // the greatest of ~label, which falls as the label rises
+  bool found = false;
+  for (int64_t i = 0; i < count; i++) {
+    if (!any && labels[i] <= least) continue;
+    if (!found || ~labels[i] > opposite) opposite = ~labels[i];
+    found = true;
+  }
+  int64_t values[2] = {found, opposite};
+  comm_max_int64(comm, values, 2);
+  *label = ~values[1];
+  return values[0] != 0;
+}
+
+// Says which labels there are instead. Collective.
+static bool complain_of_class(struct comm *comm, const char *key, int64_t missing,
+                              const struct dataset_sources *sources, const int64_t *labels,
+                              int64_t count, struct error *error) {
+  enum { SHOWN = 20 };
+  const struct dataset_range range = sources->range;
+  char list[32 * (SHOWN + 1)] = "";
+  int64_t label = 0;
+  for (int k = 0; k <= SHOWN && next_label(comm, labels, count, k == 0, label, &label); k++) {
+    const size_t length = strlen(list);
+    if (k == SHOWN)
+      snprintf(list + length, sizeof list - length, ", ...");
+    else
+      snprintf(list + length, sizeof list - length, "%s%lld", k == 0 ? "" : ", ", (long long)label);
+  }
+  return error_set(error,
+                   "%s.classes: no sample from %lld to %lld has the label %lld in %s; the labels "
+                   "there are %s",
+                   key, (long long)range.first, (long long)(range.first + range.count - 1),
+                   (long long)missing, sources->labels.label, list);
+}
+
+static bool is_wanted(const struct config_integers *classes, int64_t label, int64_t *found) {
+  for (int64_t c = 0; c < classes->count; c++) {
+    if (classes->values[c] != label) continue;
+    found[c]++;
+    return true;
+  }
+  return false;
+}
+
+// Keeps this rank's candidates. False, on all ranks, if the labels cannot be read or one of the
+// classes does not occur.
+static bool keep_classes(struct comm *comm, const struct config_integers *classes, const char *key,
+                         struct dataset_sources *sources, struct error *error) {
+  const struct dataset_range share = dataset_share(comm, sources->range);
+  int64_t *labels = memory_new(int64_t, share.count), found[CONFIG_INTEGERS] = {0};
+  sources->candidates = list_range(share);
+  const struct dataset_rows rows = {sources->candidates, share.count};
+  dataset_read_rows(comm, &sources->labels, &rows, ELEMENT_INT64, labels, error);
+  int64_t failed = error_is_set(error);
+  comm_max_int64(comm, &failed, 1);
+
+  for (int64_t i = 0; i < share.count; i++)
+    if (is_wanted(classes, labels[i], found))
+      sources->candidates[sources->candidate_count++] = share.first + i;
+  comm_sum_int64(comm, found, CONFIG_INTEGERS);
+  for (int64_t c = 0; c < classes->count && !failed; c++) {
+    if (found[c] > 0) continue;
+    complain_of_class(comm, key, classes->values[c], sources, labels, share.count, error);
+    failed = true;
+  }
+  memory_free(&labels);
+  count_before(comm, sources->candidate_count, &sources->before, &sources->total);
+  return !failed;
+}
+
+// ---- counting ----
+
+static int64_t stride_of(const struct data_options *options) {
+  return options->stride > 1 ? options->stride : 1;
+}
+
+bool dataset_count(struct comm *comm, const struct data_options *options, const char *key,
+                   struct dataset_sources *sources, struct error *error) {
+  if (options->classes.count > 0) {
+    if (!keep_classes(comm, &options->classes, key, sources, error)) return false;
+  } else {
+    const struct dataset_range share = dataset_share(comm, sources->range);
+    sources->candidate_count = share.count;
+    sources->before = share.first - sources->range.first;
+    sources->total = sources->range.count;
+  }
+  const int64_t stride = stride_of(options), left = (sources->total - 1) / stride + 1;
+  if (options->subset > left)
+    return error_set(error,
+                     "%s.subset = %lld: must be in [1, %lld], or 0 for all: so many samples are "
+                     "left by first, count, classes and stride",
+                     key, (long long)options->subset, (long long)left);
+  sources->count = options->subset > 0 ? options->subset : left;
+  return true;
+}
+
+void dataset_close(struct dataset_sources *sources) { memory_free(&sources->candidates); }
+
+// ---- selecting ----
+
+// The numbers that [first, first + count) of both ranges share.
+static int64_t overlap(struct dataset_range a, struct dataset_range b) {
+  const int64_t first = a.first > b.first ? a.first : b.first;
+  const int64_t a_end = a.first + a.count, b_end = b.first + b.count;
+  const int64_t end = a_end < b_end ? a_end : b_end;
+  return end > first ? end - first : 0;
+}
+
+// From the rows that each rank has found, in the order of the ranks, to those of its share of all
+// `total`, owned. Collective.
+static int64_t *share_out(struct comm *comm, const int64_t *found, int64_t count, int64_t total) {
+  const int ranks = comm_size(comm), rank = comm_rank(comm);
+  const struct dataset_range share = dataset_share(comm, (struct dataset_range){0, total});
+  int64_t *counts = memory_new(int64_t, ranks);
+  int *send_counts = memory_new(int, ranks), *receive_counts = memory_new(int, ranks);
+  counts[rank] = count;
+  comm_sum_int64(comm, counts, (size_t)ranks);
+  struct dataset_range part = {0, 0}, own = {0, count};
+  for (int r = 0; r < ranks; part.first += part.count, r++) {
+    part.count = counts[r];
+    if (r == rank) own.first = part.first;
+    receive_counts[r] = (int)overlap(part, share);
+  }
+  for (int r = 0; r < ranks; r++) {
+    const int64_t first = distribution_first(total, ranks, r);
+    const struct dataset_range wanted = {first, distribution_first(total, ranks, r + 1) - first};
+    send_counts[r] = (int)overlap(own, wanted);
+  }
+  int64_t *rows = memory_new(int64_t, share.count);
+  comm_exchange(comm, sizeof *rows, found, send_counts, rows, receive_counts);
+  memory_free(&counts);
+  memory_free(&send_counts);
+  memory_free(&receive_counts);
+  return rows;
+}
+
+int64_t *dataset_select(struct comm *comm, const struct data_options *options,
+                        const struct dataset_sources *sources) {
+  const struct dataset_range share = dataset_share(comm, sources->range);
+  const int64_t stride = stride_of(options), left = (sources->total - 1) / stride + 1;
+  const uint64_t seed = (uint64_t)options->subset_seed;
+  if (sources->count == sources->range.count) return list_range(share);
+
+  int64_t *found = memory_new(int64_t, sources->candidate_count / stride + 1), count = 0;
+  for (int64_t i = (stride - sources->before % stride) % stride; i < sources->candidate_count;
+       i += stride) {
+    const int64_t number = (sources->before + i) / stride;
+    if (options->subset > 0 && rng_permute(seed, subset_key, left, number) >= options->subset)
+      continue;
+    found[count++] = sources->candidates != NULL ? sources->candidates[i] : share.first + i;
+  }
+  int64_t *rows = share_out(comm, found, count, sources->count);
+  memory_free(&found);
+  return rows;
+}

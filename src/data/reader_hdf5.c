@@ -1,0 +1,97 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "data/reader.h"
+#include "platform/h5.h"
+#include "ground/memory.h"
+
+enum { GAP = 64, BLOCK = 1 << 24 };  // rows skipped by reading them; bytes read for that
+
+_Static_assert((int)H5_AXES <= (int)SOURCE_AXES, "a source must hold the axes of an HDF5 dataset");
+
+static bool matches(const char *path, const unsigned char *head, size_t size) {
+  (void)head, (void)size;
+  return h5_is_hdf5(path);
+}
+
+// data.*.dataset is missing: names what the file has.
+static bool ask_for_name(struct h5_file *file, const struct dataset_source *source,
+                         struct error *error) {
+  char list[2048];
+  h5_list(file, "", list, sizeof list);
+  return error_set(error, "%s is missing: %s is an HDF5 file, in which the samples have a path; %s",
+                   source->key, source->path, list);
+}
+
+static bool open_dataset(struct dataset_source *source, struct error *error) {
+  struct h5_file *file = h5_open(source->path, source->file_key, error);
+  if (file == NULL) return false;
+  const bool good = source->name[0] == '\0' ? ask_for_name(file, source, error)
+                                            : h5_shape(file, source->name, source->key,
+                                                       &source->axes, source->shape, error);
+  source->integer = good && h5_is_integer(file, source->name);
+  h5_close(&file);
+  return good;
+}
+
+// The place behind the last row that is read together with the one at place `i`. A compressed chunk
+// costs the same for one of its rows as for all, so rows are read across small gaps.
+static int64_t end_of_block(const struct dataset_rows *rows, int64_t i, size_t bytes) {
+  int64_t end = i + dataset_run(rows, i);
+  const int64_t most = (int64_t)(BLOCK / bytes), first = rows->index[i];
+  while (end < rows->count && rows->index[end] - rows->index[end - 1] <= GAP &&
+         rows->index[end] - first < most)
+    end++;
+  return end;
+}
+
+// What is read from an open file.
+struct reading {
+  struct h5_file *file;
+  const char *name;
+  enum h5_type type;
+  size_t bytes;  // of a row
+};
+
+// Reads the rows at places [begin, end) into `values`.
+static bool read_block(const struct reading *reading, const struct dataset_rows *rows,
+                       int64_t begin, int64_t end, char *values, struct error *cause) {
+  const int64_t first = rows->index[begin], span = rows->index[end - 1] - first + 1;
+  const size_t bytes = reading->bytes;
+  const bool gaps = span > end - begin;
+  char *all = gaps ? memory_new(char, (size_t)span *bytes) : values;
+  const bool good =
+      h5_read_rows(reading->file, reading->name, reading->type, first, span, all, cause);
+  if (!gaps) return good;
+  for (int64_t i = begin; good && i < end; i++)
+    memcpy(values + (size_t)(i - begin) * bytes, all + (size_t)(rows->index[i] - first) * bytes,
+           bytes);
+  memory_free(&all);
+  return good;
+}
+
+static void read_rows(struct comm *comm, const struct dataset_source *source,
+                      const struct dataset_rows *rows, enum element element, void *values,
+                      struct error *error) {
+  (void)comm;
+  if (rows->count == 0) return;
+  struct h5_file *file = h5_open(source->path, source->file_key, error);
+  if (file == NULL) return;
+  const struct reading reading = {file, source->name, element == ELEMENT_REAL ? H5_REAL : H5_INT64,
+                                  dataset_row_bytes(source, element)};
+  struct error cause = {""};
+  bool good = true;
+  for (int64_t i = 0, end; good && i < rows->count; i = end) {
+    end = end_of_block(rows, i, reading.bytes);
+    good = read_block(&reading, rows, i, end, (char *)values + (size_t)i * reading.bytes, &cause);
+  }
+  if (!good) error_set(error, "%s: %s", source->key, cause.text);
+  h5_close(&file);
+}
+
+const struct reader reader_hdf5 = {
+    .name = "HDF5",
+    .matches = matches,
+    .open = open_dataset,
+    .read = read_rows,
+};

@@ -1,0 +1,191 @@
+// NumPy's .npy: a magic string and version, the length of a header, the header (a Python dictionary
+// with descr, fortran_order and shape), the numbers.
+// https://numpy.org/neps/nep-0001-npy-format.html
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/reader.h"
+#include "ground/memory.h"
+
+static const char magic[] = {'\x93', 'N', 'U', 'M', 'P', 'Y'};
+enum { MOST_HEADER = 1 << 20, BLOCK = 1 << 20 };  // bytes
+
+static bool matches(const char *path, const unsigned char *head, size_t size) {
+  (void)path;
+  return size >= sizeof magic && memcmp(head, magic, sizeof magic) == 0;
+}
+
+// ---- the header ----
+
+static const char *skip_space(const char *text) {
+  while (isspace((unsigned char)*text)) text++;
+  return text;
+}
+
+// The value that follows 'key': in the dictionary, or NULL.
+static const char *find_value(const char *header, const char *key) {
+  char quoted[32];
+  const int length = snprintf(quoted, sizeof quoted, "'%s'", key);
+  const char *place = strstr(header, quoted);
+  if (place == NULL) return NULL;
+  place = skip_space(place + length);
+  return *place == ':' ? skip_space(place + 1) : NULL;
+}
+
+static bool parse_shape(const char *text, struct dataset_source *source, struct error *error) {
+  if (text == NULL || *text != '(')
+    return error_set(error, "%s: the header has no shape", source->label);
+  text = skip_space(text + 1);
+  source->axes = 0;
+  while (*text != ')') {
+    char *end;
+    errno = 0;
+    const long long length = strtoll(text, &end, 10);
+    if (end == text || errno != 0 || length < 0)
+      return error_set(error, "%s: the shape in the header makes no sense", source->label);
+    if (source->axes == SOURCE_AXES)
+      return error_set(error, "%s: the array has more than %d axes", source->label, SOURCE_AXES);
+    source->shape[source->axes++] = length;
+    text = skip_space(*end == 'L' ? end + 1 : end);  // Python 2 wrote 10L
+    if (*text != ',' && *text != ')')
+      return error_set(error, "%s: the shape in the header makes no sense", source->label);
+    if (*text == ',') text = skip_space(text + 1);
+  }
+  return true;
+}
+
+static bool parse_type(const char *text, struct dataset_source *source, struct error *error) {
+  static const char *const types = "i1 i2 i4 i8 u1 u2 u4 u8 f4 f8 b1";
+  char name[3] = "", order = 0;
+  if (text == NULL) return error_set(error, "%s: the header has no descr", source->label);
+  if (sscanf(text, "'%c%2[a-z0-9]", &order, name) != 2 || strchr("<>|=", order) == NULL ||
+      strlen(name) != 2 || text[4] != '\'' || strstr(types, name) == NULL)
+    return error_set(error,
+                     "%s: numbers of type %.*s cannot be read; known are %s, in either byte "
+                     "order",
+                     source->label, (int)strcspn(text, ","), text, types);
+  const uint16_t one = 1;
+  const bool host_is_big = *(const unsigned char *)&one == 0;
+  source->format =
+      (struct element_format){.kind = name[0] == 'b' ? 'u' : name[0],
+                              .bytes = name[1] - '0',
+                              .big_endian = order == '>' || (order == '=' && host_is_big)};
+  source->integer = name[0] != 'f';
+  return true;
+}
+
+static bool parse_header(const char *header, struct dataset_source *source, struct error *error) {
+  if (!parse_type(find_value(header, "descr"), source, error) ||
+      !parse_shape(find_value(header, "shape"), source, error))
+    return false;
+  const char *order = find_value(header, "fortran_order");
+  if (order == NULL || (strncmp(order, "True", 4) != 0 && strncmp(order, "False", 5) != 0))
+    return error_set(error, "%s: the header has no fortran_order", source->label);
+  if (order[0] == 'T' && source->axes > 1)
+    return error_set(error,
+                     "%s: the array is stored in Fortran order; save it with "
+                     "numpy.save(file, numpy.ascontiguousarray(array))",
+                     source->label);
+  return true;
+}
+
+// An owned text, NULL with a message if the file is cut off before its end; sets source->offset.
+static char *read_header(FILE *stream, struct dataset_source *source, struct error *error) {
+  unsigned char start[12];
+  size_t length = 0;
+  if (fread(start, 1, 10, stream) == 10) {
+    const bool wide = start[6] >= 2;  // version: 1 has 2 bytes for the length, later ones 4
+    length = (size_t)start[8] | (size_t)start[9] << 8;
+    if (wide && fread(start + 10, 1, 2, stream) == 2)
+      length |= (size_t)start[10] << 16 | (size_t)start[11] << 24;
+    source->offset = (int64_t)length + (wide ? 12 : 10);
+  }
+  char *header = length > 0 && length <= MOST_HEADER ? memory_new(char, length + 1) : NULL;
+  if (header != NULL && fread(header, 1, length, stream) == length) return header;
+  memory_free(&header);
+  error_set(error, "%s: the file ends within its header, or the header is damaged", source->label);
+  return NULL;
+}
+
+static bool check_size(FILE *stream, const struct dataset_source *source, struct error *error) {
+  const int64_t bytes = source_bytes(source);
+  if (bytes < 0)
+    return error_set(error, "%s: the shape in the header is impossibly large", source->label);
+  if (fseeko(stream, 0, SEEK_END) != 0)
+    return error_set(error, "%s: %s", source->label, strerror(errno));
+  const int64_t held = (int64_t)ftello(stream) - source->offset;
+  if (held < bytes)
+    return error_set(error,
+                     "%s: the file is truncated: it holds %lld bytes of numbers, the header "
+                     "promises %lld",
+                     source->label, (long long)held, (long long)bytes);
+  return true;
+}
+
+static bool open_array(struct dataset_source *source, struct error *error) {
+  FILE *stream = fopen(source->path, "rb");
+  if (stream == NULL) return error_set(error, "%s: %s", source->label, strerror(errno));
+  char *header = read_header(stream, source, error);
+  const bool good =
+      header != NULL && parse_header(header, source, error) && check_size(stream, source, error);
+  memory_free(&header);
+  fclose(stream);
+  return good;
+}
+
+// ---- the numbers ----
+
+// `raw` has room for a block, or for all that is wanted of the file.
+static bool read_numbers(FILE *stream, const struct dataset_source *source, int64_t first,
+                         size_t count, enum element element, unsigned char *raw, char *values) {
+  const size_t bytes = (size_t)source->format.bytes;
+  bool good = fseeko(stream, source->offset + first * (int64_t)bytes, SEEK_SET) == 0;
+  while (good && count > 0) {
+    const size_t block = count < BLOCK / bytes ? count : BLOCK / bytes;
+    good = fread(raw, bytes, block, stream) == block;
+    if (good) element_convert(source->format, raw, block, element, values);
+    values += block * element_size(element);
+    count -= block;
+  }
+  return good;
+}
+
+static void read_rows(struct comm *comm, const struct dataset_source *source,
+                      const struct dataset_rows *rows, enum element element, void *values,
+                      struct error *error) {
+  (void)comm;
+  if (rows->count == 0) return;
+  FILE *stream = fopen(source->path, "rb");
+  if (stream == NULL) {
+    error_set(error, "%s: %s", source->label, strerror(errno));
+    return;
+  }
+  const int64_t row = source_row(source);
+  const size_t bytes = dataset_row_bytes(source, element);
+  const size_t all = (size_t)(rows->count * row) * (size_t)source->format.bytes;
+  unsigned char *raw = memory_new(unsigned char, all < BLOCK ? all : BLOCK);
+  bool good = true;
+  for (int64_t i = 0, run; good && i < rows->count; i += run) {
+    const int64_t first = rows->index[i];
+    run = dataset_run(rows, i);
+    errno = 0;
+    good = read_numbers(stream, source, first * row, (size_t)(run * row), element, raw,
+                        (char *)values + (size_t)i * bytes);
+    if (!good)
+      error_set(error, "%s: cannot read samples %lld to %lld: %s", source->label, (long long)first,
+                (long long)(first + run - 1),
+                errno != 0 ? strerror(errno) : "the file has become shorter");
+  }
+  memory_free(&raw);
+  fclose(stream);
+}
+
+const struct reader reader_npy = {
+    .name = "NumPy .npy",
+    .matches = matches,
+    .open = open_array,
+    .read = read_rows,
+};

@@ -1,0 +1,59 @@
+#include "decoder/decoder.h"
+
+#include "decoder/activation.h"
+#include "ground/memory.h"
+
+struct decoder *decoder_layout(size_t d, size_t layer_count, const struct layer_spec *specs,
+                               int loss) {
+  struct decoder *decoder = memory_new(struct decoder, 1);
+  decoder->network = network_create(d, layer_count, specs, 0);
+  decoder->d = d;
+  decoder->n = decoder->network->outputs;
+  decoder->loss = loss;
+  decoder->count = decoder->network->end;
+  return decoder;
+}
+
+void decoder_add_encoder(struct decoder *decoder, size_t layer_count,
+                         const struct layer_spec *specs) {
+  decoder->encoder = network_create(decoder->n, layer_count, specs, decoder->count);
+  if (decoder->encoder->outputs != decoder->d)
+    error_fatal("an encoder with %zu outputs for a latent of %zu numbers",
+                decoder->encoder->outputs, decoder->d);
+  decoder->count = decoder->encoder->end;
+}
+
+bool decoder_mirror(size_t d, size_t layer_count, const struct layer_spec *specs,
+                    struct layer_spec *mirror) {
+  for (size_t l = 0; l < layer_count; l++)
+    if (specs[l].kind != LAYER_DENSE) return false;
+  for (size_t l = 0; l + 1 < layer_count; l++) mirror[l] = specs[layer_count - 2 - l];
+  mirror[layer_count - 1] = (struct layer_spec){
+      .kind = LAYER_DENSE, .width = (int64_t)d, .activation = ACTIVATION_IDENTITY};
+  return true;
+}
+
+void decoder_allocate(struct decoder *decoder) {
+  decoder->theta = memory_new(real, decoder->count);
+}
+
+struct decoder *decoder_create(size_t d, size_t layer_count, const struct layer_spec *specs,
+                               int loss) {
+  struct decoder *decoder = decoder_layout(d, layer_count, specs, loss);
+  decoder_allocate(decoder);
+  return decoder;
+}
+
+void decoder_destroy(struct decoder **decoder) {
+  if (*decoder == NULL) return;
+  network_destroy(&(*decoder)->network);
+  network_destroy(&(*decoder)->encoder);
+  memory_free(&(*decoder)->theta);
+  memory_free(decoder);
+}
+
+void decoder_initialise(struct decoder *decoder, uint64_t seed) {
+  network_initialise(decoder->network, seed, 0, decoder->theta);
+  if (decoder->encoder != NULL)
+    network_initialise(decoder->encoder, seed, decoder->network->layer_count, decoder->theta);
+}

@@ -1,0 +1,66 @@
+#include "decoder/objective.h"
+
+#include <string.h>
+
+#include "numerics/elementary.h"
+#include "decoder/loss.h"
+#include "ground/memory.h"
+#include "decoder/network.h"
+
+struct objective {
+  const struct decoder *decoder;
+  struct network_pass *pass;
+};
+
+struct objective *objective_create(const struct decoder *decoder, size_t rows) {
+  struct objective *o = memory_new(struct objective, 1);
+  o->decoder = decoder;
+  o->pass = network_pass_create(decoder->network, rows);
+  return o;
+}
+
+void objective_destroy(struct objective **objective) {
+  if (*objective == NULL) return;
+  network_pass_destroy(&(*objective)->pass);
+  memory_free(objective);
+}
+
+size_t objective_bytes(const struct decoder *decoder, size_t rows) {
+  return network_pass_bytes(decoder->network, rows);
+}
+
+real *objective_latents(struct objective *o) { return network_pass_input(o->pass); }
+
+void objective_losses(struct objective *o, size_t rows, const struct objective_row *samples,
+                      double *loss) {
+  const struct decoder *decoder = o->decoder;
+  const size_t stride = real_padded(decoder->n);
+  real *x = network_pass_forward(o->pass, decoder->theta, rows);
+  for (size_t row = 0; row < rows; row++, x += stride) {
+    const struct objective_row *sample = &samples[row];
+    if (sample->y == NULL)
+      memset(x, 0, stride * sizeof *x);
+    else
+      loss[row] =
+          loss_row(decoder->loss, decoder->n, stride, sample->y, sample->w, sample->weight_sum, x);
+  }
+}
+
+// The losses leave d loss / d x where x was.
+const real *objective_evaluate(struct objective *o, size_t rows,
+                               const struct objective_row *samples, double *loss) {
+  objective_losses(o, rows, samples, loss);
+  return network_pass_backward(o->pass, o->decoder->theta, rows, true);
+}
+
+void objective_parameter_gradient(struct objective *o, size_t first, size_t count, real *gradient) {
+  network_pass_gradient(o->pass, first, count, gradient);
+}
+
+const real *objective_decode(struct objective *o, size_t rows) {
+  real *x = network_pass_forward(o->pass, o->decoder->theta, rows);
+  if (o->decoder->loss == LOSS_BCE)
+    for (size_t i = 0; i < rows * real_padded(o->decoder->n); i++)
+      x[i] = logistic_real(x[i]).sigmoid;
+  return x;
+}

@@ -1,0 +1,169 @@
+#include "engine/first_guess.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "ground/clock.h"
+#include "ground/memory.h"
+#include "engine/predictor.h"
+#include "decoder/tangent.h"
+
+enum {
+  FITTED = 1000,             // samples that the predictor is fitted to, at the most,
+  FITTED_ENTRIES = 1 << 24,  // and their entries, unless that is less than
+  FITTED_LEAST = 50,         // samples;
+  FITTED_ITERATIONS = 30,    // near enough, by lbfgs
+  CURVED = 30,               // samples of these whose Hessians make the metric,
+  CURVED_LATENT = 256        // unless latents are longer
+};
+
+static int64_t fitted(const struct dataset_shape *shape) {
+  int64_t most = FITTED_ENTRIES / (int64_t)shape->n;
+  if (most < FITTED_LEAST) most = FITTED_LEAST;
+  if (most > FITTED) most = FITTED;
+  return most < shape->count ? most : shape->count;
+}
+
+// This rank's part of the samples that are fitted to: copies, from evenly spaced places.
+struct choice {
+  struct samples samples;
+  real *y, *w;
+  double *weight_sum;
+  int64_t *position, *number;  // in the file; among all that are fitted to
+};
+
+// The place among this rank's samples of the j-th that is fitted to, or -1.
+static int64_t place_of(const struct dataset *data, int64_t total, int64_t j) {
+  const int64_t i = j * data->count / total - data->local_first;
+  return i >= 0 && i < data->local_count ? i : -1;
+}
+
+static struct choice choose(const struct run *run) {
+  const struct dataset *data = run->sets[SET_TRAIN];
+  const int64_t total = fitted(&run->shapes[SET_TRAIN]);
+  const size_t stride = data->stride;
+  int64_t mine = 0, count = 0;
+  for (int64_t j = 0; j < total; j++) mine += place_of(data, total, j) >= 0;
+  struct choice choice = {.y = memory_new(real, (size_t)mine * stride),
+                          .w = data->w == NULL ? NULL : memory_new(real, (size_t)mine * stride),
+                          .weight_sum = memory_new(double, mine),
+                          .position = memory_new(int64_t, mine),
+                          .number = memory_new(int64_t, mine)};
+  for (int64_t j = 0; j < total; j++) {
+    const int64_t i = place_of(data, total, j);
+    if (i < 0) continue;
+    const size_t from = (size_t)i * stride, to = (size_t)count * stride;
+    memcpy(choice.y + to, data->y + from, stride * sizeof(real));
+    if (data->w != NULL) memcpy(choice.w + to, data->w + from, stride * sizeof(real));
+    choice.weight_sum[count] = data->weight_sum[i];
+    choice.number[count] = j;
+    choice.position[count++] = data->index[i];
+  }
+  choice.samples = (struct samples){.count = count,
+                                            .y = choice.y,
+                                            .w = choice.w,
+                                            .weight_sum = choice.weight_sum,
+                                            .position = choice.position,
+                                            .total = total};
+  return choice;
+}
+
+static void choice_free(struct choice *choice) {
+  memory_free(&choice->y);
+  memory_free(&choice->w);
+  memory_free(&choice->weight_sum);
+  memory_free(&choice->position);
+  memory_free(&choice->number);
+}
+
+// The Hessian of a sample's loss at z, [d][real_padded(d)]: as many of its columns at a time as
+// there are rows in a slot.
+static void find_hessian(const struct run *run, struct tangent *tangent, size_t slot,
+                         struct objective_row sample, const real *z, real *hessian) {
+  const size_t d = run->decoder->d, stride = real_padded(d);
+  struct objective_row rows[slot];
+  for (size_t i = 0; i < slot; i++) rows[i] = sample;
+  for (size_t first = 0; first < d; first += slot) {
+    real *latents = tangent_latents(tangent, 0), *directions = tangent_directions(tangent, 0);
+    memset(directions, 0, slot * stride * sizeof *directions);
+    for (size_t i = 0; i < slot; i++) {
+      memcpy(latents + i * stride, z, stride * sizeof *z);
+      if (first + i < d) directions[i * stride + first + i] = 1;
+    }
+    tangent_sweep(tangent, 1, run->evaluation_rule.least, rows);
+    const size_t count = d - first < slot ? d - first : slot;
+    memcpy(hessian + first * stride, tangent_product(tangent, 0), count * stride * sizeof *hessian);
+  }
+}
+
+// The metric by the Hessians of every few of the samples.
+static void add_metric(struct run *run, struct predictor *predictor, const struct choice *choice,
+                       const struct encoding *encoding) {
+  const size_t d = run->decoder->d, stride = real_padded(d), n = run->sets[SET_TRAIN]->stride;
+  const size_t slot = (d + PLACEMENT_ROWS - 1) / PLACEMENT_ROWS * PLACEMENT_ROWS;
+  if (d > CURVED_LATENT) return;
+  const int64_t every = (choice->samples.total + CURVED - 1) / CURVED;
+  real *hessians = memory_new(real, CURVED * d * stride);
+  const size_t slots = (run->evaluation_rule.least + 2 * slot - 1) / (2 * slot);
+  struct tangent *tangent = tangent_create(run->decoder, slots, slot);
+  int64_t count = 0;
+  for (int64_t i = 0; i < choice->samples.count; i++) {
+    if (choice->number[i] % every != 0 || !isfinite(encoding->loss[i])) continue;
+    const size_t at = (size_t)i * n;
+    const struct objective_row sample = {.y = choice->y + at,
+                                         .w = choice->w == NULL ? NULL : choice->w + at,
+                                         .weight_sum = choice->weight_sum[i]};
+    find_hessian(run, tangent, slot, sample, encoding->z + (size_t)i * stride,
+                 hessians + (size_t)count++ * d * stride);
+  }
+  predictor_add_metric(predictor, run->comm, count, hessians);
+  tangent_destroy(&tangent);
+  memory_free(&hessians);
+}
+
+static struct predictor *fit(struct run *run) {
+  const struct decoder *decoder = run->decoder;
+  struct solver_options options = run->config.evaluation.solver;
+  if (options.solver == SOLVER_LBFGS && options.max_iterations > FITTED_ITERATIONS)
+    options.max_iterations = FITTED_ITERATIONS;
+  struct choice choice = choose(run);
+  struct encoding *encoding = encoding_create(choice.samples.count, decoder->d);
+  struct ensemble *ensemble = ensemble_create(run->comm, decoder, &options, &run->evaluation_rule);
+  ensemble_run(ensemble, &choice.samples, 0, encoding);
+  for (int64_t i = 0; i < choice.samples.count; i++)  // a flow that was lost tells nothing
+    if (encoding->status[i] == STATUS_NONFINITE)
+      memset(encoding->z + (size_t)i * real_padded(decoder->d), 0, decoder->d * sizeof(real));
+  struct predictor *predictor =
+      predictor_fit(run->comm, &choice.samples, decoder->d, decoder->n, encoding->z);
+  add_metric(run, predictor, &choice, encoding);
+  ensemble_destroy(&ensemble);
+  encoding_destroy(&encoding);
+  choice_free(&choice);
+  return predictor;
+}
+
+void first_guess_prepare(struct run *run) {
+  if (run->config.evaluation.start != START_PREDICTOR || run->predictor != NULL) return;
+  const enum phase before = clock_enter(PHASE_FLOW);
+  run->predictor = fit(run);
+  clock_enter(before);
+}
+
+void start_flows(struct run *run, const struct samples *samples,
+                 struct encoding *encoding) {
+  const size_t stride = real_padded(run->decoder->d);
+  for (int64_t i = 0; i < samples->count; i++)
+    if (encoding->status[i] == STATUS_RUNNING)
+      memset(encoding->z + (size_t)i * stride, 0, stride * sizeof *encoding->z);
+  first_guess_prepare(run);
+  if (run->predictor != NULL) predictor_apply(run->predictor, samples, encoding);
+}
+
+double first_guess_bytes(const struct run *run) {
+  const double d = (double)run->decoder->d, n = (double)run->decoder->n;
+  double bytes = (d * n + n + d * (d + 1.0)) * (double)sizeof(real);
+  if (!run->used[SET_TRAIN]) return bytes;
+  const double m = (double)fitted(&run->shapes[SET_TRAIN]);
+  return bytes + m * (m + 2.0 * d) * (double)sizeof(double) +
+         (2.0 * ceil(m / comm_size(run->comm)) * n + CURVED * d * d) * (double)sizeof(real);
+}

@@ -1,0 +1,246 @@
+#include "engine/predictor.h"
+
+#include <string.h>
+
+#include "platform/blas.h"
+#include "ground/memory.h"
+#include "numerics/reduction.h"
+
+static const double ridge = 0.3;  // of the mean variance of an entry times the number of samples
+
+struct predictor *predictor_create(size_t d, size_t n) {
+  struct predictor *p = memory_new(struct predictor, 1);
+  p->d = d;
+  p->n = n;
+  p->mean_latent = memory_new(real, d);
+  p->mean_sample = memory_new(real, n);
+  p->matrix = memory_new(real, d * n);
+  return p;
+}
+
+void predictor_destroy(struct predictor **predictor) {
+  if (*predictor == NULL) return;
+  memory_free(&(*predictor)->mean_latent);
+  memory_free(&(*predictor)->mean_sample);
+  memory_free(&(*predictor)->matrix);
+  memory_free(&(*predictor)->metric);
+  memory_free(predictor);
+}
+
+static double dot(size_t n, const real *a, const real *b) {
+  enum { LANES = 16 };
+  double lane[LANES] = {0.0};
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES)
+    for (size_t j = 0; j < LANES; j++) lane[j] += (double)a[i + j] * (double)b[i + j];
+  double sum = 0.0;
+  for (; i < n; i++) sum += (double)a[i] * (double)b[i];
+  for (size_t j = 0; j < LANES; j++) sum += lane[j];
+  return sum;
+}
+
+static bool is_observed(const struct predictor *p, const struct samples *samples, int64_t i,
+                        size_t entry) {
+  return samples->w == NULL || samples->w[(size_t)i * real_padded(p->n) + entry] > 0;
+}
+
+// y - mean_sample of sample i, 0 where it is missing.
+static void centre(const struct predictor *p, const struct samples *samples, int64_t i,
+                   real *centred) {
+  const real *y = samples->y + (size_t)i * real_padded(p->n);
+  for (size_t k = 0; k < p->n; k++)
+    centred[k] = is_observed(p, samples, i, k) ? y[k] - p->mean_sample[k] : 0;
+}
+
+// A fit under way. The samples of all ranks are numbered through; each passes by on every rank, in
+// this order, so that all add the same numbers in the same order.
+struct fit {
+  struct comm *comm;
+  const struct samples *samples;
+  struct predictor *predictor;
+  int64_t total;
+  int64_t *first;   // [ranks + 1] the number of a rank's first sample
+  real *shared;     // [n] what passes by
+  double *latents;  // [d][total] centred, then the coefficients of the samples
+};
+
+static struct fit fit_begin(struct comm *comm, const struct samples *samples, size_t d,
+                            size_t n) {
+  const int ranks = comm_size(comm);
+  struct fit fit = {.comm = comm, .samples = samples, .predictor = predictor_create(d, n)};
+  fit.first = memory_new(int64_t, ranks + 1);
+  fit.first[comm_rank(comm) + 1] = samples->count;
+  comm_sum_int64(comm, fit.first, (size_t)ranks + 1);
+  for (int r = 0; r < ranks; r++) fit.first[r + 1] += fit.first[r];
+  fit.total = fit.first[ranks];
+  fit.shared = memory_new(real, n);
+  fit.latents = memory_new(double, d *(size_t)fit.total);
+  return fit;
+}
+
+static void fit_end(struct fit *fit) {
+  memory_free(&fit->first);
+  memory_free(&fit->shared);
+  memory_free(&fit->latents);
+}
+
+// This rank's number of sample j, or -1; *owner gets the rank that has it.
+static int64_t place_of(const struct fit *fit, int64_t j, int *owner) {
+  for (*owner = 0; j >= fit->first[*owner + 1];) (*owner)++;
+  return *owner == comm_rank(fit->comm) ? j - fit->first[*owner] : -1;
+}
+
+// Sample j, centred, on all ranks.
+static void pass_by(struct fit *fit, int64_t j) {
+  int owner;
+  const int64_t i = place_of(fit, j, &owner);
+  if (i >= 0) centre(fit->predictor, fit->samples, i, fit->shared);
+  comm_broadcast(fit->comm, fit->shared, fit->predictor->n * sizeof(real), owner);
+}
+
+static void find_mean_sample(struct fit *fit) {
+  struct predictor *p = fit->predictor;
+  double *sum = memory_new(double, p->n);
+  int64_t *observed = memory_new(int64_t, p->n);
+  for (int64_t i = 0; i < fit->samples->count; i++)
+    for (size_t k = 0; k < p->n; k++) observed[k] += is_observed(p, fit->samples, i, k);
+  comm_sum_int64(fit->comm, observed, p->n);
+  for (int64_t j = 0; j < fit->total; j++) {
+    pass_by(fit, j);  // the mean is still zero
+    for (size_t k = 0; k < p->n; k++) sum[k] += (double)fit->shared[k];
+  }
+  for (size_t k = 0; k < p->n; k++)
+    if (observed[k] > 0) p->mean_sample[k] = (real)(sum[k] / (double)observed[k]);
+  memory_free(&sum);
+  memory_free(&observed);
+}
+
+static void find_latents(struct fit *fit, const real *z) {
+  struct predictor *p = fit->predictor;
+  const int64_t m = fit->total, first = fit->first[comm_rank(fit->comm)];
+  for (int64_t i = 0; i < fit->samples->count; i++)
+    for (size_t k = 0; k < p->d; k++)
+      fit->latents[(int64_t)k * m + first + i] = (double)z[(size_t)i * real_padded(p->d) + k];
+  comm_sum_double(fit->comm, fit->latents, p->d * (size_t)m);  // of one number and zeros
+  for (size_t k = 0; k < p->d; k++) {
+    double *row = fit->latents + (int64_t)k * m, sum = 0.0;
+    for (int64_t j = 0; j < m; j++) sum += row[j];
+    p->mean_latent[k] = (real)(sum / (double)m);
+    for (int64_t j = 0; j < m; j++) row[j] -= sum / (double)m;
+  }
+}
+
+// The scalar products of all pairs of samples i <= j, [total][total], owned by the caller; each is
+// made by one rank.
+static double *find_products(struct fit *fit) {
+  const struct predictor *p = fit->predictor;
+  const int64_t m = fit->total, count = fit->samples->count;
+  const int64_t first = fit->first[comm_rank(fit->comm)];
+  double *products = memory_new(double, m *m);
+  real *mine = memory_new(real, (size_t)count * p->n);
+  for (int64_t i = 0; i < count; i++) centre(p, fit->samples, i, mine + (size_t)i * p->n);
+  for (int64_t j = 0; j < m; j++) {
+    pass_by(fit, j);
+    for (int64_t i = 0; i < count && first + i <= j; i++)
+      products[(first + i) * m + j] = dot(p->n, mine + (size_t)i * p->n, fit->shared);
+  }
+  memory_free(&mine);
+  comm_sum_double(fit->comm, products, (size_t)(m * m));
+  return products;
+}
+
+// (Y Y^T + lambda I) C = Z, the regression in its dual form: C takes the place of the latents. Rank
+// 0 solves for all.
+static void solve(struct fit *fit, double *products) {
+  const size_t m = (size_t)fit->total, d = fit->predictor->d;
+  double trace = 0.0;
+  for (size_t j = 0; j < m; j++) trace += products[j * m + j];
+  const double lambda = ridge * trace / (double)fit->predictor->n;
+  for (size_t j = 0; j < m; j++) products[j * m + j] += lambda;
+  if (comm_rank(fit->comm) == 0 && !blas_solve_spd(m, d, products, fit->latents))
+    memset(fit->latents, 0, d * m * sizeof *fit->latents);  // samples without differences
+  comm_broadcast(fit->comm, fit->latents, d * m * sizeof *fit->latents, 0);
+}
+
+// matrix = C^T Y.
+static void find_matrix(struct fit *fit) {
+  struct predictor *p = fit->predictor;
+  for (int64_t j = 0; j < fit->total; j++) {
+    pass_by(fit, j);
+    for (size_t k = 0; k < p->d; k++) {
+      const real c = (real)fit->latents[(int64_t)k * fit->total + j];
+      real *restrict row = p->matrix + k * p->n;
+      const real *restrict y = fit->shared;
+      for (size_t i = 0; i < p->n; i++) row[i] += c * y[i];
+    }
+  }
+}
+
+struct predictor *predictor_fit(struct comm *comm, const struct samples *samples, size_t d,
+                                size_t n, const real *z) {
+  struct fit fit = fit_begin(comm, samples, d, n);
+  find_mean_sample(&fit);
+  find_latents(&fit, z);
+  double *products = find_products(&fit);
+  solve(&fit, products);
+  find_matrix(&fit);
+  memory_free(&products);
+  fit_end(&fit);
+  return fit.predictor;
+}
+
+void predictor_add_metric(struct predictor *p, struct comm *comm, int64_t count,
+                          const real *hessians) {
+  const size_t d = p->d, stride = real_padded(d);
+  int64_t total = count;
+  comm_sum_int64(comm, &total, 1);
+  real *mean = memory_new(real, d * stride);
+  struct reduction *reduction = reduction_create(1, &(size_t){d * stride});
+  do {
+    reduction_begin(reduction, total);
+    reduction_add(reduction, (size_t)count, hessians);
+  } while (!reduction_finish(reduction, comm, 1.0 / (double)total, mean));
+  double *a = memory_new(double, d *d), *inverse = memory_new(double, d *d);
+  for (size_t i = 0; i < d; i++) {
+    for (size_t k = 0; k < d; k++) a[i * d + k] = (double)mean[i * stride + k];
+    inverse[i * d + i] = 1.0;
+  }
+  int64_t good = comm_rank(comm) == 0 && blas_solve_spd(d, d, a, inverse);
+  comm_max_int64(comm, &good, 1);
+  if (good) {
+    p->metric = memory_new(real, d * stride);
+    for (size_t i = 0; i < d; i++)
+      for (size_t k = 0; k < d; k++) p->metric[i * stride + k] = (real)inverse[i * d + k];
+    comm_broadcast(comm, p->metric, d * stride * sizeof(real), 0);
+  }
+  reduction_destroy(&reduction);
+  memory_free(&mean);
+  memory_free(&a);
+  memory_free(&inverse);
+}
+
+void predictor_broadcast(struct predictor *p, struct comm *comm) {
+  comm_broadcast(comm, p->mean_latent, p->d * sizeof(real), 0);
+  comm_broadcast(comm, p->mean_sample, p->n * sizeof(real), 0);
+  comm_broadcast(comm, p->matrix, p->d * p->n * sizeof(real), 0);
+  const size_t metric = p->d * real_padded(p->d);
+  bool there = p->metric != NULL;
+  comm_broadcast(comm, &there, sizeof there, 0);
+  if (!there) return;
+  if (p->metric == NULL) p->metric = memory_new(real, metric);
+  comm_broadcast(comm, p->metric, metric * sizeof(real), 0);
+}
+
+void predictor_apply(const struct predictor *p, const struct samples *samples,
+                     struct encoding *encoding) {
+  real *centred = memory_new(real, p->n);
+  encoding->metric = p->metric;
+  for (int64_t i = 0; i < samples->count; i++) {
+    if (encoding->status[i] != STATUS_RUNNING) continue;
+    real *z = encoding->z + (size_t)i * real_padded(p->d);
+    centre(p, samples, i, centred);
+    for (size_t k = 0; k < p->d; k++)
+      z[k] = p->mean_latent[k] + (real)dot(p->n, p->matrix + k * p->n, centred);
+  }
+  memory_free(&centred);
+}

@@ -1,0 +1,41 @@
+// How a set of encodings went: the distribution of gradient evaluations and of statuses.
+#ifndef GFE_TALLY_H
+#define GFE_TALLY_H
+
+#include <stdint.h>
+
+#include "platform/comm.h"
+#include "engine/ensemble.h"
+#include "ground/state.h"
+
+enum { TALLY_BINS = 4096 };  // one per number of evaluations; the last takes all larger ones
+
+struct tally {
+  int64_t samples, evaluations;  // counts, sums
+  int64_t statuses[STATUS_COUNT];
+  int64_t histogram[TALLY_BINS];
+};
+
+void tally_clear(struct tally *tally);
+
+// Counts this rank's `count` encodings.
+void tally_add(struct tally *tally, const struct encoding *encoding, int64_t count);
+
+// Adds up the ranks. Collective.
+void tally_combine(struct tally *tally, struct comm *comm);
+
+// Adds up the ranks on rank 0 and clears the others, so that more can be counted. Collective.
+void tally_fold(struct tally *tally, struct comm *comm);
+
+// Adds the counts to a state, as those of rank 0, which must have all (tally_fold).
+void tally_state(struct tally *tally, const struct comm *comm, struct state *state);
+
+double tally_mean(const struct tally *tally);
+
+// The smallest number of evaluations that at least the share `p` of the samples did not exceed.
+int64_t tally_percentile(const struct tally *tally, double p);
+
+// Encodings that ended otherwise than converged or at time tau.
+int64_t tally_not_converged(const struct tally *tally);
+
+#endif

@@ -1,0 +1,250 @@
+#include "engine/trainer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ground/clock.h"
+#include "engine/evaluation.h"
+#include "ground/log.h"
+#include "ground/memory.h"
+#include "engine/model.h"
+#include "numerics/optimiser.h"
+#include "app/report.h"
+#include "ground/rng.h"
+#include "engine/shard.h"
+#include "engine/tally.h"
+
+static const double slice = 1.0;  // seconds of encoding the test set at a time
+
+struct trainer {
+  struct run *run;
+  struct history *history;
+  const struct dataset *data;
+  struct model *model;
+  real *latents;   // [local_count][real_padded(d)] starts of the next epoch's flows
+  real *gradient;  // [decoder->count]
+  struct optimiser *optimiser;
+  int64_t batches, steps;  // batches per epoch; updates in all
+  struct trainer_position at;
+  struct evaluation *test;      // while at.testing, and after the last epoch; else NULL
+  double spent, begun;          // seconds until the last saving or restart; the clock then
+  double cpu_spent, cpu_begun;  // the same of the CPUs, of all ranks and of this one
+  // Of the epoch so far:
+  struct tally tally;   // flows: of this rank, or on rank 0 those of all before it was saved
+  double loss_sum;      // sum of losses
+  double flow_seconds;  // this rank's time in flows
+};
+
+struct trainer *trainer_create(struct run *run, struct history *history) {
+  const struct decoder *decoder = run->decoder;
+  struct trainer *t = memory_new(struct trainer, 1);
+  *t = (struct trainer){.run = run, .history = history, .data = run->sets[SET_TRAIN]};
+  const int64_t batch = run->config.training.batch;
+  t->batches = (t->data->count + batch - 1) / batch;
+  t->steps = t->batches * run->config.training.epochs * run->config.training.updates;
+  t->model = model_create(run);
+  t->latents = memory_new(real, (size_t)t->data->local_count * real_padded(decoder->d));
+  t->gradient = memory_new(real, decoder->count);
+  t->optimiser = optimiser_create(&run->config.training.optimiser, decoder->count);
+  t->begun = clock_seconds();
+  t->cpu_begun = clock_cpu_seconds();
+  return t;
+}
+
+void trainer_destroy(struct trainer **trainer) {
+  struct trainer *t = *trainer;
+  if (t == NULL) return;
+  model_destroy(&t->model);
+  evaluation_destroy(&t->test);
+  memory_free(&t->latents);
+  memory_free(&t->gradient);
+  optimiser_destroy(&t->optimiser);
+  memory_free(trainer);
+}
+
+// Seconds of training so far, those before restarts included.
+static double elapsed(const struct trainer *t) { return t->spent + clock_seconds() - t->begun; }
+
+// CPU seconds of training so far, of all ranks, those before restarts included. Collective.
+static double cpu_elapsed(const struct trainer *t) {
+  int64_t nanoseconds = llround(1e9 * (clock_cpu_seconds() - t->cpu_begun));
+  comm_sum_int64(t->run->comm, &nanoseconds, 1);
+  return t->cpu_spent + 1e-9 * (double)nanoseconds;
+}
+
+// The training sample at a position of the present batch.
+static int64_t sample_at(const void *context, int64_t position) {
+  const struct trainer *t = context;
+  const struct config *config = &t->run->config;
+  const int64_t place = t->at.batch * config->training.batch + position;
+  if (config->training.order == ORDER_FILE) return place;
+  return rng_permute((uint64_t)config->run.seed, (uint64_t)t->at.epoch, t->data->count, place);
+}
+
+// One parameter update from a batch. False if loss or gradient is not finite.
+static bool update(struct trainer *t, struct shard *shard) {
+  struct comm *comm = t->run->comm;
+  struct model_step found;
+  const bool finite = model_step(t->model, shard, t->gradient, &found);
+  t->flow_seconds += found.seconds;
+  tally_add(&t->tally, shard->encoding, shard->samples.count);
+  if (!finite) return false;
+  int64_t evaluations = 0;
+  for (int64_t i = 0; i < shard->samples.count; i++) evaluations += shard->encoding->evaluations[i];
+  comm_sum_int64(comm, &evaluations, 1);
+
+  clock_enter(PHASE_OPTIMISER);
+  const struct optimiser_options *options = &t->run->config.training.optimiser;
+  const double rate = optimiser_rate(options, t->at.step, t->steps, t->at.epoch);
+  predictor_destroy(&t->run->predictor);
+  optimiser_update(t->optimiser, rate, t->gradient, t->run->decoder->theta);
+  t->loss_sum += found.loss_sum;
+  t->at.step++;
+
+  clock_enter(PHASE_OUTPUT);
+  const struct history_step record = {
+      .epoch = t->at.epoch + 1,
+      .samples =
+          t->at.epoch * t->data->count + t->at.batch * t->run->config.training.batch + shard->size,
+      .loss = found.loss_sum / (double)shard->size,
+      .evaluations = (double)evaluations / (double)shard->size,
+      .learning_rate = rate,
+      .seconds = elapsed(t)};
+  history_add_step(t->history, record);
+  char note[64];
+  snprintf(note, sizeof note, "loss %.5f", record.loss);
+  log_progress("training: step", t->at.step, t->steps, record.seconds, note);
+  return true;
+}
+
+static bool train_batch(struct trainer *t) {
+  const struct config *config = &t->run->config;
+  const int64_t left = t->data->count - t->at.batch * config->training.batch;
+  const int64_t size = left < config->training.batch ? left : config->training.batch;
+  clock_enter(PHASE_DATA);
+  struct shard *shard = shard_gather(t->run->comm, t->data, t->run->decoder->d, t->latents, size,
+                                     t->run->tile, sample_at, t);
+  bool good = true;
+  for (int64_t u = 0; u < config->training.updates && good; u++) good = update(t, shard);
+  clock_enter(PHASE_DATA);
+  if (config->training.warm_start) shard_return(shard, t->latents);
+  shard_destroy(&shard);
+  return good;
+}
+
+static bool wants_test(const struct trainer *t) {
+  const struct config *config = &t->run->config;
+  const int64_t every = config->evaluation.every, done = t->at.epoch + 1;
+  return t->run->used[SET_TEST] && every > 0 &&
+         (done % every == 0 || done == config->training.epochs);
+}
+
+// The epoch's record; the next epoch begins.
+static void end_epoch(struct trainer *t) {
+  const struct run *run = t->run;
+  struct history_epoch record = {.samples = (t->at.epoch + 1) * t->data->count,
+                                 .test_loss = t->at.testing ? t->test->loss : NAN,
+                                 .test_loss_encoder = t->at.testing ? t->test->loss_encoder : NAN};
+  record.train_loss = t->loss_sum / (double)(t->data->count * run->config.training.updates);
+  tally_combine(&t->tally, run->comm);
+  record.evaluations_mean = tally_mean(&t->tally);
+  record.evaluations_p50 = tally_percentile(&t->tally, 0.50);
+  record.evaluations_p99 = tally_percentile(&t->tally, 0.99);
+  record.evaluations_max = tally_percentile(&t->tally, 1.0);
+  record.not_converged = tally_not_converged(&t->tally);
+  record.seconds = elapsed(t);
+  record.cpu_seconds = cpu_elapsed(t);
+  history_add_epoch(t->history, record);
+  report_epoch(run, t->at.epoch, &record, t->flow_seconds);
+  tally_clear(&t->tally);
+  t->loss_sum = t->flow_seconds = 0.0;
+  t->at = (struct trainer_position){.epoch = t->at.epoch + 1, .step = t->at.step};
+  if (t->at.epoch < run->config.training.epochs) evaluation_destroy(&t->test);
+}
+
+static void complain(const struct trainer *t) {
+  log_progress_end();
+  log_warning(
+      "the loss ceased to be finite in step %lld of epoch %lld; the decoder of the step before is "
+      "kept. Try a smaller training.learning_rate (now %g), data.scale, or fewer "
+      "encoding.max_iterations, in another run.directory or with run.restart = never",
+      (long long)t->at.step + 1, (long long)t->at.epoch + 1,
+      t->run->config.training.optimiser.learning_rate);
+}
+
+// Encodes a part of the test set; true while samples are left.
+static bool test(struct trainer *t) {
+  if (t->test == NULL) t->test = evaluation_create(t->run, SET_TEST);
+  t->at.testing = 1;
+  return evaluation_advance(t->test, slice);
+}
+
+enum trainer_advance trainer_advance(struct trainer *t) {
+  if (t->at.epoch >= t->run->config.training.epochs) return TRAINER_DONE;
+  if (t->at.batch < t->batches) {
+    if (!train_batch(t)) {
+      complain(t);
+      return TRAINER_DIVERGED;
+    }
+    t->at.batch++;
+  }
+  if (t->at.batch < t->batches) return TRAINER_GOES_ON;
+  if (wants_test(t) && test(t)) return TRAINER_GOES_ON;
+  end_epoch(t);
+  if (t->at.epoch < t->run->config.training.epochs) return TRAINER_GOES_ON;
+  log_progress_end();
+  return TRAINER_DONE;
+}
+
+struct trainer_position trainer_position(const struct trainer *t) {
+  return t->at;
+}
+
+struct evaluation *trainer_take_test(struct trainer *t) {
+  struct evaluation *test = t->test;
+  t->test = NULL;
+  return test;
+}
+
+void trainer_resume(struct trainer *t, struct trainer_position position) {
+  t->at = position;
+  if (position.testing) t->test = evaluation_create(t->run, SET_TEST);
+}
+
+void trainer_state(struct trainer *t, struct state *state) {
+  struct decoder *decoder = t->run->decoder;
+  tally_fold(&t->tally, t->run->comm);
+  tally_state(&t->tally, t->run->comm, state);
+  t->spent = elapsed(t);
+  t->begun = clock_seconds();
+  t->cpu_spent = cpu_elapsed(t);
+  t->cpu_begun = clock_cpu_seconds();
+  comm_broadcast(t->run->comm, &t->spent, sizeof t->spent, 0);
+  state_add_numbers(state, "training", "seconds", STATE_DOUBLE, &t->spent, 1, "one",
+                    "wall time spent since training began");
+  state_add_numbers(state, "training", "cpu_seconds", STATE_DOUBLE, &t->cpu_spent, 1, "one",
+                    "CPU time of all ranks since training began");
+  state_add_numbers(state, "training", "loss_sum", STATE_DOUBLE, &t->loss_sum, 1, "one",
+                    "sum of the losses of the epoch so far");
+  state_add_numbers(state, "training", "theta", STATE_REAL, decoder->theta, (int64_t)decoder->count,
+                    "parameter",
+                    "parameters of all layers, each weight and bias filled up to whole vectors");
+  optimiser_state(t->optimiser, state);
+  model_state(t->model, state);
+  const size_t d = decoder->d;
+  state_add(state, (struct state_field){.group = "training",
+                                        .name = "z",
+                                        .text = "latents, where the next flows of samples begin",
+                                        .dimension = "sample",
+                                        .components = "latent",
+                                        .type = STATE_REAL,
+                                        .data = t->latents,
+                                        .shared = true,
+                                        .total = t->data->count,
+                                        .first = t->data->local_first,
+                                        .count = t->data->local_count,
+                                        .width = d,
+                                        .stride = real_padded(d) * sizeof(real)});
+  if (t->test != NULL) evaluation_state(t->test, state);
+}

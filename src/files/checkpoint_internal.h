@@ -1,0 +1,51 @@
+// Shared by checkpoint.c (writing), checkpoint_read.c and checkpoint_header.c.
+#ifndef GFE_CHECKPOINT_INTERNAL_H
+#define GFE_CHECKPOINT_INTERNAL_H
+
+#include "files/checkpoint.h"
+#include "platform/h5.h"
+
+enum { CHECKPOINT_PATH = CONFIG_TEXT + 32, CHECKPOINT_BLOCK = 512 };
+
+struct checkpoint {
+  struct run *run;
+  const char *command;
+  char current[CHECKPOINT_PATH], previous[CHECKPOINT_PATH], partial[CHECKPOINT_PATH];
+  int64_t serial;                // of the last one written or read
+  double seconds;                // what the last one took
+  uint64_t data[SET_COUNT];      // checksums of the sets in use
+  uint64_t decoder_file;         // checksum of the parameters that decoder.file gave
+  char source[CHECKPOINT_PATH];  // the one that is open for reading, or empty
+};
+
+// ---- checkpoint_header.c: the block of text in front, and the bytes behind it ----
+
+struct checkpoint_header {
+  int64_t bytes;   // of the whole file
+  int64_t serial;  // counts the checkpoints of a run
+  uint64_t sum;    // of all bytes behind the block
+};
+
+// The checksum of the file behind its block, each rank reading a part. False if it cannot be read
+// or is not `bytes` long. Collective.
+bool checkpoint_sum(struct comm *comm, const char *path, int64_t bytes, uint64_t *sum);
+
+// Writes the block and makes the whole file safe on its disk. Failures are the environment's. By
+// rank 0 alone.
+void checkpoint_seal(const char *path, const struct checkpoint_header *header);
+
+// Reads the block. False with a reason if it is not that of a complete checkpoint; the reason is
+// empty if there is no file. By rank 0 alone.
+bool checkpoint_header_read(const char *path, struct checkpoint_header *header,
+                            struct error *reason);
+
+// ---- checkpoint.c ----
+
+enum h5_type checkpoint_type(const struct state_field *field);
+
+// Adds to *sum the checksum of `count` rows in a gap-free block that begins with row `first` of the
+// whole field.
+void checkpoint_add_rows(const struct state_field *field, int64_t first, int64_t count,
+                         const void *block, uint64_t *sum);
+
+#endif

@@ -1,0 +1,419 @@
+#include "files/output.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "platform/blas.h"
+#include "input/config_compare.h"
+#include "files/decoder_file.h"
+#include "ground/durable.h"
+#include "platform/h5.h"
+#include "decoder/loss.h"
+#include "ground/memory.h"
+#include "ground/provenance.h"
+
+char *output_path(const struct run *run, const char *name) {
+  const size_t size = strlen(run->config.run.directory) + strlen(name) + 2;
+  char *path = memory_new(char, size);
+  snprintf(path, size, "%s/%s", run->config.run.directory, name);
+  return path;
+}
+
+void output_make_directory(const char *directory) {
+  char path[CONFIG_TEXT];
+  strcpy(path, directory);
+  for (char *at = path + 1;; at++) {
+    if (*at != '/' && *at != '\0') continue;
+    const char end = *at;
+    *at = '\0';
+    if (mkdir(path, 0777) != 0 && errno != EEXIST)
+      error_fatal("cannot make the directory %s: %s", path, strerror(errno));
+    *at = end;
+    if (end == '\0') break;
+  }
+}
+
+static FILE *open_text(const char *path) {
+  FILE *file = fopen(path, "w");
+  if (file == NULL) error_fatal("cannot write %s: %s", path, strerror(errno));
+  return file;
+}
+
+static void close_text(FILE *file, const char *path) {
+  const bool failed = ferror(file) != 0;
+  if (fclose(file) != 0 || failed) error_fatal("cannot write %s: %s", path, strerror(errno));
+}
+
+void output_begin(const struct run *run) {
+  if (comm_rank(run->comm) == 0) {
+    output_make_directory(run->config.run.directory);
+    char *path = output_path(run, "used_parameters.yaml");
+    FILE *file = open_text(path);
+    config_write(&run->config, file);
+    close_text(file, path);
+    memory_free(&path);
+  }
+  comm_barrier(run->comm);
+}
+
+// ---- one group per data set ----
+
+enum { GROUP = 24, PATH = 96 };
+
+static int64_t shown_count(const struct run *run, int set) {
+  const int64_t wanted = run->config.output.reconstructions, count = run->shapes[set].count;
+  return wanted < count ? wanted : count;
+}
+
+static bool has_weights(const struct run *run, int set) { return run->sets[set]->w != NULL; }
+
+static void declare_images(const struct run *run, int set, struct h5_file *file,
+                           const char *group) {
+  const struct dataset_shape *shape = &run->shapes[set];
+  char names[DATASET_AXES][16];
+  const char *dimensions[H5_AXES] = {"shown"};
+  h5_dimension(file, group, "shown", shown_count(run, set));
+  for (int i = 0; i < shape->axes; i++) {
+    snprintf(names[i], sizeof names[i], "axis_%d", i);
+    h5_dimension(file, group, names[i], shape->shape[i]);
+    dimensions[i + 1] = names[i];
+  }
+  const int axes = shape->axes + 1;
+  h5_dataset(file, group, "reconstruction", H5_REAL, axes, dimensions, "1",
+             "first samples as decoded from their latents, in the decoder's scaled units; "
+             "probabilities where the loss is bce");
+  h5_dataset(file, group, "target", H5_REAL, axes, dimensions, "1",
+             "the same samples as given, scaled");
+  if (has_weights(run, set))
+    h5_dataset(file, group, "weight", H5_REAL, axes, dimensions, "1",
+               "weight of each entry in the loss, 0 where it was not observed");
+}
+
+static void declare_set(const struct run *run, const struct evaluation *evaluation,
+                        struct h5_file *file) {
+  const int set = evaluation->set;
+  const struct data_options *options = run_data(run, set);
+  char group[GROUP];
+  const char *const sample[] = {"sample"};
+  snprintf(group, sizeof group, "/%s", set_name(set));
+  h5_group(file, group, "samples encoded with the decoder of this file");
+  h5_write_text(
+      file, group, "file",
+      options->generate != GENERATE_NONE ? generator_name(options->generate) : options->file);
+  h5_write_text(file, group, "dataset", options->dataset);
+  h5_write_number(file, group, "mean_loss", evaluation->loss);
+  h5_dimension(file, group, "sample", run->shapes[set].count);
+  h5_dimension(file, group, "latent", (int64_t)run->decoder->d);
+  h5_dataset(file, group, "z", H5_REAL, 2, (const char *const[]){"sample", "latent"}, "1",
+             run->config.evaluation.start == START_ZERO
+                 ? "latent of each sample, the end of its gradient flow from z = 0"
+                 : "latent of each sample, the end of its gradient flow from /predictor's guess");
+  h5_dataset(file, group, "loss", H5_DOUBLE, 1, sample, "1",
+             "reconstruction loss of each sample at its latent, mean over entries");
+  if (evaluation->by_encoder != NULL) {
+    h5_write_number(file, group, "mean_loss_encoder", evaluation->loss_encoder);
+    h5_dataset(file, group, "z_encoder", H5_REAL, 2, (const char *const[]){"sample", "latent"}, "1",
+               "latent of each sample as the autoencoder's encoder gives it");
+    h5_dataset(file, group, "loss_encoder", H5_DOUBLE, 1, sample, "1",
+               "reconstruction loss of each sample at z_encoder");
+  }
+  h5_dataset(file, group, "evaluations", H5_INT64, 1, sample, "1",
+             "gradient evaluations of the flow");
+  h5_dataset(file, group, "iterations", H5_INT64, 1, sample, "1", "accepted steps of the flow");
+  h5_dataset(file, group, "rejected", H5_INT64, 1, sample, "1", "rejected trials of the flow");
+  h5_dataset(file, group, "status", H5_INT8, 1, sample, "1", "how the flow ended");
+  char path[PATH], values[64] = "", meanings[128] = "";
+  for (int status = 0; status < STATUS_COUNT; status++) {
+    snprintf(values + strlen(values), sizeof values - strlen(values), "%s%d", status > 0 ? " " : "",
+             status);
+    snprintf(meanings + strlen(meanings), sizeof meanings - strlen(meanings), "%s%s",
+             status > 0 ? " " : "", status_name(status));
+  }
+  snprintf(path, sizeof path, "%s/status", group);
+  h5_write_text(file, path, "flag_values", values);
+  h5_write_text(file, path, "flag_meanings", meanings);
+  h5_dataset(file, group, "index", H5_INT64, 1, sample, "1", "index of the sample in its file");
+  if (run->sets[set]->label != NULL)
+    h5_dataset(file, group, "label", H5_INT64, 1, sample, "1", "label given with the sample");
+  declare_images(run, set, file, group);
+}
+
+// Rows of width `width` without their padding; owned by the caller.
+static real *unpadded(const real *rows, int64_t count, size_t width) {
+  real *packed = memory_new(real, (size_t)count * width);
+  for (int64_t i = 0; i < count; i++)
+    memcpy(packed + (size_t)i * width, rows + (size_t)i * real_padded(width), width * sizeof *rows);
+  return packed;
+}
+
+static void write_padded(struct h5_file *file, const char *group, const char *name, int64_t first,
+                         int64_t count, const real *rows, size_t width) {
+  char path[PATH];
+  snprintf(path, sizeof path, "%s/%s", group, name);
+  real *packed = unpadded(rows, count, width);
+  h5_write_rows(file, path, H5_REAL, first, count, packed);
+  memory_free(&packed);
+}
+
+static void write_images(const struct run *run, const struct evaluation *evaluation,
+                         struct h5_file *file, const char *group) {
+  const struct dataset *data = run->sets[evaluation->set];
+  const int64_t left = shown_count(run, evaluation->set) - data->local_first;
+  const int64_t count = left < 0 ? 0 : left < data->local_count ? left : data->local_count;
+  const int64_t first = count > 0 ? data->local_first : 0;
+  real *images = evaluation_decode(run, evaluation, count);
+  write_padded(file, group, "reconstruction", first, count, images, data->n);
+  write_padded(file, group, "target", first, count, data->y, data->n);
+  if (has_weights(run, evaluation->set))
+    write_padded(file, group, "weight", first, count, data->w, data->n);
+  memory_free(&images);
+}
+
+static void write_set(const struct run *run, const struct evaluation *evaluation,
+                      struct h5_file *file) {
+  const struct dataset *data = run->sets[evaluation->set];
+  const struct encoding *encoding = evaluation->encoding;
+  const int64_t first = data->local_first, count = data->local_count;
+  char group[GROUP], path[PATH];
+  snprintf(group, sizeof group, "/%s", set_name(evaluation->set));
+  write_padded(file, group, "z", first, count, encoding->z, run->decoder->d);
+  const struct encoding *own = evaluation->by_encoder;
+  if (own != NULL) write_padded(file, group, "z_encoder", first, count, own->z, run->decoder->d);
+  const struct {
+    const char *name;
+    enum h5_type type;
+    const void *values;
+  } columns[] = {{"loss", H5_DOUBLE, encoding->loss},
+                 {"loss_encoder", H5_DOUBLE, own != NULL ? own->loss : NULL},
+                 {"evaluations", H5_INT64, encoding->evaluations},
+                 {"iterations", H5_INT64, encoding->iterations},
+                 {"rejected", H5_INT64, encoding->rejected},
+                 {"status", H5_INT8, encoding->status},
+                 {"index", H5_INT64, data->index},
+                 {"label", H5_INT64, data->label}};
+  for (size_t k = 0; k < sizeof columns / sizeof *columns; k++) {
+    if (columns[k].values == NULL) continue;
+    snprintf(path, sizeof path, "%s/%s", group, columns[k].name);
+    h5_write_rows(file, path, columns[k].type, first, count, columns[k].values);
+  }
+  write_images(run, evaluation, file, group);
+}
+
+// ---- history ----
+
+static enum h5_type column_type(const struct history_column *column) {
+  return column->type == STATE_INT64 ? H5_INT64 : H5_DOUBLE;
+}
+
+static void declare_history(const struct history *history, struct h5_file *file) {
+  h5_group(file, "/history", "course of the training, per step and per epoch");
+  for (int s = 0; s < HISTORY_SERIES; s++) {
+    const struct history_series series = history_series(history, s);
+    h5_dimension(file, "/history", series.dimension, series.count);
+    for (size_t c = 0; c < series.column_count; c++) {
+      const struct history_column *column = &series.columns[c];
+      h5_dataset(file, "/history", column->name, column_type(column), 1,
+                 (const char *const[]){series.dimension}, column->unit, column->text);
+    }
+  }
+}
+
+static void write_history(struct history *history, struct h5_file *file, int rank) {
+  struct state state = {.count = 0};
+  history_state(history, rank, &state);
+  for (size_t f = 0; f < state.count; f++) {
+    const struct state_field *field = &state.fields[f];
+    const int64_t count = rank == 0 ? field->count : 0;
+    char path[PATH], *values = memory_new(char, (size_t)count *state_row_bytes(field));
+    state_pack(field, 0, count, values);
+    snprintf(path, sizeof path, "/history/%s", field->name);
+    h5_write_rows(file, path, field->type == STATE_INT64 ? H5_INT64 : H5_DOUBLE, 0, field->count,
+                  values);
+    memory_free(&values);
+  }
+}
+
+// ---- gradient check ----
+
+static void declare_gradient(struct h5_file *file, const char *group,
+                             const struct network *network) {
+  h5_group(file, group, "dL/dtheta of the mean loss of the samples checked");
+  for (size_t l = 0; l < network->layer_count; l++)
+    if (network->layers[l].weight_count > 0)
+      decoder_file_declare_layer(file, group, &network->layers[l], "gradient of one layer");
+}
+
+static void declare_check(const struct run *run, const struct gradient_check *check,
+                          struct h5_file *file) {
+  const char *const kind_step[] = {"kind", "step"};
+  char names[128] = "";
+  for (int kind = 0; kind < check->kinds; kind++)
+    snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", kind > 0 ? "; " : "",
+             gradient_check_name(check, kind));
+  h5_group(file, "/gradient_check", "Taylor tests of gradients along random directions");
+  h5_write_text(file, "/gradient_check", "kinds", names);
+  h5_write_integer(file, "/gradient_check", "count", check->count);
+  h5_dimension(file, "/gradient_check", "kind", check->kinds);
+  h5_dimension(file, "/gradient_check", "step", TAYLOR_STEPS);
+  h5_dataset(file, "/gradient_check", "h", H5_DOUBLE, 2, kind_step, "1", "length of the step");
+  h5_dataset(file, "/gradient_check", "remainder", H5_DOUBLE, 2, kind_step, "1",
+             "|f(h) - f(0) - h f'| of the mean loss f");
+  h5_dataset(file, "/gradient_check", "slope", H5_DOUBLE, 1, kind_step, "1",
+             "of log remainder against log h; 2 for the right gradient");
+  declare_gradient(file, "/gradient", run->decoder->network);
+  if (run->decoder->encoder != NULL)
+    declare_gradient(file, "/gradient_encoder", run->decoder->encoder);
+}
+
+static void write_check(const struct run *run, const struct gradient_check *check,
+                        struct h5_file *file) {
+  const int rank = comm_rank(run->comm);
+  double h[GRADIENT_KINDS][TAYLOR_STEPS], remainder[GRADIENT_KINDS][TAYLOR_STEPS];
+  double slope[GRADIENT_KINDS];
+  for (int kind = 0; kind < check->kinds; kind++) {
+    memcpy(h[kind], check->taylor[kind].h, sizeof h[kind]);
+    memcpy(remainder[kind], check->taylor[kind].remainder, sizeof remainder[kind]);
+    slope[kind] = check->taylor[kind].slope;
+  }
+  const int64_t kinds = rank == 0 ? check->kinds : 0;
+  h5_write_rows(file, "/gradient_check/h", H5_DOUBLE, 0, kinds, h);
+  h5_write_rows(file, "/gradient_check/remainder", H5_DOUBLE, 0, kinds, remainder);
+  h5_write_rows(file, "/gradient_check/slope", H5_DOUBLE, 0, kinds, slope);
+  decoder_file_write(file, "/gradient", run->decoder->network, check->gradient, rank);
+  if (run->decoder->encoder != NULL)
+    decoder_file_write(file, "/gradient_encoder", run->decoder->encoder, check->gradient, rank);
+}
+
+// ---- the whole file ----
+
+void output_provenance(const struct run *run, struct h5_file *file, const char *command) {
+  char libraries[512], *input = NULL;
+  size_t size = 0;
+  snprintf(libraries, sizeof libraries, "%s; %s; %s", comm_library(), h5_library(), blas_library());
+  FILE *text = open_memstream(&input, &size);
+  if (text == NULL) error_fatal("out of memory");
+  config_write(&run->config, text);
+  fclose(text);
+  const struct provenance_entry *entry =
+      provenance_entries(command, libraries, blas_kernel(), comm_size(run->comm), input);
+  for (; entry->name != NULL; entry++) h5_write_text(file, "/", entry->name, entry->value);
+  free(input);
+}
+
+static void shape_text(const struct run *run, char *text, size_t size) {
+  text[0] = '\0';
+  for (int set = 0; set < SET_COUNT; set++) {
+    if (!run->used[set]) continue;
+    for (int i = 0; i < run->shapes[set].axes; i++)
+      snprintf(text + strlen(text), size - strlen(text), "%s%lld", i > 0 ? " " : "",
+               (long long)run->shapes[set].shape[i]);
+    return;
+  }
+}
+
+void output_results(struct run *run, const struct outcome *outcome, const char *command) {
+  struct evaluation *const *evaluations = outcome->evaluations;
+  struct history *history = outcome->history;
+  const int rank = comm_rank(run->comm);
+  char *path = output_path(run, "results.h5"), *partial = output_path(run, "results.h5.partial");
+  error_remove_on_failure(partial);
+  if (rank == 0) {
+    char shape[128];
+    shape_text(run, shape, sizeof shape);
+    struct h5_file *file = h5_create(partial, 0);
+    output_provenance(run, file, command);
+    decoder_file_declare(file, run->decoder, run->scaling, shape);
+    if (run->predictor != NULL) predictor_declare(file, run->predictor);
+    declare_history(history, file);
+    if (outcome->check != NULL) declare_check(run, outcome->check, file);
+    for (int set = 0; set < SET_COUNT; set++)
+      if (evaluations[set] != NULL) declare_set(run, evaluations[set], file);
+    h5_close(&file);
+  }
+  comm_barrier(run->comm);
+  struct h5_file *file = h5_open_parallel(partial, run->comm);
+  decoder_file_write(file, "/decoder", run->decoder->network, run->decoder->theta, rank);
+  if (run->decoder->encoder != NULL)
+    decoder_file_write(file, "/encoder", run->decoder->encoder, run->decoder->theta, rank);
+  if (run->predictor != NULL) predictor_write(file, run->predictor, rank);
+  write_history(history, file, rank);
+  if (outcome->check != NULL) write_check(run, outcome->check, file);
+  for (int set = 0; set < SET_COUNT; set++)
+    if (evaluations[set] != NULL) write_set(run, evaluations[set], file);
+  h5_close(&file);
+  comm_barrier(run->comm);
+  if (rank == 0) durable_put(partial, path);
+  error_remove_on_failure(NULL);
+  memory_free(&path);
+  memory_free(&partial);
+}
+
+// ---- summary.json ----
+
+static void write_number(FILE *file, const char *name, double value) {
+  if (isfinite(value))
+    fprintf(file, "  \"%s\": %.17g,\n", name, value);
+  else
+    fprintf(file, "  \"%s\": null,\n", name);
+}
+
+void output_summary(const struct run *run, const struct outcome *outcome, double seconds,
+                    const char *exit_reason) {
+  struct evaluation *const *evaluations = outcome->evaluations;
+  const struct history *history = outcome->history;
+  if (comm_rank(run->comm) != 0) return;
+  char *path = output_path(run, "summary.json");
+  char *partial = output_path(run, "summary.json.partial");
+  FILE *file = open_text(partial);
+  fprintf(file, "{\n");
+  for (int set = 0; set < SET_COUNT; set++) {
+    const struct evaluation *evaluation = evaluations[set];
+    char name[64];
+    snprintf(name, sizeof name, "%s_loss", set_name(set));
+    write_number(file, name, evaluation == NULL ? NAN : evaluation->loss);
+    snprintf(name, sizeof name, "%s_loss_encoder", set_name(set));
+    write_number(file, name, evaluation == NULL ? NAN : evaluation->loss_encoder);
+    snprintf(name, sizeof name, "%s_evaluations_mean", set_name(set));
+    write_number(file, name, evaluation == NULL ? NAN : tally_mean(&evaluation->tally));
+    snprintf(name, sizeof name, "%s_not_converged", set_name(set));
+    write_number(file, name,
+                 evaluation == NULL ? NAN : (double)tally_not_converged(&evaluation->tally));
+  }
+  fprintf(file, "  \"steps\": %lld,\n  \"epochs\": %lld,\n", (long long)history_steps(history),
+          (long long)history_epochs(history));
+  write_number(file, "seconds", seconds);
+  const int64_t epochs = history_epochs(history);
+  write_number(file, "training_seconds",
+               epochs > 0 ? history_epoch(history, epochs - 1)->seconds : 0.0);
+  write_number(file, "training_cpu_seconds",
+               epochs > 0 ? history_epoch(history, epochs - 1)->cpu_seconds : 0.0);
+  fprintf(file, "  \"ranks\": %d,\n  \"config_hash\": \"%016" PRIx64 "\",\n", comm_size(run->comm),
+          config_hash(&run->config));
+  fprintf(file, "  \"exit_reason\": \"%s\"\n}\n", exit_reason);
+  close_text(file, partial);
+  durable_put(partial, path);
+  memory_free(&path);
+  memory_free(&partial);
+}
+
+bool output_is_finished(const struct run *run) {
+  char *summary = output_path(run, "summary.json"), *results = output_path(run, "results.h5");
+  char text[4096] = "", hash[64];
+  FILE *file = fopen(summary, "r");
+  if (file != NULL) {
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+  }
+  snprintf(hash, sizeof hash, "\"config_hash\": \"%016" PRIx64 "\"", config_hash(&run->config));
+  struct stat status;
+  const bool finished = strstr(text, "\"exit_reason\": \"done\"") != NULL &&
+                        strstr(text, hash) != NULL && stat(results, &status) == 0;
+  memory_free(&summary);
+  memory_free(&results);
+  return finished;
+}

@@ -1,0 +1,20 @@
+#include "ground/memory.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ground/error.h"
+
+enum { ALIGNMENT = 64 };
+
+void *memory_allocate(size_t count, size_t size) {
+  if (size != 0 && count > (SIZE_MAX - ALIGNMENT) / size)
+    error_fatal("cannot allocate %zu elements of %zu bytes: the product is too large", count, size);
+  const size_t bytes = (count * size + ALIGNMENT) / ALIGNMENT * ALIGNMENT;
+  void *block = aligned_alloc(ALIGNMENT, bytes);
+  if (block == NULL) error_fatal("out of memory: cannot allocate %zu bytes", bytes);
+  return memset(block, 0, bytes);
+}
+
+void memory_release(void *block) { free(block); }

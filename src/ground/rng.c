@@ -1,0 +1,34 @@
+#include "ground/rng.h"
+
+static uint64_t mix(uint64_t x) {
+  x += 0x9e3779b97f4a7c15U;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebU;
+  return x ^ (x >> 31);
+}
+
+uint64_t rng_bits(uint64_t seed, uint64_t purpose, uint64_t a, uint64_t b) {
+  return mix(mix(mix(mix(seed) ^ purpose) ^ a) ^ b);
+}
+
+double rng_uniform(uint64_t seed, uint64_t purpose, uint64_t a, uint64_t b) {
+  return ((double)(rng_bits(seed, purpose, a, b) >> 11) + 0.5) * 0x1p-53;
+}
+
+int64_t rng_permute(uint64_t seed, uint64_t key, int64_t count, int64_t i) {
+  enum { ROUNDS = 6 };
+  unsigned half = 1;  // bits of each half of the Feistel network
+  while (((uint64_t)1 << (2 * half)) < (uint64_t)count) half++;
+  const uint64_t mask = ((uint64_t)1 << half) - 1;
+  uint64_t x = (uint64_t)i;
+  do {
+    uint64_t left = x >> half, right = x & mask;
+    for (uint64_t round = 0; round < ROUNDS; round++) {
+      const uint64_t next = left ^ (rng_bits(seed, RNG_SHUFFLE + (round << 8), key, right) & mask);
+      left = right;
+      right = next;
+    }
+    x = left << half | right;
+  } while (x >= (uint64_t)count);
+  return (int64_t)x;
+}

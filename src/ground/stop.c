@@ -1,0 +1,139 @@
+#include "ground/stop.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ground/clock.h"
+#include "ground/log.h"
+#include "ground/memory.h"
+
+static const double glance = 1.0;  // seconds between two looks at the file
+
+static const char *const names[] = {
+    [STOP_NONE] = "none",        [STOP_USR1] = "signal USR1", [STOP_USR2] = "signal USR2",
+    [STOP_TERM] = "signal TERM", [STOP_FILE] = "stop file",   [STOP_TIME] = "time limit",
+};
+
+const char *stop_name(int reason) {
+  return reason >= 0 && (size_t)reason < sizeof names / sizeof *names ? names[reason] : NULL;
+}
+
+// ---- signals ----
+
+static volatile sig_atomic_t caught = STOP_NONE;
+
+static void note(int signal) {
+  caught = signal == SIGUSR1 ? STOP_USR1 : signal == SIGUSR2 ? STOP_USR2 : STOP_TERM;
+}
+
+static const int signals[] = {[STOP_USR1] = SIGUSR1, [STOP_USR2] = SIGUSR2, [STOP_TERM] = SIGTERM};
+
+static void handle_by(void (*handler)(int signal)) {
+  struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+  sigemptyset(&action.sa_mask);
+  for (int reason = STOP_USR1; reason <= STOP_TERM; reason++)
+    sigaction(signals[reason], &action, NULL);
+}
+
+void stop_catch_signals(void) { handle_by(note); }
+
+void stop_release_signals(void) {
+  handle_by(SIG_DFL);
+  if (caught != STOP_NONE) raise(signals[caught]);
+}
+
+// ---- time ----
+
+// Seconds of Slurm's "days-hours:minutes:seconds", of which the leading parts may be missing;
+// infinite if it is none (UNLIMITED).
+static double slurm_duration(const char *text) {
+  double seconds = 0.0;
+  char *end;
+  if (strchr(text, '-') != NULL) {
+    seconds = strtod(text, &end) * 24.0;
+    text = end + 1;
+  }
+  for (;; text = end + 1) {
+    const double part = strtod(text, &end);
+    if (end == text) return INFINITY;
+    seconds += part;
+    if (*end != ':') return seconds;
+    seconds *= 60.0;
+  }
+}
+
+static bool is_number(const char *text) {
+  return text != NULL && text[0] != '\0' && text[strspn(text, "0123456789")] == '\0';
+}
+
+// The name by which Slurm knows this job alone, [64]; false without Slurm. SLURM_JOB_ID of one task
+// of an array is that of the whole array.
+static bool slurm_job(char *name) {
+  const char *job = getenv("SLURM_JOB_ID"), *array = getenv("SLURM_ARRAY_JOB_ID"),
+             *task = getenv("SLURM_ARRAY_TASK_ID");
+  if (!is_number(job)) return false;
+  if (is_number(array) && is_number(task))
+    snprintf(name, 64, "%.20s_%.20s", array, task);
+  else
+    snprintf(name, 64, "%.20s", job);
+  return true;
+}
+
+// What Slurm leaves this job, asked by the variable that it sets (from 23.02 on) or by its command;
+// infinite without Slurm or without a limit.
+static double slurm_seconds_left(void) {
+  const char *end = getenv("SLURM_JOB_END_TIME");
+  if (end != NULL) return strtod(end, NULL) - (double)time(NULL);
+  char job[64], command[128], answer[64] = "";
+  if (!slurm_job(job)) return INFINITY;
+  snprintf(command, sizeof command, "squeue -h -j %s -o %%L 2>/dev/null", job);
+  FILE *pipe = popen(command, "r");
+  if (pipe == NULL) return INFINITY;
+  const bool answered = fgets(answer, sizeof answer, pipe) != NULL;
+  pclose(pipe);
+  if (!answered) log_warning("squeue does not tell when job %s ends; give run.walltime", job);
+  return answered ? slurm_duration(answer) : INFINITY;
+}
+
+struct stop {
+  char *file;
+  double deadline;  // on the clock
+  double looked;    // at the file, last
+};
+
+struct stop *stop_create(const char *directory, double walltime) {
+  static const char name[] = "/STOP";
+  struct stop *stop = memory_new(struct stop, 1);
+  stop->file = memory_new(char, strlen(directory) + sizeof name);
+  strcpy(stop->file, directory);
+  strcat(stop->file, name);
+  stop->deadline =
+      walltime > 0.0 ? clock_started() + walltime : clock_seconds() + slurm_seconds_left();
+  stop->looked = -INFINITY;
+  return stop;
+}
+
+void stop_destroy(struct stop **stop) {
+  if (*stop == NULL) return;
+  memory_free(&(*stop)->file);
+  memory_free(stop);
+}
+
+double stop_seconds_left(const struct stop *stop) {
+  return stop == NULL ? INFINITY : stop->deadline - clock_seconds();
+}
+
+int stop_noticed(struct stop *stop, double reserve) {
+  if (caught != STOP_NONE) return caught;
+  if (stop == NULL) return STOP_NONE;
+  if (stop_seconds_left(stop) < reserve) return STOP_TIME;
+  if (clock_seconds() - stop->looked < glance) return STOP_NONE;
+  stop->looked = clock_seconds();
+  return access(stop->file, F_OK) == 0 ? STOP_FILE : STOP_NONE;
+}

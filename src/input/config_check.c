@@ -1,0 +1,325 @@
+#define _POSIX_C_SOURCE 200809L  // stat(), access()
+
+#include "input/config_check.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "flow/adjoint.h"
+#include "input/config_format.h"
+#include "input/config_layers.h"
+#include "decoder/decoder.h"
+
+static struct config_place place_of(const struct config_input *input, const char *key) {
+  const struct config_setting *setting = &input->settings[config_parameter_find(key)];
+  return (struct config_place){input->path, setting->override, key, setting->node};
+}
+
+static bool is_given(const struct config_input *input, const char *key) {
+  return input->settings[config_parameter_find(key)].node != NULL;
+}
+
+// ---- tasks and data ----
+
+static bool section_is_given(const struct config_input *input, const char *section) {
+  const size_t count = config_parameter_count();
+  for (size_t i = 0; i < count; i++)
+    if (input->settings[i].node != NULL && strcmp(config_parameter(i).section->name, section) == 0)
+      return true;
+  return false;
+}
+
+// Whether a section's files are needed: those of the data of a task that is not run are not.
+static bool section_is_used(const struct config *config, const char *section) {
+  if (strcmp(section, "data.train") == 0)
+    return config->run.task[TASK_TRAIN] || config->run.task[TASK_GRADIENT_CHECK];
+  if (strcmp(section, "data.test") == 0) return config->run.task[TASK_EVALUATE];
+  if (strcmp(section, "data.encode") == 0) return config->run.task[TASK_ENCODE];
+  return true;
+}
+
+// Generated data have no file, and no end.
+static bool check_generated(const struct config_input *input, const struct data_options *data,
+                            const char *section) {
+  const char *const keys[] = {"file", "dataset", "labels", "weights"};
+  const char *const texts[] = {data->file, data->dataset, data->labels, data->weights};
+  char key[64];
+  for (size_t i = 0; i < 4; i++) {
+    if (texts[i][0] == '\0') continue;
+    snprintf(key, sizeof key, "%s.%s", section, keys[i]);
+    const struct config_place place = place_of(input, key);
+    return config_complain(&place, input->error, "cannot go with %s.generate = %s; leave one out",
+                           section, generator_name(data->generate));
+  }
+  if (data->count > 0) return true;
+  snprintf(key, sizeof key, "%s.count", section);
+  const struct config_place place = place_of(input, key);
+  return config_complain(&place, input->error,
+                         "must be at least 1: generated data need a number of samples");
+}
+
+static bool check_data(const struct config_input *input, const struct config *config, int task,
+                       const struct data_options *data, const char *section) {
+  if (!config->run.task[task]) return true;
+  if (data->generate != GENERATE_NONE) return check_generated(input, data, section);
+  if (data->file[0] != '\0') return true;
+  const struct config_place place = {.path = input->path, .key = section};
+  return config_complain(&place, input->error,
+                         "the task %s needs data; give %s.file or %s.generate", task_name(task),
+                         section, section);
+}
+
+static bool check_tasks(const struct config_input *input, struct config *config) {
+  bool *task = config->run.task;
+  if (!is_given(input, "run.tasks") && !section_is_given(input, "data.test"))
+    task[TASK_EVALUATE] = false;
+  return check_data(input, config, TASK_TRAIN, &config->data.train, "data.train") &&
+         check_data(input, config, TASK_GRADIENT_CHECK, &config->data.train, "data.train") &&
+         check_data(input, config, TASK_EVALUATE, &config->data.test, "data.test") &&
+         check_data(input, config, TASK_ENCODE, &config->data.encode, "data.encode");
+}
+
+// ---- decoder ----
+
+static bool check_decoder(const struct config_input *input, struct config *config) {
+  const bool file = config->decoder.file[0] != '\0';
+  config->decoder.latent_given = !file || is_given(input, "decoder.latent");
+  config->decoder.loss_given = !file || is_given(input, "decoder.loss");
+  config->decoder.layers_given = !file || is_given(input, "decoder.layers");
+  const bool *task = config->run.task;
+  if (!file && !task[TASK_TRAIN] && (task[TASK_EVALUATE] || task[TASK_ENCODE])) {
+    const struct config_place place = place_of(input, "run.tasks");
+    return config_complain(&place, input->error,
+                           "without the task train a decoder is needed; give decoder.file");
+  }
+  if (!file && config->decoder.layers.count == 0) {
+    const struct config_place place = place_of(input, "decoder.layers");
+    return config_complain(&place, input->error,
+                           "must be given, for example [{dense: 300, activation: elu}, {dense: "
+                           "784}], unless decoder.file is");
+  }
+  if (config->decoder.layers.count == 0 || !config->decoder.latent_given) return true;
+  const struct config_place place = place_of(input, "decoder.layers");
+  return config_layers_check(&place, (size_t)config->decoder.latent, &config->decoder.layers,
+                             input->error);
+}
+
+// ---- autoencoder ----
+
+// The encoder leads from the decoder's output to its input. Where decoder.file has them they are
+// checked when it is read.
+static bool check_encoder_layers(const struct config_input *input, const struct config *config) {
+  const struct config_layers *decoder = &config->decoder.layers, *encoder = &config->encoder.layers;
+  if (decoder->count == 0 || !config->decoder.latent_given) return true;
+  const size_t d = (size_t)config->decoder.latent;
+  struct layer_spec mirror[CONFIG_LAYERS];
+  if (encoder->count == 0) {
+    if (config->decoder.file[0] != '\0' ||
+        decoder_mirror(d, (size_t)decoder->count, decoder->list, mirror))
+      return true;
+    const struct config_place place = place_of(input, "run.model");
+    return config_complain(&place, input->error,
+                           "only a decoder of dense layers has a mirror; give encoder.layers");
+  }
+  const struct config_place place = place_of(input, "encoder.layers");
+  const size_t n = network_outputs(d, (size_t)decoder->count, decoder->list);
+  if (!config_layers_check(&place, n, encoder, input->error)) return false;
+  const size_t outputs = network_outputs(n, (size_t)encoder->count, encoder->list);
+  return outputs == d ||
+         config_complain(&place, input->error,
+                         "the last layer has %zu outputs, but a latent has %zu numbers "
+                         "(decoder.latent); they must be equal",
+                         outputs, d);
+}
+
+static bool check_model(const struct config_input *input, struct config *config) {
+  const bool file = config->decoder.file[0] != '\0';
+  config->run.model_given = !file || is_given(input, "run.model");
+  config->encoder.layers_given = is_given(input, "encoder.layers");
+  if (!config->run.model_given) return true;
+  if (config->run.model == MODEL_AUTOENCODER) {
+    if (config->training.adjoint == ADJOINT_NONE) return check_encoder_layers(input, config);
+    const struct config_place place = place_of(input, "training.adjoint");
+    return config_complain(&place, input->error,
+                           "needs run.model = %s: the gradient of an autoencoder goes through its "
+                           "encoder, not through a flow",
+                           model_name(MODEL_GFE));
+  }
+  if (!config->encoder.layers_given) return true;
+  const struct config_place place = place_of(input, "encoder.layers");
+  return config_complain(&place, input->error, "needs run.model = %s, but that is %s",
+                         model_name(MODEL_AUTOENCODER), model_name(config->run.model));
+}
+
+// ---- solvers ----
+
+// Complains about a section's key. Always false.
+static bool complain(const struct config_input *input, const char *section, const char *name,
+                     const char *format, ...) __attribute__((format(printf, 4, 5)));
+static bool complain(const struct config_input *input, const char *section, const char *name,
+                     const char *format, ...) {
+  char key[64], text[512];
+  snprintf(key, sizeof key, "%s.%s", section, name);
+  const struct config_place place = place_of(input, key);
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  return config_complain(&place, input->error, "%s", text);
+}
+
+static bool check_coupling(const struct config_input *input, const struct solver_options *options,
+                           const char *section) {
+  if (options->coupling == COUPLING_NONE) return true;
+  if (options->solver != SOLVER_AMD)
+    return complain(input, section, "coupling", "needs %s.solver = %s, but that is %s", section,
+                    solver_name(SOLVER_AMD), solver_name(options->solver));
+  if (options->flow != FLOW_GRADIENT)
+    return complain(input, section, "coupling", "needs %s.flow = %s, but that is %s", section,
+                    flow_name(FLOW_GRADIENT), flow_name(options->flow));
+  return true;
+}
+
+static bool check_flow(const struct config_input *input, const struct solver_options *options,
+                       const char *section) {
+  if (options->solver != SOLVER_LBFGS || options->flow == FLOW_GRADIENT) return true;
+  return complain(
+      input, section, "flow",
+      "cannot be followed by the solver lbfgs, which descends to the end of the gradient flow; "
+      "set %s.solver to amd, rk4, heun or dopri5",
+      section);
+}
+
+// The derivative through the flow needs a flow with steps of each sample's own.
+static bool check_adjoint(const struct config_input *input, const struct config *config) {
+  const int adjoint = config->training.adjoint;
+  if (adjoint == ADJOINT_NONE || !config->run.task[TASK_TRAIN]) return true;
+  if (config->encoding.solver == SOLVER_LBFGS)
+    return complain(
+        input, "training", "adjoint",
+        "cannot go with encoding.solver = lbfgs: it ends at a minimum, where the adjoint's term "
+        "vanishes; use adjoint none, or the solver amd, euler, rk4, heun or dopri5");
+  if (config->encoding.coupling == COUPLING_BATCH)
+    return complain(input, "training", "adjoint",
+                    "needs encoding.coupling = none: a shared step depends on the whole batch");
+  return true;
+}
+
+// A guess for each sample's own flow.
+static bool check_start(const struct config_input *input, const struct config *config) {
+  if (config->evaluation.start == START_ZERO || config->evaluation.solver.coupling == COUPLING_NONE)
+    return true;
+  return complain(input, "evaluation", "start",
+                  "%s needs evaluation.coupling = none, but that is %s",
+                  start_name(config->evaluation.start),
+                  solver_coupling_name(config->evaluation.solver.coupling));
+}
+
+static bool check_steps(const struct config_input *input, const struct solver_options *options,
+                        const char *section) {
+  const bool ordered = options->h_min <= options->h0 && options->h0 <= options->h_max;
+  if (ordered || options->solver != SOLVER_AMD) return true;
+  const char *const names[] = {"h0", "h_min", "h_max"};
+  char key[64], h0[CONFIG_NUMBER_TEXT], h_min[CONFIG_NUMBER_TEXT], h_max[CONFIG_NUMBER_TEXT];
+  for (size_t i = 0; i < 3; i++) {
+    snprintf(key, sizeof key, "%s.%s", section, names[i]);
+    if (is_given(input, key)) break;
+  }
+  const struct config_place place = place_of(input, key);
+  return config_complain(
+      &place, input->error, "%s needs h_min <= h0 <= h_max in %s; they are %s, %s and %s",
+      solver_name(options->solver), section, config_number_text(options->h_min, h_min),
+      config_number_text(options->h0, h0), config_number_text(options->h_max, h_max));
+}
+
+static bool check_solver(const struct config_input *input, const struct solver_options *options,
+                         const char *section) {
+  return check_flow(input, options, section) && check_coupling(input, options, section) &&
+         check_steps(input, options, section);
+}
+
+// ---- files ----
+
+// The path beside the input file, or an empty text if it is the same, or too long to be one.
+static void beside_input(const char *input_path, const char *path, char beside[CONFIG_TEXT]) {
+  const char *slash = strrchr(input_path, '/');
+  const size_t directory = slash != NULL ? (size_t)(slash - input_path) + 1 : 0;
+  beside[0] = '\0';
+  if (path[0] == '/' || directory == 0 || directory + strlen(path) >= CONFIG_TEXT) return;
+  memcpy(beside, input_path, directory);
+  strcpy(beside + directory, path);
+}
+
+// Settles where a file is, in place. One that is not there is an error, with a hint at its end,
+// only if it is required.
+static bool find_file(const struct config_input *input, const struct config_place *place,
+                      bool required, const char *hint, char path[CONFIG_TEXT]) {
+  struct stat status;
+  char beside[CONFIG_TEXT];
+  beside_input(input->path, path, beside);
+  if (stat(path, &status) != 0) {
+    const char *reason = strerror(errno);
+    if (beside[0] == '\0' || stat(beside, &status) != 0)
+      return !required || config_complain(place, input->error, "%s (tried %s%s%s)%s", reason, path,
+                                          beside[0] != '\0' ? " and " : "", beside, hint);
+    strcpy(path, beside);
+  }
+  if (!required) return true;
+  const bool data = strncmp(place->key, "data.", 5) == 0;  // which formats can be directories
+  if (S_ISDIR(status.st_mode) && !data)
+    return config_complain(place, input->error, "%s is a directory; a file is needed%s", path,
+                           hint);
+  if (access(path, R_OK) != 0)
+    return config_complain(place, input->error, "cannot read %s: %s%s", path, strerror(errno),
+                           hint);
+  return true;
+}
+
+// Whether labels and weights are paths inside of the HDF5 file: those of a section with `dataset`.
+static bool are_inside(const struct config_input *input, const char *section) {
+  char key[64];
+  snprintf(key, sizeof key, "%s.dataset", section);
+  return is_given(input, key);
+}
+
+static bool check_files(const struct config_input *input, struct config *config) {
+  const size_t count = config_parameter_count();
+  for (size_t i = 0; i < count; i++) {
+    const struct config_parameter parameter = config_parameter(i);
+    const char *section = parameter.section->name;
+    const enum config_type type = parameter.row->type;
+    if (type != TYPE_FILE && (type != TYPE_FILE_OR_INSIDE || are_inside(input, section))) continue;
+    char *path = (char *)config + config_parameter_offset(&parameter);
+    const struct config_place place = place_of(input, parameter.key);
+    const bool required = section_is_used(config, section);
+    const char *hint =
+        type == TYPE_FILE ? "" : "; a path inside an HDF5 file needs the key dataset beside it";
+    if (path[0] != '\0' && !find_file(input, &place, required, hint, path)) return false;
+  }
+  return true;
+}
+
+// A checkpoint to start from must be there; `auto` and `never` are no files.
+static bool check_restart(const struct config_input *input, struct config *config) {
+  static const char *const words[] = {RESTART_AUTO, RESTART_NEVER};
+  char *restart = config->run.restart, hint[128];
+  if (strcmp(restart, words[0]) == 0 || strcmp(restart, words[1]) == 0) return true;
+  const char *nearest = error_nearest(restart, words, 2);
+  snprintf(hint, sizeof hint, "; must be %s, %s or the path of a checkpoint%s%s%s", words[0],
+           words[1], nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "",
+           nearest != NULL ? "?" : "");
+  const struct config_place place = place_of(input, "run.restart");
+  return find_file(input, &place, true, hint, restart);
+}
+
+bool config_check(const struct config_input *input, struct config *config) {
+  return check_tasks(input, config) && check_decoder(input, config) && check_model(input, config) &&
+         check_solver(input, &config->encoding, "encoding") &&
+         check_solver(input, &config->evaluation.solver, "evaluation") &&
+         check_adjoint(input, config) && check_start(input, config) && check_files(input, config) &&
+         check_restart(input, config);
+}

@@ -1,0 +1,358 @@
+#include "input/config_table.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "decoder/activation.h"
+#include "flow/adjoint.h"
+#include "decoder/loss.h"
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+// The entry of `names`, or NULL beyond the last.
+static const char *name_in(const char *const *names, size_t count, int kind) {
+  return kind >= 0 && (size_t)kind < count ? names[kind] : NULL;
+}
+
+const char *task_name(int task) {
+  static const char *const names[] = {"train", "evaluate", "encode", "gradient_check"};
+  return name_in(names, LENGTH(names), task);
+}
+
+const char *missing_name(int kind) {
+  static const char *const names[] = {"error", "nan"};
+  return name_in(names, LENGTH(names), kind);
+}
+
+const char *scale_name(int kind) {
+  static const char *const names[] = {"none", "number", "minmax", "standardise"};
+  return name_in(names, LENGTH(names), kind);
+}
+
+const char *order_name(int kind) {
+  static const char *const names[] = {"shuffled", "file"};
+  return name_in(names, LENGTH(names), kind);
+}
+
+const char *model_name(int kind) {
+  static const char *const names[] = {"gfe", "autoencoder"};
+  return name_in(names, LENGTH(names), kind);
+}
+
+const char *generator_name(int kind) {
+  static const char *const names[] = {"none", "circle"};
+  return name_in(names, LENGTH(names), kind);
+}
+
+const char *start_name(int kind) {
+  static const char *const names[] = {"zero", "predictor"};
+  return name_in(names, LENGTH(names), kind);
+}
+
+#define COUNT_MAX 1e12
+#define NUMBER_MAX 1e15
+#define AT(member) offsetof(struct config, member)
+
+static const struct config_row run_rows[] = {
+    {"directory", TYPE_TEXT, AT(run.directory), "runs/default",
+     .text = "where the results go; made if it is not there", .change = CHANGE_IRRELEVANT},
+    {"tasks", TYPE_TASKS, AT(run.task), "[train, evaluate]",
+     .text = "what to do, in this order; by default evaluate only if there is data.test",
+     .change = CHANGE_TAKEN},
+    {"model", TYPE_CHOICE, AT(run.model), "gfe", .name = model_name,
+     .text = "what finds the latents in training: the flow (gradient flow encoding), or an encoder "
+             "trained with the decoder"},
+    {"seed", TYPE_INTEGER, AT(run.seed), "1", .range = {0, 1e15, CLOSED},
+     .text = "of every random number: initial decoder, order of the samples, generated data"},
+    {"restart", TYPE_TEXT, AT(run.restart), RESTART_AUTO,
+     .text = "auto: go on from the run directory's checkpoint if there is one; never; or the path "
+             "of a checkpoint",
+     .change = CHANGE_IRRELEVANT},
+    {"walltime", TYPE_DURATION, AT(run.walltime), "0", .range = {0, 1e9, CLOSED}, .unit = "s",
+     .text = "time the run may take before it stops in good order; 0 = what Slurm allows, if it "
+             "runs there",
+     .change = CHANGE_IRRELEVANT},
+};
+
+static const struct config_row checkpoint_rows[] = {
+    {"minutes", TYPE_NUMBER, AT(checkpoint.minutes), "10", .range = {0, 1e7, CLOSED},
+     .unit = "minutes", .text = "from one checkpoint to the next; 0 = off"},
+    {"epochs", TYPE_INTEGER, AT(checkpoint.epochs), "0", .range = {0, 1e9, CLOSED},
+     .unit = "epochs", .text = "from one checkpoint to the next; 0 = off"},
+    {"steps", TYPE_INTEGER, AT(checkpoint.steps), "0", .range = {0, 1e12, CLOSED},
+     .unit = "updates", .text = "of the decoder from one checkpoint to the next; 0 = off"},
+};
+
+#define SET(member) offsetof(struct data_options, member)
+static const struct config_row set_rows[] = {
+    {"file", TYPE_FILE, SET(file),
+     .text = "HDF5, IDX (also gzipped), .npy, CIFAR-10's .bin or the directory of its batches; "
+             "looked up from here, then beside the input file",
+     .change = CHANGE_TAKEN},
+    {"dataset", TYPE_TEXT, SET(dataset), .text = "HDF5: path of the samples inside the file",
+     .change = CHANGE_TAKEN},
+    {"labels", TYPE_FILE_OR_INSIDE, SET(labels),
+     .text = "one label per sample: HDF5, a path inside the file; else a file of the same format",
+     .change = CHANGE_TAKEN},
+    {"weights", TYPE_FILE_OR_INSIDE, SET(weights),
+     .text = "one weight >= 0 per entry (0 = missing), given like the labels",
+     .change = CHANGE_TAKEN},
+    {"generate", TYPE_CHOICE, SET(generate), "none", .name = generator_name,
+     .text = "a synthetic set instead of a file"},
+    {"first", TYPE_INTEGER, SET(first), "0", .range = {0, COUNT_MAX, CLOSED}, .unit = "samples",
+     .text = "index of the first sample to take"},
+    {"count", TYPE_INTEGER, SET(count), "0", .range = {0, COUNT_MAX, CLOSED}, .unit = "samples",
+     .text = "how many to take; 0 = all from the first on"},
+    {"classes", TYPE_INTEGERS, SET(classes), .range = {-NUMBER_MAX, NUMBER_MAX, CLOSED},
+     .text = "labels to take, such as [0, 1, 2], of the samples from first on; needs labels"},
+    {"stride", TYPE_INTEGER, SET(stride), "1", .range = {1, COUNT_MAX, CLOSED}, .unit = "samples",
+     .text = "every k-th sample of those"},
+    {"subset", TYPE_INTEGER, SET(subset), "0", .range = {0, COUNT_MAX, CLOSED}, .unit = "samples",
+     .text = "how many of those to draw at random, left in the order of the file; 0 = all"},
+    {"subset_seed", TYPE_INTEGER, SET(subset_seed), "1", .range = {0, 1e15, CLOSED},
+     .text = "of the draw; with the same seed a larger subset holds a smaller one"},
+};
+
+static const struct config_row data_rows[] = {
+    {"scale", TYPE_SCALE, AT(data.scale), "none", .range = {0, NUMBER_MAX, OPEN_LOWER},
+     .text = "divide by a number, or map the training data's range or mean and deviation"},
+    {"missing", TYPE_CHOICE, AT(data.missing), "error", .name = missing_name,
+     .text = "what NaN in the data is: an error, or a missing entry (weight 0)"},
+};
+
+static const struct config_row decoder_rows[] = {
+    {"latent", TYPE_INTEGER, AT(decoder.latent), "20", .range = {1, 65536, CLOSED},
+     .unit = "numbers", .text = "length of a latent z"},
+    {"layers", TYPE_LAYERS, AT(decoder.layers),
+     .text = "from the latent to the sample; the last layer is as wide as a sample"},
+    {"loss", TYPE_CHOICE, AT(decoder.loss), "bce", .name = loss_name,
+     .text = "of a reconstruction: cross-entropy of logits with data in [0, 1], or mean square"},
+    {"file", TYPE_FILE, AT(decoder.file),
+     .text = "results.h5 with a trained decoder to start from, or to encode with",
+     .change = CHANGE_TAKEN},
+};
+
+#define LAYER(member) offsetof(struct layer_spec, member)
+#define KIND(kind) (1U << (kind))
+enum {
+  CONVS = KIND(LAYER_CONV) | KIND(LAYER_CONV_TRANSPOSE),
+  EVERY_KIND = KIND(LAYER_KINDS) - 1,
+};
+const struct config_row config_layer_rows[] = {
+    {"dense", TYPE_INTEGER, LAYER(width), .range = {1, 1e8, CLOSED}, .kinds = KIND(LAYER_DENSE),
+     .unit = "outputs", .text = "a fully connected layer of this width"},
+    {"reshape", TYPE_SIZES, LAYER(sizes), .range = {1, 1e8, CLOSED}, .kinds = KIND(LAYER_RESHAPE),
+     .text = "the same numbers as [channels, x], [channels, x, y] or [channels, x, y, z], or flat"},
+    {"conv", TYPE_INTEGER, LAYER(width), .range = {1, 1e6, CLOSED}, .kinds = KIND(LAYER_CONV),
+     .unit = "channels", .text = "a convolution along every axis but the channels"},
+    {"conv_transpose", TYPE_INTEGER, LAYER(width), .range = {1, 1e6, CLOSED},
+     .kinds = KIND(LAYER_CONV_TRANSPOSE), .unit = "channels",
+     .text = "a transposed convolution: a stride of 2 doubles the axes"},
+    {"upsample", TYPE_SIZES, LAYER(sizes), .range = {1, 1e6, CLOSED}, .kinds = KIND(LAYER_UPSAMPLE),
+     .text = "every position becomes so many equal ones along each axis"},
+    {"residual", TYPE_BRANCHES, LAYER(branch), .kinds = KIND(LAYER_RESIDUAL),
+     .text = "the sum of two branches, such as [[{dense: 20, activation: elu}, {dense: 20}], []]; "
+             "an empty one passes its input on"},
+    {"kernel", TYPE_SIZES, LAYER(kernel), .range = {1, 1e6, CLOSED}, .kinds = CONVS,
+     .text = "conv, conv_transpose: its length, a number or one per axis"},
+    {"stride", TYPE_SIZES, LAYER(stride), "1", .range = {1, 1e6, CLOSED}, .kinds = CONVS,
+     .text = "conv, conv_transpose: from one patch to the next, a number or one per axis"},
+    {"padding", TYPE_SIZES, LAYER(padding), "0", .range = {0, 1e6, CLOSED}, .kinds = CONVS,
+     .text = "conv: zeros around the input; conv_transpose: cut off around the output"},
+    {"output_padding", TYPE_SIZES, LAYER(output_padding), "0", .range = {0, 1e6, CLOSED},
+     .kinds = KIND(LAYER_CONV_TRANSPOSE),
+     .text = "conv_transpose: added at the end of each axis, less than the stride"},
+    {"activation", TYPE_CHOICE, LAYER(activation), "identity", .name = activation_name,
+     .kinds = EVERY_KIND, .text = "applied to the layer's outputs"},
+};
+const size_t config_layer_row_count = LENGTH(config_layer_rows);
+
+bool config_layer_has(const struct config_row *row, int kind) {
+  return (row->kinds & KIND(kind)) != 0;
+}
+
+static const struct config_row ensemble_rows[] = {
+    {"layers", TYPE_LAYERS, AT(encoder.layers),
+     .text = "from the sample to the latent, as in decoder.layers; not given: the mirror of a "
+             "dense decoder"},
+};
+
+#define SOLVER(member) offsetof(struct solver_options, member)
+static const struct config_row solver_rows[] = {
+    {"flow", TYPE_CHOICE, SOLVER(flow), "gradient", .name = flow_name,
+     .text = "gradient: dz/dt = -alpha g(z); nesterov: z'' + (3/t) z' + alpha g(z) = 0"},
+    {"solver", TYPE_CHOICE, SOLVER(solver), "lbfgs", .name = solver_name,
+     .text = "lbfgs: quasi-Newton descent; amd: adaptive minimise distance; or an ODE solver"},
+    {"time", TYPE_CHOICE, SOLVER(time), "mean", .name = solver_time_name,
+     .text = "flow time is that of the loss as mean or as sum over a sample's entries"},
+    {"coupling", TYPE_CHOICE, SOLVER(coupling), "none", .name = solver_coupling_name,
+     .text = "amd: steps of each sample's own, or one step for the whole batch as in the paper"},
+    {"alpha", TYPE_NUMBER, SOLVER(alpha), "1", .range = {0, NUMBER_MAX, OPEN_LOWER},
+     .text = "factor of the flow's right-hand side"},
+    {"tau", TYPE_NUMBER, SOLVER(tau), "1e4", .range = {0, NUMBER_MAX, CLOSED}, .unit = "flow time",
+     .text = "when the flow ends (all solvers but lbfgs)"},
+    {"tolerance", TYPE_NUMBER, SOLVER(tolerance), "1e-4", .range = {0, 1, OPEN_UPPER},
+     .evaluation = "1e-5",
+     .text = "lbfgs, amd: relative decrease of the loss that counts as standing still"},
+    {"slope", TYPE_NUMBER, SOLVER(slope), "0", .range = {0, NUMBER_MAX, CLOSED},
+     .unit = "loss per step",
+     .text = "amd: mean decrease of the last 5 losses that counts as standing still; 0 = off"},
+    {"max_iterations", TYPE_INTEGER, SOLVER(max_iterations), "20", .range = {1, 1e9, CLOSED},
+     .unit = "iterations", .evaluation = "100", .text = "accepted steps at the most"},
+    {"memory", TYPE_INTEGER, SOLVER(memory), "10", .range = {1, 100, CLOSED}, .unit = "pairs",
+     .text = "lbfgs: steps remembered"},
+    {"h0", TYPE_NUMBER, SOLVER(h0), "1", .range = {0, NUMBER_MAX, OPEN_LOWER}, .unit = "flow time",
+     .text = "amd: first step size"},
+    {"h_min", TYPE_NUMBER, SOLVER(h_min), "1", .range = {0, NUMBER_MAX, OPEN_LOWER},
+     .unit = "flow time", .text = "amd: smallest step size to begin a step with"},
+    {"h_max", TYPE_NUMBER, SOLVER(h_max), "10", .range = {0, NUMBER_MAX, OPEN_LOWER},
+     .unit = "flow time", .text = "amd: largest step size"},
+    {"growth", TYPE_NUMBER, SOLVER(growth), "1.1", .range = {1, 1000, CLOSED},
+     .text = "amd: factor of the step size after an accepted step"},
+    {"shrink", TYPE_NUMBER, SOLVER(shrink), "0.5", .range = {0, 1, OPEN},
+     .text = "amd: factor of the step size after a rejected one"},
+    {"armijo", TYPE_NUMBER, SOLVER(armijo), "1e-5", .range = {0, 1, OPEN_UPPER},
+     .text = "amd: share of the expected decrease that a step must bring (sigma)"},
+    {"max_reductions", TYPE_INTEGER, SOLVER(max_reductions), "20", .range = {0, 1000, CLOSED},
+     .unit = "trials", .text = "amd: rejected trials of one step at the most"},
+    {"restart", TYPE_BOOLEAN, SOLVER(restart), "false",
+     .text = "nesterov: drop the momentum whenever it climbs"},
+    {"step", TYPE_NUMBER, SOLVER(step), "1", .range = {0, NUMBER_MAX, OPEN_LOWER},
+     .unit = "flow time", .text = "euler, rk4: step size; heun, dopri5: first trial"},
+    {"step_floor", TYPE_NUMBER, SOLVER(step_floor), "1e-10", .range = {0, NUMBER_MAX, OPEN_LOWER},
+     .unit = "flow time", .text = "heun, dopri5: a smaller step ends the sample's flow"},
+    {"rtol", TYPE_NUMBER, SOLVER(rtol), "1e-3", .range = {0, 1, CLOSED},
+     .text = "heun, dopri5: error allowed per step, relative to the state"},
+    {"atol", TYPE_NUMBER, SOLVER(atol), "1e-4", .range = {0, NUMBER_MAX, OPEN_LOWER},
+     .text = "heun, dopri5: error allowed per step, absolute"},
+};
+
+static const struct config_row training_rows[] = {
+    {"epochs", TYPE_INTEGER, AT(training.epochs), "1", .range = {0, 1e9, CLOSED}, .unit = "epochs",
+     .text = "passes over the training data", .change = CHANGE_UNLESS_SCHEDULED},
+    {"batch", TYPE_INTEGER, AT(training.batch), "20", .range = {1, 1e9, CLOSED}, .unit = "samples",
+     .text = "samples per update of the decoder, over all ranks"},
+    {"updates", TYPE_INTEGER, AT(training.updates), "1", .range = {1, 1e6, CLOSED},
+     .unit = "updates", .text = "of the decoder per batch, encoding again in between"},
+    {"tile", TYPE_INTEGER, AT(training.tile), "0", .range = {0, 1e9, CLOSED}, .unit = "samples",
+     .text = "samples of a batch that stay together on a rank; 0 = chosen from the batch"},
+    {"optimiser", TYPE_CHOICE, AT(training.optimiser.kind), "adam", .name = optimiser_name,
+     .text = "how the gradient changes the decoder"},
+    {"learning_rate", TYPE_NUMBER, AT(training.optimiser.learning_rate), "2e-3",
+     .range = {0, 1e6, OPEN_LOWER}, .text = "the optimiser's step"},
+    {"beta1", TYPE_NUMBER, AT(training.optimiser.beta1), "0.9", .range = {0, 1, OPEN_UPPER},
+     .text = "adam: decay of the mean of the gradient"},
+    {"beta2", TYPE_NUMBER, AT(training.optimiser.beta2), "0.999", .range = {0, 1, OPEN_UPPER},
+     .text = "adam: decay of the mean of its square"},
+    {"decay", TYPE_NUMBER, AT(training.optimiser.decay), "0.9", .range = {0, 1, OPEN_UPPER},
+     .text = "rmsprop: decay of the mean square of the gradient"},
+    {"momentum", TYPE_NUMBER, AT(training.optimiser.momentum), "0.9", .range = {0, 1, OPEN_UPPER},
+     .text = "sgd: share of the last step that is kept"},
+    {"epsilon", TYPE_NUMBER, AT(training.optimiser.epsilon), "0", .range = {0, 1, CLOSED},
+     .text = "adam, rmsprop: keeps the division finite; 0 = the optimiser's own (1e-8, 1e-6)"},
+    {"schedule", TYPE_CHOICE, AT(training.optimiser.schedule), "constant", .name = schedule_name,
+     .text = "of the learning rate"},
+    {"schedule_factor", TYPE_NUMBER, AT(training.optimiser.schedule_factor), "0.1",
+     .range = {0, 1, OPEN_LOWER},
+     .text = "step: multiplies the rate; cosine: last rate / first rate"},
+    {"schedule_epochs", TYPE_INTEGER, AT(training.optimiser.schedule_epochs), "1",
+     .range = {1, 1e9, CLOSED}, .unit = "epochs",
+     .text = "step: from one change of the rate to the next"},
+    {"warm_start", TYPE_BOOLEAN, AT(training.warm_start), "true",
+     .text =
+         "flows start from the sample's latent of the epoch before, not from zero; an autoencoder "
+         "has none, and does not look at it"},
+    {"order", TYPE_CHOICE, AT(training.order), "shuffled", .name = order_name,
+     .text = "of the samples: by seed and epoch, or as in the file"},
+    {"adjoint", TYPE_CHOICE, AT(training.adjoint), "none", .name = adjoint_name,
+     .text = "derivative through the flow: none, of the flow as computed, or by its equation"},
+};
+
+static const struct config_row evaluation_rows[] = {
+    {"every", TYPE_INTEGER, AT(evaluation.every), "1", .range = {0, 1e9, CLOSED}, .unit = "epochs",
+     .text = "from one encoding of the test data to the next; 0 = only at the end"},
+    {"train", TYPE_BOOLEAN, AT(evaluation.train), "true",
+     .text = "encode the training data, too, once they have been learned", .change = CHANGE_TAKEN},
+    {"start", TYPE_CHOICE, AT(evaluation.start), "zero", .name = start_name,
+     .text = "where flows begin: at z = 0, or at a linear guess fitted to 1,000 training samples, "
+             "with a metric for lbfgs that makes short work of the rest"},
+};
+
+static const struct config_row gradient_check_rows[] = {
+    {"count", TYPE_INTEGER, AT(gradient_check.count), "20", .range = {1, COUNT_MAX, CLOSED},
+     .unit = "samples", .text = "of data.train whose gradients are checked"},
+};
+
+static const struct config_row output_rows[] = {
+    {"reconstructions", TYPE_INTEGER, AT(output.reconstructions), "64",
+     .range = {0, COUNT_MAX, CLOSED}, .unit = "samples",
+     .text = "how many are also kept as target and reconstruction"},
+};
+
+#define ROWS(array) .rows = array, .count = LENGTH(array)
+static const struct config_section sections[] = {
+    {"run", "The run as a whole", 0, ROWS(run_rows)},
+    {"data.train", "Samples to learn from (task train)", AT(data.train), ROWS(set_rows)},
+    {"data.test", "Samples to measure the decoder with (task evaluate)", AT(data.test),
+     ROWS(set_rows), .change = CHANGE_UNLESS_RECORDED},
+    {"data.encode", "Samples to encode (task encode)", AT(data.encode), ROWS(set_rows),
+     .change = CHANGE_TAKEN},
+    {"data", "All of the data", 0, ROWS(data_rows)},
+    {"decoder", "The network that turns a latent into a sample", 0, ROWS(decoder_rows)},
+    {"encoder", "The network that turns a sample into a latent (run.model = autoencoder)", 0,
+     ROWS(ensemble_rows)},
+    {"encoding", "How latents are found while training (run.model = gfe)", AT(encoding),
+     ROWS(solver_rows)},
+    {"training", "How the decoder learns", 0, ROWS(training_rows)},
+    {"evaluation", "How test and new data are encoded; a key not given is as in encoding", 0,
+     ROWS(evaluation_rows), .change = CHANGE_UNLESS_RECORDED},
+    {"evaluation", NULL, AT(evaluation.solver), ROWS(solver_rows), .evaluation = true,
+     .change = CHANGE_UNLESS_RECORDED},
+    {"gradient_check", "Are the gradients right? (task gradient_check, program gfe_hpc_double)", 0,
+     ROWS(gradient_check_rows), .change = CHANGE_TAKEN},
+    {"output", "What the results hold", 0, ROWS(output_rows), .change = CHANGE_TAKEN},
+    {"checkpoint", "When the state of a run is saved, to go on from after a stop", 0,
+     ROWS(checkpoint_rows), .change = CHANGE_IRRELEVANT},
+};
+
+size_t config_parameter_count(void) {
+  size_t count = 0;
+  for (size_t s = 0; s < LENGTH(sections); s++) count += sections[s].count;
+  return count;
+}
+
+struct config_parameter config_parameter(size_t index) {
+  const struct config_section *section = sections;
+  for (; index >= section->count; section++) index -= section->count;
+  struct config_parameter parameter = {.section = section, .row = &section->rows[index]};
+  snprintf(parameter.key, sizeof parameter.key, "%s.%s", section->name, parameter.row->key);
+  return parameter;
+}
+
+int config_parameter_find(const char *key) {
+  int index = 0;
+  for (size_t s = 0; s < LENGTH(sections); s++) {
+    const size_t length = strlen(sections[s].name);
+    const bool inside = strncmp(key, sections[s].name, length) == 0 && key[length] == '.';
+    for (size_t r = 0; r < sections[s].count; r++, index++)
+      if (inside && strcmp(key + length + 1, sections[s].rows[r].key) == 0) return index;
+  }
+  return -1;
+}
+
+const char *config_parameter_standard(const struct config_parameter *parameter) {
+  return parameter->section->evaluation ? parameter->row->evaluation : parameter->row->standard;
+}
+
+bool config_parameter_inherits(const struct config_parameter *parameter) {
+  return parameter->section->evaluation && parameter->row->evaluation == NULL;
+}
+
+enum config_change config_parameter_change(const struct config_parameter *parameter) {
+  const enum config_change row = parameter->row->change, section = parameter->section->change;
+  return row > section ? row : section;
+}
+
+size_t config_parameter_offset(const struct config_parameter *parameter) {
+  return parameter->section->offset + parameter->row->offset;
+}

@@ -1,0 +1,300 @@
+#include "input/config_value.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "input/config_format.h"
+#include "input/config_layers.h"
+
+enum { SHOWN = 60, ALLOWED = 512 };  // bytes of a value, and of what is allowed, in a message
+
+// ---- messages ----
+
+// Appends " = value" as one short line.
+static void append_value(char *text, size_t size, const struct yaml_tree *node) {
+  if (node->kind != TREE_SCALAR) {
+    config_append(text, size, node->kind == TREE_LIST ? " = [...]" : " = {...}");
+    return;
+  }
+  size_t length = strlen(node->text);
+  if (length > SHOWN)
+    for (length = SHOWN; ((unsigned char)node->text[length] & 0xC0) == 0x80;) length--;
+  if (length == 0 && node->quoted) config_append(text, size, " = \"\"");
+  if (length == 0) return;
+  config_append(text, size, " = %.*s%s", (int)length, node->text,
+                node->text[length] != '\0' ? "..." : "");
+}
+
+// Whether an override is just "key=value", so that these need not be said again.
+static bool says_all(const struct config_place *place) {
+  const char *value = strchr(place->override, '=');
+  if (value == NULL || place->node == NULL || place->node->kind != TREE_SCALAR) return false;
+  const size_t length = (size_t)(value - place->override);
+  return strlen(place->key) == length && strncmp(place->key, place->override, length) == 0 &&
+         strcmp(place->node->text, value + 1) == 0;
+}
+
+bool config_complain(const struct config_place *place, struct error *error, const char *format,
+                     ...) {
+  struct error message = {0};
+  char *text = message.text;
+  const size_t size = sizeof message.text;
+  if (place->override != NULL)
+    config_append(text, size, "--set %.200s: ", place->override);
+  else if (place->node != NULL)
+    config_append(text, size, "%s:%d: ", place->path, place->node->line);
+  else
+    config_append(text, size, "%s: ", place->path);
+  if (place->override == NULL || !says_all(place)) {
+    config_append(text, size, "%.200s", place->key);
+    if (place->node != NULL) append_value(text, size, place->node);
+    config_append(text, size, ": ");
+  }
+  const size_t length = strlen(text);
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text + length, size - length, format, arguments);
+  va_end(arguments);
+  return error_set(error, "%s", text);
+}
+
+// ---- names ----
+
+static int find_name(const char *text, const char *const *names, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    if (strcmp(text, names[i]) == 0) return (int)i;
+  return -1;
+}
+
+static bool complain_of_name(const struct config_place *place, const char *allowed,
+                             const char *const *names, size_t count, struct error *error) {
+  const char *nearest =
+      place->node->kind == TREE_SCALAR ? error_nearest(place->node->text, names, count) : NULL;
+  if (nearest == NULL) return config_complain(place, error, "must be %s", allowed);
+  return config_complain(place, error, "must be %s; did you mean %s?", allowed, nearest);
+}
+
+// The index of a scalar's text among `names`, or -1 with a message.
+static int read_name(const struct config_place *place, const char *const *names, size_t count,
+                     struct error *error) {
+  const int found =
+      place->node->kind == TREE_SCALAR ? find_name(place->node->text, names, count) : -1;
+  if (found >= 0) return found;
+  char allowed[ALLOWED] = "";
+  config_append_names(allowed, sizeof allowed, names, count);
+  complain_of_name(place, allowed, names, count, error);
+  return -1;
+}
+
+// ---- numbers ----
+
+static bool parse_number(const struct yaml_tree *node, double *value) {
+  if (node->kind != TREE_SCALAR || node->text[strspn(node->text, "+-.0123456789eE")] != '\0')
+    return false;
+  char *end;
+  *value = strtod(node->text, &end);
+  return end != node->text && *end == '\0' && isfinite(*value);
+}
+
+static bool check_range(const struct config_row *row, const struct config_place *place,
+                        double value, struct error *error) {
+  const struct config_range *range = &row->range;
+  char bound[CONFIG_NUMBER_TEXT];
+  const bool open_lower = range->ends & OPEN_LOWER, open_upper = range->ends & OPEN_UPPER;
+  if (value < range->lower || (open_lower && value == range->lower))
+    return config_complain(place, error, "must be %s %s", open_lower ? "greater than" : "at least",
+                           config_number_text(range->lower, bound));
+  if (value > range->upper || (open_upper && value == range->upper))
+    return config_complain(place, error, "must be %s %s", open_upper ? "less than" : "at most",
+                           config_number_text(range->upper, bound));
+  return true;
+}
+
+// ---- reading ----
+
+static bool read_boolean(const struct config_place *place, bool *value, struct error *error) {
+  static const char *const names[] = {"true", "yes", "on", "false", "no", "off"};
+  for (size_t i = 0; i < 6 && place->node->kind == TREE_SCALAR; i++) {
+    if (!config_same_word(place->node->text, names[i])) continue;
+    *value = i < 3;
+    return true;
+  }
+  return config_complain(place, error, "must be true or false");
+}
+
+static bool read_integer(const struct config_row *row, const struct config_place *place,
+                         int64_t *value, struct error *error) {
+  double number;
+  if (!parse_number(place->node, &number) || number != floor(number))
+    return config_complain(place, error, "must be an integer");
+  if (!check_range(row, place, number, error)) return false;
+  *value = (int64_t)number;
+  return true;
+}
+
+static bool read_number(const struct config_row *row, const struct config_place *place,
+                        double *value, struct error *error) {
+  if (!parse_number(place->node, value))
+    return config_complain(place, error, "must be a finite number");
+  return check_range(row, place, *value, error);
+}
+
+// "D-HH:MM:SS" or "HH:MM:SS" in seconds; hours may go beyond a day where no days are given.
+static bool parse_clock(const char *text, double *seconds) {
+  unsigned days = 0, hours, minutes, rest;
+  int length = -1;
+  const bool has_days = strchr(text, '-') != NULL;
+  if (text[strspn(text, "0123456789:-")] != '\0') return false;
+  if (has_days)
+    sscanf(text, "%9u-%2u:%2u:%2u%n", &days, &hours, &minutes, &rest, &length);
+  else
+    sscanf(text, "%9u:%2u:%2u%n", &hours, &minutes, &rest, &length);
+  if (length < 0 || text[length] != '\0') return false;
+  if ((has_days && hours > 23) || minutes > 59 || rest > 59) return false;
+  *seconds = 86400.0 * days + 3600.0 * hours + 60.0 * minutes + rest;
+  return true;
+}
+
+static bool read_duration(const struct config_row *row, const struct config_place *place,
+                          double *value, struct error *error) {
+  const struct yaml_tree *node = place->node;
+  if (!parse_number(node, value) && (node->kind != TREE_SCALAR || !parse_clock(node->text, value)))
+    return config_complain(place, error, "must be a number of seconds, HH:MM:SS or D-HH:MM:SS");
+  return check_range(row, place, *value, error);
+}
+
+static bool read_choice(const struct config_row *row, const struct config_place *place, int *value,
+                        struct error *error) {
+  const char *names[CONFIG_NAMES];
+  *value = read_name(place, names, config_collect_names(row->name, names), error);
+  return *value >= 0;
+}
+
+static bool read_text(const struct config_place *place, char *value, struct error *error) {
+  if (place->node->kind != TREE_SCALAR) return config_complain(place, error, "must be a text");
+  const size_t length = strlen(place->node->text);
+  if (length == 0)
+    return config_complain(place, error, "must not be empty; leave out what is not wanted");
+  if (length >= CONFIG_TEXT)
+    return config_complain(place, error, "must be shorter than %d bytes", CONFIG_TEXT);
+  memcpy(value, place->node->text, length + 1);
+  return true;
+}
+
+static bool read_task(const struct config_place *place, bool *tasks, struct error *error) {
+  const char *names[CONFIG_NAMES];
+  const int task = read_name(place, names, config_collect_names(task_name, names), error);
+  if (task < 0) return false;
+  if (tasks[task]) return config_complain(place, error, "the task is given twice");
+  return tasks[task] = true;
+}
+
+static bool read_tasks(const struct config_place *place, bool *tasks, struct error *error) {
+  if (place->node->kind == TREE_SCALAR) return read_task(place, tasks, error);
+  if (place->node->kind == TREE_MAP || place->node->count == 0)
+    return config_complain(place, error, "must be a list of tasks such as [train, evaluate]");
+  for (const struct yaml_tree *item = place->node->first; item != NULL; item = item->next) {
+    struct config_place part = *place;
+    part.node = item;
+    if (!read_task(&part, tasks, error)) return false;
+  }
+  return true;
+}
+
+static bool read_scale(const struct config_row *row, const struct config_place *place,
+                       struct config_scale *scale, struct error *error) {
+  static const int kinds[] = {SCALE_NONE, SCALE_MINMAX, SCALE_STANDARDISE};
+  if (parse_number(place->node, &scale->value)) {
+    scale->kind = SCALE_NUMBER;
+    return check_range(row, place, scale->value, error);
+  }
+  const char *const names[] = {scale_name(kinds[0]), scale_name(kinds[1]), scale_name(kinds[2])};
+  const int found = place->node->kind == TREE_SCALAR ? find_name(place->node->text, names, 3) : -1;
+  if (found >= 0) {
+    scale->kind = kinds[found];
+    return true;
+  }
+  char allowed[ALLOWED];
+  config_format_row(row, allowed, sizeof allowed);
+  return complain_of_name(place, allowed, names, 3, error);
+}
+
+static bool read_integers(const struct config_row *row, const struct config_place *place,
+                          struct config_integers *list, struct error *error) {
+  if (place->node->kind != TREE_LIST || place->node->count == 0)
+    return config_complain(place, error, "must be a list of integers such as [0, 1, 2]");
+  if (place->node->count > CONFIG_INTEGERS)
+    return config_complain(place, error, "%zu entries; at most %d are allowed", place->node->count,
+                           CONFIG_INTEGERS);
+  for (const struct yaml_tree *item = place->node->first; item != NULL; item = item->next) {
+    struct config_place part = *place;
+    part.node = item;
+    int64_t value;
+    if (!read_integer(row, &part, &value, error)) return false;
+    for (int64_t i = 0; i < list->count; i++)
+      if (list->values[i] == value) return config_complain(&part, error, "is given twice");
+    list->values[list->count++] = value;
+  }
+  return true;
+}
+
+static bool read_sizes(const struct config_row *row, const struct config_place *place,
+                       struct layer_sizes *sizes, struct error *error) {
+  const struct yaml_tree *node = place->node;
+  *sizes = (struct layer_sizes){.count = 1};
+  if (node->kind == TREE_SCALAR) return read_integer(row, place, &sizes->value[0], error);
+  if (node->kind == TREE_MAP || node->count == 0 || node->count > LAYER_AXES)
+    return config_complain(place, error, "must be an integer or a list of up to %d, one per axis",
+                           LAYER_AXES);
+  sizes->count = (int64_t)node->count;
+  size_t axis = 0;
+  for (const struct yaml_tree *item = node->first; item != NULL; item = item->next, axis++) {
+    struct config_place part = *place;
+    part.node = item;
+    if (!read_integer(row, &part, &sizes->value[axis], error)) return false;
+  }
+  return true;
+}
+
+static bool read_node(const struct config_row *row, const struct config_place *place, void *storage,
+                      struct error *error) {
+  switch (row->type) {
+    case TYPE_BOOLEAN:
+      return read_boolean(place, storage, error);
+    case TYPE_INTEGER:
+      return read_integer(row, place, storage, error);
+    case TYPE_NUMBER:
+      return read_number(row, place, storage, error);
+    case TYPE_DURATION:
+      return read_duration(row, place, storage, error);
+    case TYPE_CHOICE:
+      return read_choice(row, place, storage, error);
+    case TYPE_TASKS:
+      return read_tasks(place, storage, error);
+    case TYPE_SCALE:
+      return read_scale(row, place, storage, error);
+    case TYPE_INTEGERS:
+      return read_integers(row, place, storage, error);
+    case TYPE_LAYERS:
+      return config_layers_read(place, storage, error);
+    case TYPE_SIZES:
+      return read_sizes(row, place, storage, error);
+    default:
+      return read_text(place, storage, error);
+  }
+}
+
+bool config_value_read(const struct config_row *row, const char *standard,
+                       const struct config_place *place, void *storage, struct error *error) {
+  if (place->node != NULL) return read_node(row, place, storage, error);
+  if (standard == NULL) return true;
+  struct yaml_tree *tree = yaml_tree_parse(standard, strlen(standard), place->key, error);
+  if (tree == NULL) return false;
+  const struct config_place part = {place->path, place->override, place->key, tree};
+  const bool read = read_node(row, &part, storage, error);
+  yaml_tree_destroy(&tree);
+  return read;
+}

@@ -1,0 +1,28 @@
+// One value of the input file: from a node of the file to where it is stored.
+#ifndef GFE_CONFIG_VALUE_H
+#define GFE_CONFIG_VALUE_H
+
+#include <stdbool.h>
+
+#include "input/config_table.h"
+#include "ground/error.h"
+#include "platform/yaml_tree.h"
+
+// Where a value comes from, for messages.
+struct config_place {
+  const char *path;              // the input file
+  const char *override;          // the text after --set that gives it, or NULL
+  const char *key;               // in full
+  const struct yaml_tree *node;  // borrowed; NULL if nobody gave it
+};
+
+// Records "path:line: key = value: reason", or "--set text: ..." for an override. Returns false.
+bool config_complain(const struct config_place *place, struct error *error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+// Stores what place->node says, checking type and bounds; the default `standard` if the node is
+// NULL, and nothing if that is NULL too.
+bool config_value_read(const struct config_row *row, const char *standard,
+                       const struct config_place *place, void *storage, struct error *error);
+
+#endif

@@ -1,0 +1,63 @@
+// What the files of the module h5 share. For h5*.c only.
+#ifndef GFE_H5_INTERNAL_H
+#define GFE_H5_INTERNAL_H
+
+#include <hdf5.h>
+
+#include "platform/h5.h"
+
+enum { H5_TEXT = 512, H5_PATH = 4096 };
+
+struct h5_file {
+  hid_t id;
+  char path[H5_PATH];
+  struct comm *comm;  // borrowed; NULL if not opened in parallel
+  bool writes;        // closing it must not fail
+  int dimensions;     // declared so far
+};
+
+// A struct for a file just opened; silences HDF5's own printing of errors.
+struct h5_file *h5_new(const char *path, bool writes);
+void h5_silence(void);
+
+// From h5_guard() to h5_unguard(), a crash (in HDF5, on a damaged file) ends the job with a message
+// that names the input file's key and the path; so does more computing than it takes to read a
+// block of rows, for each of which the timer is wound up again. For each file that is open for
+// reading.
+void h5_guard(const char *key, const char *path);
+void h5_wind_up(void);
+void h5_unguard(void);
+
+// Copies what HDF5 says of its last failure, innermost cause first, to `text`; returns it.
+const char *h5_cause(char text[H5_TEXT]);
+
+// Advice to go with a cause: empty unless it speaks of locks.
+const char *h5_lock_hint(const char *cause);
+
+// The type in memory (native) of an element.
+hid_t h5_memory_type(enum h5_type type);
+
+// A dataset opened to transfer whole rows of it.
+struct h5_rows {
+  hid_t dataset, type;  // the type in memory
+  int axes;
+  hsize_t lengths[H5_AXES];
+  hsize_t row_bytes;  // in memory
+};
+
+// Fills the number of a dataset's axes and their lengths. False if there are more than H5_AXES or
+// if they cannot be read.
+bool h5_extent(hid_t dataset, int *axes, hsize_t lengths[H5_AXES]);
+
+// False if there is no such dataset or h5_extent() fails; else rows->dataset is to be closed.
+bool h5_open_rows(const struct h5_file *file, const char *dataset, enum h5_type type,
+                  struct h5_rows *rows);
+
+// Rows [first, first + count) as they lie in the file and, gap-free, in memory; count 0 is nothing.
+struct h5_selection {
+  hid_t file, memory;
+};
+struct h5_selection h5_select(const struct h5_rows *rows, hsize_t first, hsize_t count);
+void h5_deselect(struct h5_selection selection);
+
+#endif

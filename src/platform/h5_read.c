@@ -1,0 +1,283 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "platform/h5.h"
+#include "platform/h5_internal.h"
+#include "ground/memory.h"
+
+static const hsize_t transfer_bytes = (hsize_t)1 << 28;  // read in one call
+
+// ---- files ----
+
+bool h5_is_hdf5(const char *path) {
+  h5_silence();
+  return H5Fis_hdf5(path) > 0;
+}
+
+struct h5_file *h5_open(const char *path, const char *key, struct error *error) {
+  FILE *stream = fopen(path, "rb");
+  if (stream == NULL) {
+    error_set(error, "%s = %s: cannot open the file: %s", key, path, strerror(errno));
+    return NULL;
+  }
+  fclose(stream);
+  if (!h5_is_hdf5(path)) {
+    error_set(error, "%s = %s: not an HDF5 file", key, path);
+    return NULL;
+  }
+  struct h5_file *file = h5_new(path, false);
+  h5_guard(key, path);
+  file->id = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+  if (file->id >= 0) return file;
+  h5_unguard();
+  char cause[H5_TEXT];
+  h5_cause(cause);
+  error_set(error, "%s = %s: damaged or not readable as HDF5: %s%s", key, path, cause,
+            h5_lock_hint(cause));
+  memory_free(&file);
+  return NULL;
+}
+
+bool h5_exists(struct h5_file *file, const char *path) {
+  const hid_t object = H5Oopen(file->id, path, H5P_DEFAULT);
+  if (object >= 0) H5Oclose(object);
+  return object >= 0;
+}
+
+// ---- the datasets of a file, for messages ----
+
+enum { LISTED = 12, COLLECTED = 1000 };
+
+struct listing {
+  size_t count;
+  char *names[COLLECTED];  // owned, NULL after the last
+};
+
+static herr_t collect(hid_t group, const char *name, const H5L_info_t *info, void *data) {
+  (void)info;
+  struct listing *listing = data;
+  const hid_t object = H5Oopen(group, name, H5P_DEFAULT);
+  if (object < 0) return 0;  // a dangling link
+  const bool wanted = H5Iget_type(object) == H5I_DATASET;
+  H5Oclose(object);
+  if (!wanted) return 0;
+  char *path = memory_new(char, strlen(name) + 2);
+  path[0] = '/';
+  strcpy(path + 1, name);
+  listing->names[listing->count++] = path;
+  return listing->count == COLLECTED;
+}
+
+static void append(char *text, size_t size, const char *part) {
+  const size_t length = strlen(text);
+  snprintf(text + length, size - length, "%s", part);
+}
+
+void h5_list(struct h5_file *file, const char *wanted, char *text, size_t size) {
+  struct listing *listing = memory_new(struct listing, 1);
+  H5Lvisit(file->id, H5_INDEX_NAME, H5_ITER_INC, collect, listing);
+  const char *nearest = error_nearest(wanted, (const char *const *)listing->names, listing->count);
+  snprintf(text, size, "%s%s%s", nearest != NULL ? "did you mean " : "",
+           nearest != NULL ? nearest : "", nearest != NULL ? "? " : "");
+  append(text, size, listing->count == 0 ? "the file has no datasets" : "the file has ");
+  for (size_t i = 0; i < listing->count; i++) {
+    if (i < LISTED) {
+      append(text, size, i == 0 ? "" : ", ");
+      append(text, size, listing->names[i]);
+    }
+    memory_free(&listing->names[i]);
+  }
+  if (listing->count > LISTED) append(text, size, " and others");
+  memory_free(&listing);
+}
+
+// ---- datasets ----
+
+static bool is_numeric(hid_t dataset, bool *integer) {
+  const hid_t type = H5Dget_type(dataset);
+  const H5T_class_t class = H5Tget_class(type);
+  H5Tclose(type);
+  *integer = class == H5T_INTEGER || class == H5T_ENUM;  // h5py's bool is an enum
+  return *integer || class == H5T_FLOAT;
+}
+
+// False with a message if the dataset is compressed by a filter that this HDF5 does not have.
+static bool can_decode(const struct h5_file *file, hid_t dataset, const char *path,
+                       struct error *error) {
+  const hid_t properties = H5Dget_create_plist(dataset);
+  const int filters = H5Pget_nfilters(properties);
+  bool good = true;
+  for (int i = 0; i < filters && good; i++) {
+    char name[64] = "";
+    unsigned flags = 0, configuration = 0;
+    size_t values = 0;
+    const H5Z_filter_t filter = H5Pget_filter2(properties, (unsigned)i, &flags, &values, NULL,
+                                               sizeof name, name, &configuration);
+    if (filter >= 0 && H5Zfilter_avail(filter) > 0) continue;
+    good = error_set(
+        error,
+        "%s: dataset %s is compressed with filter %s (number %d), which this HDF5 does "
+        "not have; where it is installed, make a copy without: h5repack -f NONE %s "
+        "plain.h5 (lzf is in h5py: copy the dataset with that)",
+        file->path, path, name[0] == '\0' ? "without a name" : name, (int)filter, file->path);
+  }
+  H5Pclose(properties);
+  return good;
+}
+
+static bool check_dataset(const struct h5_file *file, hid_t id, const char *dataset,
+                          const char *key, int *axes, hsize_t lengths[H5_AXES],
+                          struct error *error) {
+  bool integer = false;
+  if (!is_numeric(id, &integer))
+    return error_set(error,
+                     "%s: dataset %s in %s does not hold numbers; integers or floats can be "
+                     "read",
+                     key, dataset, file->path);
+  if (!h5_extent(id, axes, lengths))
+    return error_set(error, "%s: dataset %s in %s has more than %d axes", key, dataset, file->path,
+                     H5_AXES);
+  struct error cause = {""};
+  return can_decode(file, id, dataset, &cause) || error_set(error, "%s: %s", key, cause.text);
+}
+
+bool h5_shape(struct h5_file *file, const char *dataset, const char *key, int *axes,
+              int64_t shape[H5_AXES], struct error *error) {
+  const hid_t id = H5Dopen2(file->id, dataset, H5P_DEFAULT);
+  if (id < 0) {
+    char list[2048];
+    h5_list(file, dataset, list, sizeof list);
+    return error_set(error, "%s: there is no dataset %s in %s; %s", key, dataset, file->path, list);
+  }
+  hsize_t lengths[H5_AXES];
+  const bool good = check_dataset(file, id, dataset, key, axes, lengths, error);
+  for (int a = 0; good && a < *axes; a++) shape[a] = (int64_t)lengths[a];
+  H5Dclose(id);
+  return good;
+}
+
+bool h5_is_integer(struct h5_file *file, const char *dataset) {
+  const hid_t id = H5Dopen2(file->id, dataset, H5P_DEFAULT);
+  bool integer = false;
+  if (id < 0) return false;
+  is_numeric(id, &integer);
+  H5Dclose(id);
+  return integer;
+}
+
+// ---- rows ----
+
+// Rows of a chunk, 1 for a dataset without chunks.
+static hsize_t chunk_rows(hid_t dataset) {
+  const hid_t properties = H5Dget_create_plist(dataset);
+  hsize_t chunk[H5_AXES] = {1};
+  if (H5Pget_layout(properties) == H5D_CHUNKED) H5Pget_chunk(properties, H5_AXES, chunk);
+  H5Pclose(properties);
+  return chunk[0];
+}
+
+// Reads in blocks that end where chunks end: within one call HDF5 decodes every chunk just once, so
+// that none is decoded twice whatever the size of its cache. False with HDF5's reason in `cause`.
+static bool read_blocks(const struct h5_rows *rows, hsize_t first, hsize_t count, char *data,
+                        char cause[H5_TEXT]) {
+  const hsize_t band = chunk_rows(rows->dataset), bands = transfer_bytes / rows->row_bytes / band;
+  const hsize_t most = (bands > 0 ? bands : 1) * band, end = first + count;
+  bool good = true;
+  for (hsize_t row = first, next; good && row < end; row = next) {
+    next = (row / band) * band + most;
+    if (next > end) next = end;
+    const struct h5_selection selection = h5_select(rows, row, next - row);
+    h5_wind_up();
+    good = H5Dread(rows->dataset, rows->type, selection.memory, selection.file, H5P_DEFAULT,
+                   data + (row - first) * rows->row_bytes) >= 0;
+    if (!good) h5_cause(cause);  // before the next call forgets it
+    h5_deselect(selection);
+  }
+  return good;
+}
+
+static bool read_rows(const struct h5_file *file, const char *name, const struct h5_rows *rows,
+                      int64_t first, int64_t count, void *data, struct error *error) {
+  const int64_t held = (int64_t)rows->lengths[0], last = first + count - 1;
+  char cause[H5_TEXT];
+  if (first < 0 || first > held || count > held - first)
+    return error_set(error, "dataset %s in %s has no rows %lld to %lld", name, file->path,
+                     (long long)first, (long long)last);
+  if (!can_decode(file, rows->dataset, name, error)) return false;
+  return count <= 0 || rows->row_bytes == 0 ||
+         read_blocks(rows, (hsize_t)first, (hsize_t)count, data, cause) ||
+         error_set(error, "cannot read rows %lld to %lld of dataset %s in %s: %s", (long long)first,
+                   (long long)last, name, file->path, cause);
+}
+
+bool h5_read_rows(struct h5_file *file, const char *dataset, enum h5_type type, int64_t first,
+                  int64_t count, void *data, struct error *error) {
+  struct h5_rows rows;
+  if (!h5_open_rows(file, dataset, type, &rows))
+    return error_set(error, "there is no dataset %s with 1 to %d axes in %s", dataset, H5_AXES,
+                     file->path);
+  const bool good = read_rows(file, dataset, &rows, first, count, data, error);
+  H5Dclose(rows.dataset);
+  return good;
+}
+
+// ---- attributes ----
+
+// Opens an attribute that holds one value; negative if there is none.
+static hid_t open_attribute(const struct h5_file *file, const char *object, const char *name) {
+  const hid_t attribute = H5Aopen_by_name(file->id, object, name, H5P_DEFAULT, H5P_DEFAULT);
+  if (attribute < 0) return attribute;
+  const hid_t space = H5Aget_space(attribute);
+  const bool single = H5Sget_simple_extent_npoints(space) == 1;
+  H5Sclose(space);
+  if (single) return attribute;
+  H5Aclose(attribute);
+  return H5I_INVALID_HID;
+}
+
+// An owned copy of a text attribute's value, NULL if it is not text.
+static char *read_text(hid_t attribute, hid_t type) {
+  if (H5Tget_class(type) != H5T_STRING) return NULL;
+  if (H5Tis_variable_str(type) <= 0) {
+    char *text = memory_new(char, H5Tget_size(type) + 1);
+    if (H5Aread(attribute, type, text) < 0) text[0] = '\0';
+    if (H5Tget_strpad(type) == H5T_STR_SPACEPAD)
+      for (size_t end = strlen(text); end > 0 && text[end - 1] == ' '; end--) text[end - 1] = '\0';
+    return text;
+  }
+  char *stored = NULL;
+  if (H5Aread(attribute, type, &stored) < 0) return NULL;
+  if (stored == NULL) return memory_new(char, 1);
+  char *text = memory_new(char, strlen(stored) + 1);
+  strcpy(text, stored);
+  H5free_memory(stored);
+  return text;
+}
+
+bool h5_read_text(struct h5_file *file, const char *object, const char *name, char *text,
+                  size_t size) {
+  const hid_t attribute = open_attribute(file, object, name);
+  if (attribute < 0) return false;
+  const hid_t type = H5Aget_type(attribute);
+  char *stored = read_text(attribute, type);
+  H5Tclose(type);
+  H5Aclose(attribute);
+  const bool fits = stored != NULL && strlen(stored) < size;
+  if (fits) strcpy(text, stored);
+  memory_free(&stored);
+  return fits;
+}
+
+bool h5_read_number(struct h5_file *file, const char *object, const char *name, double *value) {
+  const hid_t attribute = open_attribute(file, object, name);
+  if (attribute < 0) return false;
+  const hid_t type = H5Aget_type(attribute);
+  const H5T_class_t class = H5Tget_class(type);
+  const bool good = (class == H5T_INTEGER || class == H5T_FLOAT) &&
+                    H5Aread(attribute, H5T_NATIVE_DOUBLE, value) >= 0;
+  H5Tclose(type);
+  H5Aclose(attribute);
+  return good;
+}

@@ -1,0 +1,524 @@
+#!/usr/bin/env python3
+"""Tests of postprocess/ and tests/support/check_losses.py on small synthetic results files."""
+
+import csv
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+import h5py
+import numpy as np
+import xarray
+
+from gfe_results import ACTIVATIONS, Decoder, Results, ResultsError, write_decoder
+from program import ROOT, SUPPORT
+
+POSTPROCESS = os.path.join(ROOT, "postprocess")
+
+PLOT, SUMMARY = (os.path.join(POSTPROCESS, name) for name in ("gfe_plot.py", "gfe_results.py"))
+COLLECT = os.path.join(POSTPROCESS, "gfe_collect.py")
+STUDY, LATENTS, SCALING = (os.path.join(POSTPROCESS, f"gfe_{name}.py")
+                           for name in ("study", "latents", "scaling"))
+CHECK = os.path.join(SUPPORT, "check_losses.py")
+
+passed = failed = 0
+
+
+def check(condition, what):
+    global passed, failed
+    passed, failed = passed + bool(condition), failed + (not condition)
+    if not condition:
+        print(f"FAILED: {what}")
+
+
+def run(*command):
+    return subprocess.run([sys.executable, *command], capture_output=True, text=True)
+
+
+def random_layers(rng, widths, activation="tanh"):
+    return [(rng.normal(size=(out, into)) / np.sqrt(into), rng.normal(size=out) / 4,
+             activation if out != widths[-1] else "identity")
+            for into, out in zip(widths, widths[1:])]
+
+
+def write_results(path, rng, shape, loss="mse", latent=3, labels=True, steps=30,
+                  missing=False, samples=40, stored=20):
+    """A results file of a random decoder, with its data file beside it."""
+    n = int(np.prod(shape))
+    write_decoder(path, random_layers(rng, (latent, 8, n)), loss, 1.0, 4.0, shape)
+    with Results(path) as results:
+        decoder = results.decoder()
+    z = rng.normal(size=(samples, latent))
+    y = np.clip(decoder.decode(z) + 0.1 * rng.normal(size=(samples, *shape)), 0, 1)
+    w = (rng.random((samples, *shape)) < 0.8) * 1.0 if missing else None
+    data = path.replace(".h5", "_data.h5")
+    with h5py.File(data, "w") as file:
+        file["samples"] = np.concatenate((np.zeros((5, *shape)), decoder.to_data_units(y)))
+        if missing:
+            file["samples"][5:] = np.where(w > 0, decoder.to_data_units(y), np.nan)
+
+    with h5py.File(path, "a") as file:
+        file.attrs.update(software="gfe_hpc", softwareVersion="test", input="run: {}\n")
+        group = file.create_group("test")
+        group.attrs.update(file=data, dataset="samples", mean_loss=1.0)
+        group["latent"] = np.zeros(latent)
+        group["latent"].make_scale("This is a netCDF dimension but not a netCDF variable.")
+        group["z"], group["loss"] = z, decoder.loss(y, z, w)
+        group["evaluations"] = rng.integers(5, 60, samples)
+        group["iterations"] = group["evaluations"][()] - 1
+        group["status"] = rng.integers(0, 3, samples).astype("i1")
+        group["status"].attrs.update(flag_values="0 1 2 3 4",
+                                     flag_meanings="converged tau limit underflow nonfinite")
+        group["index"] = np.arange(5, 5 + samples)
+        if labels:
+            group["label"] = np.arange(samples) % 7
+        if stored:
+            group["target"], group["reconstruction"] = y[:stored], decoder.decode(z[:stored])
+            if missing:
+                group["target"][...], group["weight"] = (w * y)[:stored], w[:stored]
+        write_history(file.create_group("history"), steps, epochs=3)
+
+
+def write_history(group, steps, epochs):
+    group["step"] = np.zeros(steps)  # a dimension, no series
+    group["step_loss"] = 1 / np.arange(1, steps + 1)
+    group["step_samples"] = 20 * np.arange(1, steps + 1)
+    group["epoch_samples"] = 20 * steps // epochs * np.arange(1, epochs + 1)
+    group["epoch_train_loss"] = 1 / np.arange(1, epochs + 1)
+    group["epoch_test_loss"] = np.where(np.arange(epochs) < epochs - 1, np.nan, 0.5)
+
+
+def test_gradient(rng):
+    """Central differences of the loss, for every activation and loss, with weights."""
+    for activation in ACTIVATIONS:
+        for loss in ("bce", "mse"):
+            decoder = Decoder(random_layers(rng, (3, 9, 5), activation), loss)
+            z, y, w = rng.normal(size=(4, 3)), rng.random((4, 5)), rng.random((4, 5))
+            gradient = decoder.gradient(y, z, w)
+            numeric = np.empty_like(gradient)
+            for k, e in enumerate(1e-6 * np.eye(3)):
+                numeric[:, k] = (decoder.loss(y, z + e, w) - decoder.loss(y, z - e, w)) / 2e-6
+            worst = np.max(np.abs(gradient - numeric))
+            check(worst < 1e-8 * max(1, np.max(np.abs(numeric))) + 1e-9,
+                  f"gradient with {activation}, {loss}: off by {worst:.1e}")
+
+
+def test_decoder(rng, directory):
+    """What is written is read back; losses are those of the formulas; mistakes are refused."""
+    path = os.path.join(directory, "decoder.h5")
+    layers = random_layers(rng, (2, 4, 6), "elu")
+    write_decoder(path, layers, "bce", 1, 2, (2, 3))
+    with Results(path) as results:
+        decoder, groups, history = results.decoder(), results.groups, results.history
+    check(groups == [] and history is None, "a decoder file has neither sets nor history")
+    check(all(np.array_equal(a[0], b[0]) and np.array_equal(a[1], b[1]) and a[2] == b[2]
+              for a, b in zip(layers, decoder.layers)), "layers survive writing and reading")
+    z, y = rng.normal(size=(5, 2)), rng.random((5, 2, 3))
+    p = decoder.decode(z)
+    entries = -(y * np.log(p) + (1 - y) * np.log(1 - p))
+    check(p.shape == y.shape, "reconstructions have the shape of a sample")
+    check(np.allclose(decoder.loss(y, z), entries.mean(axis=(1, 2)), rtol=1e-12), "bce")
+    check(np.allclose(decoder.loss(y, z, 3 * np.ones_like(y)), decoder.loss(y, z), rtol=1e-14),
+          "a common factor of the weights does not matter")
+    check(np.array_equal(decoder.to_data_units(np.array([0, 1])), [1, 3]), "data units")
+    for bad in (dict(layers=layers, loss="l1"), dict(layers=layers, loss="mse", shape=(5,)),
+                dict(layers=layers[::-1], loss="mse"), dict(layers=[], loss="mse"),
+                dict(layers=random_layers(rng, (2, 4, 6), "gelu"), loss="mse")):
+        try:
+            write_decoder(os.path.join(directory, "bad.h5"), **bad)
+            check(False, f"write_decoder accepts {bad}")
+        except ResultsError:
+            check(True, "")
+
+
+def test_programs(rng, directory):
+    """Every figure for every kind of sample, the summary, and the check of the losses."""
+    cases = {"line": dict(shape=(30,)), "image": dict(shape=(6, 5), loss="bce", missing=True),
+             "colour": dict(shape=(3, 6, 5), loss="bce"), "field": dict(shape=(4, 6, 5)),
+             "circle": dict(shape=(2,), latent=1), "one_latent": dict(shape=(5,), latent=1),
+             "unlabelled": dict(shape=(6, 5), labels=False),
+             "unlabelled_circle": dict(shape=(2,), latent=1, labels=False),
+             "few": dict(shape=(6, 5), samples=3, stored=3), "one": dict(shape=(7,), samples=1,
+                                                                         stored=1)}
+    for name, case in cases.items():
+        path = os.path.join(directory, f"{name}.h5")
+        write_results(path, rng, **case)
+        output = os.path.join(directory, f"{name}_plots")
+        plot = run(PLOT, path, "--output", output)
+        expected = [os.path.join(output, f"{figure}.png")
+                    for figure in ("loss", "reconstructions", "latents", "evaluations")]
+        check(plot.returncode == 0 and "Warning" not in plot.stderr
+              and plot.stdout.split() == expected
+              and all(os.path.getsize(figure) > 5000 for figure in expected),
+              f"plots of {name}: {plot.stdout}{plot.stderr}")
+        summary = run(SUMMARY, path)
+        check(summary.returncode == 0 and "mean loss" in summary.stdout,
+              f"summary of {name}: {summary.stderr}")
+        losses = run(CHECK, path, "--rtol", "1e-12")
+        check(losses.returncode == 0, f"losses of {name}: {losses.stdout}{losses.stderr}")
+
+    write_results(path, rng, shape=(6, 5), steps=0, stored=0)
+    plot = run(PLOT, path, "--format", "pdf")
+    check(sorted(os.listdir(os.path.join(directory, "plots"))) == ["evaluations.pdf",
+                                                                  "latents.pdf"],
+          f"an encoding alone has two figures, in pdf, beside the results: {plot.stderr}")
+
+
+def test_wrong_losses(rng, directory):
+    """check_losses.py sees a wrong loss, a loss that is no number and a poor encoding."""
+    path = os.path.join(directory, "wrong.h5")
+    write_results(path, rng, shape=(6, 5))
+    poor = run(CHECK, path, "--tolerance", "1e-5")
+    check(poor.returncode == 1 and "encoded anew" in poor.stdout, f"poor encoding: {poor.stdout}")
+    generous = run(CHECK, path, "--tolerance", "1")
+    check(generous.returncode == 0, f"generous tolerance: {generous.stdout}{generous.stderr}")
+    for value in (1.001, np.nan):
+        with h5py.File(path, "a") as file:
+            file["test/loss"][7] *= value
+        wrong = run(CHECK, path)
+        check(wrong.returncode == 1 and "sample 7" in wrong.stdout, f"{value}: {wrong.stdout}")
+
+
+def test_errors(rng, directory):
+    """Mistakes give one line and exit code 2."""
+    path = os.path.join(directory, "errors.h5")
+    write_results(path, rng, shape=(6, 5))
+    plain = os.path.join(directory, "plain.txt")
+    with open(plain, "w", encoding="utf-8") as file:
+        file.write("not HDF5\n")
+    for arguments, text in (((os.path.join(directory, "none.h5"),), "no such file"),
+                            ((plain,), "not an HDF5 file"),
+                            ((path.replace(".h5", "_data.h5"),), "not a results file"),
+                            ((path, "--group", "train"), "no group /train")):
+        result = run(PLOT, *arguments)
+        check(result.returncode == 2 and text in result.stderr
+              and result.stderr.count("\n") == 1, f"{text}: {result.stderr}")
+
+
+# ---- sweeps ----
+
+KEYS = {"training.batch": "samples", "training.learning_rate": "1", "training.optimiser": "1",
+        "run.seed": "1", "decoder.layers": "1", "data.scale": "1", "data.train.subset": "samples",
+        "run.model": "1", "encoding.solver": "1", "training.updates": "updates"}
+
+
+def write_sweep(directory, tasks, summaries):
+    """A sweep's directory: its tasks' values, and per task a summary, {} for an empty directory or
+    None for no directory at all."""
+    names = [f"task_{k}_{k + 17:08x}" for k in range(len(tasks))]
+    hashes = [f"{k + 17:08x}00000000" for k in range(len(tasks))]
+    os.makedirs(directory)
+    plan = {"keys": [{"key": key, "unit": KEYS[key], "text": f"about {key}"} for key in tasks[0]],
+            "tasks": [{"index": k, "directory": names[k], "config_hash": hashes[k],
+                       "values": values} for k, values in enumerate(tasks)]}
+    with open(os.path.join(directory, "sweep.json"), "w", encoding="utf-8") as file:
+        json.dump(plan, file)
+    for name, config_hash, summary in zip(names, hashes, summaries):
+        if summary is None:
+            continue
+        os.mkdir(os.path.join(directory, name))
+        with open(os.path.join(directory, name, "history.csv"), "w", encoding="utf-8") as file:
+            file.write("step\n")
+        if summary:
+            with open(os.path.join(directory, name, "summary.json"), "w",
+                      encoding="utf-8") as file:
+                json.dump({"config_hash": config_hash, "exit_reason": "done", **summary}, file)
+    return names
+
+
+def losses(*values):
+    return [{"test_loss": value, "steps": 30} for value in values]
+
+
+def test_sweep_kinds(rng, directory):
+    """A map, a curve, points, texts, repetitions, a single task: table, figure and best."""
+    rates = [{"training.batch": batch, "training.learning_rate": rate}
+             for batch in (10, 20) for rate in (1e-3, 1e-2, 1e-1)]
+    texts = [{"decoder.layers": layers, "data.scale": scale} for layers, scale in
+             (("[{dense: 9}]", "minmax"), (None, 255), ("[{dense: 7}, {dense: 9}]", "none"))]
+    seeds = [{"training.optimiser": name, "run.seed": seed} for name in ("adam", "sgd")
+             for seed in (1, 2)]
+    cases = {"map": (rates, losses(3, 2, 4, 5, 1, 6), 4), "texts": (texts, losses(3, 2, 1), 2),
+             "curve": ([{"training.batch": batch} for batch in (5, 7, 50000)], losses(3, 2, 9), 1),
+             "points": (rates[:5], losses(3, 2, 0.01, 5, 4), 2),
+             "repeated": (seeds, losses(1, 5, 2, 3), 0)}
+    for name, (tasks, summaries, best) in cases.items():
+        path = os.path.join(directory, name)
+        names = write_sweep(path, tasks, summaries)
+        result = run(COLLECT, path)
+        check(result.returncode == 0 and not result.stderr
+              and f"best: task {best} " in result.stdout
+              and f"{len(tasks)} tasks, {len(tasks)} done" in result.stdout,
+              f"collecting {name}: {result.stdout}{result.stderr}")
+        figure = os.path.join(path, "plots", "sweep_test_loss.png")
+        check(os.path.getsize(figure) > 5000, f"the figure of {name}")
+        with open(os.path.join(path, "sweep.csv"), encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        check([row["directory"] for row in rows] == names, f"{name}: directories in sweep.csv")
+        check([float(row["test_loss"]) for row in rows] == [s["test_loss"] for s in summaries],
+              f"{name}: losses in sweep.csv")
+        with xarray.open_dataset(os.path.join(path, "sweep.h5"), engine="h5netcdf") as data:
+            check(dict(data.sizes) == {"task": len(tasks)}, f"{name}: {data.sizes}")
+            for key in tasks[0]:
+                column = [values[key] for values in tasks]
+                if all(isinstance(value, str) for value in column) \
+                        or all(isinstance(value, (int, float)) for value in column):
+                    check(list(data[key].values) == column, f"{name}: {key} in sweep.h5")
+                else:  # mixed: as texts
+                    check(list(data[key].values) == ["" if v is None else str(v) for v in column],
+                          f"{name}: {key} in sweep.h5")
+                check(data[key].attrs["long_name"] == f"about {key}", f"{name}: {key}")
+            check(list(data["steps"].values) == [30] * len(tasks)
+                  and data["steps"].attrs["units"] == "updates", f"{name}: steps")
+            check(all("long_name" in data[column].attrs for column in data.data_vars),
+                  f"{name}: a column without long_name")
+    highest = run(COLLECT, os.path.join(directory, "map"), "--highest", "--format", "pdf",
+                  "--output", os.path.join(directory, "other"))
+    check("best: task 5 with highest test_loss 6," in highest.stdout, highest.stdout)
+    check(sorted(os.listdir(os.path.join(directory, "other"))) == ["plots", "sweep.csv",
+                                                                  "sweep.h5"], "--output")
+
+
+def test_sweep_states(rng, directory):
+    """Tasks that are not done are named with their state, and are never the best."""
+    path = os.path.join(directory, "states")
+    tasks = [{"training.batch": batch} for batch in range(1, 9)]
+    names = write_sweep(path, tasks, [
+        {"test_loss": 0.5}, {"test_loss": 0.4}, {"test_loss": 0.1, "exit_reason": "signal USR1"},
+        {"test_loss": 0.1, "exit_reason": "numerical failure"}, {}, {}, None,
+        {"test_loss": 0.1, "config_hash": "0" * 16}])
+    old = os.path.join(path, names[4])
+    os.utime(os.path.join(old, "history.csv"), (1e9, 1e9))
+    for name in ("task_9_00000000", "task_9_other"):
+        os.mkdir(os.path.join(path, name))
+    result = run(COLLECT, path)
+    check(result.returncode == 0 and "8 tasks, 2 done, 1 stopped, 3 failed, 1 running, 1 missing"
+          in result.stdout, f"states: {result.stdout}{result.stderr}")
+    for line in (f"stopped  {names[2]} (signal USR1)", f"failed   {names[3]} (numerical failure)",
+                 f"failed   {names[4]} (it ended without a word)", f"running  {names[5]}",
+                 f"missing  {names[6]}", f"failed   {names[7]} (its summary.json is of another",
+                 "task_9_00000000 is there", "best: task 1 with lowest test_loss 0.4,"):
+        check(line in result.stdout, f"no '{line}' in {result.stdout}")
+    check("task_9_other" not in result.stdout, result.stdout)
+    with xarray.open_dataset(os.path.join(path, "sweep.h5"), engine="h5netcdf") as data:
+        meanings = data["status"].attrs["flag_meanings"].split()
+        check([meanings[s] for s in data["status"].values]
+              == ["done", "done", "stopped", "failed", "failed", "running", "missing", "failed"],
+              "states in sweep.h5")
+    again = run(COLLECT, path, "--patience", "0")
+    check(f"failed   {names[5]}" in again.stdout, again.stdout)
+    future = os.path.getmtime(os.path.join(path, names[2], "summary.json")) + 60
+    os.utime(os.path.join(path, names[2], "history.csv"), (future, future))
+    again = run(COLLECT, path)
+    check(f"running  {names[2]}" in again.stdout, f"started again: {again.stdout}")
+
+    none = os.path.join(directory, "none")
+    write_sweep(none, tasks, [None] * 8)
+    result = run(COLLECT, none)
+    check(result.returncode == 0 and "8 tasks, 8 missing" in result.stdout
+          and "no task is done" in result.stdout, f"{result.stdout}{result.stderr}")
+    os.mkdir(os.path.join(directory, "empty"))
+    for arguments, text in (((os.path.join(directory, "nowhere"),), "no such directory"),
+                            ((os.path.join(directory, "empty"),), "no sweep.json"),
+                            ((path, "--metric", "tset_loss"), "did you mean test_loss?"),
+                            ((path, "--metric", "gugus"), "There are test_loss")):
+        result = run(COLLECT, *arguments)
+        check(result.returncode == 2 and text in result.stderr
+              and result.stderr.count("\n") == 1, f"{text}: {result.stderr}")
+
+
+# ---- the study and the latents ----
+
+def study_tasks():
+    """Two methods and an encoder with two settings, on three sizes and three seeds: values, and a
+    summary with losses that are known."""
+    tasks, summaries = [], []
+    methods = [("gfe", "lbfgs", 2e-3, 1), ("gfe", "lbfgs", 2e-3, 4),
+               ("autoencoder", "lbfgs", 1e-3, 1), ("autoencoder", "lbfgs", 2e-3, 1)]
+    for n in (60, 300, 1200):
+        for m, (model, solver, rate, updates) in enumerate(methods):
+            for seed in (1, 2, 3):
+                tasks.append({"data.train.subset": n, "run.seed": seed, "run.model": model,
+                              "encoding.solver": solver, "training.learning_rate": rate,
+                              "training.optimiser": "adam", "training.updates": updates})
+                loss = (0.5, 0.45, 0.8, 0.7)[m] - 0.05 * np.log(n / 60) + 0.01 * (seed - 2)
+                summaries.append({"test_loss": loss, "training_cpu_seconds": n * updates / 100,
+                                  "test_loss_encoder": loss + 0.1 if m > 1 else None})
+    return tasks, summaries
+
+
+def test_study(rng, directory):
+    """Means, ranges and conclusions are those of the runs; an autoencoder counts by its encoder."""
+    path = os.path.join(directory, "study")
+    tasks, summaries = study_tasks()
+    names = write_sweep(path, tasks, summaries)
+    for name, values in zip(names, tasks):
+        results = os.path.join(path, name, "results.h5")
+        write_results(results, rng, (6, 5), "bce")
+        if values["run.model"] == "autoencoder":
+            with h5py.File(results, "a") as file:
+                file["test/z_encoder"] = file["test/z"][()] + 0.1
+    result = run(STUDY, path, "--level", "0.42", "--dpi", "60")
+    check(result.returncode == 0 and not result.stderr, f"study: {result.stdout}{result.stderr}")
+    for name in ("one_pass", "recipes", "images"):
+        check(os.path.getsize(os.path.join(path, "plots", f"study_{name}.png")) > 5000, name)
+    with open(os.path.join(path, "study.md"), encoding="utf-8") as file:
+        text = file.read()
+    last = 0.05 * np.log(20)
+    for line in ("over 3 seeds, by training images",
+                 "| GFE lbfgs | Adam 2e-3 | 0.5000 ± 0.0100 | 0.4195 ± 0.0100 | "
+                 f"{0.5 - last:.4f} ± 0.0100 |",
+                 f"| autoencoder | Adam 2e-3 | 0.8000 ± 0.0100 | 0.7195 ± 0.0100 | "
+                 f"{0.8 - last:.4f} ± 0.0100 |",
+                 "| autoencoder | Adam 1e-3 | 0.8000 ± 0.0100 |",  # refined by the flow
+                 "| GFE lbfgs, 4 updates per batch | Adam 2e-3 | 2.40 ± 0.00 |",
+                 f"- GFE lbfgs with 60 images (0.5000) is at or below the best autoencoder with "
+                 f"1,200 ({0.8 - last:.4f}), one pass.",
+                 "- GFE lbfgs (Adam 2e-3): below 0.42 after 3.0 CPU seconds (300 images, 0.4195).",
+                 "- autoencoder (Adam 2e-3): not below 0.42;"):
+        check(line in text, f"no '{line}' in {text}")
+    os.remove(os.path.join(path, names[0], "summary.json"))
+    result = run(STUDY, path, "--dpi", "60", "--output", os.path.join(directory, "part"))
+    check(result.returncode == 0 and "1 of 36 tasks are not done" in result.stdout
+          and "over 2 to 3 seeds" in result.stdout, f"{result.stdout}{result.stderr}")
+    other = os.path.join(directory, "other")
+    write_sweep(other, [{"training.batch": 3}], losses(1))
+    none = os.path.join(directory, "none")
+    write_sweep(none, tasks[:2], [None, None])
+    for place, text in ((other, "does not vary data.train.subset"), (none, "no task is done yet"),
+                        (os.path.join(directory, "nowhere"), "no such directory")):
+        result = run(STUDY, place)
+        check(result.returncode == 2 and text in result.stderr
+              and result.stderr.count("\n") == 1, f"{text}: {result.stderr}")
+
+
+def test_latents(rng, directory):
+    """Paths are straight, draws have the latents' mean and covariance; figures of pictures, lines
+    and colour images; a map only where a package makes one."""
+    from gfe_latents import choose_pairs, draw_latents, straight_paths
+    z = rng.normal(size=(4000, 3)) @ rng.normal(size=(3, 3)) + (5, 0, -2)
+    drawn = draw_latents(z, 100000, 1)
+    check(np.allclose(drawn.mean(axis=0), z.mean(axis=0), atol=0.05), "the mean of the draws")
+    check(np.allclose(np.cov(drawn.T), np.cov(z.T), atol=0.1), "their covariance")
+    path, = straight_paths(z, [(3, 8)], 5)
+    check(np.array_equal(path[0], z[3]) and np.array_equal(path[-1], z[8])
+          and np.allclose(path[1], 0.75 * z[3] + 0.25 * z[8]), "a straight path")
+
+    for name, shape, loss in (("pictures", (6, 5), "bce"), ("lines", (12,), "mse"),
+                              ("colour", (3, 4, 4), "mse")):
+        results = os.path.join(directory, f"{name}.h5")
+        write_results(results, rng, shape, loss)
+        with Results(results) as opened:
+            encoded = opened.set("test")
+        pairs = choose_pairs(encoded, 4, 1)
+        check(len(pairs) == 4 and len({k for pair in pairs for k in pair}) == 8
+              and all(encoded.label[a] != encoded.label[b] for a, b in pairs)
+              and max(encoded.loss[k] for pair in pairs for k in pair) <= np.median(encoded.loss),
+              f"pairs of different labels: {pairs}")
+        result = run(LATENTS, results, "--output", os.path.join(directory, name))
+        check(result.returncode == 0 and not result.stderr, f"{name}: {result.stderr}")
+        for figure in ("map", "paths", "draws"):
+            file = os.path.join(directory, name, f"latents_{figure}.png")
+            check(os.path.getsize(file) > 5000, f"{name}: {figure}")
+    has_map = any(importlib.util.find_spec(package) for package in ("sklearn", "umap"))
+    check(has_map != ("no map that keeps neighbours" in result.stdout), result.stdout)
+    result = run(LATENTS, os.path.join(directory, "nowhere.h5"))
+    check(result.returncode == 2 and "no such file" in result.stderr, result.stderr)
+
+
+# ---- scaling ----
+
+COSTS = dict(evaluation=40e-6, tile=2e-3, step=3e-3)  # seconds, of runs that are made up
+
+
+def write_training(path, rng, ranks, batch, tile, seconds, widths=(2, 5, 6)):
+    """A run that trained two epochs of 30 steps of `seconds`, 20 evaluations per sample, with a
+    pause of 9 s before the second epoch."""
+    os.makedirs(path)
+    write_decoder(os.path.join(path, "results.h5"), random_layers(rng, widths), "mse")
+    steps = np.arange(1, 61)
+    with h5py.File(os.path.join(path, "results.h5"), "a") as file:
+        file.attrs.update(parallelism=f"{ranks} ranks x 1 thread",
+                          input=f"run:\n  seed: 1\n\ntraining:\n  batch: {batch}\n  tile: {tile}\n")
+        history = file.create_group("history")
+        for name, values in dict(
+                step_loss=1 / steps, step_samples=batch * steps, step_epoch=1 + (steps > 30),
+                step_evaluations=np.full(60, 20.0), step_seconds=seconds * steps + 9 * (steps > 30),
+                epoch_train_loss=np.ones(2), epoch_evaluations_mean=np.full(2, 20.0),
+                epoch_evaluations_p50=np.full(2, 20), epoch_evaluations_p99=np.full(2, 20),
+                epoch_evaluations_max=np.full(2, 20)).items():
+            history[name] = values
+    return path
+
+
+def write_encoding(path, rng, ranks, evaluations, seconds, widths=(2, 5, 6)):
+    os.makedirs(path)
+    write_decoder(os.path.join(path, "results.h5"), random_layers(rng, widths), "mse")
+    with h5py.File(os.path.join(path, "results.h5"), "a") as file:
+        file.attrs["parallelism"] = f"{ranks} ranks x 1 thread"
+        group, count = file.create_group("encode"), len(evaluations)
+        group["z"], group["loss"] = np.zeros((count, widths[0])), np.ones(count)
+        group["evaluations"], group["status"] = evaluations, np.zeros(count, "i1")
+        group["status"].attrs["flag_meanings"] = "converged"
+    with open(os.path.join(path, "summary.json"), "w", encoding="utf-8") as file:
+        json.dump({"seconds": seconds, "training_seconds": 0.0}, file)
+    return path
+
+
+def test_scaling(rng, directory):
+    """The costs of made-up runs are found again; speedups and balances are those of the runs;
+    without communication, samples that are all alike scale without loss."""
+    runs = []
+    for batch, tile, ranks in ((20, 10, 1), (64, 16, 1), (256, 24, 1), (64, 16, 2)):
+        tiles, rows = -(-batch // tile) // ranks, {20: 24, 64: 72, 256: 256}[batch] / ranks
+        seconds = COSTS["evaluation"] * 20 * rows + COSTS["tile"] * tiles + COSTS["step"]
+        runs.append(write_training(os.path.join(directory, f"train_{batch}_{ranks}"), rng, ranks,
+                                   batch, 0 if batch == 64 else tile, seconds))
+    uneven = np.repeat((30, 10), 400)
+    for name, ranks, evaluations, seconds in (("one", 1, uneven, 2.0), ("two", 2, uneven, 1.5),
+                                              ("many", 8, uneven[::-1], 1.0)):
+        runs.append(write_encoding(os.path.join(directory, name), rng, ranks, evaluations, seconds))
+    free = ("--latency", "0", "--bandwidth", "1e30", "--partner", "0")
+    result = run(SCALING, *runs, *free, "--ranks", "64")
+    check(result.returncode == 0 and not result.stderr, f"{result.stdout}{result.stderr}")
+    speedup = (0.0576 + 0.008 + 0.003) / (0.0288 + 0.004 + 0.003)
+    efficiency = (0.0576 + 0.008 + 0.003) / (4 * (0.0192 + 0.002 + 0.003))  # 16 samples, 24 rows
+    for line in ("| gradient evaluation, training | 40.0 µs |", "| tile | 2.00 ms |",
+                 "| step | 3.00 ms |", "| largest misfit of a run | 0.0 % |",
+                 "| evaluations per sample, training | 20.0 |",
+                 "| gradient evaluation, encoding | 125.0 µs |",
+                 f"| training, batch 64 | {speedup:.2f} | {speedup:.2f} |", "| 1.33 |",
+                 "| 2 | encode, 800 samples | ", "| 1.500 |",  # 30 of a mean of 20
+                 f"| 4 | 96 | 24 | {100 * efficiency:.0f} % |"):
+        check(line in result.stdout, f"no '{line}' in {result.stdout}")
+    check(os.path.getsize(os.path.join(runs[0], "plots", "scaling.png")) > 5000, "its figure")
+    slow = run(SCALING, *runs[:4], "--latency", "1e-3", "--ranks", "4", "--output", directory)
+    check(slow.returncode == 0 and "| 4 | 96 | 24 |" not in slow.stdout,
+          f"a slow network wants larger batches: {slow.stdout}{slow.stderr}")
+    few = run(SCALING, runs[1], "--ranks", "4", "--output", directory)
+    check("with 1 different batches" in few.stdout, f"{few.stdout}{few.stderr}")
+
+    other = write_training(os.path.join(directory, "other"), rng, 1, 20, 10, 0.02, (2, 7, 6))
+    for given, text in (((runs[0], other), "different layers"), ((runs[3],), "no run on one rank"),
+                        ((os.path.join(directory, "nowhere"),), "no such file")):
+        result = run(SCALING, *given)
+        check(result.returncode == 2 and text in result.stderr
+              and result.stderr.count("\n") == 1, f"{text}: {result.stderr}")
+
+
+def main():
+    rng = np.random.default_rng(1)
+    test_gradient(rng)
+    for test in (test_decoder, test_programs, test_wrong_losses, test_errors, test_sweep_kinds,
+                 test_sweep_states, test_study, test_latents, test_scaling):
+        with tempfile.TemporaryDirectory() as directory:
+            test(rng, directory)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,209 @@
+#!/usr/bin/env python3
+"""The same bits on any number of ranks: decoder, latents, history, and the text files.
+
+usage: test_ranks.py gfe_hpc
+"""
+
+import csv
+import os
+import sys
+import tempfile
+from itertools import product
+
+import h5py
+import numpy as np
+
+from program import (CONV, FULL, IMAGES, PAPER_LAYERS, SMALL, SUPPORT, Checks, arguments,
+                     read_summary, run, run_input)
+
+COMPARE = os.path.join(SUPPORT, "compare_results.py")
+
+TRAINING = {
+    "training.epochs": 2,
+    "training.batch": 20,
+    "training.learning_rate": 2e-3,
+    "encoding.max_iterations": 10,
+    "evaluation.max_iterations": 30,
+}
+# Widths that fill no register of any CPU.
+ODD = {"decoder.latent": 7, "decoder.layers": [{"dense": 37, "activation": "tanh"},
+                                               {"dense": 101, "activation": "silu"},
+                                               {"dense": 784}]}
+PAPER = {"decoder.latent": 20, "decoder.layers": PAPER_LAYERS}
+ADJOINT = {"encoding.solver": "amd", "encoding.time": "sum", "encoding.h_max": 100,
+           "training.adjoint": "discrete", "training.epochs": 1, "data.train.count": 60}
+COUPLED = {
+    "encoding.solver": "amd",
+    "encoding.coupling": "batch",
+    "encoding.slope": 1e-5,
+    "encoding.max_iterations": 20,
+    "evaluation.max_iterations": 20,
+}
+# Selections from a file of each format, of which some ranks hold nothing.
+CHOSEN = {
+    **{f"data.train.{key}": value for key, value in (
+        ("file", os.path.join(FULL, "train-images-idx3-ubyte.gz")), ("dataset", None),
+        ("labels", os.path.join(FULL, "train-labels-idx1-ubyte.gz")),
+        ("classes", [0, 1, 2, 3, 4]), ("first", 1000), ("count", 40000), ("stride", 50),
+        ("subset", 101), ("subset_seed", 7))},
+    **{f"data.test.{key}": value for key, value in (
+        ("classes", [9]), ("stride", 3), ("count", 90))},
+}
+AUTOENCODER = {"run.model": "autoencoder", "training.learning_rate": 1e-3}
+PREDICTOR = {"evaluation.start": "predictor", "training.epochs": 1}
+FEWER = {"data.train.count": 100, "training.epochs": 1}
+# More ranks than samples.
+FEW = {"data.train.count": 5, "data.test.count": 3, "training.epochs": 1}
+
+
+def history_rows(directory):
+    """The rows of history.csv without the times."""
+    with open(os.path.join(directory, "history.csv"), encoding="utf-8", newline="") as file:
+        return [{name: value for name, value in row.items() if name != "seconds"}
+                for row in csv.DictReader(file)]
+
+
+def summary_figures(directory):
+    """summary.json without times and the number of ranks."""
+    return {name: value for name, value in read_summary(directory).items()
+            if name != "ranks" and not name.endswith("seconds")}
+
+
+def compare(checks, name, runs):
+    """Checks that all results files of `runs` (label -> path) hold the same."""
+    (first, reference), *others = runs.items()
+    for label, path in others:
+        what = f"{name}: {label} against {first}"
+        result = run(COMPARE, reference, path)
+        checks(result.code == 0, f"{what}: {result.out}{result.err}")
+        one, other = os.path.dirname(reference), os.path.dirname(path)
+        checks(history_rows(one) == history_rows(other), f"{what}: history.csv differs")
+        checks(summary_figures(one) == summary_figures(other), f"{what}: summary.json differs")
+    print(f"{name}: equal on {', '.join(runs)}", flush=True)
+
+
+def test_counts(checks, program, cwd, name, counts, *values):
+    """Runs an input on several numbers of ranks and compares. Returns the results of the first."""
+    runs = {f"{count} ranks": run_input(checks, program, cwd, f"{name}_{count}", TRAINING,
+                                        *values, ranks=count)
+            for count in counts}
+    compare(checks, name, runs)
+    return runs[f"{counts[0]} ranks"]
+
+
+def write_missing(path, rng):
+    """Real images with NaN for some pixels, and weights of several sizes for all."""
+    with h5py.File(SMALL, "r") as small, h5py.File(path, "w") as file:
+        for group, count in (("train", 300), ("test", 64)):
+            images = small[f"{group}/images"][:count].astype(np.float32)
+            images[rng.random(images.shape) < 0.3] = np.nan
+            file[f"{group}/images"] = images
+            file[f"{group}/weights"] = rng.choice([0.0, 0.5, 1.0, 2.0], images.shape)
+
+
+def test_missing(checks, program, cwd):
+    """NaN and weights at once."""
+    path = os.path.join(cwd, "missing.h5")
+    write_missing(path, np.random.default_rng(1))
+    values = {f"data.{group}.{key}": value for group in ("train", "test")
+              for key, value in (("file", path), ("dataset", f"/{group}/images"),
+                                 ("weights", f"/{group}/weights"), ("labels", None))}
+    test_counts(checks, program, cwd, "missing", (1, 3), IMAGES, values,
+                {"data.missing": "nan"})
+
+
+def test_lone_sample(checks, program, cwd, label, trained, start="zero"):
+    """A sample encoded alone has the bits that it has among 500."""
+    base = {**IMAGES, "evaluation.start": start, "run.tasks": ["encode"], "decoder.file": trained, "decoder.latent": None,
+            "decoder.layers": None, "decoder.loss": None}
+    base.update({f"data.{group}.{key}": None for group in ("train", "test")
+                 for key in ("file", "dataset", "labels", "count")})
+    base.update({"data.encode.file": SMALL, "data.encode.dataset": "/train/images"})
+    all_of_them = run_input(checks, program, cwd, f"{label}_500", base,
+                            {"data.encode.count": 500}, ranks=2)
+    for count in (1, 3):
+        alone = run_input(checks, program, cwd, f"{label}_alone_{count}", base,
+                          {"data.encode.first": 137, "data.encode.count": 1}, ranks=count)
+        with h5py.File(all_of_them, "r") as many, h5py.File(alone, "r") as one:
+            for name in ("z", "loss", "evaluations", "iterations", "status", "index"):
+                a, b = many[f"encode/{name}"][137:138], one[f"encode/{name}"][()]
+                checks(a.tobytes() == b.tobytes(),
+                       f"sample 137 alone on {count} ranks: {name} is {b}, among 500 {a}")
+            checks(int(one["encode/index"][0]) == 137, "the index should be that in the file")
+    print(f"{label}: sample 137 of 500: equal alone and among all", flush=True)
+    select = {"data.encode.labels": "/train/labels", "data.encode.classes": [7, 0, 3],
+              "data.encode.first": 9, "data.encode.count": 480, "data.encode.stride": 2,
+              "data.encode.subset": 41}
+    for count in (1, 3):
+        chosen = run_input(checks, program, cwd, f"{label}_chosen_{count}", base, select,
+                           ranks=count)
+        with h5py.File(all_of_them, "r") as many, h5py.File(chosen, "r") as some, \
+                h5py.File(SMALL, "r") as small:
+            index = some["encode/index"][()]
+            labels = small["train/labels"][()]
+            candidates = [i for i in range(9, 489) if labels[i] in (0, 3, 7)][::2]
+            checks(len(index) == 41 and list(index) == sorted(set(index) & set(candidates)),
+                   f"41 of the candidates {candidates} are wanted, in order: {index}")
+            checks(np.array_equal(some["encode/label"], labels[index]),
+                   "the labels should be those of the samples chosen")
+            for name in ("z", "loss", "evaluations", "iterations", "status"):
+                a, b = many[f"encode/{name}"][()][index], some[f"encode/{name}"][()]
+                checks(a.tobytes() == b.tobytes(),
+                       f"samples chosen, on {count} ranks: {name} differs from that among all")
+    print(f"{label}: 41 chosen samples of 500: equal alone and among all", flush=True)
+
+
+def cpu_has(flag):
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        return any(flag in line.split() for line in file if line.startswith("flags"))
+
+
+def test_kernels(checks, program, cwd):
+    """Other BLAS kernels than the one that OpenBLAS picks here."""
+    kernels = ["Sandybridge"] * cpu_has("avx") + ["SkylakeX"] * cpu_has("avx512f")
+    for kernel, (name, decoder) in product(kernels, (("paper", PAPER), ("conv", CONV))):
+        runs = {f"{count} ranks": run_input(checks, program, cwd, f"{kernel}_{name}_{count}",
+                                            TRAINING, IMAGES, decoder, FEWER, ranks=count,
+                                            environment={"OPENBLAS_CORETYPE": kernel})
+                for count in (1, 3)}
+        for label, path in runs.items():
+            with h5py.File(path, "r") as file:
+                found = [value for value in map(str, file.attrs.values())
+                         if kernel.lower() in value.lower()]
+            checks(found, f"{kernel} on {label}: the file should name the kernel")
+        compare(checks, f"kernel {kernel}, {name}", runs)
+
+
+def main():
+    program, = arguments("gfe_hpc", 1)
+    checks = Checks()
+    with tempfile.TemporaryDirectory(prefix="gfe_test_") as cwd:
+        trained = test_counts(checks, program, cwd, "batch_20", (1, 2, 3, 4, 7), IMAGES, PAPER)
+        again = run_input(checks, program, cwd, "again", TRAINING, IMAGES, PAPER, ranks=2)
+        compare(checks, "the same command again", {"first": trained, "again": again})
+        test_counts(checks, program, cwd, "batch_64", (1, 4), IMAGES,
+                    {"training.batch": 64})
+        test_counts(checks, program, cwd, "updates", (1, 3), IMAGES, ODD,
+                    {"training.updates": 2})
+        test_counts(checks, program, cwd, "coupled", (1, 3), IMAGES, COUPLED)
+        test_counts(checks, program, cwd, "autoencoder", (1, 3), IMAGES, PAPER,
+                    AUTOENCODER)
+        test_counts(checks, program, cwd, "autoencoder_odd", (1, 3), IMAGES, ODD, AUTOENCODER,
+                    {"training.batch": 64, "training.updates": 2})
+        test_missing(checks, program, cwd)
+        test_lone_sample(checks, program, cwd, "encode", trained)
+        predicted = test_counts(checks, program, cwd, "predictor", (1, 3), IMAGES, PREDICTOR)
+        test_lone_sample(checks, program, cwd, "encode_predictor", predicted, "predictor")
+        conv = test_counts(checks, program, cwd, "conv", (1, 3), IMAGES, CONV,
+                           {"training.epochs": 1})
+        test_counts(checks, program, cwd, "conv_predictor", (1, 3), IMAGES, CONV, PREDICTOR)
+        test_counts(checks, program, cwd, "conv_adjoint", (1, 3), IMAGES, CONV, ADJOINT)
+        test_lone_sample(checks, program, cwd, "encode_conv", conv)
+        test_kernels(checks, program, cwd)
+        test_counts(checks, program, cwd, "chosen", (1, 7), IMAGES, CHOSEN)
+        test_counts(checks, program, cwd, "few", (1, 7), IMAGES, FEW)
+    return checks.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

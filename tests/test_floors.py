@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""The floors of the house, by every include line of src/ and include/.
+
+A file includes headers of its own floor or of lower ones. `decoder` and `flow` are two wings on the
+same level, and neither knows the other. A header stands in include/FLOOR if another floor includes
+it, else beside its source in src/FLOOR. Of each breach a line says which file includes what.
+"""
+import os
+import re
+import sys
+
+LEVELS = [["ground"], ["platform"], ["numerics"], ["decoder", "flow"], ["input"], ["data"],
+          ["engine"], ["files"], ["app"]]
+LEVEL = {floor: level for level, floors in enumerate(LEVELS) for floor in floors}
+INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def sources(root):
+    """(tree, floor, name, text) of every source and header."""
+    for tree in ("include", "src"):
+        for folder, _, names in os.walk(os.path.join(root, tree)):
+            floor = os.path.relpath(folder, os.path.join(root, tree))
+            for name in sorted(names):
+                if name.endswith((".c", ".h")):
+                    with open(os.path.join(folder, name), encoding="utf-8") as file:
+                        yield tree, floor, name, file.read()
+
+
+def breaches(root):
+    """A list of sentences, empty if the house stands."""
+    files = list(sources(root))
+    trees = {f"{floor}/{name}": tree for tree, floor, name, _ in files}
+    users = {path: set() for path in trees}
+    found = []
+    for tree, floor, name, text in files:
+        here = f"{tree}/{floor}/{name}"
+        if floor not in LEVEL:
+            found.append(f"{here}: {floor} is no floor; there are {', '.join(LEVEL)}")
+            continue
+        for path in INCLUDE.findall(text):
+            if path not in trees:
+                if "/" in path:
+                    found.append(f"{here}: {path} is not there")
+                continue  # a library's, or made by the build
+            target = path.split("/")[0]
+            users[path].add(floor)
+            if target != floor and LEVEL[target] > LEVEL[floor]:
+                found.append(f"{here} includes {path}: {target} stands above {floor}")
+            elif target != floor and LEVEL[target] == LEVEL[floor]:
+                found.append(f"{here} includes {path}: {target} is the other wing")
+    for path, tree in trees.items():
+        floor = path.split("/")[0]
+        others = users[path] - {floor}
+        if path.endswith(".h") and tree == "src" and others:
+            found.append(f"src/{path} is included by {', '.join(sorted(others))}: "
+                         "it belongs into include/")
+        if path.endswith(".h") and tree == "include" and not others:
+            found.append(f"include/{path} is included by its own floor only: "
+                         "it belongs beside its source")
+    return found + circles(files)
+
+
+def circles(files):
+    """Circles of modules, x.c and x.h being one module x, inside of a floor."""
+    module = {}
+    for _, floor, name, text in files:
+        here = f"{floor}/{name[:-2]}"
+        module.setdefault(here, set()).update(path[:-2] for path in INCLUDE.findall(text))
+    found, done = [], set()
+
+    def visit(here, path):
+        if here in path:
+            found.append("a circle: " + " -> ".join(path[path.index(here):] + [here]))
+        elif here not in done:
+            for other in sorted(module[here] - {here}):
+                if other in module:
+                    visit(other, path + [here])
+            done.add(here)
+
+    for here in sorted(module):
+        visit(here, [])
+    return found
+
+
+def main():
+    found = breaches(sys.argv[1] if len(sys.argv) > 1 else ROOT)
+    print("\n".join(found) if found else "every include line runs down")
+    print(f"{0 if found else 1} passed, {1 if found else 0} failed")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+// Values against the C library, slopes against central differences.
+#include <math.h>
+#include <string.h>
+
+#include "decoder/activation.h"
+#include "support/test.h"
+
+static double reference(const char *name, double s) {
+  if (strcmp(name, "elu") == 0) return s < 0 ? expm1(s) : s;
+  if (strcmp(name, "relu") == 0) return s > 0 ? s : 0;
+  if (strcmp(name, "leaky_relu") == 0) return s > 0 ? s : 0.01 * s;
+  if (strcmp(name, "tanh") == 0) return tanh(s);
+  if (strcmp(name, "sigmoid") == 0) return 1 / (1 + exp(-s));
+  if (strcmp(name, "softplus") == 0) return fmax(s, 0) + log1p(exp(-fabs(s)));
+  if (strcmp(name, "silu") == 0) return s / (1 + exp(-s));
+  return s;
+}
+
+int main(void) {
+  enum { COUNT = 4096 };
+  static real bias[COUNT], s[COUNT], slope[COUNT];
+  const double precision = sizeof(real) == sizeof(double) ? 4e-15 : 4e-7;
+  for (int kind = 0; activation_name(kind) != NULL; kind++) {
+    const char *name = activation_name(kind);
+    double worst = 0.0, worst_slope = 0.0;
+    for (int i = 0; i < COUNT; i++) {
+      bias[i] = (real)0.125;
+      s[i] = (real)(-40.0 + 80.0 * i / COUNT + 1.0 / 64) - bias[i];
+    }
+    activation_forward(kind, 1, COUNT, bias, s, slope);
+    for (int i = 0; i < COUNT; i++) {
+      const double x =
+          (double)(real)((real)(-40.0 + 80.0 * i / COUNT + 1.0 / 64) - bias[i]) + 0.125;
+      const double h = 1e-5, value = reference(name, x);
+      const double difference = (reference(name, x + h) - reference(name, x - h)) / (2 * h);
+      worst = fmax(worst, fabs((double)s[i] - value) / fmax(1.0, fabs(value)));
+      worst_slope = fmax(worst_slope, fabs((double)slope[i] - difference));
+    }
+    CHECK(worst < precision, "%s: error of the value %g", name, worst);
+    CHECK(worst_slope < 1e-6, "%s: error of the slope %g", name, worst_slope);
+  }
+  real extreme[REAL_PAD] = {-1e30f, 1e30f, (real)NAN}, slopes[REAL_PAD];
+  memset(bias, 0, sizeof bias);
+  activation_forward(ACTIVATION_ELU, 1, REAL_PAD, bias, extreme, slopes);
+  CHECK(fabs((double)extreme[0] + 1) < 1e-6 && extreme[1] > 1e29f, "ELU saturates");
+  CHECK(isnan(extreme[2]), "NaN stays NaN");
+  CHECK(activation_name(-1) == NULL && activation_name(99) == NULL, "no name beyond the table");
+  return test_summary();
+}

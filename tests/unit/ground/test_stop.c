@@ -1,0 +1,96 @@
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ground/stop.h"
+#include "support/test.h"
+
+// Puts a squeue in the path that answers `left` when asked about a job.
+static void pretend_squeue(const char *directory, const char *job, const char *left) {
+  char path[512];
+  snprintf(path, sizeof path, "%s/squeue", directory);
+  FILE *file = fopen(path, "w");
+  fprintf(file, "#!/bin/sh\n[ \"$*\" = '-h -j %s -o %%L' ] && echo %s\n", job, left);
+  fclose(file);
+  chmod(path, 0755);
+}
+
+static double left_of(const char *directory, double walltime) {
+  struct stop *stop = stop_create(directory, walltime);
+  const double left = stop_seconds_left(stop);
+  stop_destroy(&stop);
+  return left;
+}
+
+static void test_time(const char *directory) {
+  CHECK(isinf(left_of(directory, 0.0)), "no limit without Slurm");
+  CHECK(fabs(left_of(directory, 100.0) - 100.0) < 5.0, "run.walltime counts from the start");
+  setenv("SLURM_JOB_ID", "77", 1);
+  const struct {
+    const char *text;
+    double seconds;
+  } cases[] = {{"0:05", 5},
+               {"12:34", 754},
+               {"1:00:00", 3600},
+               {"2-01:00:01", 176401},
+               {"UNLIMITED", INFINITY},
+               {"INVALID", INFINITY}};
+  char path[1024];
+  snprintf(path, sizeof path, "%s:/bin:/usr/bin", directory);
+  setenv("PATH", path, 1);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    pretend_squeue(directory, "77", cases[i].text);
+    const double left = left_of(directory, 0.0);
+    CHECK(isinf(cases[i].seconds) ? isinf(left) : fabs(left - cases[i].seconds) < 2.0,
+          "squeue says %s: %g seconds, not %g", cases[i].text, left, cases[i].seconds);
+  }
+  // Job 77 are all tasks of the array, for squeue, and one of them, in SLURM_JOB_ID.
+  setenv("SLURM_ARRAY_JOB_ID", "77", 1);
+  setenv("SLURM_ARRAY_TASK_ID", "3", 1);
+  pretend_squeue(directory, "77_3", "2:00");
+  CHECK(fabs(left_of(directory, 0.0) - 120.0) < 2.0, "a task of an array asks about itself");
+  char end[32];
+  snprintf(end, sizeof end, "%lld", (long long)time(NULL) + 500);
+  setenv("SLURM_JOB_END_TIME", end, 1);
+  CHECK(fabs(left_of(directory, 0.0) - 500.0) < 3.0, "SLURM_JOB_END_TIME goes before squeue");
+  CHECK(fabs(left_of(directory, 50.0) - 50.0) < 5.0, "run.walltime goes before Slurm");
+}
+
+static void test_reasons(const char *directory) {
+  struct stop *stop = stop_create(directory, 100.0);
+  CHECK(stop_noticed(stop, 1.0) == STOP_NONE, "nothing yet");
+  CHECK(stop_noticed(stop, 1000.0) == STOP_TIME, "no time for the reserve");
+  char path[512];
+  snprintf(path, sizeof path, "%s/STOP", directory);
+  fclose(fopen(path, "w"));
+  struct stop *other = stop_create(directory, 100.0);
+  CHECK(stop_noticed(other, 1.0) == STOP_FILE, "the file is seen");
+  unlink(path);
+  stop_catch_signals();
+  raise(SIGUSR2);
+  CHECK(stop_noticed(stop, 1.0) == STOP_USR2 && stop_noticed(NULL, 0.0) == STOP_USR2, "USR2");
+  raise(SIGTERM);
+  CHECK(stop_noticed(stop, 1.0) == STOP_TERM, "TERM");
+  stop_destroy(&stop);
+  stop_destroy(&other);
+}
+
+int main(void) {
+  unsetenv("SLURM_JOB_ID");
+  unsetenv("SLURM_JOB_END_TIME");
+  unsetenv("SLURM_ARRAY_JOB_ID");
+  unsetenv("SLURM_ARRAY_TASK_ID");
+  char directory[] = "/tmp/test_stop_XXXXXX";
+  if (mkdtemp(directory) == NULL) return 1;
+  test_time(directory);
+  test_reasons(directory);
+  char squeue[512];
+  snprintf(squeue, sizeof squeue, "%s/squeue", directory);
+  unlink(squeue);
+  rmdir(directory);
+  return test_summary();
+}
