@@ -1,0 +1,224 @@
+// Kernel: rows times a packed matrix, and its packing.
+#include <string.h>
+
+#include "numerics/product_kernels.h"
+#include "numerics/product_tile.h"
+
+// ---- packing ----
+
+// Where terms, not outputs, lie side by side: BLOCK of them at a time, so that both sides stay in
+// the first cache.
+static void pack_turned(size_t terms, size_t width, const real *w, size_t term_stride,
+                        size_t output_stride, real *panel) {
+  enum { BLOCK = 16 };
+  for (size_t k = 0; k < terms; k += BLOCK) {
+    const size_t end = k + BLOCK < terms ? k + BLOCK : terms;
+    for (size_t i = 0; i < width; i++)
+      for (size_t l = k; l < end; l++)
+        panel[l * PANEL + i] = w[i * output_stride + l * term_stride];
+  }
+}
+
+static void pack(size_t terms, size_t outputs, const real *w, size_t term_stride,
+                 size_t output_stride, real *panels) {
+  for (size_t j = 0; j < real_padded(outputs); j += PANEL, panels += terms * PANEL) {
+    const size_t left = j < outputs ? outputs - j : 0, width = left < PANEL ? left : PANEL;
+    const real *from = w + (width > 0 ? j * output_stride : 0);
+    if (width < PANEL) memset(panels, 0, terms * PANEL * sizeof *panels);
+    if (output_stride != 1)
+      pack_turned(terms, width, from, term_stride, output_stride, panels);
+    else
+      for (size_t k = 0; k < terms; k++)
+        memcpy(panels + k * PANEL, from + k * term_stride, width * sizeof *panels);
+  }
+}
+
+// ---- multiplying ----
+
+// One tile of one chain: where it begins and what is there already.
+struct place {
+  struct tile_terms terms;
+  const real *bias;  // of these outputs; NULL: the sums begin at 0
+  bool add;          // to what stands in c
+  real *c;
+  size_t c_stride;
+};
+
+ALWAYS_INLINE void tile(const size_t rows, const size_t vectors, const struct place *p) {
+  vector sum[TILE_ROWS][WIDE_VECTORS];
+  UNROLL
+  for (size_t r = 0; r < rows; r++) UNROLL
+  for (size_t v = 0; v < vectors; v++)
+    sum[r][v] = p->bias != NULL ? vector_load(p->bias + v * LANES) : (vector){0};
+  tile_sum(rows, vectors, p->terms, sum);
+  UNROLL
+  for (size_t r = 0; r < rows; r++) UNROLL
+  for (size_t v = 0; v < vectors; v++) {
+    real *to = p->c + r * p->c_stride + v * LANES;
+    vector_store(to, p->add ? vector_load(to) + sum[r][v] : sum[r][v]);
+  }
+}
+
+// A panel, of which `vectors` are there, by some rows.
+static void narrow_tile(size_t rows, size_t vectors, const struct place *p) {
+#define TILE(r)                                   \
+  case r:                                         \
+    vectors == 2 ? tile(r, 2, p) : tile(r, 1, p); \
+    break;
+  switch (rows) {
+    TILE(1)
+    TILE(2)
+    TILE(3)
+    TILE(4)
+#if !defined GFE_ISA_plain
+    TILE(5)
+    TILE(6)
+#if !defined GFE_ISA_avx2
+        TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
+#endif
+#endif
+  }
+#undef TILE
+}
+
+// So few rows that the sums of one panel would wait for each other: several panels at once.
+enum { WIDE_ROWS = TILE_ROWS / 4, WIDE_PANELS = WIDE_VECTORS / PANEL_VECTORS };
+
+static void wide_tile(size_t rows, const struct place *p) {
+  switch (rows) {
+    case 1:
+      tile(1, WIDE_VECTORS, p);
+      break;
+#if !defined GFE_ISA_plain && !defined GFE_ISA_avx2
+    case 2:
+      tile(2, WIDE_VECTORS, p);
+      break;
+    case 3:
+      tile(3, WIDE_VECTORS, p);
+      break;
+#endif
+  }
+}
+
+// Rows in blocks whose sizes differ by one at most: 20 as 10 + 10, not 12 + 8.
+static size_t block_end(size_t rows, size_t blocks, size_t block) {
+  return (block + 1) * rows / blocks;
+}
+
+struct columns {
+  size_t begin, end;
+};
+
+static void multiply_columns(const struct product_matrix *m, const struct product_rows *in,
+                             struct columns columns) {
+  const size_t blocks = (in->rows + TILE_ROWS - 1) / TILE_ROWS;
+  const size_t vectors = (columns.end - columns.begin) / LANES;
+  const bool wide = vectors == WIDE_VECTORS && in->rows <= WIDE_ROWS;
+  const real *panel = m->panels + columns.begin * m->terms;
+  for (size_t k = 0; k == 0 || k < m->terms; k += PRODUCT_CHAIN) {
+    const size_t left = m->terms - k;
+    const bool last = left <= PRODUCT_CHAIN;
+    struct place p = {
+        .terms = {.count = last ? left : PRODUCT_CHAIN,
+                  .row_stride = in->a_stride,
+                  .term_stride = 1,
+                  .b = panel + k * PANEL,
+                  .b_stride = PANEL,
+                  .panel_stride = m->terms * PANEL},
+        .bias = k == 0 && !in->add && in->bias != NULL ? in->bias + columns.begin : NULL,
+        .add = in->add || k > 0,
+        .c_stride = in->c_stride};
+    for (size_t block = 0, row = 0; block < blocks; block++) {
+      const size_t end = block_end(in->rows, blocks, block);
+      p.terms.a = in->a + row * in->a_stride + k;
+      p.c = in->c + row * in->c_stride + columns.begin;
+      if (wide)
+        wide_tile(end - row, &p);
+      else
+        narrow_tile(end - row, vectors, &p);
+      if (last && in->finish != NULL)
+        in->finish->act(in->finish->context, row, end - row, columns.begin,
+                        columns.end - columns.begin);
+      row = end;
+    }
+  }
+}
+
+static void multiply(const struct product_matrix *m, const struct product_rows *in) {
+  const size_t outputs = real_padded(m->outputs);
+  const size_t step = in->rows <= WIDE_ROWS ? WIDE_PANELS * PANEL : PANEL;
+  for (size_t j = 0; j < outputs;) {
+    size_t width = outputs - j < step ? outputs - j : step;
+    if (width > PANEL && width < step) width = PANEL;  // what is left of several panels
+    multiply_columns(m, in, (struct columns){j, j + width});
+    j += width;
+  }
+}
+
+// ---- gradient ----
+
+static void gradient(const struct product_gradient *g);
+
+const struct product_kernels VECTOR_VARIANT(product_kernels) = {
+    .panel = PANEL, .pack = pack, .multiply = multiply, .gradient = gradient};
+
+// Tiles of outputs by inputs; what reaches beyond the last input goes through a buffer.
+ALWAYS_INLINE void gradient_rows(const size_t rows, const struct product_gradient *g, size_t i,
+                                 size_t j) {
+  const size_t width = g->inputs - j < PANEL ? g->inputs - j : PANEL;
+  for (size_t k = 0; k == 0 || k < g->terms; k += PRODUCT_CHAIN) {
+    const size_t left = g->terms - k;
+    vector sum[TILE_ROWS][WIDE_VECTORS];
+    UNROLL
+    for (size_t r = 0; r < rows; r++) sum[r][0] = sum[r][1] = (vector){0};
+    tile_sum(rows, 2,
+             (struct tile_terms){.count = left < PRODUCT_CHAIN ? left : PRODUCT_CHAIN,
+                                 .a = g->delta + k * g->delta_stride + i,
+                                 .row_stride = 1,
+                                 .term_stride = g->delta_stride,
+                                 .b = g->a + k * g->a_stride + j,
+                                 .b_stride = g->a_stride},
+             sum);
+    const bool add = g->add || k > 0;
+    for (size_t r = 0; r < rows; r++) {
+      real *to = g->g + (i + r) * g->inputs + j, x[PANEL];
+      if (width == PANEL) {
+        vector_store(to, add ? vector_load(to) + sum[r][0] : sum[r][0]);
+        vector_store(to + LANES, add ? vector_load(to + LANES) + sum[r][1] : sum[r][1]);
+        continue;
+      }
+      memcpy(x, sum[r], sizeof x);
+      for (size_t c = 0; c < width; c++) to[c] = add ? to[c] + x[c] : x[c];
+    }
+  }
+}
+
+static void gradient_tile(size_t rows, const struct product_gradient *g, size_t i, size_t j) {
+#define TILE(r)                \
+  case r:                      \
+    gradient_rows(r, g, i, j); \
+    break;
+  switch (rows) {
+    TILE(1)
+    TILE(2)
+    TILE(3)
+    TILE(4)
+#if !defined GFE_ISA_plain
+    TILE(5)
+    TILE(6)
+#if !defined GFE_ISA_avx2
+        TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
+#endif
+#endif
+  }
+#undef TILE
+}
+
+static void gradient(const struct product_gradient *g) {
+  const size_t blocks = (g->outputs + TILE_ROWS - 1) / TILE_ROWS;
+  for (size_t block = 0, i = 0; block < blocks; block++) {
+    const size_t end = block_end(g->outputs, blocks, block);
+    for (size_t j = 0; j < g->inputs; j += PANEL) gradient_tile(end - i, g, i, j);
+    i = end;
+  }
+}

@@ -1,0 +1,153 @@
+// Products against the order that product.h promises, bit for bit, on every instruction set here:
+// fma() chains of at most PRODUCT_CHAIN terms, and their sums one after the other.
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ground/memory.h"
+#include "ground/rng.h"
+#include "numerics/isa.h"
+#include "numerics/product.h"
+#include "support/test.h"
+
+static real fma_of(real a, real b, real c) {
+#ifdef GFE_DOUBLE
+  return fma(a, b, c);
+#else
+  return fmaf(a, b, c);
+#endif
+}
+
+static void fill(real *x, size_t count, uint64_t key) {
+  for (size_t i = 0; i < count; i++) x[i] = (real)(rng_uniform(key, RNG_TEST, i, 0) - 0.5);
+}
+
+// begin + sum over k of a[k a_stride] b[k b_stride], in the order promised.
+static real chain(real begin, bool add, size_t terms, const real *a, size_t a_stride, const real *b,
+                  size_t b_stride) {
+  real total = begin;
+  for (size_t k = 0; k == 0 || k < terms; k += PRODUCT_CHAIN) {
+    real sum = k == 0 && !add ? begin : 0;
+    for (size_t l = k; l < terms && l < k + PRODUCT_CHAIN; l++)
+      sum = fma_of(a[l * a_stride], b[l * b_stride], sum);
+    total = k == 0 && !add ? sum : total + sum;
+  }
+  return total;
+}
+
+// What finish is told of: how often each element, and that rows and columns are whole.
+struct seen {
+  size_t stride;
+  unsigned char *count;
+};
+
+static void see(const void *context, size_t row, size_t rows, size_t column, size_t columns) {
+  const struct seen *seen = context;
+  for (size_t r = row; r < row + rows; r++)
+    for (size_t c = column; c < column + columns; c++) seen->count[r * seen->stride + c]++;
+}
+
+static size_t count_other(const real *c, const real *a, const real *w, const real *bias,
+                          const real *before, size_t rows, size_t terms, size_t outputs) {
+  const size_t in = real_padded(terms), out = real_padded(outputs);
+  size_t other = 0;
+  for (size_t r = 0; r < rows; r++)
+    for (size_t j = 0; j < outputs; j++) {
+      const real begin = before != NULL ? before[r * out + j] : bias != NULL ? bias[j] : 0;
+      const real sum = chain(begin, before != NULL, terms, a + r * in, 1, w + j * terms, 1);
+      if (memcmp(&sum, &c[r * out + j], sizeof sum) != 0) other++;
+    }
+  return other;
+}
+
+static void rows_of(size_t rows, size_t terms, size_t outputs) {
+  const size_t in = real_padded(terms), out = real_padded(outputs);
+  real *w = memory_new(real, terms * outputs), *turned = memory_new(real, terms * outputs);
+  real *a = memory_new(real, rows * in), *bias = memory_new(real, out);
+  real *c = memory_new(real, rows * out), *before = memory_new(real, rows * out);
+  real *panels = memory_new(real, product_panels_size(terms, outputs));
+  unsigned char *counts = memory_new(unsigned char, rows *out);
+  fill(w, terms * outputs, 1);
+  fill(a, rows * in, 2);
+  fill(bias, outputs, 3);
+  fill(before, rows * out, 4);
+  for (size_t j = 0; j < outputs; j++)
+    for (size_t k = 0; k < terms; k++) turned[k * outputs + j] = w[j * terms + k];
+  const struct product_matrix m = {terms, outputs, panels};
+  const struct seen seen = {out, counts};
+  const struct product_finish finish = {see, &seen};
+  struct product_rows p = {rows, a, in, bias, false, c, out, &finish};
+  product_pack(terms, outputs, w, 1, terms, panels);
+  product_multiply(&m, &p);
+  CHECK(count_other(c, a, w, bias, NULL, rows, terms, outputs) == 0, "%s: %zu x %zu x %zu",
+        isa_name((int)isa_chosen()), rows, terms, outputs);
+  size_t wrong = 0;
+  for (size_t i = 0; i < rows * out; i++) wrong += counts[i] != 1;
+  CHECK(wrong == 0, "%zu of %zu finished otherwise than once", wrong, rows * out);
+  product_pack(terms, outputs, turned, outputs, 1, panels);
+  memcpy(c, before, rows * out * sizeof *c);
+  p.add = true;
+  p.finish = NULL;
+  product_multiply(&m, &p);
+  CHECK(count_other(c, a, w, NULL, before, rows, terms, outputs) == 0, "added: %zu x %zu x %zu",
+        rows, terms, outputs);
+  memory_free(&w);
+  memory_free(&turned);
+  memory_free(&a);
+  memory_free(&bias);
+  memory_free(&c);
+  memory_free(&before);
+  memory_free(&panels);
+  memory_free(&counts);
+}
+
+static void gradient_of(size_t terms, size_t outputs, size_t inputs) {
+  const size_t in = real_padded(inputs), out = real_padded(outputs);
+  real *delta = memory_new(real, terms * out), *a = memory_new(real, terms * in);
+  real *g = memory_new(real, outputs * inputs), *before = memory_new(real, outputs * inputs);
+  fill(delta, terms * out, 5);
+  fill(a, terms * in, 6);
+  fill(before, outputs * inputs, 7);
+  for (int add = 0; add < 2; add++) {
+    memcpy(g, before, outputs * inputs * sizeof *g);
+    const struct product_gradient gradient = {terms, outputs, inputs, delta, out, a, in, add, g};
+    product_gradient(&gradient);
+    size_t other = 0;
+    for (size_t i = 0; i < outputs; i++)
+      for (size_t j = 0; j < inputs; j++) {
+        const real sum =
+            chain(add ? before[i * inputs + j] : 0, add, terms, delta + i, out, a + j, in);
+        if (memcmp(&sum, &g[i * inputs + j], sizeof sum) != 0) other++;
+      }
+    CHECK(other == 0, "%s: gradient %zu x %zu x %zu", isa_name((int)isa_chosen()), terms, outputs,
+          inputs);
+  }
+  memory_free(&delta);
+  memory_free(&a);
+  memory_free(&g);
+  memory_free(&before);
+}
+
+int main(void) {
+  static const size_t sizes[] = {1, 2, 15, 16, 20, 33, 70, 150, 256, 257, 300, 600, 784};
+  enum { SIZES = sizeof sizes / sizeof *sizes };
+  for (enum isa isa = ISA_PLAIN; isa < ISA_COUNT; isa++) {
+    struct error error = {""};
+    if (!isa_is_there(isa)) continue;
+    setenv("GFE_ISA", isa_name((int)isa), 1);
+    CHECK(isa_choose(&error) && isa_chosen() == isa, "%s", error.text);
+    for (size_t rows = 1; rows <= 26; rows++)
+      rows_of(rows, sizes[rows % SIZES], sizes[(5 * rows + 3) % SIZES]);
+    for (size_t i = 0; i < SIZES; i++) {
+      rows_of(1, sizes[i], sizes[SIZES - 1 - i]);
+      rows_of(3, sizes[SIZES - 1 - i], sizes[i]);
+      gradient_of(sizes[i] % 31 + 1, sizes[i], sizes[(3 * i + 1) % SIZES]);
+    }
+    rows_of(120, 300, 40);
+    gradient_of(600, 5, 40);
+  }
+  struct error error = {""};
+  setenv("GFE_ISA", "sse9", 1);
+  CHECK(!isa_choose(&error) && strstr(error.text, "plain") != NULL, "%s", error.text);
+  return test_summary();
+}
