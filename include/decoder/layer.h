@@ -107,6 +107,9 @@ struct layer_ops {
   void (*narrow)(const struct layer *layer, struct placement_rule *rule);
 };
 
+extern const struct layer_ops layer_dense, layer_reshape, layer_conv, layer_conv_transpose,
+    layer_upsample, layer_residual;
+
 const struct layer_ops *layer_ops(int kind);
 
 // Whether an input or output is a field.

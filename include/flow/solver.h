@@ -86,6 +86,9 @@ struct solver_ops {
                  double loss, const real *gradient, struct solver_state *state);
 };
 
+extern const struct solver_ops solver_lbfgs, solver_amd, solver_amd_nesterov, solver_euler,
+    solver_rk4, solver_heun, solver_dopri5;
+
 // The solver that the options ask for (amd has one for each flow).
 const struct solver_ops *solver_ops(const struct solver_options *options);
 

@@ -6,9 +6,6 @@
 #include "decoder/activation.h"
 #include "ground/rng.h"
 
-extern const struct layer_ops layer_dense, layer_reshape, layer_conv, layer_conv_transpose,
-    layer_upsample, layer_residual;
-
 static const struct layer_ops *const table[LAYER_KINDS] = {
     [LAYER_DENSE] = &layer_dense,       [LAYER_RESHAPE] = &layer_reshape,
     [LAYER_CONV] = &layer_conv,         [LAYER_CONV_TRANSPOSE] = &layer_conv_transpose,
