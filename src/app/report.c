@@ -4,15 +4,15 @@
 #include <stdio.h>
 
 #include "decoder/activation.h"
+#include "decoder/loss.h"
+#include "decoder/objective.h"
 #include "engine/batch_gradient.h"
-#include "platform/blas.h"
+#include "engine/first_guess.h"
+#include "engine/model.h"
 #include "ground/clock.h"
 #include "ground/log.h"
-#include "decoder/loss.h"
 #include "ground/memory.h"
-#include "engine/model.h"
-#include "decoder/objective.h"
-#include "engine/first_guess.h"
+#include "platform/blas.h"
 
 static void report_set(const struct run *run, int set) {
   const struct dataset_shape *shape = &run->shapes[set];
@@ -103,7 +103,8 @@ static double check_training_memory(const struct run *run) {
   const struct config *config = &run->config;
   const double theta = (double)run->decoder->count * (double)sizeof(real);
   const double step = model_bytes(run);
-  const double optimiser = 3.0 * theta;  // the batch gradient and two running means
+  const double optimiser =  // with the batch gradient
+      theta + (double)optimiser_bytes(&config->training.optimiser, run->decoder->count);
   check_line("optimiser", optimiser);
   check_line("batch: flows, gradients, exact sums", step);
   if (config->training.adjoint == ADJOINT_NONE) return step + optimiser;

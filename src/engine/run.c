@@ -5,13 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "engine/batch_gradient.h"
-#include "platform/blas.h"
-#include "files/decoder_file.h"
-#include "engine/ensemble.h"
-#include "ground/log.h"
 #include "decoder/loss.h"
+#include "engine/batch_gradient.h"
+#include "engine/ensemble.h"
+#include "files/decoder_file.h"
+#include "ground/log.h"
 #include "ground/memory.h"
+#include "platform/blas.h"
 
 static const char *const set_names[] = {"train", "test", "encode"};
 static const char *const set_keys[] = {"data.train", "data.test", "data.encode"};
@@ -150,7 +150,9 @@ static void check_shapes(const struct run *run, struct error *error) {
 
 // theta, its gradients and sums, and the optimiser's means must find room in the machine.
 static void check_decoder_memory(const struct run *run, struct error *error) {
-  const double bytes = (double)run->decoder->count * (5.0 * sizeof(real) + sizeof(int64_t));
+  const size_t count = run->decoder->count;
+  const double bytes = (double)count * (3.0 * sizeof(real) + sizeof(int64_t)) +
+                       (double)optimiser_bytes(&run->config.training.optimiser, count);
   const double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
   if (bytes > memory)
     error_set(error,
@@ -255,8 +257,7 @@ static void load_set(struct run *run, int set) {
   if (set == SET_TRAIN && !run->scaled_by_file)
     run->scaling = dataset_scaling(run->comm, config->data.scale.kind, config->data.scale.value,
                                    run->sets[set]);
-  dataset_scale(run->sets[set], run->scaling, config->decoder.loss == LOSS_BCE, set_keys[set],
-                &error);
+  dataset_scale(run->sets[set], run->scaling, config->decoder.loss, set_keys[set], &error);
   comm_settle(run->comm, &error);
 }
 

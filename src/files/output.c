@@ -8,14 +8,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "platform/blas.h"
-#include "input/config_compare.h"
+#include "decoder/loss.h"
 #include "files/decoder_file.h"
 #include "ground/durable.h"
-#include "platform/h5.h"
-#include "decoder/loss.h"
 #include "ground/memory.h"
 #include "ground/provenance.h"
+#include "input/config_compare.h"
+#include "platform/blas.h"
+#include "platform/h5.h"
 
 char *output_path(const struct run *run, const char *name) {
   const size_t size = strlen(run->config.run.directory) + strlen(name) + 2;
@@ -84,9 +84,12 @@ static void declare_images(const struct run *run, int set, struct h5_file *file,
     dimensions[i + 1] = names[i];
   }
   const int axes = shape->axes + 1;
-  h5_dataset(file, group, "reconstruction", H5_REAL, axes, dimensions, "1",
-             "first samples as decoded from their latents, in the decoder's scaled units; "
-             "probabilities where the loss is bce");
+  const char *output = loss_ops(run->decoder->loss)->output_text;
+  char text[160];
+  snprintf(text, sizeof text,
+           "first samples as decoded from their latents, in the decoder's scaled units%s%s",
+           output != NULL ? ": " : "", output != NULL ? output : "");
+  h5_dataset(file, group, "reconstruction", H5_REAL, axes, dimensions, "1", text);
   h5_dataset(file, group, "target", H5_REAL, axes, dimensions, "1",
              "the same samples as given, scaled");
   if (has_weights(run, set))

@@ -88,4 +88,4 @@ const char *flow_name(int kind) {
   return kind >= 0 && (size_t)kind < sizeof table / sizeof *table ? table[kind]->name : NULL;
 }
 
-const struct flow_ops *flow_ops(int kind) { return table[kind]; }
+const struct flow_ops *flow_ops(enum flow_kind kind) { return table[kind]; }
