@@ -4,16 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "files/checkpoint.h"
-#include "ground/clock.h"
-#include "engine/history.h"
-#include "ground/log.h"
-#include "ground/memory.h"
-#include "files/output.h"
 #include "app/report.h"
 #include "engine/first_guess.h"
-#include "ground/stop.h"
+#include "engine/history.h"
 #include "engine/trainer.h"
+#include "files/checkpoint.h"
+#include "files/output.h"
+#include "ground/clock.h"
+#include "ground/log.h"
+#include "ground/memory.h"
+#include "ground/stop.h"
 
 static const double slice = 1.0;  // seconds of encoding between two looks at stop and time
 
@@ -187,11 +187,15 @@ static bool train(struct job *job) {
   const int64_t epochs = job->run->config.training.epochs;
   if (trainer_position(job->trainer).epoch < epochs) report_epoch_header(job->run);
   while (trainer_position(job->trainer).epoch < epochs) {
-    const enum trainer_advance advance = trainer_advance(job->trainer);
+    const enum trainer_progress progress = trainer_advance(job->trainer);
     job->moved = true;
-    job->diverged = advance == TRAINER_DIVERGED;
+    job->diverged = progress == TRAINER_DIVERGED;
     if (job->diverged) return true;
-    if (advance == TRAINER_GOES_ON && !may_go_on(job)) return false;
+    if (progress != TRAINER_RUNNING) {
+      const int64_t last = history_epochs(job->outcome.history) - 1;
+      report_epoch(last, history_epoch(job->outcome.history, last));
+    }
+    if (progress != TRAINER_DONE && !may_go_on(job)) return false;
   }
   if (job->outcome.evaluations[SET_TEST] == NULL)
     job->outcome.evaluations[SET_TEST] = trainer_take_test(job->trainer);
