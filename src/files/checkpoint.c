@@ -15,7 +15,7 @@
 #include "ground/durable.h"
 #include "ground/memory.h"
 #include "input/config_compare.h"
-#include "platform/distribution.h"
+#include "platform/comm.h"
 
 enum { PATH = 128, BLOCK_BYTES = 1 << 23 };  // of rows that are read back at a time
 
@@ -133,8 +133,8 @@ static bool sum_words(int file, int64_t first, int64_t count, int64_t bytes, uin
 
 bool checkpoint_sum(struct comm *comm, const char *path, int64_t bytes, uint64_t *sum) {
   const int64_t behind = bytes - CHECKPOINT_BLOCK, words = (behind + 7) / 8;
-  const int64_t first = distribution_first(words, comm_size(comm), comm_rank(comm));
-  const int64_t end = distribution_first(words, comm_size(comm), comm_rank(comm) + 1);
+  const int64_t first = comm_share_first(words, comm_size(comm), comm_rank(comm));
+  const int64_t end = comm_share_first(words, comm_size(comm), comm_rank(comm) + 1);
   const int file = open(path, O_RDONLY);
   uint64_t part = 0;
   int64_t failed = file < 0 || !sum_words(file, first, end - first, behind, &part);
@@ -165,8 +165,8 @@ static void share_out(const struct comm *comm, const struct state_field *field, 
                       int64_t *end) {
   const int ranks = comm_size(comm), rank = comm_rank(comm);
   const int64_t eighths = (field->total + 7) / 8;
-  *first = 8 * distribution_first(eighths, ranks, rank);
-  *end = 8 * distribution_first(eighths, ranks, rank + 1);
+  *first = 8 * comm_share_first(eighths, ranks, rank);
+  *end = 8 * comm_share_first(eighths, ranks, rank + 1);
   if (*first > field->total) *first = field->total;
   if (*end > field->total) *end = field->total;
 }

@@ -4,7 +4,7 @@
 #include "decoder/activation.h"
 #include "platform/blas.h"
 #include "data/dataset.h"
-#include "platform/distribution.h"
+#include "platform/comm.h"
 #include "engine/ensemble.h"
 #include "decoder/loss.h"
 #include "ground/memory.h"
@@ -110,9 +110,9 @@ static void resuming(const struct fixture *f, const struct solver_options *optio
   enum { MARK = 12345 };
   struct comm *comm = f->comm;
   const bool coupled = options->coupling == COUPLING_BATCH;
-  const int64_t first = coupled ? distribution_first(SAMPLES, comm_size(comm), comm_rank(comm)) : 0;
+  const int64_t first = coupled ? comm_share_first(SAMPLES, comm_size(comm), comm_rank(comm)) : 0;
   const int64_t end =
-      coupled ? distribution_first(SAMPLES, comm_size(comm), comm_rank(comm) + 1) : SAMPLES;
+      coupled ? comm_share_first(SAMPLES, comm_size(comm), comm_rank(comm) + 1) : SAMPLES;
   struct encoding *whole = encode(f, options, first, end - first, NULL);
   struct encoding *rest = encoding_create(end - first, LATENT);
   for (int64_t i = 0; i < end - first; i++) {
@@ -149,8 +149,8 @@ static void resuming(const struct fixture *f, const struct solver_options *optio
 static void coupling(const struct fixture *f, struct solver_options options) {
   options.coupling = COUPLING_BATCH;
   struct comm *comm = f->comm;
-  const int64_t first = distribution_first(SAMPLES, comm_size(comm), comm_rank(comm));
-  const int64_t count = distribution_first(SAMPLES, comm_size(comm), comm_rank(comm) + 1) - first;
+  const int64_t first = comm_share_first(SAMPLES, comm_size(comm), comm_rank(comm));
+  const int64_t count = comm_share_first(SAMPLES, comm_size(comm), comm_rank(comm) + 1) - first;
   struct encoding *mine = encode(f, &options, first, count, NULL);
   int64_t sums[2] = {0, 0};  // integers made of the bits, so that rank 0 can speak for all
   for (int64_t i = 0; i < count; i++) {

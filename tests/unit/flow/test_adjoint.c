@@ -8,7 +8,7 @@
 #include "flow/adjoint.h"
 #include "engine/batch_gradient.h"
 #include "platform/blas.h"
-#include "platform/distribution.h"
+#include "platform/comm.h"
 #include "engine/ensemble.h"
 #include "decoder/loss.h"
 #include "ground/memory.h"
@@ -37,9 +37,9 @@ static int64_t in_order(const void *context, int64_t position) {
 static struct dataset *make_data(struct comm *comm) {
   struct dataset *data = memory_new(struct dataset, 1);
   data->count = SAMPLES;
-  data->local_first = distribution_first(SAMPLES, comm_size(comm), comm_rank(comm));
+  data->local_first = comm_share_first(SAMPLES, comm_size(comm), comm_rank(comm));
   data->local_count =
-      distribution_first(SAMPLES, comm_size(comm), comm_rank(comm) + 1) - data->local_first;
+      comm_share_first(SAMPLES, comm_size(comm), comm_rank(comm) + 1) - data->local_first;
   data->n = ENTRIES;
   data->stride = real_padded(ENTRIES);
   data->y = memory_new(real, (size_t)data->local_count * data->stride);
