@@ -20,12 +20,6 @@ struct outcome {
 // Makes the run directory (with its parents) and writes used_parameters.yaml. Collective.
 void output_begin(const struct run *run);
 
-// Makes a directory with its parents, as far as they are not there. By one rank.
-void output_make_directory(const char *directory);
-
-// A path inside the run directory; owned by the caller.
-char *output_path(const struct run *run, const char *name);
-
 // Whether the run directory holds the results that this input asks for. By rank 0 alone.
 bool output_is_finished(const struct run *run);
 

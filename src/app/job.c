@@ -11,6 +11,7 @@
 #include "files/checkpoint.h"
 #include "files/output.h"
 #include "ground/clock.h"
+#include "ground/directory.h"
 #include "ground/log.h"
 #include "ground/memory.h"
 #include "ground/stop.h"
@@ -259,7 +260,7 @@ static void begin(struct job *job, const char *command) {
   job->checkpoint = checkpoint_create(run, command);
   restore(job);
   output_begin(run);
-  char *csv = output_path(run, "history.csv");
+  char *csv = directory_path(config->run.directory, "history.csv");
   if (trains(job) && first_rank) history_open(job->outcome.history, csv);
   memory_free(&csv);
   if (first_rank) job->stop = stop_create(config->run.directory, config->run.walltime);

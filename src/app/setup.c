@@ -1,41 +1,16 @@
 #include "app/setup.h"
 
-#include <errno.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "decoder/loss.h"
 #include "files/decoder_file.h"
 #include "files/predictor_file.h"
+#include "ground/directory.h"
 #include "ground/log.h"
 #include "ground/memory.h"
 #include "platform/blas.h"
 
 static const char *const set_keys[] = {"data.train", "data.test", "data.encode"};
-
-// The run directory can be made: the nearest parent that exists is a directory we may write in.
-static void check_directory(const struct config *config, struct error *error) {
-  char path[CONFIG_TEXT];
-  strcpy(path, config->run.directory);
-  for (struct stat status; stat(path, &status) != 0;) {
-    if (errno != ENOENT) {
-      error_set(error, "run.directory = %s: %s", config->run.directory, strerror(errno));
-      return;
-    }
-    char *slash = strrchr(path, '/');
-    if (slash == NULL)
-      strcpy(path, ".");
-    else
-      slash[slash == path ? 1 : 0] = '\0';
-  }
-  struct stat status;
-  if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode))
-    error_set(error, "run.directory = %s: %s is not a directory", config->run.directory, path);
-  else if (access(path, W_OK | X_OK) != 0)
-    error_set(error, "run.directory = %s: no permission to write in %s", config->run.directory,
-              path);
-}
 
 // Taylor tests drown in the rounding of float32.
 static void check_precision(const struct config *config, struct error *error) {
@@ -160,7 +135,7 @@ struct run *setup_prepare(struct comm *comm, const struct config *config) {
   if (comm_rank(comm) == 0) {
     run->config = *config;
     check_precision(config, &error);
-    check_directory(config, &error);
+    directory_check("run.directory", config->run.directory, &error);
     if (config->decoder.file[0] != '\0')
       decoder_file_describe(&run->config, &run->scaling, &run->scaled_by_file, &error);
     check_start(run, &error);

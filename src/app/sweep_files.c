@@ -8,11 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/sweep_internal.h"
+#include "files/output.h"
+#include "ground/directory.h"
 #include "ground/durable.h"
 #include "ground/log.h"
 #include "ground/memory.h"
-#include "files/output.h"
-#include "app/sweep_internal.h"
 
 enum { PATH_TEXT = CONFIG_TEXT + SWEEP_NAME + 64 };
 
@@ -149,7 +150,7 @@ static char *describe(const struct sweep *sweep) {
 // Many tasks may write at once: each writes a file of its own, and renames it.
 void sweep_record(const struct sweep *sweep) {
   if (sweep->plan == NULL) return;
-  output_make_directory(sweep->directory);
+  directory_make(sweep->directory);
   char path[PATH_TEXT], partial[PATH_TEXT];
   snprintf(path, sizeof path, "%s/sweep.json", sweep->directory);
   snprintf(partial, sizeof partial, "%s/sweep.json.XXXXXX", sweep->directory);
