@@ -10,11 +10,13 @@
 #include "engine/trainer.h"
 #include "files/checkpoint.h"
 #include "files/output.h"
+#include "files/summary.h"
 #include "ground/clock.h"
 #include "ground/directory.h"
 #include "ground/log.h"
 #include "ground/memory.h"
 #include "ground/stop.h"
+#include "input/config_compare.h"
 
 static const double slice = 1.0;  // seconds of encoding between two looks at stop and time
 
@@ -245,8 +247,11 @@ static int run_tasks(struct job *job) {
 // ---- the whole ----
 
 bool job_is_finished(const struct run *run) {
-  int64_t finished = comm_rank(run->comm) == 0 && strcmp(run->config.run.restart, "auto") == 0 &&
-                     output_is_finished(run);
+  const struct config *config = &run->config;
+  struct summary summary;
+  int64_t finished = comm_rank(run->comm) == 0 && strcmp(config->run.restart, RESTART_AUTO) == 0 &&
+                     summary_read(config->run.directory, config_hash(config), &summary) &&
+                     summary.finished;
   comm_broadcast(run->comm, &finished, sizeof finished, 0);
   return finished;
 }

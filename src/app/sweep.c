@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/sweep_internal.h"
+#include "ground/memory.h"
 #include "input/config_compare.h"
 #include "input/config_format.h"
-#include "ground/memory.h"
-#include "app/sweep_internal.h"
 
 // ---- reading ----
 

@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "input/config_format.h"
+#include "app/sweep_internal.h"
 #include "ground/provenance.h"
 #include "ground/rng.h"
-#include "app/sweep_internal.h"
+#include "input/config_format.h"
 
 static double uniform(uint64_t seed, const char *key, int64_t sample) {
   return rng_uniform(seed, RNG_SWEEP, provenance_hash(key), (uint64_t)sample);

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "app/sweep_internal.h"
-#include "files/output.h"
+#include "files/summary.h"
 #include "ground/directory.h"
 #include "ground/durable.h"
 #include "ground/log.h"
@@ -55,31 +55,21 @@ void sweep_find_directories(struct sweep *sweep) {
 
 // ---- states ----
 
-static const char *scalar(const struct yaml_tree *map, const char *key) {
-  const struct yaml_tree *child = map->kind == TREE_MAP ? yaml_tree_child(map, key) : NULL;
-  return child != NULL && child->kind == TREE_SCALAR ? child->text : "";
-}
-
-// What a task's directory tells of it. JSON is YAML, so summary.json is read as that.
+// What a task's directory tells of it.
 static void describe_state(const struct sweep *sweep, const struct sweep_task *task, char *state,
                            size_t size) {
-  char path[PATH_TEXT], hash[32];
-  struct error error = {""};
   struct stat status;
-  snprintf(path, sizeof path, "%s/%s", sweep->directory, task->name);
-  snprintf(state, size, "not begun");
-  if (stat(path, &status) != 0) return;
-  snprintf(path, sizeof path, "%s/%s/summary.json", sweep->directory, task->name);
-  snprintf(hash, sizeof hash, "%016llx", (unsigned long long)task->hash);
-  snprintf(state, size, "begun");
-  struct yaml_tree *summary = yaml_tree_read(path, &error);
-  if (summary == NULL) return;
-  const char *reason = scalar(summary, "exit_reason");
-  if (strcmp(reason, "done") != 0)
-    snprintf(state, size, "stopped (%s)", reason);
-  else if (strcmp(scalar(summary, "config_hash"), hash) == 0)
-    snprintf(state, size, "finished");
-  yaml_tree_destroy(&summary);
+  struct summary summary;
+  char *path = directory_path(sweep->directory, task->name);
+  if (stat(path, &status) != 0)
+    snprintf(state, size, "not begun");
+  else if (!summary_read(path, task->hash, &summary))
+    snprintf(state, size, "begun");
+  else if (strcmp(summary.exit_reason, "done") != 0)
+    snprintf(state, size, "stopped (%s)", summary.exit_reason);
+  else
+    snprintf(state, size, summary.finished ? "finished" : "begun");
+  memory_free(&path);
 }
 
 // ---- sweep.json ----

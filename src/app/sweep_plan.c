@@ -2,11 +2,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "input/config_format.h"
-#include "input/config_key.h"
+#include "app/sweep_internal.h"
 #include "ground/memory.h"
 #include "ground/rng.h"
-#include "app/sweep_internal.h"
+#include "input/config_format.h"
+#include "input/config_key.h"
 
 enum { FACTORS = SWEEP_KEYS + 3 };
 

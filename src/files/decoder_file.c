@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "decoder/activation.h"
-#include "flow/adjoint.h"
-#include "input/config_layers.h"
 #include "decoder/loss.h"
+#include "flow/adjoint.h"
 #include "ground/memory.h"
+#include "input/config_layers.h"
 
 enum {
   NAME = 64,

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "decoder/loss.h"
 #include "files/decoder_file.h"
@@ -381,22 +380,4 @@ void output_summary(const struct run *run, const struct outcome *outcome, double
   durable_put(partial, path);
   memory_free(&path);
   memory_free(&partial);
-}
-
-bool output_is_finished(const struct run *run) {
-  char *summary = directory_path(run->config.run.directory, "summary.json"),
-       *results = directory_path(run->config.run.directory, "results.h5");
-  char text[4096] = "", hash[64];
-  FILE *file = fopen(summary, "r");
-  if (file != NULL) {
-    text[fread(text, 1, sizeof text - 1, file)] = '\0';
-    fclose(file);
-  }
-  snprintf(hash, sizeof hash, "\"config_hash\": \"%016" PRIx64 "\"", config_hash(&run->config));
-  struct stat status;
-  const bool finished = strstr(text, "\"exit_reason\": \"done\"") != NULL &&
-                        strstr(text, hash) != NULL && stat(results, &status) == 0;
-  memory_free(&summary);
-  memory_free(&results);
-  return finished;
 }
