@@ -8,12 +8,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/sweep.h"
 #include "app/sweep_internal.h"
 #include "files/summary.h"
 #include "ground/directory.h"
 #include "ground/durable.h"
 #include "ground/log.h"
 #include "ground/memory.h"
+#include "input/config_compare.h"
+#include "input/config_format.h"
 
 enum { PATH_TEXT = CONFIG_TEXT + SWEEP_NAME + 64 };
 
@@ -51,6 +54,49 @@ void sweep_find_directories(struct sweep *sweep) {
     snprintf(name, SWEEP_NAME, "%.*s", SWEEP_NAME - 1, entry->d_name);
   }
   closedir(directory);
+}
+
+// Appends lines, each behind `*separator`, which becomes "; ".
+static void append_lines(char *text, size_t size, const char *lines, const char **separator) {
+  while (*lines != '\0') {
+    const int length = (int)strcspn(lines, "\n");
+    config_append(text, size, "%s%.*s", *separator, length, lines);
+    *separator = "; ";
+    lines += length + (lines[length] == '\n');
+  }
+}
+
+// Appends " (KEY: value before, value now; ...)", as far as the earlier input can still be read.
+static void append_differences(const struct sweep *sweep, char *text, size_t size) {
+  char path[CONFIG_TEXT + 2 * SWEEP_NAME];
+  struct error error = {""};
+  struct config *config = memory_new(struct config, 1);
+  struct config_differences differences;
+  snprintf(path, sizeof path, "%s/%s/used_parameters.yaml", sweep->directory, sweep->clash_name);
+  if (config_read(config, path, NULL, 0, &error)) {
+    char *lines = config_lines(config);
+    if (sweep_plan_resolve(sweep->plan, sweep->source, sweep->clash, config, &error)) {
+      config_compare(lines, config, &differences);
+      const char *separator = " (";
+      append_lines(text, size, differences.refused, &separator);
+      append_lines(text, size, differences.taken, &separator);
+      config_append(text, size, "%s", separator[0] == ';' ? ")" : "");
+      config_differences_clear(&differences);
+    }
+    memory_free(&lines);
+  }
+  memory_free(&config);
+}
+
+bool sweep_check_directories(const struct sweep *sweep, struct error *error) {
+  if (sweep->clash == sweep->count) return true;
+  char differences[1024] = "";
+  append_differences(sweep, differences, sizeof differences);
+  return error_set(error,
+                   "%s: task %lld would run in %s/%s, but %s is there, of another input%s; give "
+                   "another run.directory, or move that one away",
+                   sweep->path, (long long)sweep->clash, sweep->directory,
+                   sweep->tasks[sweep->clash].name, sweep->clash_name, differences);
 }
 
 // ---- states ----
