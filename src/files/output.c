@@ -6,37 +6,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "decoder/loss.h"
 #include "files/decoder_file.h"
+#include "files/predictor_file.h"
+#include "ground/directory.h"
 #include "ground/durable.h"
 #include "ground/memory.h"
 #include "ground/provenance.h"
 #include "input/config_compare.h"
 #include "platform/blas.h"
 #include "platform/h5.h"
-
-char *output_path(const struct run *run, const char *name) {
-  const size_t size = strlen(run->config.run.directory) + strlen(name) + 2;
-  char *path = memory_new(char, size);
-  snprintf(path, size, "%s/%s", run->config.run.directory, name);
-  return path;
-}
-
-void output_make_directory(const char *directory) {
-  char path[CONFIG_TEXT];
-  strcpy(path, directory);
-  for (char *at = path + 1;; at++) {
-    if (*at != '/' && *at != '\0') continue;
-    const char end = *at;
-    *at = '\0';
-    if (mkdir(path, 0777) != 0 && errno != EEXIST)
-      error_fatal("cannot make the directory %s: %s", path, strerror(errno));
-    *at = end;
-    if (end == '\0') break;
-  }
-}
 
 static FILE *open_text(const char *path) {
   FILE *file = fopen(path, "w");
@@ -51,8 +31,8 @@ static void close_text(FILE *file, const char *path) {
 
 void output_begin(const struct run *run) {
   if (comm_rank(run->comm) == 0) {
-    output_make_directory(run->config.run.directory);
-    char *path = output_path(run, "used_parameters.yaml");
+    directory_make(run->config.run.directory);
+    char *path = directory_path(run->config.run.directory, "used_parameters.yaml");
     FILE *file = open_text(path);
     config_write(&run->config, file);
     close_text(file, path);
@@ -323,7 +303,8 @@ void output_results(struct run *run, const struct outcome *outcome, const char *
   struct evaluation *const *evaluations = outcome->evaluations;
   struct history *history = outcome->history;
   const int rank = comm_rank(run->comm);
-  char *path = output_path(run, "results.h5"), *partial = output_path(run, "results.h5.partial");
+  char *path = directory_path(run->config.run.directory, "results.h5"),
+       *partial = directory_path(run->config.run.directory, "results.h5.partial");
   error_remove_on_failure(partial);
   if (rank == 0) {
     char shape[128];
@@ -370,8 +351,8 @@ void output_summary(const struct run *run, const struct outcome *outcome, double
   struct evaluation *const *evaluations = outcome->evaluations;
   const struct history *history = outcome->history;
   if (comm_rank(run->comm) != 0) return;
-  char *path = output_path(run, "summary.json");
-  char *partial = output_path(run, "summary.json.partial");
+  char *path = directory_path(run->config.run.directory, "summary.json");
+  char *partial = directory_path(run->config.run.directory, "summary.json.partial");
   FILE *file = open_text(partial);
   fprintf(file, "{\n");
   for (int set = 0; set < SET_COUNT; set++) {
@@ -402,21 +383,4 @@ void output_summary(const struct run *run, const struct outcome *outcome, double
   durable_put(partial, path);
   memory_free(&path);
   memory_free(&partial);
-}
-
-bool output_is_finished(const struct run *run) {
-  char *summary = output_path(run, "summary.json"), *results = output_path(run, "results.h5");
-  char text[4096] = "", hash[64];
-  FILE *file = fopen(summary, "r");
-  if (file != NULL) {
-    text[fread(text, 1, sizeof text - 1, file)] = '\0';
-    fclose(file);
-  }
-  snprintf(hash, sizeof hash, "\"config_hash\": \"%016" PRIx64 "\"", config_hash(&run->config));
-  struct stat status;
-  const bool finished = strstr(text, "\"exit_reason\": \"done\"") != NULL &&
-                        strstr(text, hash) != NULL && stat(results, &status) == 0;
-  memory_free(&summary);
-  memory_free(&results);
-  return finished;
 }

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "input/config_format.h"
 #include "decoder/network.h"
+#include "input/config_format.h"
 
 enum { KEY = 160, ALLOWED = 512 };  // bytes
 

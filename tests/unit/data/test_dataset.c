@@ -7,7 +7,7 @@
 
 #include "data/dataset.h"
 #include "ground/memory.h"
-#include "platform/distribution.h"
+#include "platform/comm.h"
 #include "platform/h5.h"
 #include "support/mpi_test.h"
 #include "support/scratch.h"
@@ -406,8 +406,7 @@ static void check_selection(struct comm *comm, const struct data_options *from, 
   struct dataset *dataset = read_good(comm, from, MISSING_ERROR);
   CHECK(dataset->count == count, "%s: %lld samples, not %lld", from->file,
         (long long)dataset->count, (long long)count);
-  CHECK(dataset->local_first == distribution_first(count, comm_size(comm), comm_rank(comm)),
-        "share");
+  CHECK(dataset->local_first == comm_share_first(count, comm_size(comm), comm_rank(comm)), "share");
   int wrong = 0;
   for (int64_t i = 0; i < dataset->local_count && dataset->count == count; i++) {
     const int64_t sample = kept[dataset->local_first + i];
