@@ -13,6 +13,7 @@ build build >/dev/null
 ninja -C build tests/bench/bench_encoder tests/bench/bench_adjoint tests/bench/bench_conv \
   tests/bench/bench_floor >/dev/null
 allow_root
+export PYTHONPATH="$PWD/tests/support:$PWD/postprocess"
 for python in "$python" /usr/bin/python3; do
   "$python" -c 'import h5py, torch' 2>/dev/null && break
 done
