@@ -24,13 +24,10 @@ const struct data_options *run_data(const struct run *run, int set) {
   return options[set];
 }
 
-// Tiles of about a quarter of a small batch, so that a few ranks find work, and of two dozen
-// samples in a large one: each costs one conversion of all gradients.
 static int64_t default_tile(int64_t batch) {
-  enum { LEAST = 10, MOST = 24 };
-  int64_t tile = (batch + 3) / 4;
-  if (tile < LEAST) tile = LEAST;
-  if (tile > MOST) tile = MOST;
+  int64_t tile = (batch + TILES_PER_BATCH - 1) / TILES_PER_BATCH;
+  if (tile < TILE_LEAST) tile = TILE_LEAST;
+  if (tile > TILE_MOST) tile = TILE_MOST;
   return tile < batch ? tile : batch;
 }
 
