@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Gathers the tasks of a sweep into one table.
 
 usage: gfe_collect.py DIRECTORY [--metric test_loss] [--highest] [--output DIR] [--format png|pdf]
@@ -13,7 +12,6 @@ A task is done, stopped (to be started again), failed, running or missing. One w
 no newer file than --patience minutes old and no word of its end has failed.
 """
 
-import argparse
 import csv
 import difflib
 import json
@@ -22,19 +20,14 @@ import re
 import sys
 import time
 
-try:
-    import matplotlib
-    matplotlib.use("Agg")
-    import h5py
-    import matplotlib.pyplot as plt
-    import numpy as np
+import h5py
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
 
-    from gfe_plot import BLUE, GREY, LIGHT, NOT_OBSERVED, ORANGE, STYLE
-    from gfe_results import ResultsError
-except ImportError as error:
-    print(f"gfe_collect.py: {error} in {sys.executable} "
-          "(Debian: python3-h5py python3-numpy python3-matplotlib)", file=sys.stderr)
-    sys.exit(2)
+from gfe import command
+from gfe.results import ResultsError
+from gfe.style import BLUE, GREY, GRID, LIGHT, NOT_OBSERVED, ORANGE
 
 STATES = ("done", "stopped", "failed", "running", "missing")
 SEED = "run.seed"
@@ -175,12 +168,13 @@ def as_array(column):
     return np.array([text_of(value) for value in column], object)
 
 
-def write_h5(sweep, path, command):
+def write_h5(sweep, path):
     """One axis, `task`; every column is a dataset on it."""
     count = len(sweep.names)
     partial = path + ".partial"
     with h5py.File(partial, "w", track_order=True) as file:
-        file.attrs.update(software="gfe_collect.py", command=command, directory=sweep.directory)
+        file.attrs.update(software="gfe_collect.py", command=" ".join(sys.argv),
+                          directory=sweep.directory)
         task = file.create_dataset("task", data=np.arange(count))
         task.make_scale("task")
 
@@ -288,7 +282,7 @@ def draw_points(axes, of, metric, best, name, joined):
     known = metric[np.isfinite(metric)]
     if known.min() > 0 and known.max() > 20 * known.min():
         axes.set_yscale("log")
-    axes.grid(axis="y", color="#E5E5E5", linewidth=0.8)
+    axes.grid(axis="y", color=GRID, linewidth=0.8)
     if not of.numeric and sum(map(len, of.texts())) > 40:
         axes.tick_params(axis="x", labelrotation=30)
 
@@ -357,7 +351,7 @@ def collect(options):
     write_csv(sweep, table)
     print(table)
     table = os.path.join(output, "sweep.h5")
-    write_h5(sweep, table, " ".join(sys.argv))
+    write_h5(sweep, table)
     print(table)
     if "done" not in sweep.status:
         print("no task is done, so there is no best one yet")
@@ -369,32 +363,18 @@ def collect(options):
     best = int(np.nanargmax(metric) if options.highest else np.nanargmin(metric))
     figure = plot(sweep, metric, best, options.metric)
     if figure is not None:
-        os.makedirs(os.path.join(output, "plots"), exist_ok=True)
-        path = os.path.join(output, "plots", f"sweep_{options.metric}.{options.format}")
-        figure.savefig(path)
-        print(path)
+        command.save_figures({f"sweep_{options.metric}": figure}, os.path.join(output, "plots"),
+                             options.format)
     report_best(sweep, best, metric, options.metric, options.highest)
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Gather the tasks of a sweep into one table.")
+    parser = command.figure_parser("Gather the tasks of a sweep into one table.",
+                                   "the sweep's directory")
     parser.add_argument("directory", help="run.directory of an input with a section sweep")
     parser.add_argument("--metric", default="test_loss",
                         help="number of summary.json to compare (default: test_loss)")
     parser.add_argument("--highest", action="store_true", help="the highest is best")
-    parser.add_argument("--output", metavar="DIR", help="default: the sweep's directory")
-    parser.add_argument("--format", choices=("png", "pdf"), default="png")
     parser.add_argument("--patience", type=float, default=30, metavar="MINUTES",
                         help="silence after which a task has failed (default: 30)")
-    options = parser.parse_args()
-    plt.rcParams.update(STYLE)
-    try:
-        collect(options)
-    except (ResultsError, OSError) as error:
-        print(f"gfe_collect.py: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return command.run(parser, collect)

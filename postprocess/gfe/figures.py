@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Figures of a run of gfe_hpc, from its results.h5:
 
     loss             training loss per step and per epoch, test loss, against samples seen
@@ -9,41 +8,19 @@
 usage: gfe_plot.py results.h5 [--output DIR] [--format png|pdf] [--group test]
 """
 
-import argparse
-import os
-import sys
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.ticker import MaxNLocator
 
-try:
-    import matplotlib
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-    import numpy as np
-    from matplotlib.ticker import MaxNLocator
+from gfe import command
+from gfe.results import Results, status_counts
+from gfe.style import (BLUE, CLASS_COLOURS, CLASS_MARKERS, GREY, GRID, LIGHT, NOT_OBSERVED, ORANGE)
 
-    from gfe_results import Results, ResultsError, status_counts
-except ImportError as error:
-    print(f"gfe_plot.py: {error} in {sys.executable} "
-          "(Debian: python3-h5py python3-numpy python3-matplotlib)", file=sys.stderr)
-    sys.exit(2)
-
-GRID = 16           # samples shown in a grid at the most
+MOST_SHOWN = 16     # samples in a grid
 MOST_CLASSES = 20   # more distinct labels than this are shown on a colour scale
 MOST_POINTS = 10000
 LOSS_NAMES = {"bce": "binary cross-entropy per entry", "mse": "mean squared error, scaled units"}
-
-# Okabe and Ito's colours, and Tol's "muted" for the classes: both safe for colour-blind readers.
-BLUE, ORANGE, GREY, LIGHT = "#0072B2", "#D55E00", "#555555", "#BBBBBB"
-CLASS_COLOURS = ("#332288", "#CC6677", "#117733", "#DDCC77", "#88CCEE", "#882255", "#44AA99",
-                 "#999933", "#AA4499", "#777777")
-CLASS_MARKERS = ("o", "^")
-NOT_OBSERVED = "#E8D9A0"
-
-STYLE = {
-    "font.size": 13, "axes.titlesize": 13, "axes.labelsize": 13, "legend.fontsize": 12,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.titlelocation": "left",
-    "legend.frameon": False, "lines.linewidth": 2, "figure.dpi": 100, "savefig.dpi": 200,
-    "figure.constrained_layout.use": True, "image.interpolation": "nearest",
-}
 
 
 # ---- loss ----
@@ -76,7 +53,7 @@ def loss_figure(results, decoder):
         axes.set_yscale("log")
     axes.set(xlabel="training samples seen", ylabel=f"loss ({LOSS_NAMES[decoder.loss_name]})")
     axes.set_xlim(left=0)
-    axes.grid(axis="y", color="#E5E5E5", linewidth=0.8)
+    axes.grid(axis="y", color=GRID, linewidth=0.8)
     axes.legend()
     return figure
 
@@ -182,7 +159,7 @@ def plane(target, reconstruction, z, decoder):
 def reconstruction_figure(encoded, decoder):
     if encoded.reconstruction is None or not len(encoded.reconstruction):
         return None
-    count = len(encoded.target) if decoder.n == 2 else min(GRID, len(encoded.target))
+    count = len(encoded.target) if decoder.n == 2 else min(MOST_SHOWN, len(encoded.target))
     target, reconstruction = (decoder.to_data_units(samples[:count].astype(float))
                               for samples in (encoded.target, encoded.reconstruction))
     if encoded.weight is not None:
@@ -265,38 +242,20 @@ def evaluation_figure(encoded):
     return figure
 
 
+def draw(options):
+    with Results(options.results) as results:
+        decoder = results.decoder()
+        figures = {"loss": loss_figure(results, decoder)}
+        group = command.group_shown(results, options)
+        if group:
+            encoded = results.set(group)
+            figures.update(reconstructions=reconstruction_figure(encoded, decoder),
+                           latents=latent_figure(encoded),
+                           evaluations=evaluation_figure(encoded))
+    command.save_figures(figures, options.output or command.plots_beside(options.results),
+                         options.format)
+
+
 def main():
-    parser = argparse.ArgumentParser(description="Draw the figures of a run from its results.h5.")
-    parser.add_argument("results", help="results.h5 of a run")
-    parser.add_argument("--output", metavar="DIR", help="default: plots beside results.h5")
-    parser.add_argument("--format", choices=("png", "pdf"), default="png")
-    parser.add_argument("--group", choices=("train", "test", "encode"),
-                        help="the encoded set to show; default: test, else encode, else train")
-    arguments = parser.parse_args()
-    plt.rcParams.update(STYLE)
-    output = arguments.output or os.path.join(os.path.dirname(arguments.results), "plots")
-    try:
-        with Results(arguments.results) as results:
-            decoder = results.decoder()
-            figures = {"loss": loss_figure(results, decoder)}
-            group = arguments.group or next(
-                (name for name in ("test", "encode", "train") if name in results.groups), None)
-            if group:
-                encoded = results.set(group)
-                figures.update(reconstructions=reconstruction_figure(encoded, decoder),
-                               latents=latent_figure(encoded),
-                               evaluations=evaluation_figure(encoded))
-        os.makedirs(output, exist_ok=True)
-        for name, figure in figures.items():
-            if figure is not None:
-                path = os.path.join(output, f"{name}.{arguments.format}")
-                figure.savefig(path)
-                print(path)
-    except (ResultsError, OSError) as error:
-        print(f"gfe_plot.py: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    parser = command.results_parser("Draw the figures of a run from its results.h5.")
+    return command.run(parser, draw)

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Figures of the latents in a results.h5 of gfe_hpc:
 
     latents_map     the latents by label: principal components, and a t-SNE or UMAP map if
@@ -9,23 +8,13 @@
 usage: gfe_latents.py results.h5 [--output DIR] [--format png|pdf] [--group test] [--seed 1]
 """
 
-import argparse
-import os
-import sys
+import matplotlib.pyplot as plt
+import numpy as np
 
-try:
-    import matplotlib
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-    import numpy as np
-
-    from gfe_plot import (BLUE, GREY, LIGHT, MOST_POINTS, ORANGE, STYLE, as_picture,
-                          principal_components, scatter_by_label)
-    from gfe_results import Results, ResultsError
-except ImportError as error:
-    print(f"gfe_latents.py: {error} in {sys.executable} "
-          "(Debian: python3-h5py python3-numpy python3-matplotlib)", file=sys.stderr)
-    sys.exit(2)
+from gfe import command
+from gfe.figures import MOST_POINTS, as_picture, principal_components, scatter_by_label
+from gfe.results import Results, ResultsError
+from gfe.style import BLUE, GREY, LIGHT, ORANGE
 
 STEPS = 9          # points of a path, its ends among them
 PATHS = 6          # paths shown at the most
@@ -179,38 +168,20 @@ def draw_figure(encoded, decoder, seed):
     return figure
 
 
+def draw(options):
+    with Results(options.results) as results:
+        group = command.group_shown(results, options)
+        if group is None:
+            raise ResultsError(f"{options.results} has no encoded set")
+        encoded, decoder = results.set(group), results.decoder()
+    figures = {"latents_map": map_figure(encoded, options.seed),
+               "latents_paths": path_figure(encoded, decoder, options.seed),
+               "latents_draws": draw_figure(encoded, decoder, options.seed)}
+    command.save_figures(figures, options.output or command.plots_beside(options.results),
+                         options.format)
+
+
 def main():
-    parser = argparse.ArgumentParser(description="Draw the latents of a run from its results.h5.")
-    parser.add_argument("results", help="results.h5 of a run")
-    parser.add_argument("--output", metavar="DIR", help="default: plots beside results.h5")
-    parser.add_argument("--format", choices=("png", "pdf"), default="png")
-    parser.add_argument("--group", choices=("train", "test", "encode"),
-                        help="the encoded set to show; default: test, else encode, else train")
+    parser = command.results_parser("Draw the latents of a run from its results.h5.")
     parser.add_argument("--seed", type=int, default=1, help="of choices and draws (default: 1)")
-    options = parser.parse_args()
-    plt.rcParams.update(STYLE)
-    output = options.output or os.path.join(os.path.dirname(options.results), "plots")
-    try:
-        with Results(options.results) as results:
-            group = options.group or next(
-                (name for name in ("test", "encode", "train") if name in results.groups), None)
-            if group is None:
-                raise ResultsError(f"{options.results} has no encoded set")
-            encoded, decoder = results.set(group), results.decoder()
-            figures = {"latents_map": map_figure(encoded, options.seed),
-                       "latents_paths": path_figure(encoded, decoder, options.seed),
-                       "latents_draws": draw_figure(encoded, decoder, options.seed)}
-        os.makedirs(output, exist_ok=True)
-        for name, figure in figures.items():
-            if figure is not None:
-                path = os.path.join(output, f"{name}.{options.format}")
-                figure.savefig(path)
-                print(path)
-    except (ResultsError, OSError) as error:
-        print(f"gfe_latents.py: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return command.run(parser, draw)

@@ -1,7 +1,6 @@
-#!/usr/bin/env python3
 """Results of gfe_hpc in NumPy: open results.h5, rebuild the decoder, decode latents.
 
-    from gfe_results import Results
+    from gfe.results import Results
 
     with Results("runs/quickstart/results.h5") as results:
         test = results.set("test")              # test.z, test.loss, test.label, test.target, ...
@@ -11,19 +10,21 @@
 As a program, `gfe_results.py results.h5` prints a short summary. Needs numpy and h5py only.
 """
 
+import argparse
 import os
-import sys
 from types import SimpleNamespace
 
 import h5py
 import numpy as np
 
-from gfe_layers import ACTIVATIONS, SIZES, WITH_WEIGHT, LayerError, Network, sigmoid
+from gfe import command
+from gfe.layers import ACTIVATIONS, SIZES, WITH_WEIGHT, LayerError, Network, sigmoid
 
 __all__ = ["ACTIVATIONS", "Decoder", "Encoder", "Results", "ResultsError", "write_decoder"]
 SETS = ("train", "test", "encode")
-SET_ARRAYS = ("z", "loss", "z_encoder", "loss_encoder", "evaluations", "iterations", "status", "index", "label",
-              "reconstruction", "target", "weight")
+NEEDED = ("z", "loss", "evaluations", "status")
+OPTIONAL = ("z_encoder", "loss_encoder", "label", "reconstruction", "target", "weight")
+SHOWN = "shown"  # the axis of what is stored of the first samples only
 LOSSES = ("bce", "mse")
 
 
@@ -37,7 +38,7 @@ class Decoder:
 
     def __init__(self, layers, loss, scale_offset=0.0, scale_factor=1.0, shape=None, latent=None):
         """`layers` from latent to output: (weight (out, in), bias (out), activation name) for dense
-        ones, else as in gfe_layers.py. `latent` if the first one is not dense."""
+        ones, else as in layers.py. `latent` if the first one is not dense."""
         self.layers = list(layers)
         self.loss_name = loss
         self.scale_offset, self.scale_factor = float(scale_offset), float(scale_factor)
@@ -121,7 +122,7 @@ def write_decoder(path, layers, loss, scale_offset=0.0, scale_factor=1.0, shape=
     """Writes a decoder that `decoder.file` accepts, for instance one trained elsewhere.
 
     `layers`: (weight (out, in), bias (out), activation name) from latent to output, as PyTorch's
-    nn.Linear has them; other kinds as dicts, see gfe_layers.py. `loss`: "bce" (the last layer gives
+    nn.Linear has them; other kinds as dicts, see layers.py. `loss`: "bce" (the last layer gives
     logits) or "mse". `shape`: that of a sample, such as (28, 28). Data are scaled as
     (raw - scale_offset) / scale_factor."""
     decoder = Decoder(layers, loss, scale_offset, scale_factor, shape, latent)
@@ -148,8 +149,22 @@ def _text(value):
 
 
 def _attributes(item):
-    """The attributes of a group as a dict, without those of the netCDF format."""
-    return {name: _text(value) for name, value in item.attrs.items() if not name.startswith("_")}
+    """The attributes of a group or dataset as a dict, without those of HDF5 and netCDF, which are
+    in capitals or begin with _."""
+    return {name: _text(value) for name, value in item.attrs.items()
+            if not name.startswith("_") and not name.isupper()}
+
+
+def _columns(group):
+    """{name: dataset} of a group, without its dimensions."""
+    return {name: item for name, item in group.items()
+            if isinstance(item, h5py.Dataset) and not h5py.h5ds.is_scale(item.id)}
+
+
+def _axis(dataset):
+    """The name of a dataset's first axis; None if it has none."""
+    scales = dataset.dims[0].values()
+    return os.path.basename(scales[0].name) if scales else None
 
 
 def _read_layer(group):
@@ -213,19 +228,27 @@ class Results:
         return self.file[name]
 
     def set(self, name):
-        """The arrays of an encoded set, first axis the sample: z, loss, evaluations, iterations,
-        status, index, and z_encoder, loss_encoder (of an autoencoder), label, reconstruction,
-        target, weight (None if not stored); besides, status_names and the group's attributes as a
-        dict."""
+        """An encoded set: every column that its group holds, an array with the sample as its first
+        axis: z, loss, evaluations, iterations, rejected, status, index, ...; z_encoder and
+        loss_encoder (of an autoencoder), label, reconstruction, target and weight are None if not
+        stored. Besides, status_names, the group's attributes as a dict, and those of each column,
+        such as columns["loss"]["units"] and columns["loss"]["long_name"]."""
         group = self._group(name)
-        arrays = {array: group[array][()] if array in group else None for array in SET_ARRAYS}
-        missing = [array for array in ("z", "loss", "evaluations", "status")
-                   if arrays[array] is None]
+        found = _columns(group)
+        missing = [column for column in NEEDED if column not in found]
         if missing:
             raise ResultsError(f"{self.path}: /{name} has no dataset '{missing[0]}'")
-        names = _text(group["status"].attrs["flag_meanings"]).split()
-        return SimpleNamespace(name=name, status_names=names, attributes=_attributes(group),
-                               **arrays)
+        encoded = SimpleNamespace(**dict.fromkeys(OPTIONAL))
+        vars(encoded).update((column, dataset[()]) for column, dataset in found.items())
+        encoded.name, encoded.attributes = name, _attributes(group)
+        encoded.status_names = _text(group["status"].attrs["flag_meanings"]).split()
+        encoded.columns = {column: _attributes(dataset) for column, dataset in found.items()}
+        return encoded
+
+    def bytes_per_sample(self, name):
+        """Bytes that are stored of each sample of an encoded set, its latent among them."""
+        return sum(dataset.dtype.itemsize * int(np.prod(dataset.shape[1:]))
+                   for dataset in _columns(self._group(name)).values() if _axis(dataset) != SHOWN)
 
     @property
     def history(self):
@@ -254,7 +277,8 @@ class Results:
         if "encoder" not in self.file:
             return None
         try:
-            return Encoder(_read_layers(self.file["encoder"]), int(self._group("decoder").attrs["n"]))
+            return Encoder(_read_layers(self.file["encoder"]),
+                           int(self._group("decoder").attrs["n"]))
         except KeyError as error:
             raise ResultsError(f"{self.path}: /encoder is incomplete: {error.args[0]}") from error
 
@@ -290,18 +314,11 @@ def summary(results):
     return "\n".join(lines)
 
 
-def main(arguments):
-    if len(arguments) != 1 or arguments[0].startswith("-"):
-        print(f"usage: {os.path.basename(sys.argv[0])} results.h5", file=sys.stderr)
-        return 2
-    try:
-        with Results(arguments[0]) as results:
+def main():
+    def show(options):
+        with Results(options.results) as results:
             print(summary(results))
-    except ResultsError as error:
-        print(f"gfe_results.py: {error}", file=sys.stderr)
-        return 2
-    return 0
 
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    parser = argparse.ArgumentParser(description="What is in a results.h5, in a few lines.")
+    parser.add_argument("results", help="results.h5 of a run")
+    return command.run(parser, show, draws=False)

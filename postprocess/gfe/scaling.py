@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Predicts how training and encoding scale to thousands of ranks, from runs on a few.
 
 usage: gfe_scaling.py RUN... [--output DIR] [--format png|pdf] [--ranks 4096] [--efficiency 0.9]
@@ -26,68 +25,88 @@ on more, where a machine with fewer cores says nothing on time), and the batch t
 efficiency wanted; draws DIR/scaling.png (default: plots beside the first RUN).
 """
 
-import argparse
 import os
 import re
 import sys
 
-try:
-    import matplotlib
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-    import numpy as np
+import matplotlib.pyplot as plt
+import numpy as np
 
-    from gfe_plot import BLUE, GREY, LIGHT, ORANGE, STYLE
-    from gfe_results import Results, ResultsError
-except ImportError as error:
-    print(f"gfe_scaling.py: {error} in {sys.executable} "
-          "(Debian: python3-h5py python3-numpy python3-matplotlib)", file=sys.stderr)
-    sys.exit(2)
+from gfe import command
+from gfe.results import Results, ResultsError
+from gfe.style import BLUE, GREEN, GREY, GRID, LIGHT, ORANGE, PURPLE
+from gfe.tables import print_table
 
-GREEN, PURPLE = "#009E73", "#CC79A7"
 SMALL_CALLS, EXCHANGES = 7, 4   # collective calls of a step, besides the gradient's Allreduce
-LATENT_BYTES = 41               # what is written of a sample besides its latent
 STRONG_BATCHES = (64, 256, 1024, 4096, 16384)
 WEAK_SAMPLES = (24, 96, 240)    # per rank
 ENCODED = (10**4, 10**5, 10**6)
 DRAWS = 1 << 21                 # numbers drawn at a time, at the most
-PRODUCT = 12                    # rows of a matrix product: a multiple of this
-FULL = 240                      # samples from which on products stay full, as others wait for a row
 MOST_PER_RANK = 1 << 14         # samples; beyond, no batch is looked for
 
 
 # ---- what has been measured ----
 
-def default_tile(batch):
-    """Samples per tile where training.tile is 0, as in src/run.c."""
-    return min(batch, max(10, min(24, (batch + 3) // 4)))
+class Layout:
+    """How a run cuts its work into tiles and rows of matrix products: attributes of its results."""
+
+    # What held before the program wrote them.
+    EARLIER = {"samples_per_tile_least": 10, "samples_per_tile_most": 24, "tiles_per_batch": 4,
+               "rows_per_product": 12, "rows_per_product_most": 240}
+
+    def __init__(self, path, attributes):
+        missing = [name for name in ("samples_per_tile", *self.EARLIER) if name not in attributes]
+        if missing:
+            print(f"{path} was written by an earlier gfe_hpc and does not hold "
+                  f"{', '.join(missing)}: the defaults of that time are used", file=sys.stderr)
+        self.tile = attributes.get("samples_per_tile")
+        self.tile_least, self.tile_most, self.tiles, self.rows, self.rows_most = (
+            int(attributes.get(name, value)) for name, value in self.EARLIER.items())
+
+    def default_tile(self, batch):
+        """Samples per tile where training.tile is 0."""
+        tile = -(-batch // self.tiles)
+        return min(batch, max(self.tile_least, min(self.tile_most, tile)))
+
+    def padding(self, samples):
+        """Rows of products per sample that is under way. From `rows_most` samples on products stay
+        full, as others wait for a row."""
+        if samples >= self.rows_most:
+            return 1.0
+        return -(-samples // self.rows) * self.rows / samples
+
+    def work(self, evaluations):
+        """Rows of products that the evaluations of samples, along the last axis, take."""
+        return np.maximum(self.padding(evaluations.shape[-1]) * evaluations.sum(axis=-1),
+                          self.rows * evaluations.max(axis=-1))
 
 
 class Measured:
-    """A run: ranks; of its training batch, tile, and per step evaluations and seconds; of its sets
-    the evaluations of the samples."""
+    """A run: ranks and layout; of its training batch, tile, and per step evaluations and seconds;
+    of its sets the evaluations of the samples, and bytes per sample."""
 
     def __init__(self, path):
         self.path = os.path.join(path, "results.h5") if os.path.isdir(path) else path
         with Results(self.path) as results:
             about, history = results.attributes, results.history
             self.sets = {name: results.set(name).evaluations for name in results.groups}
+            self.sample_bytes = max(map(results.bytes_per_sample, results.groups), default=0)
             decoder = results.decoder()
         self.n, self.latent = decoder.n, decoder.latent
         self.parameters = decoder.network.parameters
+        self.layout = Layout(self.path, about)
         self.ranks = int(re.match(r"(\d+)", about.get("parallelism", "1")).group(1))
         self.samples = sum(map(len, self.sets.values()))
         self.batch = self.tile = None
         if history is not None and hasattr(history, "step_seconds"):
-            self._read_training(history, about.get("input", ""))
+            self._read_training(history)
         self.encode_seconds = self._encode_seconds() if self.batch is None else None
 
-    def _read_training(self, history, text):
+    def _read_training(self, history):
         seen, seconds = (np.diff(series, prepend=0)
                          for series in (history.step_samples, history.step_seconds))
         self.batch = int(seen.max())
-        tile = re.search(r"^training:.*?^  tile: (\d+)", text, re.M | re.S)
-        self.tile = min(int(tile.group(1)) if tile else 0, self.batch) or default_tile(self.batch)
+        self.tile = int(self.layout.tile or self.layout.default_tile(self.batch))
         # Whole batches, but for an epoch's first: a test may have come before it.
         whole = (seen == self.batch) & (np.diff(history.step_epoch, prepend=0) == 0)
         if not whole.any():
@@ -150,21 +169,10 @@ def shares(count, ranks):
     return np.diff(count * np.arange(ranks + 1) // ranks)
 
 
-def padding(samples):
-    """Rows of products per sample that is under way."""
-    return -(-samples // PRODUCT) * PRODUCT / samples if samples < FULL else 1.0
-
-
-def work(evaluations):
-    """Rows of products that the evaluations of samples, along the last axis, take."""
-    return np.maximum(padding(evaluations.shape[-1]) * evaluations.sum(axis=-1),
-                      PRODUCT * evaluations.max(axis=-1))
-
-
-def busiest(distribution, samples, ranks, rng):
+def busiest(distribution, samples, ranks, layout, rng):
     """Work of the busiest of `ranks` ranks with so many samples each, expected."""
     rows = max(1, min(ranks, DRAWS // samples))
-    drawn = [work(distribution.draw(rng, (rows, samples))) for _ in range(4)]
+    drawn = [layout.work(distribution.draw(rng, (rows, samples))) for _ in range(4)]
     if rows == ranks:
         return float(np.mean([of_rank.max() for of_rank in drawn]))
     # The largest of more ranks than were drawn: of that many normal numbers.
@@ -200,6 +208,7 @@ class Model:
         self.options, self.rng = options, np.random.default_rng(1)
         first = runs[0]
         self.n, self.latent, self.parameters = first.n, first.latent, first.parameters
+        self.layout = first.layout
         single = [run for run in runs if run.batch is not None and run.ranks == 1]
         encoding = [run for run in runs if run.encode_seconds and run.ranks == 1]
         if not single and not encoding:
@@ -211,6 +220,7 @@ class Model:
         if encoding:
             run = max(encoding, key=lambda run: run.encode_seconds)
             samples = np.concatenate(list(run.sets.values()))
+            self.sample_bytes = run.sample_bytes
             self.encode_evaluation = run.encode_seconds / samples.sum()
             self.encode_distribution = Sample(samples)
 
@@ -218,7 +228,7 @@ class Model:
         """One equation per run: its median step. Relative errors count."""
         self.distribution = max(runs, key=lambda run: len(run.seconds)).distribution
         seconds = np.array([np.median(run.seconds) for run in runs])
-        matrix = np.array([(padding(run.batch) * np.mean(run.evaluations),
+        matrix = np.array([(self.layout.padding(run.batch) * np.mean(run.evaluations),
                             -(-run.batch // run.tile), 1) for run in runs]) / seconds[:, None]
         keep = {1: [0], 2: [0, 2]}.get(len(self.batches), [0, 1, 2])
         found = np.zeros(3)
@@ -247,16 +257,18 @@ class Model:
     # the whole
 
     def step_seconds(self, ranks, batch, tile=None):
-        tile = tile or default_tile(batch)
+        tile = tile or self.layout.default_tile(batch)
         tiles = -(-batch // tile)
         mine = int(shares(tiles, ranks).max())
         samples, busy = min(mine * tile, batch), min(ranks, tiles)
-        return (self.evaluation * busiest(self.distribution, samples, busy, self.rng)
+        most = busiest(self.distribution, samples, busy, self.layout, self.rng)
+        return (self.evaluation * most
                 + self.tile * mine + self.step + self.communication(ranks, samples))
 
     def alone(self, batch, tile=None):
         """Seconds of a step on one rank."""
-        tiles, rows = -(-batch // (tile or default_tile(batch))), padding(batch) * batch
+        tiles = -(-batch // (tile or self.layout.default_tile(batch)))
+        rows = self.layout.padding(batch) * batch
         return self.evaluation * rows * self.distribution.mean() + self.tile * tiles + self.step
 
     def strong(self, ranks, batch):
@@ -264,12 +276,12 @@ class Model:
 
     def weak(self, ranks, samples):
         return self.alone(samples) / self.step_seconds(ranks, samples * ranks,
-                                                       default_tile(samples))
+                                                       self.layout.default_tile(samples))
 
     def batch_for(self, ranks):
         """The smallest batch, in whole tiles per rank, that keeps the efficiency (beyond 16 tiles
         in steps of an eighth); None beyond MOST_PER_RANK samples per rank."""
-        tile, per_rank = default_tile(1 << 20), 1
+        tile, per_rank = self.layout.default_tile(1 << 20), 1
         while per_rank * tile <= MOST_PER_RANK:
             if self.strong(ranks, per_rank * tile * ranks) >= self.options.efficiency:
                 return per_rank * tile * ranks
@@ -277,13 +289,13 @@ class Model:
         return None
 
     def file_seconds(self, samples):
-        """To read samples in float32 and to write their latents."""
-        size = 4 * self.n + 4 * self.latent + LATENT_BYTES
-        return samples * size / self.options.filesystem
+        """To read samples in float32 and to write what is known of them."""
+        return samples * (4 * self.n + self.sample_bytes) / self.options.filesystem
 
     def encode_seconds(self, ranks, samples):
         mine = int(shares(samples, ranks).max())
-        most = busiest(self.encode_distribution, mine, min(ranks, samples), self.rng)
+        most = busiest(self.encode_distribution, mine, min(ranks, samples), self.layout,
+                       self.rng)
         return self.encode_evaluation * most + self.file_seconds(samples)
 
     def encode_strong(self, ranks, samples):
@@ -293,14 +305,6 @@ class Model:
 
 
 # ---- what is said ----
-
-def print_table(head, rows):
-    """Rows of texts as Markdown."""
-    print("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
-    for row in rows:
-        print("| " + " | ".join(row) + " |")
-    print()
-
 
 def print_constants(model):
     options = model.options
@@ -384,7 +388,7 @@ def rank_axis(axes, most, title):
     ticks = powers(most)[::3]
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.minorticks_off()
-    axes.grid(axis="y", color="#E5E5E5", linewidth=0.8)
+    axes.grid(axis="y", color=GRID, linewidth=0.8)
 
 
 def efficiency_axes(axes, model, title, series):
@@ -428,11 +432,26 @@ def figure_of(model, batches):
     return figure
 
 
-def read_options():
-    parser = argparse.ArgumentParser(description="Predict strong and weak scaling from real runs.")
+def scaling(options):
+    runs = [Measured(path) for path in options.runs]
+    if len({(run.n, run.latent, run.parameters) for run in runs}) > 1:
+        raise ResultsError("the runs have decoders of different layers")
+    model = Model(runs, options)
+    print_constants(model)
+    check_time(model, runs)
+    check_balance(model, runs)
+    batches = {}
+    if model.training:
+        batches = {ranks: model.batch_for(ranks) for ranks in powers(options.ranks)[1:]}
+        print_batches(model, batches)
+    command.save_figures({"scaling": figure_of(model, batches)},
+                         options.output or command.plots_beside(runs[0].path), options.format)
+
+
+def main():
+    parser = command.figure_parser("Predict strong and weak scaling from real runs.",
+                                   "plots beside the first RUN")
     parser.add_argument("runs", nargs="+", metavar="RUN", help="results.h5, or its directory")
-    parser.add_argument("--output", metavar="DIR", help="default: plots beside the first RUN")
-    parser.add_argument("--format", choices=("png", "pdf"), default="png")
     parser.add_argument("--ranks", type=int, default=4096, help="up to which to predict")
     parser.add_argument("--efficiency", type=float, default=0.9, help="which a batch should keep")
     parser.add_argument("--latency", type=float, default=5e-6,
@@ -444,34 +463,4 @@ def read_options():
                         help="of an exchange, even if nothing is sent, seconds (default 1e-7)")
     parser.add_argument("--filesystem", type=float, default=5e9,
                         help="of all ranks together, bytes per second (default 5e9)")
-    return parser.parse_args()
-
-
-def main():
-    options = read_options()
-    plt.rcParams.update(STYLE)
-    try:
-        runs = [Measured(path) for path in options.runs]
-        if len({(run.n, run.latent, run.parameters) for run in runs}) > 1:
-            raise ResultsError("the runs have decoders of different layers")
-        model = Model(runs, options)
-        print_constants(model)
-        check_time(model, runs)
-        check_balance(model, runs)
-        batches = {}
-        if model.training:
-            batches = {ranks: model.batch_for(ranks) for ranks in powers(options.ranks)[1:]}
-            print_batches(model, batches)
-        output = options.output or os.path.join(os.path.dirname(runs[0].path), "plots")
-        os.makedirs(output, exist_ok=True)
-        path = os.path.join(output, f"scaling.{options.format}")
-        figure_of(model, batches).savefig(path)
-        print(path)
-    except (ResultsError, OSError) as error:
-        print(f"gfe_scaling.py: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return command.run(parser, scaling)

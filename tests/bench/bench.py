@@ -15,6 +15,8 @@ import time
 import h5py
 import numpy as np
 
+from program import PAPER_LAYERS, read_summary, write_input
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 RUNS = os.path.join(ROOT, "runs", "bench")
@@ -29,9 +31,6 @@ ENVIRONMENT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROO
 # third of the time goes into page faults.
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 33),
                "MALLOC_TOP_PAD_": str(1 << 26)}
-
-sys.path[1:1] = [os.path.join(ROOT, "tests", "support"), os.path.join(ROOT, "postprocess")]
-from program import PAPER_LAYERS, read_summary, write_input  # noqa: E402
 
 # The paper's dense decoder on Fashion-MNIST, in the order of the file; tests on 256 images.
 FASHION = {
