@@ -16,11 +16,8 @@ const struct data_options *run_data(const struct run *run, enum set set) {
 
 // ---- tiles and products ----
 
-// Tiles of about a quarter of a small batch, so that a few ranks find work, and of two dozen
-// samples in a large one: each costs one conversion of all gradients.
 static int64_t default_tile(int64_t batch) {
-  enum { TILE_MIN = 10, TILE_MAX = 24 };
-  int64_t tile = (batch + 3) / 4;
+  int64_t tile = (batch + TILES_PER_BATCH - 1) / TILES_PER_BATCH;
   if (tile < TILE_MIN) tile = TILE_MIN;
   if (tile > TILE_MAX) tile = TILE_MAX;
   return tile < batch ? tile : batch;

@@ -288,6 +288,23 @@ void output_provenance(const struct run *run, struct h5_file *file, const char *
   free(input);
 }
 
+// How the work was cut into tiles and rows of products: gfe_scaling.py predicts other runs from it.
+static void write_layout(const struct run *run, struct h5_file *file) {
+  const struct {
+    const char *name;
+    int64_t value;
+  } entries[] = {
+      {"samples_per_tile", run->tile},
+      {"samples_per_tile_least", TILE_MIN},
+      {"samples_per_tile_most", TILE_MAX},
+      {"tiles_per_batch", TILES_PER_BATCH},
+      {"rows_per_product", PLACEMENT_ROWS},  // or a multiple of it
+      {"rows_per_product_most", (int64_t)run->evaluation_rule.most},
+  };
+  for (size_t k = 0; k < sizeof entries / sizeof *entries; k++)
+    h5_write_integer(file, "/", entries[k].name, entries[k].value);
+}
+
 static void shape_text(const struct run *run, char *text, size_t size) {
   text[0] = '\0';
   for (int set = 0; set < SET_COUNT; set++) {
@@ -311,6 +328,7 @@ void output_results(struct run *run, const struct outcome *outcome, const char *
     shape_text(run, shape, sizeof shape);
     struct h5_file *file = h5_create(partial, 0);
     output_provenance(run, file, command);
+    write_layout(run, file);
     decoder_file_declare(file, run->decoder, run->scaling, shape);
     if (run->predictor != NULL) predictor_declare(file, run->predictor);
     declare_history(history, file);

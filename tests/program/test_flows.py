@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 
 from program import CONV, IMAGES, Checks, arguments, read_summary, run, run_input, write_input
-from gfe_results import Results
+from gfe.results import Results
 
 FLOW = {"encoding.time": "sum", "encoding.tau": 2, "encoding.step": 0.2, "encoding.h0": 0.2,
         "encoding.h_min": 0.05, "encoding.max_iterations": 200, "evaluation.solver": "lbfgs",

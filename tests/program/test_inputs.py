@@ -20,7 +20,7 @@ import h5py
 import numpy as np
 
 from program import CIRCLE, HANGS, TIMED_OUT, Checks, arguments, run, write_input
-from gfe_results import write_decoder
+from gfe.results import write_decoder
 
 NOBODY = 65534
 

@@ -22,7 +22,7 @@ import xarray
 
 from program import (CIRCLE, ENVIRONMENT, IMAGES, ROOT, SMALL, SUPPORT, Checks, arguments,
                      read_summary, run, run_input, write_input)
-from gfe_results import Results, write_decoder
+from gfe.results import Results, write_decoder
 
 FILES = ["checkpoint.h5", "history.csv", "results.h5", "summary.json", "used_parameters.yaml"]
 TRAINING = {"training.epochs": 2, "evaluation.max_iterations": 40}
