@@ -6,10 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "platform/comm.h"
-#include "input/config.h"
+#include "decoder/loss.h"
 #include "ground/error.h"
 #include "ground/real.h"
+#include "input/config.h"
+#include "platform/comm.h"
 
 enum { DATASET_AXES = 8 };
 
@@ -67,9 +68,9 @@ struct scaling dataset_scaling(struct comm *comm, int kind, double value,
 // Collective.
 uint64_t dataset_checksum(struct comm *comm, const struct dataset *dataset);
 
-// Applies it to the entries with weight; the others and the padding stay 0. With `unit_interval`
-// (the loss is bce) a scaled value outside [0, 1] is an error that names sample, entry and value.
-void dataset_scale(struct dataset *dataset, struct scaling scaling, bool unit_interval,
+// Applies it to the entries with weight; the others and the padding stay 0. If the loss wants data
+// in [0, 1], a scaled value outside is an error that names sample, entry and value.
+void dataset_scale(struct dataset *dataset, struct scaling scaling, enum loss_kind loss,
                    const char *key, struct error *error);
 
 #endif

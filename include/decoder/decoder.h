@@ -7,12 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "decoder/loss.h"
 #include "decoder/network.h"
 #include "ground/real.h"
 
 struct decoder {
-  size_t d, n;              // numbers in a latent, entries of a sample
-  int loss;                 // enum loss_kind
+  size_t d, n;  // numbers in a latent, entries of a sample
+  enum loss_kind loss;
   struct network *network;  // owned
   struct network *encoder;  // of an autoencoder, owned, its parameters behind those of the
                             // decoder's network; else NULL
@@ -22,11 +23,11 @@ struct decoder {
 
 // A decoder from `d` numbers through `layer_count` layers, with all parameters zero.
 struct decoder *decoder_create(size_t d, size_t layer_count, const struct layer_spec *specs,
-                               int loss);
+                               enum loss_kind loss);
 
 // The same in two steps, for who wants to know the size first: theta is NULL until it is allocated.
 struct decoder *decoder_layout(size_t d, size_t layer_count, const struct layer_spec *specs,
-                               int loss);
+                               enum loss_kind loss);
 void decoder_allocate(struct decoder *decoder);
 
 // Gives a decoder whose theta is not allocated yet an encoder from n to d numbers, of layers that

@@ -14,9 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ground/error.h"
+#include "decoder/activation.h"
 #include "decoder/patches.h"
 #include "decoder/placement.h"
+#include "ground/error.h"
 #include "ground/real.h"
 
 enum layer_kind {
@@ -42,9 +43,9 @@ struct layer_sizes {
 
 // What the input file says of a layer. Plain data.
 struct layer_spec {
-  int kind;
-  int64_t width;   // dense: outputs; conv, conv_transpose: channels
-  int activation;  // enum activation_kind
+  enum layer_kind kind;
+  int64_t width;  // dense: outputs; conv, conv_transpose: channels
+  enum activation_kind activation;
   struct layer_sizes kernel, stride, padding, output_padding;
   struct layer_sizes sizes;  // reshape: the new shape; upsample: factors
   // residual: layers of its two branches, which stand before it in the list one after the other and
@@ -66,7 +67,8 @@ const char *layer_shape_text(const struct layer_shape *shape, char text[LAYER_SH
 
 // A layer in its place.
 struct layer {
-  int kind, activation;
+  enum layer_kind kind;
+  enum activation_kind activation;
   struct layer_spec spec;
   size_t number;  // in the input file's list, in which LAYER_NONE stands for layers of our own
   struct layer_shape from, to;
@@ -85,6 +87,8 @@ struct layer {
 // Rows of fields come in whole blocks.
 struct layer_ops {
   const char *name;
+  bool flat;           // takes and gives numbers without order only
+  bool weight_in_out;  // the weight's axes are (in, out, kernel ...)
   // Completes a layer of which kind, activation, number and from are set; false with the reason in
   // *error if the shapes do not fit.
   bool (*place)(struct layer *layer, const struct layer_spec *spec, struct error *error);
@@ -107,7 +111,10 @@ struct layer_ops {
   void (*narrow)(const struct layer *layer, struct placement_rule *rule);
 };
 
-const struct layer_ops *layer_ops(int kind);
+extern const struct layer_ops layer_dense, layer_reshape, layer_conv, layer_conv_transpose,
+    layer_upsample, layer_residual;
+
+const struct layer_ops *layer_ops(enum layer_kind kind);
 
 // Whether an input or output is a field.
 static inline bool layer_is_field(const struct layer_shape *shape) { return shape->axes > 1; }

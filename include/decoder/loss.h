@@ -1,7 +1,9 @@
-// Reconstruction losses of a sample y and the decoder's output x (METHOD section 1).
+// Reconstruction losses of a sample y and the decoder's output x (src/decoder/README.md, "Losses").
+// One row of the table in loss.c per loss.
 #ifndef GFE_LOSS_H
 #define GFE_LOSS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "ground/real.h"
@@ -10,16 +12,30 @@ enum loss_kind {
   LOSS_BCE,  // mean of softplus(x) - y x: binary cross-entropy with logits
   LOSS_MSE   // mean of (x - y)^2
 };
-const char *loss_name(int kind);
+const char *loss_name(int kind);  // NULL beyond the last
+
+struct loss_ops {
+  const char *name;
+  bool unit_interval;  // data must lie in [0, 1]
+  // The decoder's output x -> what it says of the data, in place; NULL: x itself.
+  void (*output)(size_t count, real *x);
+  const char *output_text;  // what that is, NULL: values like those of the data
+  // Sums over a row as loss_row() and loss_row_tangent() take them.
+  double (*row)(size_t n, size_t stride, const real *y, real scale, real *x);
+  double (*row_weighted)(size_t stride, const real *y, const real *w, real scale, real *x);
+  void (*curvature)(size_t n, const real *w, real scale, const real *x, const real *y, real *x_dot);
+};
+
+const struct loss_ops *loss_ops(enum loss_kind kind);
 
 // The loss of one sample, weighted by w (NULL: 1 everywhere): sum of w (...) / weight_sum, summed
-// in double, where weight_sum = sum of w. All rows have `stride` elements, a multiple of REAL_PAD,
-// of which `n` count. On return x holds d loss / d x, with zeros in the padding.
-double loss_row(int kind, size_t n, size_t stride, const real *y, const real *w, double weight_sum,
-                real *x);
+// in double, where weight_sum = sum of w > 0. All rows have `stride` elements, a multiple of
+// REAL_PAD, of which `n` count. On return x holds d loss / d x, with zeros in the padding.
+double loss_row(enum loss_kind kind, size_t n, size_t stride, const real *y, const real *w,
+                double weight_sum, real *x);
 
 // The same with a tangent x_dot; on return x_dot holds (d^2 loss / d x^2) x_dot, entry by entry.
-double loss_row_tangent(int kind, size_t n, size_t stride, const real *y, const real *w,
+double loss_row_tangent(enum loss_kind kind, size_t n, size_t stride, const real *y, const real *w,
                         double weight_sum, real *x, real *x_dot);
 
 #endif

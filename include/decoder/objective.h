@@ -42,7 +42,7 @@ void objective_losses(struct objective *objective, size_t rows, const struct obj
 void objective_parameter_gradient(struct objective *objective, size_t first, size_t count,
                                   real *gradient);
 
-// Decodes `rows` latents: the decoder's output, for the bce loss as the probability sigmoid(x),
+// Decodes `rows` latents: the decoder's output as data (loss_ops.output; sigmoid(x) with bce),
 // [rows][real_padded(n)] (borrowed, until the next call).
 const real *objective_decode(struct objective *objective, size_t rows);
 

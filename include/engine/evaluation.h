@@ -8,13 +8,13 @@
 
 #include "engine/ensemble.h"
 #include "engine/run.h"
-#include "ground/state.h"
 #include "engine/tally.h"
+#include "ground/state.h"
 
 struct evaluation {
-  int set;                    // enum set
-  struct encoding *encoding;  // of this rank's samples, owned
-  struct encoding *by_encoder;       // z and loss by the autoencoder's encoder, owned; NULL without one
+  int set;                      // enum set
+  struct encoding *encoding;    // of this rank's samples, owned
+  struct encoding *by_encoder;  // z and loss by the autoencoder's encoder, owned; NULL without one
   // Once all are:
   double loss;          // mean over the whole set; NaN if one is not finite
   double loss_encoder;  // the same of `by_encoder`; NaN without an encoder

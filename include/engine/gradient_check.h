@@ -22,7 +22,7 @@ struct gradient_check {
                                          // flow if it has an adjoint, or the encoder; owned
 };
 
-// Checks. Collective. Needs the double precision program; run_prepare() refuses the other.
+// Checks. Collective. Needs the double precision program; setup_prepare() refuses the other.
 struct gradient_check *gradient_check_run(struct run *run);
 void gradient_check_destroy(struct gradient_check **check);
 

@@ -22,6 +22,7 @@ struct history_epoch {
   double evaluations_mean;       // gradient evaluations per sample and encoding
   int64_t evaluations_p50, evaluations_p99, evaluations_max;
   int64_t not_converged;  // encodings that ended neither converged nor at tau
+  double imbalance;       // of the ranks' times in flows, the longest over the mean
   double seconds;         // as of a step
   double cpu_seconds;     // the same of all ranks' CPUs
 };

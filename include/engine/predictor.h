@@ -9,11 +9,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "platform/comm.h"
 #include "engine/ensemble.h"
 #include "ground/error.h"
-#include "platform/h5.h"
 #include "ground/real.h"
+#include "platform/comm.h"
 
 struct predictor {
   size_t d, n;
@@ -45,16 +44,5 @@ void predictor_broadcast(struct predictor *predictor, struct comm *comm);
 // Lets the flows that are still to run (STATUS_RUNNING) begin at z0, with the metric (borrowed).
 void predictor_apply(const struct predictor *predictor, const struct samples *samples,
                      struct encoding *encoding);
-
-// ---- the group /predictor of results.h5 ----
-
-// Declares it in a file being created by rank 0, and writes what rank 0 has (collective).
-void predictor_declare(struct h5_file *file, const struct predictor *predictor);
-void predictor_write(struct h5_file *file, const struct predictor *predictor, int rank);
-
-// Whether `path` (decoder.file) has a predictor, and reads it: NULL with a message in *error if it
-// is not one for d numbers and n entries. Not collective.
-bool predictor_is_in(const char *path);
-struct predictor *predictor_read(const char *path, size_t d, size_t n, struct error *error);
 
 #endif

@@ -1,19 +1,23 @@
-// A run that is set up: what the tasks work with.
+// A run that is set up (app/setup): what the tasks work with.
 #ifndef GFE_RUN_H
 #define GFE_RUN_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "platform/comm.h"
-#include "input/config.h"
 #include "data/dataset.h"
 #include "decoder/decoder.h"
 #include "decoder/placement.h"
 #include "engine/predictor.h"
+#include "input/config.h"
+#include "platform/comm.h"
 
 enum set { SET_TRAIN, SET_TEST, SET_ENCODE, SET_COUNT };
-const char *set_name(int set);  // "train", "test", "encode"
+const char *set_name(enum set set);  // "train", "test", "encode"
+
+// Samples per tile where training.tile is 0: about a quarter of a small batch, so that a few ranks
+// find work, and two dozen in a large one, as each tile costs one conversion of all gradients.
+enum { TILES_PER_BATCH = 4, TILE_MIN = 10, TILE_MAX = 24 };
 
 struct run {
   struct comm *comm;
@@ -30,17 +34,15 @@ struct run {
   struct placement_rule training_rule, evaluation_rule;
 };
 
-// Shapes the run after `config` (read on rank 0, broadcast here): the decoder, the sets' shapes,
-// the rules of placement. Opens every file, reads no samples, writes nothing. The user's mistakes
-// end all ranks. Collective.
-struct run *run_prepare(struct comm *comm, const struct config *config);
+// Sets run->tile and the two rules of placement from configuration and decoder. Collective.
+void run_choose_rules(struct run *run);
 
-// Reads and scales the samples and gives the decoder its parameters. Collective.
-void run_load(struct run *run);
+// Before the decoder changes: the predictor is fitted to the old theta.
+void run_forget_predictor(struct run *run);
 
 void run_destroy(struct run **run);
 
-// The options with which set data are encoded, and the file options of a set.
-const struct data_options *run_data(const struct run *run, int set);
+// The section of the input file that tells where a set's samples are; borrowed.
+const struct data_options *run_data(const struct run *run, enum set set);
 
 #endif

@@ -1,5 +1,5 @@
 // Training: batches of flows, the parameter gradient at their ends, the optimiser's step. It goes
-// on bit by bit, so that between two steps the run can be saved or stopped.
+// on in slices, so that between two steps the run can be saved or stopped.
 #ifndef GFE_TRAINER_H
 #define GFE_TRAINER_H
 
@@ -17,7 +17,9 @@ struct trainer_position {
   int64_t testing;       // 1 while the test set is encoded at the end of an epoch
 };
 
-enum trainer_advance { TRAINER_GOES_ON, TRAINER_DONE, TRAINER_DIVERGED };
+// What came of a piece of work. EPOCH and DONE: it ended an epoch, whose record is the history's
+// last, and with DONE that was the last one.
+enum trainer_progress { TRAINER_RUNNING, TRAINER_EPOCH, TRAINER_DONE, TRAINER_DIVERGED };
 
 struct trainer;  // owned by the caller of trainer_create()
 
@@ -25,10 +27,11 @@ struct trainer;  // owned by the caller of trainer_create()
 struct trainer *trainer_create(struct run *run, struct history *history);
 void trainer_destroy(struct trainer **trainer);
 
-// One batch, or a part of the encoding of the test set at the end of an epoch. Diverged: the loss
-// or the gradient ceased to be finite, a message has been printed, and the decoder is the one
-// before that step. Collective, with the same answer on all ranks.
-enum trainer_advance trainer_advance(struct trainer *trainer);
+// To be called while epochs are left: one batch, or a part of the encoding of the test set at the
+// end of an epoch. Diverged: the loss or the gradient ceased to be finite, a message has been
+// printed, and the decoder is the one before that step. Collective, with the same answer on all
+// ranks.
+enum trainer_progress trainer_advance(struct trainer *trainer);
 
 struct trainer_position trainer_position(const struct trainer *trainer);
 

@@ -5,10 +5,10 @@
 
 #include <stdbool.h>
 
-#include "platform/comm.h"
-#include "input/config.h"
 #include "data/dataset.h"
 #include "decoder/decoder.h"
+#include "input/config.h"
+#include "platform/comm.h"
 #include "platform/h5.h"
 
 // Reads latent, layers and loss of config->decoder.file into *config where the input file leaves

@@ -6,9 +6,9 @@
 
 #include "engine/evaluation.h"
 #include "engine/gradient_check.h"
-#include "platform/h5.h"
 #include "engine/history.h"
 #include "engine/run.h"
+#include "platform/h5.h"
 
 // What the tasks have made; members of tasks that were not run are NULL.
 struct outcome {
@@ -19,15 +19,6 @@ struct outcome {
 
 // Makes the run directory (with its parents) and writes used_parameters.yaml. Collective.
 void output_begin(const struct run *run);
-
-// Makes a directory with its parents, as far as they are not there. By one rank.
-void output_make_directory(const char *directory);
-
-// A path inside the run directory; owned by the caller.
-char *output_path(const struct run *run, const char *name);
-
-// Whether the run directory holds the results that this input asks for. By rank 0 alone.
-bool output_is_finished(const struct run *run);
 
 // Attributes of a file being created by rank 0 that tell where it comes from.
 void output_provenance(const struct run *run, struct h5_file *file, const char *command);

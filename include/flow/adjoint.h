@@ -9,9 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "ground/real.h"
 #include "flow/solver.h"
 #include "flow/trajectory.h"
+#include "ground/real.h"
 
 enum adjoint_kind {
   ADJOINT_NONE,       // the paper's approximation: the flow's part is dropped
@@ -26,8 +26,9 @@ size_t adjoint_state_size(const struct solver_options *options, size_t d);
 // Begins at the end of `trajectory` (borrowed) with lambda = (gradient at z(tau), 0). `alpha` is
 // the flow's factor for this sample. `state` is a zeroed or used block of adjoint_state_size()
 // bytes.
-void adjoint_start(int kind, const struct solver_options *options, size_t d, double alpha,
-                   const struct trajectory *trajectory, const real *gradient, void *state);
+void adjoint_start(enum adjoint_kind kind, const struct solver_options *options, size_t d,
+                   double alpha, const struct trajectory *trajectory, const real *gradient,
+                   void *state);
 
 // Where the next product is wanted, into z and v (padded). False at the beginning of the flow.
 bool adjoint_request(void *state, real *z, real *v);

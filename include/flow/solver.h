@@ -13,8 +13,8 @@
 
 #include "flow/butcher.h"
 #include "flow/flow.h"
-#include "ground/real.h"
 #include "flow/trajectory.h"
+#include "ground/real.h"
 
 // How a sample's flow ended; the names are those of status_name() and of the files.
 enum solver_status {
@@ -39,7 +39,10 @@ const char *solver_coupling_name(int kind);
 
 // The keys of the sections `encoding` and `evaluation`.
 struct solver_options {
-  int flow, solver, time, coupling;
+  enum flow_kind flow;
+  enum solver_kind solver;
+  enum solver_time time;
+  enum solver_coupling coupling;
   double alpha;            // factor of the flow's right-hand side
   double tau;              // flow time at which to end (all but lbfgs)
   double tolerance;        // relative decrease of the loss that counts as standing still
@@ -82,9 +85,13 @@ struct solver_ops {
                 const real *z, struct solver_state *state);
   // Takes loss and gradient at the point wanted last. Returns STATUS_RUNNING if the flow goes on,
   // else how it ended.
-  int (*advance)(const struct solver_options *options, const struct solver_problem *problem,
-                 double loss, const real *gradient, struct solver_state *state);
+  enum solver_status (*advance)(const struct solver_options *options,
+                                const struct solver_problem *problem, double loss,
+                                const real *gradient, struct solver_state *state);
 };
+
+extern const struct solver_ops solver_lbfgs, solver_amd, solver_amd_nesterov, solver_euler,
+    solver_rk4, solver_heun, solver_dopri5;
 
 // The solver that the options ask for (amd has one for each flow).
 const struct solver_ops *solver_ops(const struct solver_options *options);

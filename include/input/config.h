@@ -8,10 +8,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "ground/error.h"
 #include "decoder/layer.h"
-#include "numerics/optimiser.h"
 #include "flow/solver.h"
+#include "ground/error.h"
+#include "numerics/optimiser.h"
 
 enum { CONFIG_TEXT = 1024, CONFIG_LAYERS = 64, CONFIG_INTEGERS = 64 };
 

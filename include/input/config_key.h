@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-#include "input/config_value.h"
 #include "ground/error.h"
+#include "input/config_value.h"
 
 enum { CONFIG_KEY_TEXT = 160 };  // bytes of a full key, whatever a user writes
 

@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "ground/error.h"
 #include "input/config.h"
 #include "input/config_value.h"
-#include "ground/error.h"
 
 // Reads the list at place->node.
 bool config_layers_read(const struct config_place *place, struct config_layers *layers,

@@ -51,6 +51,7 @@ struct config_row {
   const char *unit;           // NULL for pure numbers and texts
   const char *evaluation;     // default in the section evaluation, NULL = as encoding
   unsigned kinds;             // rows of a layer: bits of the kinds that have this key
+  const char *attribute;      // rows of a layer: its name in a decoder file, NULL = the key
   const char *text;           // one line for the user
   enum config_change change;
 };

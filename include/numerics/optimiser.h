@@ -15,7 +15,8 @@ enum schedule_kind { SCHEDULE_CONSTANT, SCHEDULE_STEP, SCHEDULE_COSINE };
 const char *schedule_name(int kind);
 
 struct optimiser_options {
-  int kind, schedule;
+  enum optimiser_kind kind;
+  enum schedule_kind schedule;
   double learning_rate;
   double beta1, beta2;      // adam: decay of the mean of the gradient and of its square
   double decay;             // rmsprop: decay of the mean square (the paper's alpha, 0.9)
@@ -30,6 +31,9 @@ struct optimiser;  // owned by the caller of optimiser_create()
 // State for `count` parameters, all zero.
 struct optimiser *optimiser_create(const struct optimiser_options *options, size_t count);
 void optimiser_destroy(struct optimiser **optimiser);
+
+// Bytes that optimiser_create() takes for its running means.
+size_t optimiser_bytes(const struct optimiser_options *options, size_t count);
 
 // theta -= rate * direction(gradient); `rate` comes from optimiser_rate().
 void optimiser_update(struct optimiser *optimiser, double rate, const real *gradient, real *theta);

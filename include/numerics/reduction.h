@@ -12,9 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "platform/comm.h"
 #include "ground/real.h"
 #include "ground/state.h"
+#include "platform/comm.h"
 
 // Sum over all ranks of `count` values on each (counts may differ or be 0). A value that is not
 // finite makes the sum NaN. Relative to the largest value, each is rounded to 2^-62 times the

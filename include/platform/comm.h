@@ -50,6 +50,12 @@ void comm_gather_double(struct comm *comm, const double *values, size_t count, d
 void comm_exchange(struct comm *comm, size_t bytes, const void *send, const int *send_counts,
                    void *receive, const int *receive_counts);
 
+// Who has which of `count` things in a row (samples, tiles, words): each of `ranks` ranks a range,
+// as even as can be. Where a rank's range begins (that of rank `ranks` would begin at `count`), and
+// the rank that has thing i.
+int64_t comm_share_first(int64_t count, int ranks, int rank);
+int comm_share_home(int64_t count, int ranks, int64_t i);
+
 // Point to point: `bytes` bytes to or from another rank; the two calls must pair up.
 void comm_send(struct comm *comm, const void *data, size_t bytes, int destination);
 void comm_receive(struct comm *comm, void *data, size_t bytes, int source);

@@ -10,9 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "platform/comm.h"
 #include "ground/error.h"
 #include "ground/real.h"
+#include "platform/comm.h"
 
 enum { H5_AXES = 8 };
 

@@ -45,10 +45,11 @@ fi
 
 install_packages
 find_python
+export PYTHONPATH="postprocess${PYTHONPATH:+:$PYTHONPATH}" # gfe, the package
 program=${GFE_PROGRAM:-build/gfe_hpc}
 [ -n "${GFE_PROGRAM:-}" ] || build build
 
 tasks data_efficiency
 set -- runs/paper/data_efficiency ${1:+"runs/paper/data_efficiency_$1"}
 [ $# = 1 ] || tasks data_efficiency_60000
-"$python" postprocess/gfe_study.py "$@"
+"$python" inputs/paper/gfe_study.py "$@"

@@ -145,7 +145,7 @@ every_solver() {
 claim_stiff() {
   train_decoder
   every_solver "$out/trained" '120 200'
-  "$python" postprocess/gfe_claims.py scale "$decoder" "$out/stiff.h5" --layer 3 --factor 3
+  "$python" inputs/paper/gfe_claims.py scale "$decoder" "$out/stiff.h5" --layer 3 --factor 3
   decoder=$out/stiff.h5
   every_solver "$out/stiff" '8 20 40 80 120 200 400'
 }
@@ -178,6 +178,7 @@ out=$runs/$claim
 
 install_packages
 find_python
+export PYTHONPATH="postprocess${PYTHONPATH:+:$PYTHONPATH}" # gfe, the package
 program=${GFE_PROGRAM:-build/gfe_hpc}
 [ -n "${GFE_PROGRAM:-}" ] || build build
 allow_root
@@ -186,4 +187,4 @@ mpirun -n "${GFE_RANKS:-2}" true 2>/dev/null || oversubscribe=--oversubscribe  #
 
 rm -rf "$out"
 "claim_$claim"
-"$python" postprocess/gfe_claims.py "$claim" "$out"
+"$python" inputs/paper/gfe_claims.py "$claim" "$out"

@@ -4,16 +4,19 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "files/checkpoint.h"
-#include "ground/clock.h"
-#include "engine/history.h"
-#include "ground/log.h"
-#include "ground/memory.h"
-#include "files/output.h"
 #include "app/report.h"
 #include "engine/first_guess.h"
-#include "ground/stop.h"
+#include "engine/history.h"
 #include "engine/trainer.h"
+#include "files/checkpoint.h"
+#include "files/output.h"
+#include "files/summary.h"
+#include "ground/clock.h"
+#include "ground/directory.h"
+#include "ground/log.h"
+#include "ground/memory.h"
+#include "ground/stop.h"
+#include "input/config_compare.h"
 
 static const double slice = 1.0;  // seconds of encoding between two looks at stop and time
 
@@ -187,11 +190,15 @@ static bool train(struct job *job) {
   const int64_t epochs = job->run->config.training.epochs;
   if (trainer_position(job->trainer).epoch < epochs) report_epoch_header(job->run);
   while (trainer_position(job->trainer).epoch < epochs) {
-    const enum trainer_advance advance = trainer_advance(job->trainer);
+    const enum trainer_progress progress = trainer_advance(job->trainer);
     job->moved = true;
-    job->diverged = advance == TRAINER_DIVERGED;
+    job->diverged = progress == TRAINER_DIVERGED;
     if (job->diverged) return true;
-    if (advance == TRAINER_GOES_ON && !may_go_on(job)) return false;
+    if (progress != TRAINER_RUNNING) {
+      const int64_t last = history_epochs(job->outcome.history) - 1;
+      report_epoch(last, history_epoch(job->outcome.history, last));
+    }
+    if (progress != TRAINER_DONE && !may_go_on(job)) return false;
   }
   if (job->outcome.evaluations[SET_TEST] == NULL)
     job->outcome.evaluations[SET_TEST] = trainer_take_test(job->trainer);
@@ -240,8 +247,11 @@ static int run_tasks(struct job *job) {
 // ---- the whole ----
 
 bool job_is_finished(const struct run *run) {
-  int64_t finished = comm_rank(run->comm) == 0 && strcmp(run->config.run.restart, "auto") == 0 &&
-                     output_is_finished(run);
+  const struct config *config = &run->config;
+  struct summary summary;
+  int64_t finished = comm_rank(run->comm) == 0 && strcmp(config->run.restart, RESTART_AUTO) == 0 &&
+                     summary_read(config->run.directory, config_hash(config), &summary) &&
+                     summary.finished;
   comm_broadcast(run->comm, &finished, sizeof finished, 0);
   return finished;
 }
@@ -255,7 +265,7 @@ static void begin(struct job *job, const char *command) {
   job->checkpoint = checkpoint_create(run, command);
   restore(job);
   output_begin(run);
-  char *csv = output_path(run, "history.csv");
+  char *csv = directory_path(config->run.directory, "history.csv");
   if (trains(job) && first_rank) history_open(job->outcome.history, csv);
   memory_free(&csv);
   if (first_rank) job->stop = stop_create(config->run.directory, config->run.walltime);

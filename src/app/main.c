@@ -1,15 +1,15 @@
 // gfe_hpc: from an input file to a trained decoder and latents.
-#include "platform/blas.h"
 #include "app/cli.h"
-#include "ground/clock.h"
-#include "platform/comm.h"
-#include "input/config.h"
 #include "app/job.h"
-#include "ground/memory.h"
 #include "app/report.h"
-#include "engine/run.h"
-#include "ground/stop.h"
+#include "app/setup.h"
 #include "app/sweep.h"
+#include "ground/clock.h"
+#include "ground/memory.h"
+#include "ground/stop.h"
+#include "input/config.h"
+#include "platform/blas.h"
+#include "platform/comm.h"
 
 static int run_input(struct comm *comm, const struct cli *cli, const char *command) {
   struct error error = {""};
@@ -20,7 +20,7 @@ static int run_input(struct comm *comm, const struct cli *cli, const char *comma
   if (sweep != NULL) sweep_choose(sweep, cli->task, config, &error);
   comm_settle(comm, &error);
 
-  struct run *run = run_prepare(comm, config);
+  struct run *run = setup_prepare(comm, config);
   memory_free(&config);
   if (sweep != NULL && cli->action == CLI_RUN) sweep_record(sweep);
   sweep_destroy(&sweep);
@@ -31,7 +31,7 @@ static int run_input(struct comm *comm, const struct cli *cli, const char *comma
   } else if (job_is_finished(run)) {
     report_finished(run);
   } else {
-    run_load(run);
+    setup_load(run);
     code = job_run(run, command);
   }
   run_destroy(&run);

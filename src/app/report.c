@@ -4,15 +4,15 @@
 #include <stdio.h>
 
 #include "decoder/activation.h"
+#include "decoder/loss.h"
+#include "decoder/objective.h"
 #include "engine/batch_gradient.h"
-#include "platform/blas.h"
+#include "engine/first_guess.h"
+#include "engine/model.h"
 #include "ground/clock.h"
 #include "ground/log.h"
-#include "decoder/loss.h"
 #include "ground/memory.h"
-#include "engine/model.h"
-#include "decoder/objective.h"
-#include "engine/first_guess.h"
+#include "platform/blas.h"
 
 static void report_set(const struct run *run, int set) {
   const struct dataset_shape *shape = &run->shapes[set];
@@ -103,7 +103,8 @@ static double check_training_memory(const struct run *run) {
   const struct config *config = &run->config;
   const double theta = (double)run->decoder->count * (double)sizeof(real);
   const double step = model_bytes(run);
-  const double optimiser = 3.0 * theta;  // the batch gradient and two running means
+  const double optimiser =  // with the batch gradient
+      theta + (double)optimiser_bytes(&config->training.optimiser, run->decoder->count);
   check_line("optimiser", optimiser);
   check_line("batch: flows, gradients, exact sums", step);
   if (config->training.adjoint == ADJOINT_NONE) return step + optimiser;
@@ -188,23 +189,13 @@ void report_epoch_header(const struct run *run) {
       run->decoder->encoder != NULL ? "   test loss by encoder" : "");
 }
 
-void report_epoch(const struct run *run, int64_t epoch, const struct history_epoch *record,
-                  double flow_seconds) {
-  const int ranks = comm_size(run->comm);
-  double *all = memory_new(double, ranks);
-  comm_gather_double(run->comm, &flow_seconds, 1, all);
-  double sum = 0.0, most = 0.0;
-  for (int r = 0; r < ranks; r++) {
-    sum += all[r];
-    most = fmax(most, all[r]);
-  }
-  memory_free(&all);
+void report_epoch(int64_t epoch, const struct history_epoch *record) {
   char test[32] = "-";
   if (!isnan(record->test_loss)) snprintf(test, sizeof test, "%.6f", record->test_loss);
   log_text("%6lld %12.6f %12s %15lld / %lld / %-9lld %15lld %9.1f %11.2f", (long long)epoch + 1,
            record->train_loss, test, (long long)record->evaluations_p50,
            (long long)record->evaluations_p99, (long long)record->evaluations_max,
-           (long long)record->not_converged, record->seconds, sum > 0.0 ? most * ranks / sum : 1.0);
+           (long long)record->not_converged, record->seconds, record->imbalance);
   if (!isnan(record->test_loss_encoder)) log_text(" %22.6f", record->test_loss_encoder);
   log_text("\n");
 }

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/sweep_internal.h"
+#include "ground/memory.h"
 #include "input/config_compare.h"
 #include "input/config_format.h"
-#include "ground/memory.h"
-#include "app/sweep_internal.h"
 
 // ---- reading ----
 
@@ -26,20 +26,13 @@ static char *value_text(const struct config *config, int parameter) {
   return text;
 }
 
-static bool resolve(const struct sweep *sweep, int64_t task, struct config *config,
-                    struct error *error) {
-  struct config_assignment assignments[SWEEP_KEYS];
-  const size_t count = sweep_plan_assign(sweep->plan, task, assignments);
-  return config_source_resolve(sweep->source, assignments, count, config, error);
-}
-
 static int index_width(const struct sweep *sweep) {
   return snprintf(NULL, 0, "%lld", (long long)sweep->count - 1);
 }
 
 static bool read_task(struct sweep *sweep, int64_t index, struct config *config,
                       struct error *error) {
-  if (!resolve(sweep, index, config, error)) {
+  if (!sweep_plan_resolve(sweep->plan, sweep->source, index, config, error)) {
     config_append(error->text, sizeof error->text, " (task %lld of the sweep)", (long long)index);
     return false;
   }
@@ -115,51 +108,6 @@ void sweep_destroy(struct sweep **sweep) {
 
 int64_t sweep_count(const struct sweep *sweep) { return sweep->count; }
 
-// ---- directories in the way ----
-
-// Appends lines, each behind `*separator`, which becomes "; ".
-static void append_lines(char *text, size_t size, const char *lines, const char **separator) {
-  while (*lines != '\0') {
-    const int length = (int)strcspn(lines, "\n");
-    config_append(text, size, "%s%.*s", *separator, length, lines);
-    *separator = "; ";
-    lines += length + (lines[length] == '\n');
-  }
-}
-
-// Appends " (KEY: value before, value now; ...)", as far as the earlier input can still be read.
-static void append_differences(const struct sweep *sweep, char *text, size_t size) {
-  char path[CONFIG_TEXT + 2 * SWEEP_NAME];
-  struct error error = {""};
-  struct config *config = memory_new(struct config, 1);
-  struct config_differences differences;
-  snprintf(path, sizeof path, "%s/%s/used_parameters.yaml", sweep->directory, sweep->clash_name);
-  if (config_read(config, path, NULL, 0, &error)) {
-    char *lines = config_lines(config);
-    if (resolve(sweep, sweep->clash, config, &error)) {
-      config_compare(lines, config, &differences);
-      const char *separator = " (";
-      append_lines(text, size, differences.refused, &separator);
-      append_lines(text, size, differences.taken, &separator);
-      config_append(text, size, "%s", separator[0] == ';' ? ")" : "");
-      config_differences_clear(&differences);
-    }
-    memory_free(&lines);
-  }
-  memory_free(&config);
-}
-
-bool sweep_check_directories(const struct sweep *sweep, struct error *error) {
-  if (sweep->clash == sweep->count) return true;
-  char differences[1024] = "";
-  append_differences(sweep, differences, sizeof differences);
-  return error_set(error,
-                   "%s: task %lld would run in %s/%s, but %s is there, of another input%s; give "
-                   "another run.directory, or move that one away",
-                   sweep->path, (long long)sweep->clash, sweep->directory,
-                   sweep->tasks[sweep->clash].name, sweep->clash_name, differences);
-}
-
 // ---- one task ----
 
 // The task that Slurm asks for, or SWEEP_NO_TASK; false with a message if that is no number.
@@ -194,7 +142,7 @@ bool sweep_choose(const struct sweep *sweep, int64_t task, struct config *config
                      asked ? "--task " : "SLURM_ARRAY_TASK_ID = ", (long long)task, sweep->path,
                      last + 1, last);
   if (!sweep_check_directories(sweep, error)) return false;
-  if (!resolve(sweep, task, config, error)) return false;
+  if (!sweep_plan_resolve(sweep->plan, sweep->source, task, config, error)) return false;
   config_append(config->run.directory, CONFIG_TEXT, "/%s", sweep->tasks[task].name);
   return true;
 }

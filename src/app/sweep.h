@@ -16,10 +16,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "input/config.h"
 #include "ground/error.h"
+#include "input/config.h"
 
-enum { SWEEP_TASKS = 1000000, SWEEP_NO_TASK = -1 };
+enum { SWEEP_NO_TASK = -1 };
 
 struct sweep;
 

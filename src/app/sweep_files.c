@@ -8,11 +8,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/sweep.h"
+#include "app/sweep_internal.h"
+#include "files/summary.h"
+#include "ground/directory.h"
 #include "ground/durable.h"
 #include "ground/log.h"
 #include "ground/memory.h"
-#include "files/output.h"
-#include "app/sweep_internal.h"
+#include "input/config_compare.h"
+#include "input/config_format.h"
 
 enum { PATH_TEXT = CONFIG_TEXT + SWEEP_NAME + 64 };
 
@@ -52,33 +56,66 @@ void sweep_find_directories(struct sweep *sweep) {
   closedir(directory);
 }
 
-// ---- states ----
-
-static const char *scalar(const struct yaml_tree *map, const char *key) {
-  const struct yaml_tree *child = map->kind == TREE_MAP ? yaml_tree_child(map, key) : NULL;
-  return child != NULL && child->kind == TREE_SCALAR ? child->text : "";
+// Appends lines, each behind `*separator`, which becomes "; ".
+static void append_lines(char *text, size_t size, const char *lines, const char **separator) {
+  while (*lines != '\0') {
+    const int length = (int)strcspn(lines, "\n");
+    config_append(text, size, "%s%.*s", *separator, length, lines);
+    *separator = "; ";
+    lines += length + (lines[length] == '\n');
+  }
 }
 
-// What a task's directory tells of it. JSON is YAML, so summary.json is read as that.
+// Appends " (KEY: value before, value now; ...)", as far as the earlier input can still be read.
+static void append_differences(const struct sweep *sweep, char *text, size_t size) {
+  char path[CONFIG_TEXT + 2 * SWEEP_NAME];
+  struct error error = {""};
+  struct config *config = memory_new(struct config, 1);
+  struct config_differences differences;
+  snprintf(path, sizeof path, "%s/%s/used_parameters.yaml", sweep->directory, sweep->clash_name);
+  if (config_read(config, path, NULL, 0, &error)) {
+    char *lines = config_lines(config);
+    if (sweep_plan_resolve(sweep->plan, sweep->source, sweep->clash, config, &error)) {
+      config_compare(lines, config, &differences);
+      const char *separator = " (";
+      append_lines(text, size, differences.refused, &separator);
+      append_lines(text, size, differences.taken, &separator);
+      config_append(text, size, "%s", separator[0] == ';' ? ")" : "");
+      config_differences_clear(&differences);
+    }
+    memory_free(&lines);
+  }
+  memory_free(&config);
+}
+
+bool sweep_check_directories(const struct sweep *sweep, struct error *error) {
+  if (sweep->clash == sweep->count) return true;
+  char differences[1024] = "";
+  append_differences(sweep, differences, sizeof differences);
+  return error_set(error,
+                   "%s: task %lld would run in %s/%s, but %s is there, of another input%s; give "
+                   "another run.directory, or move that one away",
+                   sweep->path, (long long)sweep->clash, sweep->directory,
+                   sweep->tasks[sweep->clash].name, sweep->clash_name, differences);
+}
+
+// ---- states ----
+
+// What a task's directory tells of it.
 static void describe_state(const struct sweep *sweep, const struct sweep_task *task, char *state,
                            size_t size) {
-  char path[PATH_TEXT], hash[32];
-  struct error error = {""};
   struct stat status;
-  snprintf(path, sizeof path, "%s/%s", sweep->directory, task->name);
-  snprintf(state, size, "not begun");
-  if (stat(path, &status) != 0) return;
-  snprintf(path, sizeof path, "%s/%s/summary.json", sweep->directory, task->name);
-  snprintf(hash, sizeof hash, "%016llx", (unsigned long long)task->hash);
-  snprintf(state, size, "begun");
-  struct yaml_tree *summary = yaml_tree_read(path, &error);
-  if (summary == NULL) return;
-  const char *reason = scalar(summary, "exit_reason");
-  if (strcmp(reason, "done") != 0)
-    snprintf(state, size, "stopped (%s)", reason);
-  else if (strcmp(scalar(summary, "config_hash"), hash) == 0)
-    snprintf(state, size, "finished");
-  yaml_tree_destroy(&summary);
+  struct summary summary;
+  char *path = directory_path(sweep->directory, task->name);
+  if (stat(path, &status) != 0)
+    snprintf(state, size, "not begun");
+  else if (!summary_read(path, task->hash, &summary))
+    snprintf(state, size, "begun");
+  else if (strcmp(summary.exit_reason, "done") != 0)
+    snprintf(state, size, "stopped (%s)", summary.exit_reason);
+  else
+    snprintf(state, size, summary.finished ? "finished" : "begun");
+  memory_free(&path);
 }
 
 // ---- sweep.json ----
@@ -149,7 +186,7 @@ static char *describe(const struct sweep *sweep) {
 // Many tasks may write at once: each writes a file of its own, and renames it.
 void sweep_record(const struct sweep *sweep) {
   if (sweep->plan == NULL) return;
-  output_make_directory(sweep->directory);
+  directory_make(sweep->directory);
   char path[PATH_TEXT], partial[PATH_TEXT];
   snprintf(path, sizeof path, "%s/sweep.json", sweep->directory);
   snprintf(partial, sizeof partial, "%s/sweep.json.XXXXXX", sweep->directory);

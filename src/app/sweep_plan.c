@@ -1,14 +1,23 @@
-// From the section `sweep` to the values of each task.
+#include "app/sweep_plan.h"
+
+#include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "ground/memory.h"
+#include "ground/provenance.h"
+#include "ground/rng.h"
 #include "input/config_format.h"
 #include "input/config_key.h"
-#include "ground/memory.h"
-#include "ground/rng.h"
-#include "app/sweep_internal.h"
 
 enum { FACTORS = SWEEP_KEYS + 3 };
+
+// Two numbers between which values are drawn.
+struct range {
+  double lower, upper;
+  bool log, integer;
+};
 
 // The values of one key: by position from a list, or drawn by it from a list or a range.
 struct column {
@@ -16,7 +25,7 @@ struct column {
   const struct yaml_tree *
       *nodes;         // borrowed nodes; one is NULL where an entry leaves the key alone
   size_t node_count;  // 0 for a range
-  struct sweep_range range;
+  struct range range;
 };
 
 // Keys whose values change together.
@@ -223,8 +232,7 @@ static bool read_end(const struct sweep_plan *plan, const char *key, const struc
 }
 
 static bool read_range(const struct sweep_plan *plan, const struct yaml_tree *child,
-                       const struct config_row *row, struct sweep_range *range,
-                       struct error *error) {
+                       const struct config_row *row, struct range *range, struct error *error) {
   const struct yaml_tree *ends = yaml_tree_child(child, "range");
   const struct config_place place = {plan->path, NULL, child->key, ends};
   if (row->type != TYPE_INTEGER && row->type != TYPE_NUMBER && row->type != TYPE_DURATION &&
@@ -373,6 +381,50 @@ size_t sweep_plan_keys(const struct sweep_plan *plan, const struct sweep_key **k
   return plan->key_count;
 }
 
+// ---- drawing: pure functions of seed, key and sample ----
+
+static double uniform(uint64_t seed, const char *key, int64_t sample) {
+  return rng_uniform(seed, RNG_SWEEP, provenance_hash(key), (uint64_t)sample);
+}
+
+// The index of a value drawn from a list of `count`.
+static size_t draw_index(size_t count, uint64_t seed, const char *key, int64_t sample) {
+  const size_t index = (size_t)(uniform(seed, key, sample) * (double)count);
+  return index < count ? index : count - 1;
+}
+
+// Six digits are enough for a study, and they do not depend on the last bit of exp() and log(). The
+// logarithms are subtracted, because the ratio of two numbers can be too large for one.
+static double draw_number(const struct range *range, double u) {
+  const double a = range->lower, b = range->upper;
+  char text[CONFIG_NUMBER_TEXT];
+  snprintf(text, sizeof text, "%.6g",
+           range->log ? exp(log(a) + u * (log(b) - log(a))) : a + u * (b - a));
+  double value = 0.0;
+  sscanf(text, "%lf", &value);
+  return fmin(fmax(value, a), b);
+}
+
+// Each integer owns the interval from itself to the next.
+static double draw_integer(const struct range *range, double u) {
+  const double a = range->lower, b = range->upper + 1.0;
+  const double value = floor(range->log ? a * exp(u * log(b / a)) : a + u * (b - a));
+  return fmin(fmax(value, a), range->upper);
+}
+
+// A number drawn for a key, owned, with the line of its range.
+static struct yaml_tree *draw(const struct range *range, uint64_t seed, const char *key,
+                              int64_t sample, int line) {
+  const double u = uniform(seed, key, sample);
+  char text[CONFIG_NUMBER_TEXT];
+  config_number_text(range->integer ? draw_integer(range, u) : draw_number(range, u), text);
+  struct error error = {""};
+  struct yaml_tree *node = yaml_tree_parse(text, strlen(text), NULL, &error);
+  if (node == NULL) error_fatal("%s: %s", text, error.text);
+  node->line = line;
+  return node;
+}
+
 // ---- values ----
 
 static const struct yaml_tree *value_at(struct sweep_plan *plan, const struct factor *factor,
@@ -380,15 +432,15 @@ static const struct yaml_tree *value_at(struct sweep_plan *plan, const struct fa
   if (!factor->drawn) return column->nodes[position];
   const struct sweep_key *key = &plan->keys[column->key];
   if (column->node_count > 0)
-    return column->nodes[sweep_draw_index(column->node_count, factor->seed, key->key, position)];
-  struct yaml_tree *node =
-      sweep_draw(&column->range, factor->seed, key->key, position, key->node->line);
+    return column->nodes[draw_index(column->node_count, factor->seed, key->key, position)];
+  struct yaml_tree *node = draw(&column->range, factor->seed, key->key, position, key->node->line);
   plan->drawn[plan->drawn_count++] = node;
   return node;
 }
 
-size_t sweep_plan_assign(struct sweep_plan *plan, int64_t task,
-                         struct config_assignment *assignments) {
+// The values of a task, [at most SWEEP_KEYS]; returns how many. The nodes stand until the next
+// call.
+static size_t assign(struct sweep_plan *plan, int64_t task, struct config_assignment *assignments) {
   size_t count = 0;
   drop_drawn(plan);
   for (size_t f = plan->factor_count; f-- > 0;) {
@@ -403,4 +455,12 @@ size_t sweep_plan_assign(struct sweep_plan *plan, int64_t task,
     }
   }
   return count;
+}
+
+bool sweep_plan_resolve(struct sweep_plan *plan, const struct config_source *source, int64_t task,
+                        struct config *config, struct error *error) {
+  assert(task >= 0 && task < sweep_plan_count(plan));
+  struct config_assignment assignments[SWEEP_KEYS];
+  const size_t count = assign(plan, task, assignments);
+  return config_source_resolve(source, assignments, count, config, error);
 }

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ground/checksum.h"
 #include "data/reader.h"
+#include "ground/checksum.h"
 #include "ground/memory.h"
 
 // ---- reading ----

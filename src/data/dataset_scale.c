@@ -86,7 +86,7 @@ struct scaling dataset_scaling(struct comm *comm, int kind, double value,
 
 // ---- applying it ----
 
-static bool check_scaled(const struct dataset *dataset, size_t i, size_t k, bool unit_interval,
+static bool check_scaled(const struct dataset *dataset, size_t i, size_t k, enum loss_kind loss,
                          const char *key, struct error *error) {
   const double y = (double)dataset->y[k];
   const long long index = (long long)dataset->index[i];
@@ -97,14 +97,16 @@ static bool check_scaled(const struct dataset *dataset, size_t i, size_t k, bool
                      " after scaling "
                      "(data.scale)",
                      key, index, entry);
-  return !unit_interval || (y >= 0 && y <= 1) ||
-         error_set(error,
-                   "%s: sample %lld, entry %zu is %.9g after scaling; decoder.loss: bce wants "
-                   "values in [0, 1]: give data.scale, or take mse",
-                   key, index, entry, y);
+  if (!loss_ops(loss)->unit_interval || (y >= 0 && y <= 1)) return true;
+  int other = 0;  // a loss that takes any data
+  while (loss_ops(other)->unit_interval) other++;
+  return error_set(error,
+                   "%s: sample %lld, entry %zu is %.9g after scaling; decoder.loss: %s wants "
+                   "values in [0, 1]: give data.scale, or take %s",
+                   key, index, entry, y, loss_name(loss), loss_name(other));
 }
 
-void dataset_scale(struct dataset *dataset, struct scaling scaling, bool unit_interval,
+void dataset_scale(struct dataset *dataset, struct scaling scaling, enum loss_kind loss,
                    const char *key, struct error *error) {
   if (!isfinite(scaling.offset) || !isfinite(scaling.scale) || scaling.scale == 0) {
     error_set(error, "%s: offset %g and scale %g cannot be applied to data (data.scale)", key,
@@ -115,7 +117,7 @@ void dataset_scale(struct dataset *dataset, struct scaling scaling, bool unit_in
     for (size_t k = i * dataset->stride; k < i * dataset->stride + dataset->n; k++) {
       if (!counts(dataset, k)) continue;
       dataset->y[k] = (real)(((double)dataset->y[k] - scaling.offset) / scaling.scale);
-      if (!check_scaled(dataset, i, k, unit_interval, key, error)) return;
+      if (!check_scaled(dataset, i, k, loss, key, error)) return;
     }
   }
 }

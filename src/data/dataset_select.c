@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "data/reader.h"
-#include "platform/distribution.h"
 #include "ground/memory.h"
 #include "ground/rng.h"
+#include "platform/comm.h"
 
 // Of rng_permute(): no epoch, which the order of a training has as its key, has this number.
 static const uint64_t subset_key = UINT64_MAX;
@@ -173,8 +173,8 @@ static int64_t *share_out(struct comm *comm, const int64_t *found, int64_t count
     receive_counts[r] = (int)overlap(part, share);
   }
   for (int r = 0; r < ranks; r++) {
-    const int64_t first = distribution_first(total, ranks, r);
-    const struct dataset_range wanted = {first, distribution_first(total, ranks, r + 1) - first};
+    const int64_t first = comm_share_first(total, ranks, r);
+    const struct dataset_range wanted = {first, comm_share_first(total, ranks, r + 1) - first};
     send_counts[r] = (int)overlap(own, wanted);
   }
   int64_t *rows = memory_new(int64_t, share.count);

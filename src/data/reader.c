@@ -1,10 +1,9 @@
 #include "data/reader.h"
 
-#include "platform/distribution.h"
+#include "platform/comm.h"
 
 const struct reader *const readers[] = {
-    &reader_hdf5,  &reader_npy,    &reader_idx,
-    &reader_cifar, &reader_circle,
+    &reader_hdf5, &reader_npy, &reader_idx, &reader_cifar, &reader_circle,
 };
 const int reader_count = sizeof readers / sizeof *readers;
 
@@ -16,7 +15,7 @@ void dataset_read_rows(struct comm *comm, const struct dataset_source *source,
 
 struct dataset_range dataset_share(const struct comm *comm, struct dataset_range range) {
   const int ranks = comm_size(comm), rank = comm_rank(comm);
-  const int64_t first = distribution_first(range.count, ranks, rank);
+  const int64_t first = comm_share_first(range.count, ranks, rank);
   return (struct dataset_range){range.first + first,
-                                distribution_first(range.count, ranks, rank + 1) - first};
+                                comm_share_first(range.count, ranks, rank + 1) - first};
 }

@@ -38,7 +38,7 @@ struct dataset_source {
   uint64_t seed;
 };
 
-// Rows [first, first + count) of a source, shared by all ranks as distribution_first() says.
+// Rows [first, first + count) of a source, shared by all ranks as comm_share_first() says.
 struct dataset_range {
   int64_t first, count;
 };
@@ -69,8 +69,7 @@ struct reader {
                struct error *error);
 };
 
-extern const struct reader reader_hdf5, reader_idx, reader_npy,
-    reader_cifar, reader_circle;
+extern const struct reader reader_hdf5, reader_idx, reader_npy, reader_cifar, reader_circle;
 
 // All of them: a source's `reader` is its place here.
 extern const struct reader *const readers[];

@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "data/reader.h"
-#include "platform/h5.h"
 #include "ground/memory.h"
+#include "platform/h5.h"
 
 enum { GAP = 64, BLOCK = 1 << 24 };  // rows skipped by reading them; bytes read for that
 

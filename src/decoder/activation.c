@@ -1,5 +1,7 @@
 #include "decoder/activation.h"
 
+#include <assert.h>
+
 #include "numerics/elementary.h"
 
 // The value phi(s), the slope phi'(s) and the curvature phi''(s) of an activation. Loops that do
@@ -48,29 +50,42 @@ static inline struct point silu(real s) {
                         slope * ((real)2 + s * ((real)1 - (real)2 * sigma))};
 }
 
-// Two loops per activation, so that each is compiled with its function inlined.
-#define DEFINE_ROWS(name, function)                                                        \
-  static void name##_forward(size_t rows, size_t stride, const real *restrict bias,        \
-                             real *restrict s, real *restrict slope) {                     \
-    for (size_t row = 0; row < rows; row++, s += stride, slope += stride)                  \
-      for (size_t j = 0; j < stride; j++) {                                                \
-        const struct point point = function(s[j] + bias[j]);                               \
-        s[j] = point.value;                                                                \
-        slope[j] = point.slope;                                                            \
-      }                                                                                    \
-  }                                                                                        \
-  static void name##_tangent(size_t rows, size_t stride, const real *restrict bias,        \
-                             real *restrict s, real *restrict s_dot, real *restrict slope, \
-                             real *restrict bend) {                                        \
-    for (size_t row = 0; row < rows;                                                       \
-         row++, s += stride, s_dot += stride, slope += stride, bend += stride)             \
-      for (size_t j = 0; j < stride; j++) {                                                \
-        const struct point point = function(s[j] + bias[j]);                               \
-        s[j] = point.value;                                                                \
-        slope[j] = point.slope;                                                            \
-        bend[j] = point.curvature * s_dot[j];                                              \
-        s_dot[j] *= point.slope;                                                           \
-      }                                                                                    \
+// ---- over rows: each is compiled once per activation, with its function inlined ----
+
+typedef struct point point_function(real s);
+#define INLINED static inline __attribute__((always_inline))
+
+INLINED void forward(point_function *phi, size_t rows, size_t stride, const real *restrict bias,
+                     real *restrict s, real *restrict slope) {
+  for (size_t row = 0; row < rows; row++, s += stride, slope += stride)
+    for (size_t j = 0; j < stride; j++) {
+      const struct point point = phi(s[j] + bias[j]);
+      s[j] = point.value;
+      slope[j] = point.slope;
+    }
+}
+
+INLINED void tangent(point_function *phi, size_t rows, size_t stride, const real *restrict bias,
+                     real *restrict s, real *restrict s_dot, real *restrict slope,
+                     real *restrict bend) {
+  for (size_t row = 0; row < rows;
+       row++, s += stride, s_dot += stride, slope += stride, bend += stride)
+    for (size_t j = 0; j < stride; j++) {
+      const struct point point = phi(s[j] + bias[j]);
+      s[j] = point.value;
+      slope[j] = point.slope;
+      bend[j] = point.curvature * s_dot[j];
+      s_dot[j] *= point.slope;
+    }
+}
+
+#define DEFINE_ROWS(name, phi)                                                                     \
+  static void name##_forward(size_t rows, size_t stride, const real *bias, real *s, real *slope) { \
+    forward(phi, rows, stride, bias, s, slope);                                                    \
+  }                                                                                                \
+  static void name##_tangent(size_t rows, size_t stride, const real *bias, real *s, real *s_dot,   \
+                             real *slope, real *bend) {                                            \
+    tangent(phi, rows, stride, bias, s, s_dot, slope, bend);                                       \
   }
 DEFINE_ROWS(identity, identity)
 DEFINE_ROWS(elu, elu)
@@ -98,12 +113,14 @@ const char *activation_name(int kind) {
   return kind >= 0 && (size_t)kind < sizeof table / sizeof *table ? table[kind].name : NULL;
 }
 
-void activation_forward(int kind, size_t rows, size_t stride, const real *bias, real *s,
-                        real *slope) {
+void activation_forward(enum activation_kind kind, size_t rows, size_t stride, const real *bias,
+                        real *s, real *slope) {
+  assert(stride % REAL_PAD == 0);
   table[kind].forward(rows, stride, bias, s, slope);
 }
 
-void activation_tangent(int kind, size_t rows, size_t stride, const real *bias, real *s,
-                        real *s_dot, real *slope, real *bend) {
+void activation_tangent(enum activation_kind kind, size_t rows, size_t stride, const real *bias,
+                        real *s, real *s_dot, real *slope, real *bend) {
+  assert(stride % REAL_PAD == 0);
   table[kind].tangent(rows, stride, bias, s, s_dot, slope, bend);
 }

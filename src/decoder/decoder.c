@@ -4,7 +4,7 @@
 #include "ground/memory.h"
 
 struct decoder *decoder_layout(size_t d, size_t layer_count, const struct layer_spec *specs,
-                               int loss) {
+                               enum loss_kind loss) {
   struct decoder *decoder = memory_new(struct decoder, 1);
   decoder->network = network_create(d, layer_count, specs, 0);
   decoder->d = d;
@@ -38,7 +38,7 @@ void decoder_allocate(struct decoder *decoder) {
 }
 
 struct decoder *decoder_create(size_t d, size_t layer_count, const struct layer_spec *specs,
-                               int loss) {
+                               enum loss_kind loss) {
   struct decoder *decoder = decoder_layout(d, layer_count, specs, loss);
   decoder_allocate(decoder);
   return decoder;

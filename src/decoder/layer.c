@@ -6,9 +6,6 @@
 #include "decoder/activation.h"
 #include "ground/rng.h"
 
-extern const struct layer_ops layer_dense, layer_reshape, layer_conv, layer_conv_transpose,
-    layer_upsample, layer_residual;
-
 static const struct layer_ops *const table[LAYER_KINDS] = {
     [LAYER_DENSE] = &layer_dense,       [LAYER_RESHAPE] = &layer_reshape,
     [LAYER_CONV] = &layer_conv,         [LAYER_CONV_TRANSPOSE] = &layer_conv_transpose,
@@ -19,7 +16,7 @@ const char *layer_name(int kind) {
   return kind >= 0 && kind < LAYER_KINDS ? table[kind]->name : NULL;
 }
 
-const struct layer_ops *layer_ops(int kind) { return table[kind]; }
+const struct layer_ops *layer_ops(enum layer_kind kind) { return table[kind]; }
 
 // ---- shapes ----
 
@@ -79,7 +76,7 @@ bool layer_spec_equal(const struct layer_spec *a, const struct layer_spec *b) {
 // ---- parameters ----
 
 void layer_weight_shape(const struct layer *layer, struct layer_shape *shape) {
-  const bool space = layer->kind != LAYER_DENSE;
+  const bool space = !layer_ops(layer->kind)->flat;
   const size_t axes = space ? layer->from.axes - 1 : 0;
   *shape = (struct layer_shape){.axes = 2 + axes, .size = {layer->weight_rows}};
   shape->size[1] = space ? layer->patches.channels : layer->inputs;

@@ -147,7 +147,7 @@ static void backward_parameters(const struct layer *layer, size_t rows, size_t b
                                 const real *delta_s, const real *a, bool add, real *gradient,
                                 real *work) {
   const struct convolution c = convolution_of(layer);
-  const bool transposed = layer->kind == LAYER_CONV_TRANSPOSE;
+  const bool transposed = layer_ops(layer->kind)->weight_in_out;
   real *bias = gradient + layer->bias;
   convolution_ops(&c)->to_weight(&c, rows, transposed ? a : delta_s, transposed ? delta_s : a, add,
                                  gradient + layer->weight, work);
@@ -220,6 +220,7 @@ const struct layer_ops layer_conv = {
 
 const struct layer_ops layer_conv_transpose = {
     .name = "conv_transpose",
+    .weight_in_out = true,
     .place = place_transpose,
     .bound = bound,
     .work = work_size,

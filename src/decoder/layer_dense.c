@@ -2,8 +2,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "platform/blas.h"
 #include "decoder/layer.h"
+#include "platform/blas.h"
 
 static bool place(struct layer *layer, const struct layer_spec *spec, struct error *error) {
   const struct layer_shape to = {1, {(size_t)spec->width}};
@@ -49,6 +49,7 @@ static void narrow(const struct layer *layer, struct placement_rule *rule) {
 
 const struct layer_ops layer_dense = {
     .name = "dense",
+    .flat = true,
     .place = place,
     .bound = bound,
     .forward = forward,

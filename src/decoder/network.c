@@ -118,7 +118,7 @@ static size_t place_layers(struct network *network, size_t count, const struct l
     struct sources from = sources[l];
     for (size_t k = 0; k < from.count; k++)
       if (from.source[k] != LAYER_NONE) from.source[k] = places[from.source[k]];
-    if (specs[l].kind == LAYER_DENSE && from.source[0] != LAYER_NONE &&
+    if (layer_ops(specs[l].kind)->flat && from.source[0] != LAYER_NONE &&
         layer_is_field(&network->layers[from.source[0]].to)) {
       flatten(network, from.source[0]);
       from.source[0] = network->layer_count - 1;
@@ -195,7 +195,7 @@ double network_flops(const struct network *network) {
   double flops = 0.0;
   for (size_t l = 0; l < network->layer_count; l++) {
     const struct layer *layer = &network->layers[l];
-    const bool space = layer->kind != LAYER_DENSE;  // one product for each position of the grid
+    const bool space = !layer_ops(layer->kind)->flat;  // a product for each position of the grid
     flops +=
         4.0 * (double)layer->weight_count * (space ? (double)patches_grid(&layer->patches) : 1);
   }

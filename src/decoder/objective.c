@@ -2,10 +2,9 @@
 
 #include <string.h>
 
-#include "numerics/elementary.h"
 #include "decoder/loss.h"
-#include "ground/memory.h"
 #include "decoder/network.h"
+#include "ground/memory.h"
 
 struct objective {
   const struct decoder *decoder;
@@ -59,8 +58,7 @@ void objective_parameter_gradient(struct objective *o, size_t first, size_t coun
 
 const real *objective_decode(struct objective *o, size_t rows) {
   real *x = network_pass_forward(o->pass, o->decoder->theta, rows);
-  if (o->decoder->loss == LOSS_BCE)
-    for (size_t i = 0; i < rows * real_padded(o->decoder->n); i++)
-      x[i] = logistic_real(x[i]).sigmoid;
+  const struct loss_ops *loss = loss_ops(o->decoder->loss);
+  if (loss->output != NULL) loss->output(rows * real_padded(o->decoder->n), x);
   return x;
 }

@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#include "platform/blas.h"
 #include "ground/memory.h"
 #include "ground/rng.h"
+#include "platform/blas.h"
 
 enum { HALF = PLACEMENT_ROWS / 2 };
 

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "decoder/loss.h"
-#include "ground/memory.h"
 #include "decoder/network.h"
+#include "ground/memory.h"
 
 struct tangent {
   const struct decoder *decoder;

@@ -3,11 +3,11 @@
 #include <math.h>
 #include <string.h>
 
+#include "decoder/objective.h"
+#include "decoder/tangent.h"
 #include "ground/clock.h"
 #include "ground/memory.h"
-#include "decoder/objective.h"
 #include "numerics/reduction.h"
-#include "decoder/tangent.h"
 
 enum {
   STACK_BYTES = 1 << 25,  // of tile gradients kept at a time

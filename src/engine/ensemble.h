@@ -9,10 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "platform/comm.h"
 #include "decoder/decoder.h"
 #include "decoder/placement.h"
 #include "flow/solver.h"
+#include "platform/comm.h"
 
 // Samples to encode, on this rank (all borrowed).
 struct samples {
@@ -48,23 +48,23 @@ struct ensemble;  // owned by the caller of ensemble_create()
 
 // An ensemble for `decoder` (borrowed) in products of up to rule->most rows.
 struct ensemble *ensemble_create(struct comm *comm, const struct decoder *decoder,
-                               const struct solver_options *options,
-                               const struct placement_rule *rule);
+                                 const struct solver_options *options,
+                                 const struct placement_rule *rule);
 void ensemble_destroy(struct ensemble **ensemble);
 
 // Encodes all samples. If options->coupling is COUPLING_BATCH, samples whose positions lie in the
 // same group of `group` share one step, as in the paper, and the call is collective; else `group`
 // is not looked at.
 void ensemble_run(struct ensemble *ensemble, const struct samples *samples, int64_t group,
-                 struct encoding *encoding);
+                  struct encoding *encoding);
 
 // The same bit by bit. ensemble_begin() takes up the samples whose status is STATUS_RUNNING, which
-// must be whole groups if these share a step; ensemble_advance() works for about `seconds` (one step
-// of all groups if coupled) and returns whether flows are left, on this rank (on any rank if
+// must be whole groups if these share a step; ensemble_advance() works for about `seconds` (one
+// step of all groups if coupled) and returns whether flows are left, on this rank (on any rank if
 // coupled). A sample's results stand in `encoding` once its status is another than STATUS_RUNNING.
 // ensemble_end() drops the flows that are left. All are collective if coupled.
 void ensemble_begin(struct ensemble *ensemble, const struct samples *samples, int64_t group,
-                   struct encoding *encoding);
+                    struct encoding *encoding);
 bool ensemble_advance(struct ensemble *ensemble, double seconds);
 void ensemble_end(struct ensemble *ensemble);
 

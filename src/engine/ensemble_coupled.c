@@ -214,8 +214,8 @@ static void drop_finished(struct coupled *c) {
   memory_free(&finished);
 }
 
-struct coupled *coupled_create(struct ensemble *e, const struct samples *samples,
-                               int64_t group, struct encoding *encoding) {
+struct coupled *coupled_create(struct ensemble *e, const struct samples *samples, int64_t group,
+                               struct encoding *encoding) {
   const size_t size = (size_t)samples->count * real_padded(e->decoder->d);
   struct coupled *c = memory_new(struct coupled, 1);
   *c = (struct coupled){.ensemble = e, .samples = samples, .encoding = encoding, .first = true};

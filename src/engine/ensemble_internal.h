@@ -3,8 +3,8 @@
 #ifndef GFE_ENCODER_INTERNAL_H
 #define GFE_ENCODER_INTERNAL_H
 
-#include "engine/ensemble.h"
 #include "decoder/objective.h"
+#include "engine/ensemble.h"
 
 struct ensemble {
   struct comm *comm;
@@ -19,12 +19,11 @@ struct ensemble {
 };
 
 // What the objective wants to know of a sample.
-struct objective_row samples_row(const struct ensemble *ensemble,
-                                    const struct samples *samples, int64_t i);
+struct objective_row samples_row(const struct ensemble *ensemble, const struct samples *samples,
+                                 int64_t i);
 
 // The factor of the flow's right-hand side for sample i.
-double samples_alpha(const struct ensemble *ensemble, const struct samples *samples,
-                     int64_t i);
+double samples_alpha(const struct ensemble *ensemble, const struct samples *samples, int64_t i);
 
 // ensemble_begin(), ensemble_advance() and ensemble_end() of groups that share a step. Collective.
 struct coupled *coupled_create(struct ensemble *ensemble, const struct samples *samples,

@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "decoder/objective.h"
+#include "engine/first_guess.h"
 #include "ground/clock.h"
 #include "ground/log.h"
 #include "ground/memory.h"
-#include "decoder/objective.h"
 #include "numerics/reduction.h"
-#include "engine/first_guess.h"
 
 // A sample's class of rows follows its place in the file, so that its latent does not depend on
 // which others are encoded; groups that share a step are counted from the set's own beginning.
@@ -26,12 +26,12 @@ struct evaluation *evaluation_create(struct run *run, int set) {
   if (run->decoder->encoder != NULL)
     evaluation->by_encoder = encoding_create(data->local_count, run->decoder->d);
   evaluation->samples = (struct samples){.count = data->local_count,
-                                                 .y = data->y,
-                                                 .w = data->w,
-                                                 .weight_sum = data->weight_sum,
-                                                 .position = positions(run, data),
-                                                 .position_first = data->local_first,
-                                                 .total = data->count};
+                                         .y = data->y,
+                                         .w = data->w,
+                                         .weight_sum = data->weight_sum,
+                                         .position = positions(run, data),
+                                         .position_first = data->local_first,
+                                         .total = data->count};
   return evaluation;
 }
 
@@ -41,7 +41,7 @@ static void begin(struct evaluation *evaluation) {
   struct encoding *encoding = evaluation->encoding;
   start_flows(run, &evaluation->samples, encoding);
   evaluation->ensemble = ensemble_create(run->comm, run->decoder, &run->config.evaluation.solver,
-                                       &run->evaluation_rule);
+                                         &run->evaluation_rule);
   ensemble_begin(evaluation->ensemble, &evaluation->samples, run->config.training.batch, encoding);
   evaluation->begun = clock_seconds();
 }
@@ -162,8 +162,9 @@ static bool advance_encoder(struct evaluation *evaluation, double seconds) {
   int64_t left = evaluation->passed < count;
   comm_max_int64(run->comm, &left, 1);
   if (!left)
-    evaluation->loss_encoder = reduction_sum(run->comm, evaluation->by_encoder->loss, (size_t)count) /
-                               (double)evaluation->samples.total;
+    evaluation->loss_encoder =
+        reduction_sum(run->comm, evaluation->by_encoder->loss, (size_t)count) /
+        (double)evaluation->samples.total;
   return left;
 }
 

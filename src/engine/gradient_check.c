@@ -3,15 +3,15 @@
 #include <math.h>
 #include <string.h>
 
-#include "engine/batch_gradient.h"
-#include "ground/clock.h"
-#include "engine/ensemble.h"
-#include "ground/memory.h"
 #include "decoder/objective.h"
 #include "decoder/placement.h"
-#include "numerics/reduction.h"
-#include "ground/rng.h"
+#include "engine/batch_gradient.h"
+#include "engine/ensemble.h"
 #include "engine/shard.h"
+#include "ground/clock.h"
+#include "ground/memory.h"
+#include "ground/rng.h"
+#include "numerics/reduction.h"
 
 const char *gradient_check_name(const struct gradient_check *check, int kind) {
   static const char *const names[] = {"d loss / d z", "d loss / d theta",

@@ -119,6 +119,8 @@ static const struct history_column epoch_columns[] = {
     COLUMN(epoch, STATE_INT64, evaluations_max, "1", "the same, largest"),
     COLUMN(epoch, STATE_INT64, not_converged, "1",
            "training flows that ended neither converged nor at tau"),
+    COLUMN(epoch, STATE_DOUBLE, imbalance, "1",
+           "the ranks' times in training flows, the longest over the mean"),
     COLUMN(epoch, STATE_DOUBLE, seconds, "s", "wall time spent since training began"),
     COLUMN(epoch, STATE_DOUBLE, cpu_seconds, "s", "CPU time of all ranks since training began"),
 };

@@ -1,6 +1,6 @@
-#include "ground/memory.h"
-#include "engine/model_internal.h"
 #include "decoder/objective.h"
+#include "engine/model_internal.h"
+#include "ground/memory.h"
 #include "numerics/reduction.h"
 
 extern const struct model_ops model_gfe, model_autoencoder;

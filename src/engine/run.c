@@ -1,162 +1,26 @@
 #include "engine/run.h"
 
-#include <errno.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "engine/batch_gradient.h"
-#include "platform/blas.h"
-#include "files/decoder_file.h"
 #include "engine/ensemble.h"
-#include "ground/log.h"
-#include "decoder/loss.h"
 #include "ground/memory.h"
 
 static const char *const set_names[] = {"train", "test", "encode"};
-static const char *const set_keys[] = {"data.train", "data.test", "data.encode"};
 
-const char *set_name(int set) { return set >= 0 && set < SET_COUNT ? set_names[set] : NULL; }
+const char *set_name(enum set set) { return (size_t)set < SET_COUNT ? set_names[set] : NULL; }
 
-const struct data_options *run_data(const struct run *run, int set) {
+const struct data_options *run_data(const struct run *run, enum set set) {
   const struct data_options *const options[] = {&run->config.data.train, &run->config.data.test,
                                                 &run->config.data.encode};
   return options[set];
 }
 
-// Tiles of about a quarter of a small batch, so that a few ranks find work, and of two dozen
-// samples in a large one: each costs one conversion of all gradients.
+// ---- tiles and products ----
+
 static int64_t default_tile(int64_t batch) {
-  enum { LEAST = 10, MOST = 24 };
-  int64_t tile = (batch + 3) / 4;
-  if (tile < LEAST) tile = LEAST;
-  if (tile > MOST) tile = MOST;
+  int64_t tile = (batch + TILES_PER_BATCH - 1) / TILES_PER_BATCH;
+  if (tile < TILE_MIN) tile = TILE_MIN;
+  if (tile > TILE_MAX) tile = TILE_MAX;
   return tile < batch ? tile : batch;
-}
-
-// The run directory can be made: the nearest parent that exists is a directory we may write in.
-static void check_directory(const struct config *config, struct error *error) {
-  char path[CONFIG_TEXT];
-  strcpy(path, config->run.directory);
-  for (struct stat status; stat(path, &status) != 0;) {
-    if (errno != ENOENT) {
-      error_set(error, "run.directory = %s: %s", config->run.directory, strerror(errno));
-      return;
-    }
-    char *slash = strrchr(path, '/');
-    if (slash == NULL)
-      strcpy(path, ".");
-    else
-      slash[slash == path ? 1 : 0] = '\0';
-  }
-  struct stat status;
-  if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode))
-    error_set(error, "run.directory = %s: %s is not a directory", config->run.directory, path);
-  else if (access(path, W_OK | X_OK) != 0)
-    error_set(error, "run.directory = %s: no permission to write in %s", config->run.directory,
-              path);
-}
-
-// Taylor tests drown in the rounding of float32.
-static void check_precision(const struct config *config, struct error *error) {
-  if (config->run.task[TASK_GRADIENT_CHECK] && sizeof(real) != sizeof(double))
-    error_set(error, "run.tasks: gradient_check needs double precision; run gfe_hpc_double");
-}
-
-// A predictor is fitted to training data, or comes with decoder.file.
-static void check_start(struct run *run, struct error *error) {
-  const struct config *config = &run->config;
-  const char *file = config->decoder.file;
-  run->file_predicts = file[0] != '\0' && !error_is_set(error) && predictor_is_in(file);
-  if (config->evaluation.start == START_PREDICTOR && !run->file_predicts &&
-      !config->run.task[TASK_TRAIN] && !config->run.task[TASK_GRADIENT_CHECK])
-    error_set(error,
-              "evaluation.start = %s: decoder.file = %s has none; the task train with "
-              "training.epochs = 0, this decoder.file and data.train makes a file that has",
-              start_name(START_PREDICTOR), file);
-}
-
-// The layers fit, which the input file alone cannot tell if decoder.file has a part of them.
-static bool check_layers(const char *what, const char *file, size_t inputs,
-                         const struct config_layers *layers, struct error *error) {
-  struct error reason = {""};
-  const size_t count = (size_t)layers->count;
-  const size_t wrong = network_check(inputs, count, layers->list, &reason);
-  return wrong == count || error_set(error, "%s%s: layer %zu, %s: %s", what, file, wrong,
-                                     layer_name(layers->list[wrong].kind), reason.text);
-}
-
-static bool check_decoder(const struct config_decoder *decoder, struct error *error) {
-  return check_layers(decoder->file[0] != '\0' ? "decoder.file = " : "decoder.layers",
-                      decoder->file, (size_t)decoder->latent, &decoder->layers, error);
-}
-
-// Gives an autoencoder its encoder.
-static void add_encoder(struct run *run, struct error *error) {
-  const struct config *config = &run->config;
-  const struct config_layers *decoder = &config->decoder.layers;
-  const size_t d = run->decoder->d;
-  struct config_layers layers = config->encoder.layers;
-  if (config->run.model != MODEL_AUTOENCODER) return;
-  if (layers.count == 0) {
-    layers.count = decoder->count;
-    if (!decoder_mirror(d, (size_t)decoder->count, decoder->list, layers.list)) {
-      error_set(error,
-                "run.model = %s: the decoder of decoder.file = %s has no mirror, as not all "
-                "of its layers are dense; give encoder.layers",
-                model_name(config->run.model), config->decoder.file);
-      return;
-    }
-  }
-  if (!check_layers("encoder.layers", "", run->decoder->n, &layers, error)) return;
-  const size_t outputs = network_outputs(run->decoder->n, (size_t)layers.count, layers.list);
-  if (outputs == d)
-    decoder_add_encoder(run->decoder, (size_t)layers.count, layers.list);
-  else
-    error_set(error,
-              "encoder.layers: the last layer has %zu outputs, but the decoder takes %zu numbers; "
-              "they must be equal",
-              outputs, d);
-}
-
-// What a sample's axes say beside their product.
-static void append_shape(char *text, size_t size, const struct layer_shape *shape) {
-  char sizes[LAYER_SHAPE_TEXT];
-  if (shape->axes > 1)
-    snprintf(text, size, " (%s)", layer_shape_text(shape, sizes));
-  else
-    text[0] = '\0';
-}
-
-static void check_shapes(const struct run *run, struct error *error) {
-  const char *file = run->config.decoder.file;
-  const struct network *network = run->decoder->network;
-  char outputs[LAYER_SHAPE_TEXT + 4], entries[LAYER_SHAPE_TEXT + 4];
-  append_shape(outputs, sizeof outputs, network_shape(network));
-  for (int set = 0; set < SET_COUNT; set++) {
-    const struct dataset_shape *shape = &run->shapes[set];
-    if (!run->used[set] || shape->n == run->decoder->n) continue;
-    struct layer_shape sample = {0};
-    for (int axis = 0; axis < shape->axes && sample.axes < LAYER_AXES; axis++)
-      sample.size[sample.axes++] = (size_t)shape->shape[axis];
-    append_shape(entries, sizeof entries, &sample);
-    error_set(error,
-              "%s%s: the last layer has %zu outputs%s, but a sample of %s has %zu entries%s; they "
-              "must be equal",
-              file[0] != '\0' ? "decoder.file = " : "decoder.layers", file, run->decoder->n,
-              outputs, set_keys[set], shape->n, entries);
-  }
-}
-
-// theta, its gradients and sums, and the optimiser's means must find room in the machine.
-static void check_decoder_memory(const struct run *run, struct error *error) {
-  const double bytes = (double)run->decoder->count * (5.0 * sizeof(real) + sizeof(int64_t));
-  const double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-  if (bytes > memory)
-    error_set(error,
-              "decoder.layers: %.3g parameters take %.1f GB on each rank, more than the machine's "
-              "%.1f GB",
-              (double)network_parameters(run->decoder->network), 1e-9 * bytes, 1e-9 * memory);
 }
 
 // Rank 0 finds the rule for all, so the ranks must use the same kernel.
@@ -170,21 +34,7 @@ static void find_rule(struct comm *comm, const struct decoder *decoder, size_t r
   comm_broadcast(comm, rule, sizeof *rule, 0);
 }
 
-static void compare_kernels(struct comm *comm) {
-  int64_t letters[2] = {0, 0};
-  for (const char *at = blas_kernel(); *at != '\0'; at++)
-    letters[0] = (letters[0] * 31 + (unsigned char)*at) % 1000003;
-  letters[1] = -letters[0];
-  comm_max_int64(comm, letters, 2);
-  if (letters[0] != -letters[1])
-    log_warning(
-        "the ranks' CPUs differ, and so do their BLAS kernels (rank 0: %s): results are "
-        "right, but their last bits may depend on the number of ranks. OPENBLAS_CORETYPE "
-        "sets one kernel for all.",
-        blas_kernel());
-}
-
-static void choose_rules(struct run *run) {
+void run_choose_rules(struct run *run) {
   const int64_t batch = run->config.training.batch;
   run->tile = run->config.training.tile > 0 ? run->config.training.tile : default_tile(batch);
   if (run->tile > batch) run->tile = batch;
@@ -193,102 +43,16 @@ static void choose_rules(struct run *run) {
   const size_t slot = batch_gradient_rows(run->tile, adjoint);
   size_t rows = ensemble_rows(run->decoder, (size_t)batch);
   if (rows < slot) rows = slot;
-  compare_kernels(run->comm);
   find_rule(run->comm, run->decoder, ensemble_rows(run->decoder, SIZE_MAX), &run->evaluation_rule);
   find_rule(run->comm, run->decoder, rows, &run->training_rule);
 }
 
-struct run *run_prepare(struct comm *comm, const struct config *config) {
-  struct run *run = memory_new(struct run, 1);
-  struct error error = {""};
-  run->comm = comm;
-  if (comm_rank(comm) == 0) {
-    run->config = *config;
-    check_precision(config, &error);
-    check_directory(config, &error);
-    if (config->decoder.file[0] != '\0')
-      decoder_file_describe(&run->config, &run->scaling, &run->scaled_by_file, &error);
-    check_start(run, &error);
-  }
-  comm_settle(comm, &error);
-  comm_broadcast(comm, &run->config, sizeof run->config, 0);
-  comm_broadcast(comm, &run->scaling, sizeof run->scaling, 0);
-  comm_broadcast(comm, &run->scaled_by_file, sizeof run->scaled_by_file, 0);
-  comm_broadcast(comm, &run->file_predicts, sizeof run->file_predicts, 0);
+// ---- what a run has ----
 
-  config = &run->config;
-  run->used[SET_TRAIN] = config->run.task[TASK_TRAIN] || config->run.task[TASK_GRADIENT_CHECK];
-  run->used[SET_TEST] = config->run.task[TASK_EVALUATE];
-  run->used[SET_ENCODE] = config->run.task[TASK_ENCODE];
-  for (int set = 0; set < SET_COUNT; set++) {
-    if (!run->used[set]) continue;
-    dataset_probe(comm, run_data(run, set), set_keys[set], (uint64_t)config->run.seed,
-                  &run->shapes[set], &error);
-    comm_settle(comm, &error);
-  }
-  if (!run->used[SET_TRAIN] && !run->scaled_by_file &&
-      (config->data.scale.kind == SCALE_MINMAX || config->data.scale.kind == SCALE_STANDARDISE))
-    error_set(&error,
-              "data.scale: without training the constants must come from decoder.file, and "
-              "%s has none; give a number or none",
-              config->decoder.file);
-  check_decoder(&config->decoder, &error);
-  comm_settle(comm, &error);
-  run->decoder =
-      decoder_layout((size_t)config->decoder.latent, (size_t)config->decoder.layers.count,
-                     config->decoder.layers.list, config->decoder.loss);
-  check_shapes(run, &error);
-  add_encoder(run, &error);
-  check_decoder_memory(run, &error);
-  comm_settle(comm, &error);
-  decoder_allocate(run->decoder);
-  choose_rules(run);
-  return run;
-}
-
-static void load_set(struct run *run, int set) {
-  struct error error = {""};
-  const struct config *config = &run->config;
-  run->sets[set] = dataset_read(run->comm, run_data(run, set), set_keys[set], config->data.missing,
-                                (uint64_t)config->run.seed, &error);
-  comm_settle(run->comm, &error);
-  if (set == SET_TRAIN && !run->scaled_by_file)
-    run->scaling = dataset_scaling(run->comm, config->data.scale.kind, config->data.scale.value,
-                                   run->sets[set]);
-  dataset_scale(run->sets[set], run->scaling, config->decoder.loss == LOSS_BCE, set_keys[set],
-                &error);
-  comm_settle(run->comm, &error);
-}
-
-static void load_predictor(struct run *run) {
-  struct error error = {""};
-  const char *path = run->config.decoder.file;
-  const size_t d = run->decoder->d, n = run->decoder->n;
-  if (comm_rank(run->comm) == 0)
-    run->predictor = predictor_read(path, d, n, &error);
-  else
-    run->predictor = predictor_create(d, n);
-  comm_settle(run->comm, &error);
-  predictor_broadcast(run->predictor, run->comm);
-}
-
-void run_load(struct run *run) {
-  struct error error = {""};
-  const struct config *config = &run->config;
-  if (!run->used[SET_TRAIN] && !run->scaled_by_file)
-    run->scaling =
-        dataset_scaling(run->comm, config->data.scale.kind, config->data.scale.value, NULL);
-  for (int set = 0; set < SET_COUNT; set++)
-    if (run->used[set]) load_set(run, set);
-  decoder_initialise(run->decoder, (uint64_t)config->run.seed);
-  if (config->decoder.file[0] == '\0') return;
-  if (comm_rank(run->comm) == 0) decoder_file_read(config->decoder.file, run->decoder, &error);
-  comm_settle(run->comm, &error);
-  comm_broadcast(run->comm, run->decoder->theta, run->decoder->count * sizeof(real), 0);
-  if (config->evaluation.start == START_PREDICTOR && run->file_predicts) load_predictor(run);
-}
+void run_forget_predictor(struct run *run) { predictor_destroy(&run->predictor); }
 
 void run_destroy(struct run **run) {
+  if (*run == NULL) return;
   for (int set = 0; set < SET_COUNT; set++) dataset_destroy(&(*run)->sets[set]);
   decoder_destroy(&(*run)->decoder);
   predictor_destroy(&(*run)->predictor);

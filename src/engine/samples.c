@@ -6,7 +6,7 @@ int64_t samples_position(const struct samples *samples, int64_t i) {
 }
 
 struct objective_row samples_row(const struct ensemble *e, const struct samples *samples,
-                                    int64_t i) {
+                                 int64_t i) {
   const size_t at = (size_t)i * real_padded(e->decoder->n);
   return (struct objective_row){.y = samples->y + at,
                                 .w = samples->w == NULL ? NULL : samples->w + at,

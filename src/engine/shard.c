@@ -2,17 +2,17 @@
 
 #include <string.h>
 
-#include "platform/distribution.h"
 #include "ground/memory.h"
+#include "platform/comm.h"
 
 // The position where rank r's tiles begin.
 static int64_t position_of_rank(const struct shard *s, int rank) {
-  const int64_t position = distribution_first(s->tile_count, comm_size(s->comm), rank) * s->tile;
+  const int64_t position = comm_share_first(s->tile_count, comm_size(s->comm), rank) * s->tile;
   return position < s->size ? position : s->size;
 }
 
 static int owner(const struct shard *s, int64_t position) {
-  return distribution_home(s->tile_count, comm_size(s->comm), position / s->tile);
+  return comm_share_home(s->tile_count, comm_size(s->comm), position / s->tile);
 }
 
 // Who sends what to whom: every rank works it out by itself from the order. Positions are walked
@@ -25,7 +25,7 @@ static void plan(struct shard *s, shard_order *order, const void *context) {
   int64_t *sample = memory_new(int64_t, s->size);
   for (int64_t p = 0; p < s->size; p++) {
     sample[p] = order(context, p);
-    home[p] = distribution_home(s->data->count, ranks, sample[p]);
+    home[p] = comm_share_home(s->data->count, ranks, sample[p]);
     if (home[p] == rank) s->send_counts[owner(s, p)]++;
     if (owner(s, p) == rank) s->receive_counts[home[p]]++;
   }
@@ -71,8 +71,8 @@ struct shard *shard_gather(struct comm *comm, const struct dataset *data, size_t
   s->size = size;
   s->tile = tile;
   s->tile_count = (size + tile - 1) / tile;
-  s->tile_first = distribution_first(s->tile_count, comm_size(comm), comm_rank(comm));
-  s->tile_end = distribution_first(s->tile_count, comm_size(comm), comm_rank(comm) + 1);
+  s->tile_first = comm_share_first(s->tile_count, comm_size(comm), comm_rank(comm));
+  s->tile_end = comm_share_first(s->tile_count, comm_size(comm), comm_rank(comm) + 1);
   s->position_first = position_of_rank(s, comm_rank(comm));
   plan(s, order, context);
 

@@ -1,19 +1,19 @@
 #include "engine/trainer.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "ground/clock.h"
 #include "engine/evaluation.h"
-#include "ground/log.h"
-#include "ground/memory.h"
 #include "engine/model.h"
-#include "numerics/optimiser.h"
-#include "app/report.h"
-#include "ground/rng.h"
 #include "engine/shard.h"
 #include "engine/tally.h"
+#include "ground/clock.h"
+#include "ground/log.h"
+#include "ground/memory.h"
+#include "ground/rng.h"
+#include "numerics/optimiser.h"
 
 static const double slice = 1.0;  // seconds of encoding the test set at a time
 
@@ -97,7 +97,7 @@ static bool update(struct trainer *t, struct shard *shard) {
   clock_enter(PHASE_OPTIMISER);
   const struct optimiser_options *options = &t->run->config.training.optimiser;
   const double rate = optimiser_rate(options, t->at.step, t->steps, t->at.epoch);
-  predictor_destroy(&t->run->predictor);
+  run_forget_predictor(t->run);
   optimiser_update(t->optimiser, rate, t->gradient, t->run->decoder->theta);
   t->loss_sum += found.loss_sum;
   t->at.step++;
@@ -140,6 +140,14 @@ static bool wants_test(const struct trainer *t) {
          (done % every == 0 || done == config->training.epochs);
 }
 
+// The longest of the ranks' times over their mean. Collective.
+static double imbalance(struct comm *comm, double seconds) {
+  double sum = seconds, longest = seconds;
+  comm_sum_double(comm, &sum, 1);
+  comm_max_double(comm, &longest, 1);
+  return sum > 0.0 ? longest * comm_size(comm) / sum : 1.0;
+}
+
 // The epoch's record; the next epoch begins.
 static void end_epoch(struct trainer *t) {
   const struct run *run = t->run;
@@ -153,10 +161,10 @@ static void end_epoch(struct trainer *t) {
   record.evaluations_p99 = tally_percentile(&t->tally, 0.99);
   record.evaluations_max = tally_percentile(&t->tally, 1.0);
   record.not_converged = tally_not_converged(&t->tally);
+  record.imbalance = imbalance(run->comm, t->flow_seconds);
   record.seconds = elapsed(t);
   record.cpu_seconds = cpu_elapsed(t);
   history_add_epoch(t->history, record);
-  report_epoch(run, t->at.epoch, &record, t->flow_seconds);
   tally_clear(&t->tally);
   t->loss_sum = t->flow_seconds = 0.0;
   t->at = (struct trainer_position){.epoch = t->at.epoch + 1, .step = t->at.step};
@@ -180,8 +188,8 @@ static bool test(struct trainer *t) {
   return evaluation_advance(t->test, slice);
 }
 
-enum trainer_advance trainer_advance(struct trainer *t) {
-  if (t->at.epoch >= t->run->config.training.epochs) return TRAINER_DONE;
+enum trainer_progress trainer_advance(struct trainer *t) {
+  assert(t->at.epoch < t->run->config.training.epochs && t->at.batch <= t->batches);
   if (t->at.batch < t->batches) {
     if (!train_batch(t)) {
       complain(t);
@@ -189,12 +197,10 @@ enum trainer_advance trainer_advance(struct trainer *t) {
     }
     t->at.batch++;
   }
-  if (t->at.batch < t->batches) return TRAINER_GOES_ON;
-  if (wants_test(t) && test(t)) return TRAINER_GOES_ON;
+  if (t->at.batch < t->batches) return TRAINER_RUNNING;
+  if (wants_test(t) && test(t)) return TRAINER_RUNNING;
   end_epoch(t);
-  if (t->at.epoch < t->run->config.training.epochs) return TRAINER_GOES_ON;
-  log_progress_end();
-  return TRAINER_DONE;
+  return t->at.epoch < t->run->config.training.epochs ? TRAINER_EPOCH : TRAINER_DONE;
 }
 
 struct trainer_position trainer_position(const struct trainer *t) {

@@ -1,8 +1,9 @@
-// Shared by checkpoint.c (writing), checkpoint_read.c and checkpoint_header.c.
+// What writing (checkpoint.c) and reading (checkpoint_read.c) share. For them and their test only.
 #ifndef GFE_CHECKPOINT_INTERNAL_H
 #define GFE_CHECKPOINT_INTERNAL_H
 
-#include "files/checkpoint.h"
+#include "engine/run.h"
+#include "ground/state.h"
 #include "platform/h5.h"
 
 enum { CHECKPOINT_PATH = CONFIG_TEXT + 32, CHECKPOINT_BLOCK = 512 };
@@ -18,7 +19,7 @@ struct checkpoint {
   char source[CHECKPOINT_PATH];  // the one that is open for reading, or empty
 };
 
-// ---- checkpoint_header.c: the block of text in front, and the bytes behind it ----
+// ---- the block of text in front, and the bytes behind it ----
 
 struct checkpoint_header {
   int64_t bytes;   // of the whole file
@@ -39,7 +40,7 @@ void checkpoint_seal(const char *path, const struct checkpoint_header *header);
 bool checkpoint_header_read(const char *path, struct checkpoint_header *header,
                             struct error *reason);
 
-// ---- checkpoint.c ----
+// ---- fields ----
 
 enum h5_type checkpoint_type(const struct state_field *field);
 

@@ -3,11 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "platform/blas.h"
+#include "files/checkpoint.h"
 #include "files/checkpoint_internal.h"
-#include "input/config_compare.h"
 #include "ground/log.h"
 #include "ground/memory.h"
+#include "input/config_compare.h"
+#include "platform/blas.h"
 
 enum { ATTRIBUTE = 1 << 18 };
 

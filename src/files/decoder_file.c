@@ -5,17 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "decoder/activation.h"
-#include "flow/adjoint.h"
-#include "input/config_layers.h"
 #include "decoder/loss.h"
+#include "flow/adjoint.h"
 #include "ground/memory.h"
+#include "input/config_layers.h"
+#include "input/config_table.h"
 
-enum {
-  NAME = 64,
-  MOST = 1000000000,
-  MOST_WIDTH = 100000000
-};  // bytes of a text; the largest sizes
+enum { NAME = 64 };  // bytes of a text
 
 static int find_name(const char *(*name)(int), const char *word) {
   for (int i = 0; name(i) != NULL; i++)
@@ -46,15 +42,17 @@ static void write_sizes(struct h5_file *file, const char *path, const char *name
   h5_write_text(file, path, name, text);
 }
 
-static bool read_sizes(struct h5_file *file, const char *path, const char *name, int64_t least,
-                       struct layer_sizes *sizes) {
+static bool read_sizes(struct h5_file *file, const char *path, const char *name,
+                       struct config_range range, struct layer_sizes *sizes) {
   char text[NAME], *at = text;
   if (!h5_read_text(file, path, name, text, sizeof text)) return false;
   *sizes = (struct layer_sizes){.count = 0};
   while (*at != '\0') {
     char *end;
     const long long value = strtoll(at, &end, 10);
-    if (end == at || value < least || value > MOST || sizes->count == LAYER_AXES) return false;
+    if (end == at || (double)value < range.lower || (double)value > range.upper ||
+        sizes->count == LAYER_AXES)
+      return false;
     sizes->value[sizes->count++] = value;
     for (at = end; *at == ' ';) at++;
   }
@@ -71,80 +69,100 @@ struct source {
   const char *key;  // of the input file, where its layers may stand too
 };
 
+static const char *attribute_of(const struct config_row *row) {
+  return row->attribute != NULL ? row->attribute : row->key;
+}
+
 // One attribute of sizes, which must be there.
 static bool need_sizes(const struct source *source, const char *path, const char *name,
-                       int64_t least, struct layer_sizes *sizes, struct error *error) {
-  if (read_sizes(source->file, path, name, least, sizes)) return true;
+                       struct config_range range, struct layer_sizes *sizes, struct error *error) {
+  if (read_sizes(source->file, path, name, range, sizes)) return true;
   return error_set(error,
                    "decoder.file = %s: %s lacks the text attribute '%s', integers from %lld on",
-                   source->name, path, name, (long long)least);
+                   source->name, path, name, (long long)range.lower);
 }
 
-// What the weight of a layer does not tell.
-static bool describe_kind(const struct source *source, const char *path, struct layer_spec *spec,
-                          struct error *error) {
-  struct layer_sizes branches = {0};
-  switch (spec->kind) {
-    case LAYER_RESHAPE:
-    case LAYER_UPSAMPLE:
-      return need_sizes(source, path, "sizes", 1, &spec->sizes, error);
-    case LAYER_RESIDUAL:
-      if (!need_sizes(source, path, "branches", 0, &branches, error)) return false;
-      for (int b = 0; b < 2; b++) spec->branch[b] = branches.value[b];
-      return true;
-    case LAYER_CONV:
-    case LAYER_CONV_TRANSPOSE:
-      return need_sizes(source, path, "kernel", 1, &spec->kernel, error) &&
-             need_sizes(source, path, "stride", 1, &spec->stride, error) &&
-             need_sizes(source, path, "padding", 0, &spec->padding, error) &&
-             (spec->kind == LAYER_CONV ||
-              need_sizes(source, path, "output_padding", 0, &spec->output_padding, error));
-    default:
-      return true;
+// One attribute of a name, which must be there.
+static bool need_choice(const struct source *source, const char *path, const char *attribute,
+                        const char *(*name)(int), int *choice, struct error *error) {
+  char word[NAME];
+  if (!h5_read_text(source->file, path, attribute, word, sizeof word))
+    return error_set(error, "decoder.file = %s: %s lacks the text attribute '%s'", source->name,
+                     path, attribute);
+  *choice = find_name(name, word);
+  return *choice >= 0 || error_set(error, "decoder.file = %s: %s has the unknown %s '%s'",
+                                   source->name, path, attribute, word);
+}
+
+// The value of a row of the table of layers. The width is told by the parameters.
+static bool describe_value(const struct source *source, const char *path,
+                           const struct config_row *row, struct layer_spec *spec,
+                           struct error *error) {
+  static const struct config_range lengths = {0, CONFIG_LAYERS, CLOSED};
+  const char *attribute = attribute_of(row);
+  void *value = (char *)spec + row->offset;
+  if (row->type == TYPE_CHOICE)
+    return need_choice(source, path, attribute, row->name, value, error);
+  if (row->type == TYPE_SIZES) return need_sizes(source, path, attribute, row->range, value, error);
+  if (row->type == TYPE_BRANCHES) {
+    struct layer_sizes branches = {0};
+    if (!need_sizes(source, path, attribute, lengths, &branches, error)) return false;
+    memcpy(value, branches.value, sizeof spec->branch);
   }
+  return true;
 }
 
-// Kind, activation and sizes of one layer; of a dense one with its inputs.
+// What is allowed of the numbers into and out of a layer: the width of dense ones.
+static double largest_width(void) {
+  for (size_t r = 0; r < config_layer_row_count; r++)
+    if (config_layer_rows[r].type == TYPE_INTEGER &&
+        config_layer_has(&config_layer_rows[r], LAYER_DENSE))
+      return config_layer_rows[r].range.upper;
+  return 0.0;
+}
+
+// Width and inputs from the shapes of a layer's parameters.
+static bool describe_parameters(const struct source *source, size_t l, struct layer_spec *spec,
+                                int64_t *inputs, struct error *error) {
+  int axes = 0, bias_axes = 0;
+  int64_t shape[H5_AXES] = {0}, bias_shape[H5_AXES] = {0};
+  char path[NAME], bias[NAME];
+  layer_path(path, source->group, l, "/weight");
+  layer_path(bias, source->group, l, "/bias");
+  if (!h5_shape(source->file, path, "decoder.file", &axes, shape, error) ||
+      !h5_shape(source->file, bias, "decoder.file", &bias_axes, bias_shape, error))
+    return false;
+  const bool in_out = layer_ops(spec->kind)->weight_in_out;
+  spec->width = bias_axes == 1 ? bias_shape[0] : 0;
+  *inputs = shape[in_out ? 0 : 1];
+  if (axes < 2 || bias_axes != 1 || shape[in_out ? 1 : 0] != spec->width || spec->width < 1 ||
+      *inputs < 1)
+    return error_set(error, "decoder.file = %s: %s must be (%s%s) and %s (out)", source->name, path,
+                     in_out ? "in, out" : "out, in", axes > 2 ? ", kernel" : "", bias);
+  const double largest = largest_width();
+  if ((double)spec->width > largest || (double)*inputs > largest)
+    return error_set(error, "decoder.file = %s: %s is (%lld, %lld); at most %.0f are allowed",
+                     source->name, path, (long long)shape[0], (long long)shape[1], largest);
+  return true;
+}
+
+// One layer; of a dense one with its inputs.
 static bool describe_layer(const struct source *source, size_t l, struct layer_spec *spec,
                            int64_t *inputs, struct error *error) {
   char path[NAME], word[NAME];
-  struct h5_file *file = source->file;
   layer_path(path, source->group, l, "");
-  *spec = (struct layer_spec){.kind = LAYER_DENSE, .activation = ACTIVATION_IDENTITY};
-  if (h5_read_text(file, path, "kind", word, sizeof word)) {
-    spec->kind = find_name(layer_name, word);
-    if (spec->kind < 0)
-      return error_set(error, "decoder.file = %s: %s has the unknown kind '%s'", source->name, path,
-                       word);
-  }
-  if (!h5_read_text(file, path, "activation", word, sizeof word))
-    return error_set(error, "decoder.file = %s: %s lacks the text attribute 'activation'",
-                     source->name, path);
-  spec->activation = find_name(activation_name, word);
-  if (spec->activation < 0)
-    return error_set(error, "decoder.file = %s: %s has the unknown activation '%s'", source->name,
-                     path, word);
-  if (!describe_kind(source, path, spec, error)) return false;
-  if (layer_ops(spec->kind)->bound == NULL) return true;  // no parameters
-  int axes = 0, bias_axes = 0;
-  int64_t shape[H5_AXES] = {0}, bias_shape[H5_AXES] = {0};
-  char bias[NAME];
-  layer_path(path, source->group, l, "/weight");
-  layer_path(bias, source->group, l, "/bias");
-  if (!h5_shape(file, path, "decoder.file", &axes, shape, error) ||
-      !h5_shape(file, bias, "decoder.file", &bias_axes, bias_shape, error))
+  *spec = (struct layer_spec){.kind = LAYER_DENSE};
+  int kind = LAYER_DENSE;  // of files that do not say
+  if (h5_read_text(source->file, path, "kind", word, sizeof word) &&
+      !need_choice(source, path, "kind", layer_name, &kind, error))
     return false;
-  const bool transposed = spec->kind == LAYER_CONV_TRANSPOSE;
-  spec->width = bias_axes == 1 ? bias_shape[0] : 0;
-  *inputs = shape[transposed ? 0 : 1];
-  if (axes < 2 || bias_axes != 1 || shape[transposed ? 1 : 0] != spec->width || spec->width < 1 ||
-      *inputs < 1)
-    return error_set(error, "decoder.file = %s: %s must be (%s%s) and %s (out)", source->name, path,
-                     transposed ? "in, out" : "out, in", axes > 2 ? ", kernel" : "", bias);
-  if (spec->width > MOST_WIDTH || *inputs > MOST_WIDTH)
-    return error_set(error, "decoder.file = %s: %s is (%lld, %lld); at most %d are allowed",
-                     source->name, path, (long long)shape[0], (long long)shape[1], MOST_WIDTH);
-  return true;
+  spec->kind = (enum layer_kind)kind;
+  for (size_t r = 0; r < config_layer_row_count; r++)
+    if (config_layer_has(&config_layer_rows[r], kind) &&
+        !describe_value(source, path, &config_layer_rows[r], spec, error))
+      return false;
+  return layer_ops(spec->kind)->bound == NULL ||
+         describe_parameters(source, l, spec, inputs, error);
 }
 
 // That a layer's weight has the shape that the layers before it ask for.
@@ -156,8 +174,7 @@ static bool check_weight(const struct source *source, const struct layer *layer,
   char path[NAME];
   layer_path(path, source->group, layer->number, "/weight");
   if (!h5_shape(source->file, path, "decoder.file", &axes, shape, error)) return false;
-  const bool dense = layer->kind == LAYER_DENSE;
-  if (dense && axes == 2 && shape[1] != (int64_t)layer->inputs)
+  if (layer_ops(layer->kind)->flat && axes == 2 && shape[1] != (int64_t)layer->inputs)
     return error_set(error, "decoder.file = %s: %s has %lld inputs, the layer below %zu outputs",
                      source->name, path, (long long)shape[1], layer->inputs);
   struct layer_shape wanted;
@@ -347,26 +364,31 @@ bool decoder_file_read(const char *path, struct decoder *decoder, struct error *
 
 // ---- writing ----
 
+// The value of a row of the table of layers.
+static void declare_value(struct h5_file *file, const char *path, const struct config_row *row,
+                          const struct layer_spec *spec) {
+  const void *value = (const char *)spec + row->offset;
+  const char *attribute = attribute_of(row);
+  if (row->type == TYPE_INTEGER)
+    h5_write_integer(file, path, attribute, *(const int64_t *)value);
+  else if (row->type == TYPE_CHOICE)
+    h5_write_text(file, path, attribute, row->name(*(const int *)value));
+  else if (row->type == TYPE_SIZES)
+    write_sizes(file, path, attribute, value);
+  else if (row->type == TYPE_BRANCHES)
+    write_sizes(file, path, attribute,
+                &(struct layer_sizes){2, {spec->branch[0], spec->branch[1]}});
+}
+
 static void declare_kind(struct h5_file *file, const char *path, const struct layer *layer) {
-  const struct layer_spec *spec = &layer->spec;
-  struct layer_sizes sizes = {2, {spec->branch[0], spec->branch[1]}};
-  h5_write_text(file, path, "kind", layer_name(spec->kind));
-  h5_write_text(file, path, "activation", activation_name(spec->activation));
-  if (layer->weight_count > 0) h5_write_integer(file, path, "width", spec->width);
-  if (spec->kind == LAYER_RESHAPE || spec->kind == LAYER_UPSAMPLE)
-    write_sizes(file, path, "sizes", &spec->sizes);
-  if (spec->kind == LAYER_RESIDUAL) write_sizes(file, path, "branches", &sizes);
-  if (spec->kind == LAYER_CONV_TRANSPOSE)
-    write_sizes(file, path, "output_padding", &spec->output_padding);
-  if (spec->kind == LAYER_CONV || spec->kind == LAYER_CONV_TRANSPOSE) {
-    write_sizes(file, path, "kernel", &spec->kernel);
-    write_sizes(file, path, "stride", &spec->stride);
-    write_sizes(file, path, "padding", &spec->padding);
-  }
-  sizes = (struct layer_sizes){.count = (int64_t)layer->to.axes};
-  for (int64_t axis = 0; axis < sizes.count; axis++)
-    sizes.value[axis] = (int64_t)layer->to.size[axis];
-  write_sizes(file, path, "output_shape", &sizes);
+  h5_write_text(file, path, "kind", layer_name(layer->kind));
+  for (size_t r = 0; r < config_layer_row_count; r++)
+    if (config_layer_has(&config_layer_rows[r], layer->kind))
+      declare_value(file, path, &config_layer_rows[r], &layer->spec);
+  struct layer_sizes shape = {.count = (int64_t)layer->to.axes};
+  for (int64_t axis = 0; axis < shape.count; axis++)
+    shape.value[axis] = (int64_t)layer->to.size[axis];
+  write_sizes(file, path, "output_shape", &shape);
 }
 
 static void declare_network(struct h5_file *file, const char *group, const struct network *network,
@@ -410,9 +432,9 @@ void decoder_file_declare(struct h5_file *file, const struct decoder *decoder,
 void decoder_file_declare_layer(struct h5_file *file, const char *group, const struct layer *layer,
                                 const char *description) {
   enum { AXES = LAYER_AXES + 1 };
-  const bool transposed = layer->kind == LAYER_CONV_TRANSPOSE;
+  const bool in_out = layer_ops(layer->kind)->weight_in_out;
   char path[NAME], kernel[AXES][NAME];
-  const char *names[AXES] = {transposed ? "in" : "out", transposed ? "out" : "in"};
+  const char *names[AXES] = {in_out ? "in" : "out", in_out ? "out" : "in"};
   struct layer_shape shape;
   layer_weight_shape(layer, &shape);
   snprintf(path, sizeof path, "%s/layer_%zu", group, layer->number);

@@ -6,37 +6,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "platform/blas.h"
-#include "input/config_compare.h"
-#include "files/decoder_file.h"
-#include "ground/durable.h"
-#include "platform/h5.h"
 #include "decoder/loss.h"
+#include "files/decoder_file.h"
+#include "files/predictor_file.h"
+#include "ground/directory.h"
+#include "ground/durable.h"
 #include "ground/memory.h"
 #include "ground/provenance.h"
-
-char *output_path(const struct run *run, const char *name) {
-  const size_t size = strlen(run->config.run.directory) + strlen(name) + 2;
-  char *path = memory_new(char, size);
-  snprintf(path, size, "%s/%s", run->config.run.directory, name);
-  return path;
-}
-
-void output_make_directory(const char *directory) {
-  char path[CONFIG_TEXT];
-  strcpy(path, directory);
-  for (char *at = path + 1;; at++) {
-    if (*at != '/' && *at != '\0') continue;
-    const char end = *at;
-    *at = '\0';
-    if (mkdir(path, 0777) != 0 && errno != EEXIST)
-      error_fatal("cannot make the directory %s: %s", path, strerror(errno));
-    *at = end;
-    if (end == '\0') break;
-  }
-}
+#include "input/config_compare.h"
+#include "platform/blas.h"
+#include "platform/h5.h"
 
 static FILE *open_text(const char *path) {
   FILE *file = fopen(path, "w");
@@ -51,8 +31,8 @@ static void close_text(FILE *file, const char *path) {
 
 void output_begin(const struct run *run) {
   if (comm_rank(run->comm) == 0) {
-    output_make_directory(run->config.run.directory);
-    char *path = output_path(run, "used_parameters.yaml");
+    directory_make(run->config.run.directory);
+    char *path = directory_path(run->config.run.directory, "used_parameters.yaml");
     FILE *file = open_text(path);
     config_write(&run->config, file);
     close_text(file, path);
@@ -84,9 +64,12 @@ static void declare_images(const struct run *run, int set, struct h5_file *file,
     dimensions[i + 1] = names[i];
   }
   const int axes = shape->axes + 1;
-  h5_dataset(file, group, "reconstruction", H5_REAL, axes, dimensions, "1",
-             "first samples as decoded from their latents, in the decoder's scaled units; "
-             "probabilities where the loss is bce");
+  const char *output = loss_ops(run->decoder->loss)->output_text;
+  char text[160];
+  snprintf(text, sizeof text,
+           "first samples as decoded from their latents, in the decoder's scaled units%s%s",
+           output != NULL ? ": " : "", output != NULL ? output : "");
+  h5_dataset(file, group, "reconstruction", H5_REAL, axes, dimensions, "1", text);
   h5_dataset(file, group, "target", H5_REAL, axes, dimensions, "1",
              "the same samples as given, scaled");
   if (has_weights(run, set))
@@ -305,6 +288,23 @@ void output_provenance(const struct run *run, struct h5_file *file, const char *
   free(input);
 }
 
+// How the work was cut into tiles and rows of products: gfe_scaling.py predicts other runs from it.
+static void write_layout(const struct run *run, struct h5_file *file) {
+  const struct {
+    const char *name;
+    int64_t value;
+  } entries[] = {
+      {"samples_per_tile", run->tile},
+      {"samples_per_tile_least", TILE_MIN},
+      {"samples_per_tile_most", TILE_MAX},
+      {"tiles_per_batch", TILES_PER_BATCH},
+      {"rows_per_product", PLACEMENT_ROWS},  // or a multiple of it
+      {"rows_per_product_most", (int64_t)run->evaluation_rule.most},
+  };
+  for (size_t k = 0; k < sizeof entries / sizeof *entries; k++)
+    h5_write_integer(file, "/", entries[k].name, entries[k].value);
+}
+
 static void shape_text(const struct run *run, char *text, size_t size) {
   text[0] = '\0';
   for (int set = 0; set < SET_COUNT; set++) {
@@ -320,13 +320,15 @@ void output_results(struct run *run, const struct outcome *outcome, const char *
   struct evaluation *const *evaluations = outcome->evaluations;
   struct history *history = outcome->history;
   const int rank = comm_rank(run->comm);
-  char *path = output_path(run, "results.h5"), *partial = output_path(run, "results.h5.partial");
+  char *path = directory_path(run->config.run.directory, "results.h5"),
+       *partial = directory_path(run->config.run.directory, "results.h5.partial");
   error_remove_on_failure(partial);
   if (rank == 0) {
     char shape[128];
     shape_text(run, shape, sizeof shape);
     struct h5_file *file = h5_create(partial, 0);
     output_provenance(run, file, command);
+    write_layout(run, file);
     decoder_file_declare(file, run->decoder, run->scaling, shape);
     if (run->predictor != NULL) predictor_declare(file, run->predictor);
     declare_history(history, file);
@@ -367,8 +369,8 @@ void output_summary(const struct run *run, const struct outcome *outcome, double
   struct evaluation *const *evaluations = outcome->evaluations;
   const struct history *history = outcome->history;
   if (comm_rank(run->comm) != 0) return;
-  char *path = output_path(run, "summary.json");
-  char *partial = output_path(run, "summary.json.partial");
+  char *path = directory_path(run->config.run.directory, "summary.json");
+  char *partial = directory_path(run->config.run.directory, "summary.json.partial");
   FILE *file = open_text(partial);
   fprintf(file, "{\n");
   for (int set = 0; set < SET_COUNT; set++) {
@@ -399,21 +401,4 @@ void output_summary(const struct run *run, const struct outcome *outcome, double
   durable_put(partial, path);
   memory_free(&path);
   memory_free(&partial);
-}
-
-bool output_is_finished(const struct run *run) {
-  char *summary = output_path(run, "summary.json"), *results = output_path(run, "results.h5");
-  char text[4096] = "", hash[64];
-  FILE *file = fopen(summary, "r");
-  if (file != NULL) {
-    text[fread(text, 1, sizeof text - 1, file)] = '\0';
-    fclose(file);
-  }
-  snprintf(hash, sizeof hash, "\"config_hash\": \"%016" PRIx64 "\"", config_hash(&run->config));
-  struct stat status;
-  const bool finished = strstr(text, "\"exit_reason\": \"done\"") != NULL &&
-                        strstr(text, hash) != NULL && stat(results, &status) == 0;
-  memory_free(&summary);
-  memory_free(&results);
-  return finished;
 }

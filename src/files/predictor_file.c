@@ -1,9 +1,9 @@
-// The predictor of a decoder in results.h5.
+#include "files/predictor_file.h"
+
 #include <math.h>
 #include <stdio.h>
 
 #include "ground/memory.h"
-#include "engine/predictor.h"
 
 static const char group[] = "/predictor";
 

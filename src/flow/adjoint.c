@@ -11,7 +11,7 @@ const char *adjoint_name(int kind) {
 // Vectors are padded; the arrays lie behind the struct in the same block. A "vector" has the
 // components of the flow's state.
 struct adjoint {
-  int kind;
+  enum adjoint_kind kind;
   const struct flow_ops *flow;
   const struct butcher *tableau;  // NULL: the semi-implicit Euler step of solver_amd_nesterov.c
   const struct trajectory *trajectory;
@@ -41,8 +41,9 @@ static void begin_step(struct adjoint *a) {
   a->stage = a->kind == ADJOINT_CONTINUOUS ? 0 : stages_of(a) - 1;
 }
 
-void adjoint_start(int kind, const struct solver_options *options, size_t d, double alpha,
-                   const struct trajectory *trajectory, const real *gradient, void *state) {
+void adjoint_start(enum adjoint_kind kind, const struct solver_options *options, size_t d,
+                   double alpha, const struct trajectory *trajectory, const real *gradient,
+                   void *state) {
   struct adjoint *a = state;
   *a = (struct adjoint){.kind = kind,
                         .flow = flow_ops(options->flow),

@@ -30,6 +30,6 @@ struct flow_ops {
                             real *nu);
 };
 
-const struct flow_ops *flow_ops(int kind);
+const struct flow_ops *flow_ops(enum flow_kind kind);
 
 #endif

@@ -1,8 +1,5 @@
 #include "flow/solver.h"
 
-extern const struct solver_ops solver_lbfgs, solver_amd, solver_amd_nesterov, solver_euler,
-    solver_rk4, solver_heun, solver_dopri5;
-
 static const struct solver_ops *const solvers[] = {
     [SOLVER_LBFGS] = &solver_lbfgs, [SOLVER_AMD] = &solver_amd,   [SOLVER_EULER] = &solver_euler,
     [SOLVER_RK4] = &solver_rk4,     [SOLVER_HEUN] = &solver_heun, [SOLVER_DOPRI5] = &solver_dopri5,

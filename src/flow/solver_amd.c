@@ -42,8 +42,8 @@ static void start(const struct solver_options *options, const struct solver_prob
 }
 
 // z+ = z - h alpha g; the last step is shortened to end at tau.
-static int try_step(struct amd *a, const struct solver_options *options,
-                    const struct solver_problem *problem) {
+static enum solver_status try_step(struct amd *a, const struct solver_options *options,
+                                   const struct solver_problem *problem) {
   a->step = problem->replay != NULL ? problem->replay->steps[a->common.iterations].h
                                     : fmin(a->h, options->tau - a->t);
   const real factor = (real)(a->step * problem->alpha);
@@ -53,13 +53,14 @@ static int try_step(struct amd *a, const struct solver_options *options,
 }
 
 // Ends at z, the last accepted point.
-static int finish(struct amd *a, const struct solver_problem *problem, int status) {
+static enum solver_status finish(struct amd *a, const struct solver_problem *problem,
+                                 enum solver_status status) {
   memcpy(a->common.point, a->z, real_padded(problem->d) * sizeof *a->z);
   return status;
 }
 
-static int reject(struct amd *a, const struct solver_options *options,
-                  const struct solver_problem *problem) {
+static enum solver_status reject(struct amd *a, const struct solver_options *options,
+                                 const struct solver_problem *problem) {
   a->common.rejected++;
   if (++a->reductions > options->max_reductions) {
     const bool flat = a->step * problem->alpha * a->square < 1e-6 * fabs(a->common.loss);
@@ -105,8 +106,9 @@ static bool stands_still(const struct amd *a, const struct solver_options *optio
   return k >= WINDOW - 1 && fall < options->slope * (WINDOW - 1);
 }
 
-static int advance(const struct solver_options *options, const struct solver_problem *problem,
-                   double loss, const real *gradient, struct solver_state *state) {
+static enum solver_status advance(const struct solver_options *options,
+                                  const struct solver_problem *problem, double loss,
+                                  const real *gradient, struct solver_state *state) {
   struct amd *a = (struct amd *)state;
   const size_t d = problem->d;
   const double square = solver_dot(d, gradient, gradient);

@@ -42,8 +42,8 @@ static void start(const struct solver_options *options, const struct solver_prob
 }
 
 // p+ = (p - h alpha g) / (1 + 3 h / (t + h)), z+ = z + h p+; the last step ends at tau.
-static int try_step(struct amd *a, const struct solver_options *options,
-                    const struct solver_problem *problem) {
+static enum solver_status try_step(struct amd *a, const struct solver_options *options,
+                                   const struct solver_problem *problem) {
   a->step = problem->replay != NULL ? problem->replay->steps[a->common.iterations].h
                                     : fmin(a->h, options->tau - a->t);
   const real damped = (real)(1.0 / (1.0 + 3.0 * a->step / (a->clock + a->step)));
@@ -56,7 +56,8 @@ static int try_step(struct amd *a, const struct solver_options *options,
 }
 
 // Ends at z, the last accepted point.
-static int finish(struct amd *a, const struct solver_problem *problem, int status) {
+static enum solver_status finish(struct amd *a, const struct solver_problem *problem,
+                                 enum solver_status status) {
   memcpy(a->common.point, a->z, real_padded(problem->d) * sizeof *a->z);
   return status;
 }
@@ -68,8 +69,8 @@ static bool accepts(const struct amd *a, const struct solver_problem *problem, d
   return after <= before + 1e-6 * problem->alpha * fabs(a->common.loss);
 }
 
-static int reject(struct amd *a, const struct solver_options *options,
-                  const struct solver_problem *problem) {
+static enum solver_status reject(struct amd *a, const struct solver_options *options,
+                                 const struct solver_problem *problem) {
   a->common.rejected++;
   if (++a->reductions > options->max_reductions) {
     const double square = solver_dot(problem->d, a->gradient, a->gradient);
@@ -103,8 +104,8 @@ static void accept(struct amd *a, const struct solver_options *options,
 }
 
 // Begins a step at z, where loss and gradient are known; the momentum is dropped if it climbs.
-static int begin_step(struct amd *a, const struct solver_options *options,
-                      const struct solver_problem *problem) {
+static enum solver_status begin_step(struct amd *a, const struct solver_options *options,
+                                     const struct solver_problem *problem) {
   a->restarted = problem->replay != NULL
                      ? problem->replay->steps[a->common.iterations].restarted
                      : options->restart && solver_dot(problem->d, a->p, a->gradient) > 0.0;
@@ -115,8 +116,9 @@ static int begin_step(struct amd *a, const struct solver_options *options,
   return try_step(a, options, problem);
 }
 
-static int advance(const struct solver_options *options, const struct solver_problem *problem,
-                   double loss, const real *gradient, struct solver_state *state) {
+static enum solver_status advance(const struct solver_options *options,
+                                  const struct solver_problem *problem, double loss,
+                                  const real *gradient, struct solver_state *state) {
   struct amd *a = (struct amd *)state;
   const double square = solver_dot(problem->d, gradient, gradient);
   const bool finite = isfinite(loss) && isfinite(square) &&

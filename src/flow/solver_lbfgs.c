@@ -133,7 +133,7 @@ static void begin_step(struct lbfgs *b, const struct solver_options *options,
 }
 
 // Ends at z, the last accepted point.
-static int finish(struct lbfgs *b, size_t d, int status) {
+static enum solver_status finish(struct lbfgs *b, size_t d, enum solver_status status) {
   memcpy(b->common.point, b->z, real_padded(d) * sizeof *b->z);
   return status;
 }
@@ -158,7 +158,7 @@ static void remember_pair(struct lbfgs *b, const struct solver_options *options,
   if (b->pairs < options->memory) b->pairs++;
 }
 
-static int reject(struct lbfgs *b, size_t d, double loss) {
+static enum solver_status reject(struct lbfgs *b, size_t d, double loss) {
   b->common.rejected++;
   if (++b->reductions > MAX_REDUCTIONS) {
     const bool flat = -b->slope * b->step < 1e-6 * fabs(b->common.loss);
@@ -174,8 +174,9 @@ static int reject(struct lbfgs *b, size_t d, double loss) {
   return STATUS_RUNNING;
 }
 
-static int advance(const struct solver_options *options, const struct solver_problem *problem,
-                   double loss, const real *gradient, struct solver_state *state) {
+static enum solver_status advance(const struct solver_options *options,
+                                  const struct solver_problem *problem, double loss,
+                                  const real *gradient, struct solver_state *state) {
   struct lbfgs *b = (struct lbfgs *)state;
   const size_t d = problem->d;
   const bool finite = isfinite(loss) && isfinite(solver_dot(d, gradient, gradient));

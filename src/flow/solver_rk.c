@@ -54,7 +54,8 @@ static void start(const struct solver_options *options, const struct solver_prob
                      options->max_iterations);
 }
 
-static int finish(struct rk *r, const struct solver_problem *problem, int status) {
+static enum solver_status finish(struct rk *r, const struct solver_problem *problem,
+                                 enum solver_status status) {
   memcpy(r->common.point, r->s, real_padded(problem->d) * sizeof *r->s);
   return status;
 }
@@ -97,8 +98,9 @@ static bool climbs(const struct rk *r, const struct solver_options *options,
   return options->restart && solver_dot(problem->d, r->s + real_padded(problem->d), gradient) > 0;
 }
 
-static int begin_step(struct rk *r, const struct solver_options *options,
-                      const struct solver_problem *problem, double loss, const real *gradient) {
+static enum solver_status begin_step(struct rk *r, const struct solver_options *options,
+                                     const struct solver_problem *problem, double loss,
+                                     const real *gradient) {
   const struct butcher *tableau = tableau_of(options);
   const size_t size = vector_size(options, problem->d), stride = real_padded(problem->d);
   const double square = solver_dot(problem->d, gradient, gradient);
@@ -157,8 +159,8 @@ static double error_of(const struct rk *r, const struct solver_options *options,
 }
 
 // Tries again with a shorter step.
-static int reject(struct rk *r, const struct solver_options *options,
-                  const struct solver_problem *problem, double factor) {
+static enum solver_status reject(struct rk *r, const struct solver_options *options,
+                                 const struct solver_problem *problem, double factor) {
   const size_t size = vector_size(options, problem->d);
   r->common.rejected++;
   r->h = r->step * factor;
@@ -172,7 +174,7 @@ static int reject(struct rk *r, const struct solver_options *options,
 // Judges the step of which all stages are there. False if it is rejected, *status then says the
 // rest.
 static bool accept(struct rk *r, const struct solver_options *options,
-                   const struct solver_problem *problem, int *status) {
+                   const struct solver_problem *problem, enum solver_status *status) {
   const struct butcher *tableau = tableau_of(options);
   if (tableau->adaptive && problem->replay == NULL) {
     const double power = 1.0 / tableau->order, error = fmax(error_of(r, options, problem), 1e-10);
@@ -203,12 +205,13 @@ static void move(struct rk *r, const struct solver_options *options,
   r->common.iterations++;
 }
 
-static int advance(const struct solver_options *options, const struct solver_problem *problem,
-                   double loss, const real *gradient, struct solver_state *state) {
+static enum solver_status advance(const struct solver_options *options,
+                                  const struct solver_problem *problem, double loss,
+                                  const real *gradient, struct solver_state *state) {
   struct rk *r = (struct rk *)state;
   const struct butcher *tableau = tableau_of(options);
   const size_t size = vector_size(options, problem->d);
-  int status = STATUS_RUNNING;
+  enum solver_status status = STATUS_RUNNING;
   if (r->stage == 0) {
     // The evaluation at the beginning of a step, which is the end of the one before.
     status = begin_step(r, options, problem, loss, gradient);

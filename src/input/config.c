@@ -2,10 +2,10 @@
 
 #include <string.h>
 
+#include "ground/memory.h"
 #include "input/config_check.h"
 #include "input/config_key.h"
 #include "input/config_source.h"
-#include "ground/memory.h"
 
 // ---- the input file ----
 

@@ -9,10 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "decoder/decoder.h"
 #include "flow/adjoint.h"
 #include "input/config_format.h"
 #include "input/config_layers.h"
-#include "decoder/decoder.h"
 
 static struct config_place place_of(const struct config_input *input, const char *key) {
   const struct config_setting *setting = &input->settings[config_parameter_find(key)];

@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ground/memory.h"
+#include "ground/provenance.h"
 #include "input/config_format.h"
 #include "input/config_table.h"
 #include "input/config_value.h"
-#include "ground/memory.h"
-#include "ground/provenance.h"
 
 // ---- texts ----
 

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "input/config_format.h"
 #include "decoder/network.h"
+#include "input/config_format.h"
 
 enum { KEY = 160, ALLOWED = 512 };  // bytes
 
@@ -66,13 +66,13 @@ static bool check_keys_of_kind(const struct config_place *place, const struct ya
 }
 
 static bool read_kind(const struct config_place *place, const struct yaml_tree *layer, size_t index,
-                      int *kind, struct error *error) {
+                      enum layer_kind *kind, struct error *error) {
   const char *names[CONFIG_NAMES];
   const size_t count = config_collect_names(layer_name, names);
   size_t found = 0;
   for (size_t k = 0; k < count; k++) {
     if (yaml_tree_child(layer, names[k]) == NULL) continue;
-    *kind = (int)k;
+    *kind = (enum layer_kind)k;
     found++;
   }
   if (found == 1) return true;

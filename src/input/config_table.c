@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "decoder/activation.h"
-#include "flow/adjoint.h"
 #include "decoder/loss.h"
+#include "flow/adjoint.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -140,17 +140,20 @@ enum {
 };
 const struct config_row config_layer_rows[] = {
     {"dense", TYPE_INTEGER, LAYER(width), .range = {1, 1e8, CLOSED}, .kinds = KIND(LAYER_DENSE),
-     .unit = "outputs", .text = "a fully connected layer of this width"},
+     .attribute = "width", .unit = "outputs", .text = "a fully connected layer of this width"},
     {"reshape", TYPE_SIZES, LAYER(sizes), .range = {1, 1e8, CLOSED}, .kinds = KIND(LAYER_RESHAPE),
+     .attribute = "sizes",
      .text = "the same numbers as [channels, x], [channels, x, y] or [channels, x, y, z], or flat"},
     {"conv", TYPE_INTEGER, LAYER(width), .range = {1, 1e6, CLOSED}, .kinds = KIND(LAYER_CONV),
-     .unit = "channels", .text = "a convolution along every axis but the channels"},
+     .attribute = "width", .unit = "channels",
+     .text = "a convolution along every axis but the channels"},
     {"conv_transpose", TYPE_INTEGER, LAYER(width), .range = {1, 1e6, CLOSED},
-     .kinds = KIND(LAYER_CONV_TRANSPOSE), .unit = "channels",
+     .kinds = KIND(LAYER_CONV_TRANSPOSE), .attribute = "width", .unit = "channels",
      .text = "a transposed convolution: a stride of 2 doubles the axes"},
     {"upsample", TYPE_SIZES, LAYER(sizes), .range = {1, 1e6, CLOSED}, .kinds = KIND(LAYER_UPSAMPLE),
-     .text = "every position becomes so many equal ones along each axis"},
+     .attribute = "sizes", .text = "every position becomes so many equal ones along each axis"},
     {"residual", TYPE_BRANCHES, LAYER(branch), .kinds = KIND(LAYER_RESIDUAL),
+     .attribute = "branches",
      .text = "the sum of two branches, such as [[{dense: 20, activation: elu}, {dense: 20}], []]; "
              "an empty one passes its input on"},
     {"kernel", TYPE_SIZES, LAYER(kernel), .range = {1, 1e6, CLOSED}, .kinds = CONVS,

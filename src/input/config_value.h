@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-#include "input/config_table.h"
 #include "ground/error.h"
+#include "input/config_table.h"
 #include "platform/yaml_tree.h"
 
 // Where a value comes from, for messages.

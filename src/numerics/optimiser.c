@@ -1,6 +1,7 @@
 #include "numerics/optimiser.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 #include "ground/memory.h"
 
@@ -56,11 +57,11 @@ static void sgd(struct optimiser *o, double rate, const real *restrict gradient,
 static const struct optimiser_ops {
   const char *name;
   void (*update)(struct optimiser *o, double rate, const real *gradient, real *theta);
-  int first, second;  // which running means the method keeps
+  bool first, second;  // which running means the method keeps
 } table[] = {
-    [OPTIMISER_ADAM] = {"adam", adam, 1, 1},
-    [OPTIMISER_RMSPROP] = {"rmsprop", rmsprop, 0, 1},
-    [OPTIMISER_SGD] = {"sgd", sgd, 1, 0},
+    [OPTIMISER_ADAM] = {"adam", adam, true, true},
+    [OPTIMISER_RMSPROP] = {"rmsprop", rmsprop, false, true},
+    [OPTIMISER_SGD] = {"sgd", sgd, true, false},
 };
 
 static const char *const schedules[] = {
@@ -81,6 +82,11 @@ struct optimiser *optimiser_create(const struct optimiser_options *options, size
   if (table[options->kind].first) o->first = memory_new(real, count);
   if (table[options->kind].second) o->second = memory_new(real, count);
   return o;
+}
+
+size_t optimiser_bytes(const struct optimiser_options *options, size_t count) {
+  const struct optimiser_ops *ops = &table[options->kind];
+  return ((size_t)ops->first + (size_t)ops->second) * count * sizeof(real);
 }
 
 void optimiser_destroy(struct optimiser **optimiser) {

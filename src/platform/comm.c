@@ -1,5 +1,6 @@
 #include "platform/comm.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <mpi.h>
 #include <stdio.h>
@@ -148,4 +149,17 @@ void comm_receive(struct comm *comm, void *data, size_t bytes, int source) {
     check(MPI_Recv((char *)data + done, chunk_bytes(bytes - done), MPI_BYTE, source, 0,
                    comm->handle, MPI_STATUS_IGNORE),
           "MPI_Recv");
+}
+
+// ---- shares ----
+
+// floor(rank N / R), without the product.
+int64_t comm_share_first(int64_t count, int ranks, int rank) {
+  assert(count >= 0 && rank >= 0 && rank <= ranks);
+  return count / ranks * rank + count % ranks * rank / ranks;
+}
+
+int comm_share_home(int64_t count, int ranks, int64_t i) {
+  assert(i >= 0 && i < count);
+  return (int)(((i + 1) * ranks - 1) / count);
 }

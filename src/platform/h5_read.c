@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "platform/h5.h"
-#include "platform/h5_internal.h"
 #include "ground/memory.h"
+#include "platform/h5.h"
+#include "platform/h5_file.h"
 
 static const hsize_t transfer_bytes = (hsize_t)1 << 28;  // read in one call
 

@@ -1,9 +1,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "platform/h5.h"
-#include "platform/h5_internal.h"
 #include "hdf5_hl.h"
+#include "platform/h5.h"
+#include "platform/h5_file.h"
 
 static const hsize_t transfer_bytes = (hsize_t)1 << 30;  // written in one call by a rank
 

@@ -1,5 +1,5 @@
 """What the benchmarks share: where things are, runs of gfe_hpc, PyTorch's scripts, rows of the
-table. Whatever is made lies in runs/bench.
+table. Whatever is made lies in runs/bench. run.sh beside this sets the path of the modules.
 """
 
 import gzip
@@ -15,12 +15,14 @@ import time
 import h5py
 import numpy as np
 
+import paper
+from program import FULL, read_summary, write_input
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 RUNS = os.path.join(ROOT, "runs", "bench")
 BUILD = os.environ.get("GFE_BUILD", os.path.join(ROOT, "build"))
 PROGRAM = os.path.join(BUILD, "gfe_hpc")
-IDX = "/usr/share/datasets/fashion-mnist/"       # Debian's package dataset-fashion-mnist
 IMAGES = os.path.join(RUNS, "fashion_mnist.h5")  # the same in HDF5
 ENVIRONMENT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
                    OMPI_MCA_rmaps_base_oversubscribe="1", OMP_NUM_THREADS="1",
@@ -30,35 +32,19 @@ ENVIRONMENT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROO
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 33),
                "MALLOC_TOP_PAD_": str(1 << 26)}
 
-sys.path[1:1] = [os.path.join(ROOT, "tests", "support"), os.path.join(ROOT, "postprocess")]
-from program import PAPER_LAYERS, read_summary, write_input  # noqa: E402
-
-# The paper's dense decoder on Fashion-MNIST, in the order of the file; tests on 256 images.
+# The paper's experiment: training alone, from these images; tests on the first of them.
 FASHION = {
+    **paper.SETTINGS,
     "run.tasks": ["train"],
     "run.restart": "never",
     "data.train.file": IMAGES,
     "data.train.dataset": "/train/images",
-    "data.scale": 255,
-    "decoder.latent": 20,
-    "decoder.layers": PAPER_LAYERS,
-    "decoder.loss": "bce",
-    "encoding.solver": "lbfgs",
-    "encoding.tolerance": 1e-4,
-    "encoding.max_iterations": 20,
-    "training.epochs": 1,
-    "training.batch": 20,
-    "training.order": "file",
-    "training.optimiser": "adam",
-    "training.learning_rate": 2e-3,
-    "evaluation.tolerance": 1e-5,
-    "evaluation.max_iterations": 100,
     "evaluation.train": False,
-    "evaluation.every": 0,
     "output.reconstructions": 0,
     "checkpoint.minutes": 0,
 }
-TEST = {"data.test.file": IMAGES, "data.test.dataset": "/test/images", "data.test.count": 256}
+TEST = {"data.test.file": IMAGES, "data.test.dataset": "/test/images",
+        "data.test.count": paper.TEST_COUNT}
 ENCODE = {key: None for key in FASHION if key.startswith(("data.train", "decoder", "training"))}
 
 
@@ -126,7 +112,7 @@ def make_images():
     os.makedirs(RUNS, exist_ok=True)
     with h5py.File(IMAGES + ".new", "w") as file:
         for name, idx in (("train", "train"), ("test", "t10k")):
-            with gzip.open(f"{IDX}{idx}-images-idx3-ubyte.gz") as source:
+            with gzip.open(f"{FULL}/{idx}-images-idx3-ubyte.gz") as source:
                 pixels = np.frombuffer(source.read(), np.uint8, offset=16)
             file[f"{name}/images"] = pixels.reshape(-1, 28, 28)
     os.rename(IMAGES + ".new", IMAGES)

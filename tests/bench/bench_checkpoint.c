@@ -5,12 +5,13 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "platform/blas.h"
+#include "app/setup.h"
+#include "engine/history.h"
+#include "engine/trainer.h"
 #include "files/checkpoint.h"
 #include "ground/clock.h"
-#include "engine/history.h"
 #include "ground/memory.h"
-#include "engine/trainer.h"
+#include "platform/blas.h"
 
 enum { ROUNDS = 5 };
 
@@ -63,8 +64,8 @@ int main(int argc, char **argv) {
     config_read(config, input, (const char *const[]){set}, 1, &error);
   }
   comm_settle(comm, &error);
-  struct run *run = run_prepare(comm, config);
-  run_load(run);
+  struct run *run = setup_prepare(comm, config);
+  setup_load(run);
   struct history *history = history_create();
   struct trainer *trainer = trainer_create(run, history);
   struct checkpoint *checkpoint = checkpoint_create(run, "bench_checkpoint");

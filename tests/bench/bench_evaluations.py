@@ -12,7 +12,7 @@ import sys
 
 import numpy as np
 from bench import ENCODE, FASHION, IMAGES, Run, row, trained_decoder
-from gfe_results import Results
+from gfe.results import Results
 
 LENGTHS = (*range(1, 25), 27, 30, 35, 40)
 SHARE = 0.01

@@ -6,7 +6,7 @@ import re
 
 import torch
 from bench import make_images, trained_decoder
-from gfe_results import Results
+from gfe.results import Results
 
 
 def main():

@@ -7,11 +7,10 @@ printed is JSON.
 usage: pytorch_gfe.py encode IMAGES.h5 DATASET DECODER.h5 [block]
        pytorch_gfe.py train IMAGES.h5 DATASET COUNT OUT.h5
 
-Needs python3-torch and python3-h5py.
+Needs python3-torch and python3-h5py, and postprocess/ in PYTHONPATH.
 """
 
 import json
-import os
 import sys
 import time
 
@@ -19,6 +18,8 @@ import h5py
 import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits, elu, softplus
+
+from gfe.results import write_decoder
 
 MEMORY, REDUCTIONS, ARMIJO = 10, 20, 1e-4
 FIRST_DECREASE, FIRST_LENGTH, LONGEST = 0.1, 0.01, 1e3
@@ -253,7 +254,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..",
-                                    "postprocess"))
-    from gfe_results import write_decoder
     main()

@@ -9,10 +9,12 @@ cd "$(dirname "$0")/../.."
 . jobscripts/setup.sh
 install_packages tests
 find_python
+export PYTHONPATH="$PWD/tests/support:$PWD/postprocess"
 build build >/dev/null
 ninja -C build tests/bench/bench_encoder tests/bench/bench_adjoint tests/bench/bench_conv \
   tests/bench/bench_floor >/dev/null
 allow_root
+export PYTHONPATH="$PWD/tests/support:$PWD/postprocess"
 for python in "$python" /usr/bin/python3; do
   "$python" -c 'import h5py, torch' 2>/dev/null && break
 done

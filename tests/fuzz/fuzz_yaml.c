@@ -5,7 +5,8 @@
 
 #include "fuzz.h"
 #include "ground/memory.h"
-#include "app/sweep_internal.h"
+#include "app/sweep.h"
+#include "app/sweep_plan.h"
 
 enum { OVERRIDES = 8, MOST_TASKS = 64 };  // every task is read: more would be slow
 

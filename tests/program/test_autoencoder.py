@@ -14,7 +14,7 @@ import numpy as np
 
 from program import (CIRCLE, IMAGES, SMALL, Checks, arguments, read_summary, run, run_input,
                      write_input)
-from gfe_results import Results
+from gfe.results import Results
 
 AUTOENCODER = {"run.model": "autoencoder", "training.epochs": 2, "training.learning_rate": 1e-3,
                "evaluation.max_iterations": 20,

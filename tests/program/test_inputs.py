@@ -19,10 +19,9 @@ import tempfile
 import h5py
 import numpy as np
 
-from program import CIRCLE, TIMED_OUT, Checks, arguments, run, write_input
-from gfe_results import write_decoder
+from program import CIRCLE, HANGS, TIMED_OUT, Checks, arguments, run, write_input
+from gfe.results import write_decoder
 
-TIMEOUT = 60
 NOBODY = 65534
 
 # Images of 2 x 3 pixels; the case says what is wrong.
@@ -640,13 +639,13 @@ def run_case(program, case, files, parent, counts):
     case.write(cwd)
     before, messages, wrong = tree(cwd), [], []
     for ranks in counts:
-        result = run(program, *case.options, ranks=ranks, cwd=cwd, timeout=TIMEOUT,
+        result = run(program, *case.options, ranks=ranks, cwd=cwd, timeout=HANGS,
                      user=NOBODY if case.nobody else None)
         lines = result.err.splitlines()
         found = [line for line in lines if line.startswith("gfe_hpc: ")]
         messages += found
         if result.code == TIMED_OUT:
-            wrong.append(f"still running after {TIMEOUT} s on {ranks} ranks")
+            wrong.append(f"still running after {HANGS} s on {ranks} ranks")
         elif result.code != 2:
             wrong.append(f"exit code {result.code} on {ranks} ranks: {result}")
         if len(found) != 1 or (ranks == 1 and len(lines) != 1):

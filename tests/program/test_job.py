@@ -29,12 +29,16 @@ COMPARE = os.path.join(SUPPORT, "compare_results.py")
 TRAINING = {"training.epochs": 6, "training.batch": 20, "encoding.max_iterations": 10,
             "evaluation.max_iterations": 30, "checkpoint.steps": 10,
             "decoder.layers": [{"dense": 128, "activation": "elu"}, {"dense": 784}]}
+STEPS = 6 * 300 // 20
+# Longer than anybody waits, so that it is stopped on any machine; and what is left to do after that.
+ENDLESS = {"training.epochs": 10**6}
+EPOCHS_LEFT = 2
 SMALL_TRAINING = {"training.epochs": 4, "checkpoint.steps": 2, "training.batch": 20}
 
 
-def start(program, path, ranks):
+def start(program, path, ranks, *options):
     """Starts a run beside its input file, without waiting for it."""
-    command = ["mpirun", "-n", str(ranks), program, os.path.basename(path)]
+    command = ["mpirun", "-n", str(ranks), program, *options, os.path.basename(path)]
     return subprocess.Popen(command, cwd=os.path.dirname(path),
                             env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT, text=True, errors="replace")
@@ -54,14 +58,32 @@ def ranks_of(process):
     return found
 
 
-def wait_for(condition, process, seconds=60):
+def wait_for(condition, process, pause=0.02):
     """Waits until the condition holds or the process has ended; returns whether it holds."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and process.poll() is None:
+    while process.poll() is None:
         if condition():
             return True
-        time.sleep(0.0005)
+        time.sleep(pause)
     return False
+
+
+def steps_told(directory):
+    """Updates of the decoder that history.csv tells of."""
+    try:
+        with open(os.path.join(directory, "history.csv"), encoding="utf-8") as file:
+            return max(len(file.readlines()) - 1, 0)
+    except FileNotFoundError:
+        return 0
+
+
+def encoded(directory):
+    """Samples whose encoding the last checkpoint holds, of all sets."""
+    try:
+        with h5py.File(os.path.join(directory, "checkpoint.h5"), "r") as file:
+            return sum(int((file[group]["status"][()] >= 0).sum())
+                       for group in ("train", "test", "encode") if group in file)
+    except OSError:
+        return 0
 
 
 def finish(checks, program, path, ranks, what):
@@ -72,17 +94,20 @@ def finish(checks, program, path, ranks, what):
 
 
 def kill_once(program, path, ranks, rng, inside):
-    """Kills a random rank of a run at a random moment, or inside a checkpoint. Returns the exit
-    code of mpirun; 0 if the run was faster."""
-    partial = os.path.join(os.path.dirname(path), "run", "checkpoint.h5.partial")
+    """Kills a random rank of a run after a random number of steps, or inside a checkpoint. Returns
+    the exit code of mpirun; 0 if the run was faster."""
+    directory = os.path.join(os.path.dirname(path), "run")
+    partial = os.path.join(directory, "checkpoint.h5.partial")
     process = start(program, path, ranks)
     started = wait_for(lambda: len(ranks_of(process)) == ranks, process)
     if started and inside:
         for _ in range(rng.randint(1, 4)):
-            wait_for(lambda: os.path.exists(partial), process)
+            wait_for(lambda: os.path.exists(partial), process, pause=0.0005)
             time.sleep(rng.uniform(0, 0.01))
     elif started:
-        time.sleep(rng.uniform(0.2, 3.0))
+        moment = steps_told(directory) + rng.randint(0, STEPS // 3)
+        wait_for(lambda: steps_told(directory) >= min(moment, STEPS), process)
+        time.sleep(rng.uniform(0, 0.01))
     for victim in rng.sample(ranks_of(process), 1) if ranks_of(process) else []:
         try:
             os.kill(victim, signal.SIGKILL)
@@ -113,20 +138,19 @@ def test_kills(checks, program, cwd, reference, kills):
 
 def stop_by(program, path, ranks, action):
     """Starts a run, waits until it has made steps, calls action(process); exit code and output."""
-    csv = os.path.join(os.path.dirname(path), "run", "history.csv")
-    before = os.path.getsize(csv) if os.path.exists(csv) else 100
+    directory = os.path.join(os.path.dirname(path), "run")
+    before = steps_told(directory)
     process = start(program, path, ranks)
-    wait_for(lambda: os.path.exists(csv) and os.path.getsize(csv) > before, process)
+    wait_for(lambda: steps_told(directory) > before, process)
     action(process)
-    out, _ = process.communicate(timeout=120)
+    out, _ = process.communicate()
     return process.returncode, out
 
 
 def test_stops(checks, program, cwd):
-    """USR1, USR2, TERM, STOP and run.walltime, one after the other in one run that is long enough
-    for all of them: the STOP file is looked for once a second."""
-    values = {**IMAGES, **TRAINING, "training.epochs": 80}
-    reference = run_input(checks, program, cwd, "stop_reference", values)
+    """USR1, USR2, TERM, STOP and run.walltime, one after the other, each in a run without an end;
+    then, with an end, to the bits of a run that knew of it from the start."""
+    values = {**IMAGES, **TRAINING, **ENDLESS}
     folder = os.path.join(cwd, "stop")
     path = write_input(os.path.join(folder, "input.yaml"), values)
     stop = os.path.join(folder, "run", "STOP")
@@ -149,7 +173,11 @@ def test_stops(checks, program, cwd):
     os.remove(stop)
     timed = run(program, "--set", "run.walltime=2", "input.yaml", cwd=folder, ranks=4)
     expect(timed.code, timed.out, "time limit")
+    with h5py.File(os.path.join(folder, "run", "checkpoint.h5"), "r") as file:
+        end = {"training.epochs": int(file["job/position"][1]) + EPOCHS_LEFT}
+    write_input(path, values, end)
     finish(checks, program, path, 2, "a run that was stopped")
+    reference = run_input(checks, program, cwd, "stop_reference", values, end)
     results = os.path.join(folder, "run", "results.h5")
     compare(checks, "stopped", {"uninterrupted": reference, "stopped": results})
     before = os.stat(results)
@@ -159,11 +187,39 @@ def test_stops(checks, program, cwd):
            f"a finished run should be left alone: {out[-500:]}")
 
 
+def stop_encoding(program, path, ranks):
+    """Stops a run once a checkpoint, of which there is one at each look, holds more encoded samples
+    than before. Returns the exit code, 0 if it was over by then, and what it printed."""
+    directory = os.path.join(os.path.dirname(path), "run")
+    before = encoded(directory)
+    process = start(program, path, ranks, "--set", "checkpoint.minutes=1e-6")
+    if wait_for(lambda: encoded(directory) > before, process):
+        process.send_signal(signal.SIGUSR1)
+    out, _ = process.communicate()
+    return process.returncode, out
+
+
+def stopped_while_encoding(checks, program, cwd, name, values):
+    """Stops a run in the midst of encoding, with as many iterations as that takes on a machine as
+    fast as this. Returns the path of its input and the input's values."""
+    iterations, code = values["evaluation.max_iterations"], 0
+    directory = os.path.join(cwd, name, "run")
+    while code == 0:
+        shutil.rmtree(directory, ignore_errors=True)
+        values = {**values, "evaluation.max_iterations": iterations}
+        path = write_input(os.path.join(cwd, name, "input.yaml"), values)
+        code, out = stop_encoding(program, path, 2)
+        iterations *= 4
+    checks(code == 75, f"{name}: exit code {code}: {out[-1000:]}")
+    checks(encoded(directory) > 0, f"{name}: something should be encoded when first stopped")
+    return path, values
+
+
 def encode_values(trained):
     values = {**IMAGES, "run.tasks": ["encode"], "decoder.file": trained, "decoder.latent": None,
               "decoder.layers": None, "decoder.loss": None, "data.encode.file": SMALL,
               "data.encode.dataset": "/train/images", "evaluation.solver": "amd",
-              "evaluation.tolerance": 0, "evaluation.max_iterations": 800}
+              "evaluation.tolerance": 0, "evaluation.max_iterations": 400}
     values.update({f"data.{group}.{key}": None for group in ("train", "test")
                    for key in ("file", "dataset", "labels", "count")})
     return values
@@ -171,28 +227,20 @@ def encode_values(trained):
 
 def test_encoding(checks, program, cwd, trained):
     """Stopped in the middle of an encoding: what is encoded is kept."""
-    values = encode_values(trained)
-    reference = run_input(checks, program, cwd, "encode_reference", values, ranks=2)
-    path = write_input(os.path.join(cwd, "encode", "input.yaml"), values)
-    done = []
-    for ranks in (2, 1):
-        process = start(program, path, ranks)
-        wait_for(lambda: len(ranks_of(process)) == ranks, process)
-        time.sleep(2.5)
-        process.send_signal(signal.SIGUSR1)
-        out, _ = process.communicate(timeout=120)
-        if process.returncode == 0:
-            break
-        checks(process.returncode == 75, f"exit code {process.returncode}: {out[-1000:]}")
-        with h5py.File(os.path.join(cwd, "encode/run/checkpoint.h5"), "r") as file:
-            done.append(int((file["encode/status"][()] >= 0).sum()))
-            checks(np.isfinite(file["encode/loss"][()]).all(), "losses are finite")
-    checks(done and 0 < done[0] < 2000, f"encoded when first stopped: {done}")
-    checks(done == sorted(done), f"never fewer: {done}")
+    path, values = stopped_while_encoding(checks, program, cwd, "encode", encode_values(trained))
+    directory = os.path.join(cwd, "encode", "run")
+    first = encoded(directory)
+    code, out = stop_encoding(program, path, 1)  # or it is over by then
+    done = encoded(directory)
+    checks(code in (0, 75), f"exit code {code}: {out[-1000:]}")
+    checks(done >= first, f"never fewer: {first}, then {done}")
+    with h5py.File(os.path.join(directory, "checkpoint.h5"), "r") as file:
+        checks(np.isfinite(file["encode/loss"][()]).all(), "losses are finite")
     out = finish(checks, program, path, 4, "the rest of the encoding")
-    said = "finished already" if process.returncode == 0 else f"{done[-1]} of "
+    said = "finished already" if code == 0 else f"{done} of "
     checks(said in out, f"what is done should be said: {out[:1500]}")
-    compare_only_results(checks, "encoding", reference, os.path.join(cwd, "encode/run/results.h5"))
+    reference = run_input(checks, program, cwd, "encode_reference", values, ranks=2)
+    compare_only_results(checks, "encoding", reference, os.path.join(directory, "results.h5"))
 
 
 def compare_only_results(checks, what, reference, path):
@@ -203,16 +251,14 @@ def compare_only_results(checks, what, reference, path):
 def test_coupled(checks, program, cwd):
     """Groups of samples that share a step, stopped among them."""
     values = {**IMAGES, "encoding.solver": "amd", "encoding.coupling": "batch",
-              "encoding.max_iterations": 20, "evaluation.max_iterations": 300,
-              "training.epochs": 1, "evaluation.slope": 1e-5, "data.test.count": 256}
+              "encoding.max_iterations": 20, "evaluation.max_iterations": 60,
+              "training.epochs": 1, "data.test.count": 128}
+    path, values = stopped_while_encoding(checks, program, cwd, "coupled", values)
+    for ranks in (3, 1):
+        code, out = stop_encoding(program, path, ranks)
+        checks(code in (0, 75), f"exit code {code}: {out[-1000:]}")
+    finish(checks, program, path, 2, "the rest of the groups")
     reference = run_input(checks, program, cwd, "coupled_reference", values, ranks=2)
-    path = write_input(os.path.join(cwd, "coupled", "input.yaml"), values)
-    for attempt in range(20):  # the first is too short for all, whatever the machine
-        result = run(program, "--set", f"run.walltime={1.2 + 0.4 * attempt}", "input.yaml",
-                     ranks=1 + attempt % 3, cwd=os.path.dirname(path))
-        if result.code != 75:
-            break
-    checks(result.code == 0 and attempt > 0, f"after {attempt} stops: {result}")
     compare(checks, "coupled", {"uninterrupted": reference,
                                 "stopped": os.path.join(cwd, "coupled/run/results.h5")})
 

@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 
 from program import IMAGES, SMALL, SUPPORT, Checks, arguments, run, run_input
-from gfe_results import Results
+from gfe.results import Results
 
 HIDDEN, COUNTS = 0.7, {"train": 600, "test": 128}
 

@@ -5,6 +5,8 @@ import csv
 import importlib.util
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,15 +15,14 @@ import h5py
 import numpy as np
 import xarray
 
-from gfe_results import ACTIVATIONS, Decoder, Results, ResultsError, write_decoder
+from gfe.results import ACTIVATIONS, Decoder, Results, ResultsError, write_decoder
 from program import ROOT, SUPPORT
 
 POSTPROCESS = os.path.join(ROOT, "postprocess")
-
-PLOT, SUMMARY = (os.path.join(POSTPROCESS, name) for name in ("gfe_plot.py", "gfe_results.py"))
-COLLECT = os.path.join(POSTPROCESS, "gfe_collect.py")
-STUDY, LATENTS, SCALING = (os.path.join(POSTPROCESS, f"gfe_{name}.py")
-                           for name in ("study", "latents", "scaling"))
+COMMANDS = ("collect", "latents", "plot", "results", "scaling")
+COLLECT, LATENTS, PLOT, SUMMARY, SCALING = (os.path.join(POSTPROCESS, f"gfe_{name}.py")
+                                            for name in COMMANDS)
+STUDY = os.path.join(ROOT, "inputs", "paper", "gfe_study.py")
 CHECK = os.path.join(SUPPORT, "check_losses.py")
 
 passed = failed = 0
@@ -64,11 +65,13 @@ def write_results(path, rng, shape, loss="mse", latent=3, labels=True, steps=30,
         file.attrs.update(software="gfe_hpc", softwareVersion="test", input="run: {}\n")
         group = file.create_group("test")
         group.attrs.update(file=data, dataset="samples", mean_loss=1.0)
-        group["latent"] = np.zeros(latent)
-        group["latent"].make_scale("This is a netCDF dimension but not a netCDF variable.")
+        scale(group, "latent", latent)
         group["z"], group["loss"] = z, decoder.loss(y, z, w)
         group["evaluations"] = rng.integers(5, 60, samples)
         group["iterations"] = group["evaluations"][()] - 1
+        group["rejected"] = rng.integers(0, 5, samples)
+        group["rejected"].attrs.update(units="1", long_name="rejected trials of the flow")
+        group["rejected"].dims[0].attach_scale(scale(group, "sample", samples))
         group["status"] = rng.integers(0, 3, samples).astype("i1")
         group["status"].attrs.update(flag_values="0 1 2 3 4",
                                      flag_meanings="converged tau limit underflow nonfinite")
@@ -77,9 +80,19 @@ def write_results(path, rng, shape, loss="mse", latent=3, labels=True, steps=30,
             group["label"] = np.arange(samples) % 7
         if stored:
             group["target"], group["reconstruction"] = y[:stored], decoder.decode(z[:stored])
+            scale(group, "shown", stored)
+            for name in ("target", "reconstruction"):
+                group[name].dims[0].attach_scale(group["shown"])
             if missing:
                 group["target"][...], group["weight"] = (w * y)[:stored], w[:stored]
         write_history(file.create_group("history"), steps, epochs=3)
+
+
+def scale(group, name, length):
+    """A dimension, as netCDF-4 has it."""
+    group[name] = np.zeros(length)
+    group[name].make_scale("This is a netCDF dimension but not a netCDF variable.")
+    return group[name]
 
 
 def write_history(group, steps, epochs):
@@ -132,6 +145,28 @@ def test_decoder(rng, directory):
             check(False, f"write_decoder accepts {bad}")
         except ResultsError:
             check(True, "")
+
+
+def test_columns(rng, directory):
+    """A set has every column of its group, with unit and text, and no dimension; what is not stored
+    is None; bytes per sample are those of the columns, without what only the first samples have."""
+    path = os.path.join(directory, "columns.h5")
+    write_results(path, rng, shape=(6, 5), latent=3, labels=False)
+    with h5py.File(path, "a") as file:
+        file["test/spread"] = np.arange(80.0).reshape(40, 2)  # a column of some later program
+        rejected = file["test/rejected"][()]
+    with Results(path) as results:
+        encoded, size = results.set("test"), results.bytes_per_sample("test")
+    check(np.array_equal(encoded.rejected, rejected), "the rejected trials")
+    check(encoded.columns["rejected"] == {"units": "1", "long_name": "rejected trials of the flow"},
+          f"unit and text of a column: {encoded.columns['rejected']}")
+    check(np.array_equal(encoded.spread[3], [6, 7]), "a column that the reader does not know")
+    check(encoded.label is None and encoded.z_encoder is None and encoded.weight is None,
+          "columns that are not stored")
+    check(not {"sample", "latent", "shown"} & (set(vars(encoded)) | set(encoded.columns)),
+          f"dimensions are no columns: {list(encoded.columns)}")
+    doubles, integers = 3 + 1 + 2, 4  # z, loss, spread; evaluations, iterations, rejected, index
+    check(size == 8 * (doubles + integers) + 1, f"bytes per sample: {size}")
 
 
 def test_programs(rng, directory):
@@ -398,7 +433,7 @@ def test_study(rng, directory):
 def test_latents(rng, directory):
     """Paths are straight, draws have the latents' mean and covariance; figures of pictures, lines
     and colour images; a map only where a package makes one."""
-    from gfe_latents import choose_pairs, draw_latents, straight_paths
+    from gfe.latents import choose_pairs, draw_latents, straight_paths
     z = rng.normal(size=(4000, 3)) @ rng.normal(size=(3, 3)) + (5, 0, -2)
     drawn = draw_latents(z, 100000, 1)
     check(np.allclose(drawn.mean(axis=0), z.mean(axis=0), atol=0.05), "the mean of the draws")
@@ -434,15 +469,20 @@ def test_latents(rng, directory):
 COSTS = dict(evaluation=40e-6, tile=2e-3, step=3e-3)  # seconds, of runs that are made up
 
 
-def write_training(path, rng, ranks, batch, tile, seconds, widths=(2, 5, 6)):
+LAYOUT = {"samples_per_tile_least": 10, "samples_per_tile_most": 24, "tiles_per_batch": 4,
+          "rows_per_product": 12, "rows_per_product_most": 240}
+
+
+def write_training(path, rng, ranks, batch, tile, seconds, widths=(2, 5, 6), layout=LAYOUT):
     """A run that trained two epochs of 30 steps of `seconds`, 20 evaluations per sample, with a
-    pause of 9 s before the second epoch."""
+    pause of 9 s before the second epoch; an old one, if `layout` is empty."""
     os.makedirs(path)
     write_decoder(os.path.join(path, "results.h5"), random_layers(rng, widths), "mse")
     steps = np.arange(1, 61)
     with h5py.File(os.path.join(path, "results.h5"), "a") as file:
-        file.attrs.update(parallelism=f"{ranks} ranks x 1 thread",
-                          input=f"run:\n  seed: 1\n\ntraining:\n  batch: {batch}\n  tile: {tile}\n")
+        file.attrs.update(parallelism=f"{ranks} ranks x 1 thread", **layout)
+        if layout:
+            file.attrs["samples_per_tile"] = tile
         history = file.create_group("history")
         for name, values in dict(
                 step_loss=1 / steps, step_samples=batch * steps, step_epoch=1 + (steps > 30),
@@ -458,7 +498,7 @@ def write_encoding(path, rng, ranks, evaluations, seconds, widths=(2, 5, 6)):
     os.makedirs(path)
     write_decoder(os.path.join(path, "results.h5"), random_layers(rng, widths), "mse")
     with h5py.File(os.path.join(path, "results.h5"), "a") as file:
-        file.attrs["parallelism"] = f"{ranks} ranks x 1 thread"
+        file.attrs.update(parallelism=f"{ranks} ranks x 1 thread", samples_per_tile=10, **LAYOUT)
         group, count = file.create_group("encode"), len(evaluations)
         group["z"], group["loss"] = np.zeros((count, widths[0])), np.ones(count)
         group["evaluations"], group["status"] = evaluations, np.zeros(count, "i1")
@@ -476,7 +516,7 @@ def test_scaling(rng, directory):
         tiles, rows = -(-batch // tile) // ranks, {20: 24, 64: 72, 256: 256}[batch] / ranks
         seconds = COSTS["evaluation"] * 20 * rows + COSTS["tile"] * tiles + COSTS["step"]
         runs.append(write_training(os.path.join(directory, f"train_{batch}_{ranks}"), rng, ranks,
-                                   batch, 0 if batch == 64 else tile, seconds))
+                                   batch, tile, seconds))
     uneven = np.repeat((30, 10), 400)
     for name, ranks, evaluations, seconds in (("one", 1, uneven, 2.0), ("two", 2, uneven, 1.5),
                                               ("many", 8, uneven[::-1], 1.0)):
@@ -501,6 +541,18 @@ def test_scaling(rng, directory):
     few = run(SCALING, runs[1], "--ranks", "4", "--output", directory)
     check("with 1 different batches" in few.stdout, f"{few.stdout}{few.stderr}")
 
+    seconds = COSTS["evaluation"] * 20 * 64 + COSTS["tile"] * 8 + COSTS["step"]
+    layout = {**LAYOUT, "samples_per_tile_most": 8, "samples_per_tile_least": 4,
+              "rows_per_product": 4}  # 64 samples: 64 rows, 8 tiles
+    other = write_training(os.path.join(directory, "layout"), rng, 1, 64, 8, seconds, layout=layout)
+    result = run(SCALING, other, "--ranks", "8", "--output", directory, *free)
+    check("| 8 | 64 | 8 |" in result.stdout, f"another layout: {result.stdout}{result.stderr}")
+    old = write_training(os.path.join(directory, "old"), rng, 1, 64, 16, 0.05, layout={})
+    result = run(SCALING, old, "--ranks", "4", "--output", directory)
+    check(result.returncode == 0 and "old/results.h5 was written by an earlier gfe_hpc and does "
+          "not hold samples_per_tile, " in result.stderr and result.stderr.count("\n") == 1,
+          f"an old file: {result.stdout}{result.stderr}")
+
     other = write_training(os.path.join(directory, "other"), rng, 1, 20, 10, 0.02, (2, 7, 6))
     for given, text in (((runs[0], other), "different layers"), ((runs[3],), "no run on one rank"),
                         ((os.path.join(directory, "nowhere"),), "no such file")):
@@ -509,11 +561,73 @@ def test_scaling(rng, directory):
               and result.stderr.count("\n") == 1, f"{text}: {result.stderr}")
 
 
+# ---- the package ----
+
+def can_install():
+    """Whether this Python makes virtual environments with its own packages, and builds packages."""
+    return sys.prefix == sys.base_prefix and all(
+        importlib.util.find_spec(name) for name in ("ensurepip", "setuptools", "wheel"))
+
+
+def test_package(rng, directory):
+    """Installed into a virtual environment of this Python's packages, without the network, it is
+    found from elsewhere, and its commands run."""
+    source, place = os.path.join(directory, "source"), os.path.join(directory, "venv")
+    shutil.copytree(POSTPROCESS, source, ignore=shutil.ignore_patterns("__pycache__"))
+    path = os.path.join(directory, "results.h5")
+    write_results(path, rng, (6, 5))
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+
+    def call(*command):
+        return subprocess.run(command, cwd=directory, env=environment, capture_output=True,
+                              text=True)
+
+    made = call(sys.executable, "-m", "venv", "--system-site-packages", place)
+    binaries = os.path.join(place, "bin")
+    python = os.path.join(binaries, "python")
+    installed = call(python, "-m", "pip", "install", "--no-index", "--no-build-isolation", source)
+    check(made.returncode == 0 and installed.returncode == 0,
+          f"pip install: {made.stderr}{installed.stdout}{installed.stderr}")
+    found = call(python, "-c", "import gfe; from gfe.results import Results; "
+                 f"print(gfe.__file__, Results({path!r}).set('test').rejected.shape)")
+    check(found.returncode == 0 and found.stdout.startswith(place) and "(40,)" in found.stdout,
+          f"import gfe: {found.stdout}{found.stderr}")
+    for name in COMMANDS:
+        told = call(os.path.join(binaries, f"gfe-{name}"), "--help")
+        check(told.returncode == 0 and f"usage: gfe-{name} " in told.stdout,
+              f"gfe-{name}: {told.stdout}{told.stderr}")
+    summary = call(os.path.join(binaries, "gfe-results"), path)
+    check(summary.returncode == 0 and "mean loss" in summary.stdout, f"gfe-results: {summary}")
+    with open(os.path.join(ROOT, "meson.build"), encoding="utf-8") as file:
+        version = re.search(r"version: '(.*?)'", file.read()).group(1)
+    shown = call(python, "-m", "pip", "show", "gfe")
+    check(f"Version: {version}\n" in shown.stdout, f"not the program's {version}: {shown.stdout}")
+
+
+def test_imports(rng, directory):
+    """A command says which package is missing."""
+    for name in ("h5py", "matplotlib"):
+        with open(os.path.join(directory, f"{name}.py"), "w", encoding="utf-8") as file:
+            file.write(f"raise ImportError('no {name} here')\n")
+        result = subprocess.run([sys.executable, PLOT, "results.h5"], capture_output=True,
+                                text=True, env=dict(os.environ, PYTHONPATH=directory))
+        os.remove(os.path.join(directory, f"{name}.py"))
+        check(result.returncode == 2 and f"gfe_plot.py: no {name} here in {sys.executable}"
+              in result.stderr and result.stderr.count("\n") == 1, f"{name}: {result.stderr}")
+
+
 def main():
     rng = np.random.default_rng(1)
     test_gradient(rng)
-    for test in (test_decoder, test_programs, test_wrong_losses, test_errors, test_sweep_kinds,
-                 test_sweep_states, test_study, test_latents, test_scaling):
+    tests = [test_decoder, test_columns, test_programs, test_wrong_losses, test_errors,
+             test_sweep_kinds, test_sweep_states, test_study, test_latents, test_scaling,
+             test_imports]
+    if can_install() or os.environ.get("GFE_TESTS_COMPLETE"):
+        tests.append(test_package)
+    else:
+        print("skipped: installing the package needs venv, setuptools and wheel (Debian: "
+              "python3-venv python3-setuptools python3-wheel), outside a virtual environment")
+    for test in tests:
         with tempfile.TemporaryDirectory() as directory:
             test(rng, directory)
     print(f"{passed} passed, {failed} failed")

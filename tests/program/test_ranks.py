@@ -13,8 +13,9 @@ from itertools import product
 import h5py
 import numpy as np
 
-from program import (CONV, FULL, IMAGES, PAPER_LAYERS, SMALL, SUPPORT, Checks, arguments,
-                     read_summary, run, run_input)
+import paper
+from program import (CONV, FULL, IMAGES, SMALL, SUPPORT, Checks, arguments, read_summary, run,
+                     run_input)
 
 COMPARE = os.path.join(SUPPORT, "compare_results.py")
 
@@ -29,7 +30,7 @@ TRAINING = {
 ODD = {"decoder.latent": 7, "decoder.layers": [{"dense": 37, "activation": "tanh"},
                                                {"dense": 101, "activation": "silu"},
                                                {"dense": 784}]}
-PAPER = {"decoder.latent": 20, "decoder.layers": PAPER_LAYERS}
+PAPER = {"decoder.latent": 20, "decoder.layers": paper.LAYERS}
 ADJOINT = {"encoding.solver": "amd", "encoding.time": "sum", "encoding.h_max": 100,
            "training.adjoint": "discrete", "training.epochs": 1, "data.train.count": 60}
 COUPLED = {

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """When the job scripts put a job back into the queue, and how: with a scontrol and a program that
-write down how they were called. tests/test_slurm.py does it for real.
+write down how they were called. test_slurm.py does it for real.
 
 usage: test_requeue.py
 """
@@ -26,9 +26,9 @@ esac
 """
 PROGRAM = """#!/bin/sh
 [ "$1" = --version ] && echo "gfe_hpc 1" && exit
-echo "$*" >>started
 [ -z "$LISTEN" ] || trap 'sleep 1; echo saved >>requeued; exit 75' USR1
-[ -z "$SLEEP" ] || for i in $(seq 50); do sleep 0.1; done
+echo "$*" >>started
+[ -z "$WAIT" ] || while [ -e started ]; do sleep 0.1; done
 exit "$CODE"
 """
 TWICE = """#!/bin/sh
@@ -54,6 +54,12 @@ def lines(cwd, name):
         return []
 
 
+def waits(pid):
+    """Whether a process sleeps: the job script, once its program has started, in wait."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+        return file.read().rpartition(") ")[2].startswith("S")
+
+
 def job(number=None, code=75, stop=None, warn=False, **environment):
     """Runs a job script in an empty directory. Returns exit code, what it printed, how the program
     was started and what was requeued."""
@@ -74,12 +80,10 @@ def job(number=None, code=75, stop=None, warn=False, **environment):
                                    env={**kept, **settings}, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT)
         if warn:
-            deadline = time.monotonic() + 20
-            while not lines(cwd, "started") and time.monotonic() < deadline:
+            while not (lines(cwd, "started") and waits(process.pid)) and process.poll() is None:
                 time.sleep(0.05)
-            time.sleep(0.3)
             process.send_signal(signal.SIGUSR1)
-        out = process.communicate(timeout=60)[0]
+        out = process.communicate()[0]
         return process.returncode, out, lines(cwd, "started"), lines(cwd, "requeued")
 
 
@@ -112,9 +116,9 @@ def main():
     expect("fewer allowed", [], SLURM_RESTART_COUNT="2", GFE_REQUEUES="2", text="GFE_REQUEUES")
     expect("Slurm refuses", ["requeue 12"], REFUSE="1", text="Slurm refuses")
 
-    expect("a warning", ["saved", "requeue 12"], warn=True, ends=0, LISTEN="1", SLEEP="1")
+    expect("a warning", ["saved", "requeue 12"], warn=True, ends=0, LISTEN="1", WAIT="1")
     expect("a warning to a program that does not listen yet", ["requeue 12"], warn=True, ends=0,
-           SLEEP="1")
+           WAIT="1")
     started = expect("two worlds", [], 3, GFE_LAUNCHER="./twice", text="rank 0 alone, not 2 times")
     checks(not started, f"two worlds: nothing should be started: {started}")
     return checks.finish()

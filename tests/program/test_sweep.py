@@ -230,7 +230,7 @@ def test_mistakes(checks, program, cwd):
         os.makedirs(folder, exist_ok=True)
         write_sweep(os.path.join(folder, "x.yaml"), CIRCLE, sweep)
         for ranks in (1, 3):
-            result = run(program, *options, "x.yaml", cwd=folder, ranks=ranks, timeout=60)
+            result = run(program, *options, "x.yaml", cwd=folder, ranks=ranks)
             message = [line for line in result.err.splitlines() if line.startswith("gfe_hpc: ")]
             checks(result.code == 2 and len(message) == 1
                    and all(text in message[0] for text in texts), f"{name}: {result}")

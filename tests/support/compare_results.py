@@ -12,11 +12,11 @@ import h5py
 
 
 def datasets(path):
-    """Name -> (shape, type, bytes) of every dataset but the times."""
+    """Name -> (shape, type, bytes) of every dataset but those of times."""
     found = {}
 
     def visit(name, item):
-        if isinstance(item, h5py.Dataset) and not name.endswith("seconds"):
+        if isinstance(item, h5py.Dataset) and not name.endswith(("seconds", "imbalance")):
             found[name] = (item.shape, str(item.dtype), item[()].tobytes())
 
     with h5py.File(path, "r") as file:

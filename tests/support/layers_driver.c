@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "decoder/activation.h"
-#include "platform/blas.h"
 #include "decoder/loss.h"
-#include "ground/memory.h"
 #include "decoder/objective.h"
 #include "decoder/tangent.h"
+#include "ground/memory.h"
+#include "platform/blas.h"
 
 enum { SIZE = 2 * PLACEMENT_ROWS, WORD = 64 };
 

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "platform/comm.h"
 #include "ground/error.h"
+#include "platform/comm.h"
 
 static char scratch_directory[256];
 

@@ -7,10 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "input/config_compare.h"
-#include "ground/memory.h"
 #include "app/sweep.h"
 #include "app/sweep_internal.h"
+#include "ground/memory.h"
+#include "input/config_compare.h"
 #include "support/test.h"
 
 // The keys of the section sweep begin in line 4.

@@ -6,9 +6,9 @@
 #include <zlib.h>
 
 #include "data/dataset.h"
-#include "platform/distribution.h"
-#include "platform/h5.h"
 #include "ground/memory.h"
+#include "platform/comm.h"
+#include "platform/h5.h"
 #include "support/mpi_test.h"
 #include "support/scratch.h"
 
@@ -406,8 +406,7 @@ static void check_selection(struct comm *comm, const struct data_options *from, 
   struct dataset *dataset = read_good(comm, from, MISSING_ERROR);
   CHECK(dataset->count == count, "%s: %lld samples, not %lld", from->file,
         (long long)dataset->count, (long long)count);
-  CHECK(dataset->local_first == distribution_first(count, comm_size(comm), comm_rank(comm)),
-        "share");
+  CHECK(dataset->local_first == comm_share_first(count, comm_size(comm), comm_rank(comm)), "share");
   int wrong = 0;
   for (int64_t i = 0; i < dataset->local_count && dataset->count == count; i++) {
     const int64_t sample = kept[dataset->local_first + i];
@@ -579,7 +578,7 @@ static void test_weights(struct comm *comm) {
   CHECK(fabs(scaling.offset - mean) < 1e-12 * mean, "mean %.17g, %.17g", scaling.offset, mean);
   struct error error = {""};
   scaling = dataset_scaling(comm, SCALE_MINMAX, 0, dataset);
-  dataset_scale(dataset, scaling, true, "data.train", &error);
+  dataset_scale(dataset, scaling, LOSS_BCE, "data.train", &error);
   CHECK(!error_is_set(&error), "%s", error.text);
   for (int64_t i = 0; i < dataset->local_count; i++)
     CHECK(dataset->y[i * (int64_t)dataset->stride] == 0, "an entry of weight 0 stays 0");
@@ -607,18 +606,18 @@ static void test_scaling(struct comm *comm) {
   CHECK(scaling.offset == 0 && scaling.scale == 100, "minmax %g %g", scaling.offset, scaling.scale);
 
   struct error error = {""};
-  dataset_scale(dataset, scaling, true, "data.train", &error);
+  dataset_scale(dataset, scaling, LOSS_BCE, "data.train", &error);
   CHECK(!error_is_set(&error), "%s", error.text);
   double *all = gather(comm, dataset);
   for (int k = 0; k < TOTAL; k++)
     CHECK((real)all[k] == (real)(value(k / N, k % N) / 100), "entry %d is %g", k, all[k]);
   memory_free(&all);
-  dataset_scale(dataset, (struct scaling){0, 0.001}, true, "data.test", &error);
+  dataset_scale(dataset, (struct scaling){0, 0.001}, LOSS_BCE, "data.test", &error);
   CHECK(dataset->local_count == 0 || (strstr(error.text, "data.test: sample ") == error.text &&
                                       strstr(error.text, "[0, 1]") != NULL),
         "%s", error.text);
   error = (struct error){""};
-  dataset_scale(dataset, (struct scaling){0, 0}, false, "data.test", &error);
+  dataset_scale(dataset, (struct scaling){0, 0}, LOSS_MSE, "data.test", &error);
   CHECK(strstr(error.text, "cannot be applied") != NULL, "%s", error.text);
 
   for (size_t k = 0; k < (size_t)dataset->local_count * dataset->stride; k++)

@@ -3,11 +3,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "platform/blas.h"
 #include "decoder/convolution.h"
 #include "decoder/layer.h"
 #include "ground/memory.h"
 #include "ground/rng.h"
+#include "platform/blas.h"
 #include "support/test.h"
 
 enum { ROWS = 2 * LAYER_ROWS, RANDOM = 60 };

@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "decoder/activation.h"
-#include "platform/blas.h"
 #include "decoder/decoder.h"
 #include "decoder/loss.h"
 #include "ground/memory.h"
+#include "platform/blas.h"
 #include "support/test.h"
 
 static const struct layer_spec specs[] = {

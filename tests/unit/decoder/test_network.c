@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "decoder/activation.h"
-#include "platform/blas.h"
-#include "ground/memory.h"
 #include "decoder/network.h"
+#include "ground/memory.h"
 #include "ground/rng.h"
+#include "platform/blas.h"
 #include "support/test.h"
 
 enum { INPUTS = 9, MIDDLE = 6, OUTPUTS = 4, ROWS = 12, COUNT = 7 };

@@ -5,12 +5,12 @@
 #include <string.h>
 
 #include "decoder/activation.h"
-#include "platform/blas.h"
 #include "decoder/loss.h"
-#include "ground/memory.h"
 #include "decoder/objective.h"
+#include "ground/memory.h"
 #include "ground/rng.h"
 #include "numerics/taylor.h"
+#include "platform/blas.h"
 #include "support/test.h"
 
 enum { ROWS = 12, SAMPLES = 5, LATENT = 3, HIDDEN = 7, ENTRIES = 11 };

@@ -2,10 +2,10 @@
 // other numbers and neighbours than the program itself tries.
 #include <string.h>
 
-#include "platform/blas.h"
-#include "ground/memory.h"
 #include "decoder/placement.h"
+#include "ground/memory.h"
 #include "ground/rng.h"
+#include "platform/blas.h"
 #include "support/test.h"
 
 static void rows_of_classes(const struct placement_rule *rule) {

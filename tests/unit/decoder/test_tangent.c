@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "decoder/activation.h"
-#include "platform/blas.h"
 #include "decoder/loss.h"
+#include "decoder/tangent.h"
 #include "ground/memory.h"
 #include "ground/rng.h"
-#include "decoder/tangent.h"
+#include "platform/blas.h"
 #include "support/test.h"
 
 enum { SLOTS = 2, SIZE = 12, SAMPLES = 5, LATENT = 3, HIDDEN = 7, ENTRIES = 11, D = REAL_PAD };

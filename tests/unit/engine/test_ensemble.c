@@ -1,15 +1,15 @@
 // A latent depends on its sample alone: not on batch-mates, ranks, or the order of arrival.
 #include <string.h>
 
-#include "decoder/activation.h"
-#include "platform/blas.h"
 #include "data/dataset.h"
-#include "platform/distribution.h"
-#include "engine/ensemble.h"
+#include "decoder/activation.h"
 #include "decoder/loss.h"
+#include "engine/ensemble.h"
 #include "ground/memory.h"
-#include "support/mpi_test.h"
 #include "ground/rng.h"
+#include "platform/blas.h"
+#include "platform/comm.h"
+#include "support/mpi_test.h"
 
 enum { SAMPLES = 101, LATENT = 4, ENTRIES = 50 };
 
@@ -59,11 +59,11 @@ static struct encoding *encode(const struct fixture *f, const struct solver_opti
            f->y + (size_t)(positions == NULL ? first + i : positions[i]) * stride,
            stride * sizeof *y);
   const struct samples samples = {.count = count,
-                                          .y = y,
-                                          .weight_sum = f->weight_sum,
-                                          .position = positions,
-                                          .position_first = first,
-                                          .total = SAMPLES};
+                                  .y = y,
+                                  .weight_sum = f->weight_sum,
+                                  .position = positions,
+                                  .position_first = first,
+                                  .total = SAMPLES};
   ensemble_run(encoder, &samples, 20, encoding);
   ensemble_destroy(&encoder);
   memory_free(&y);
@@ -110,9 +110,9 @@ static void resuming(const struct fixture *f, const struct solver_options *optio
   enum { MARK = 12345 };
   struct comm *comm = f->comm;
   const bool coupled = options->coupling == COUPLING_BATCH;
-  const int64_t first = coupled ? distribution_first(SAMPLES, comm_size(comm), comm_rank(comm)) : 0;
+  const int64_t first = coupled ? comm_share_first(SAMPLES, comm_size(comm), comm_rank(comm)) : 0;
   const int64_t end =
-      coupled ? distribution_first(SAMPLES, comm_size(comm), comm_rank(comm) + 1) : SAMPLES;
+      coupled ? comm_share_first(SAMPLES, comm_size(comm), comm_rank(comm) + 1) : SAMPLES;
   struct encoding *whole = encode(f, options, first, end - first, NULL);
   struct encoding *rest = encoding_create(end - first, LATENT);
   for (int64_t i = 0; i < end - first; i++) {
@@ -121,10 +121,10 @@ static void resuming(const struct fixture *f, const struct solver_options *optio
     rest->evaluations[i] = MARK;
   }
   const struct samples samples = {.count = end - first,
-                                          .y = f->y + (size_t)first * real_padded(ENTRIES),
-                                          .weight_sum = f->weight_sum,
-                                          .position_first = first,
-                                          .total = SAMPLES};
+                                  .y = f->y + (size_t)first * real_padded(ENTRIES),
+                                  .weight_sum = f->weight_sum,
+                                  .position_first = first,
+                                  .total = SAMPLES};
   struct ensemble *encoder = ensemble_create(comm, f->decoder, options, &f->rule);
   ensemble_begin(encoder, &samples, group, rest);
   int64_t pieces = 0;
@@ -149,8 +149,8 @@ static void resuming(const struct fixture *f, const struct solver_options *optio
 static void coupling(const struct fixture *f, struct solver_options options) {
   options.coupling = COUPLING_BATCH;
   struct comm *comm = f->comm;
-  const int64_t first = distribution_first(SAMPLES, comm_size(comm), comm_rank(comm));
-  const int64_t count = distribution_first(SAMPLES, comm_size(comm), comm_rank(comm) + 1) - first;
+  const int64_t first = comm_share_first(SAMPLES, comm_size(comm), comm_rank(comm));
+  const int64_t count = comm_share_first(SAMPLES, comm_size(comm), comm_rank(comm) + 1) - first;
   struct encoding *mine = encode(f, &options, first, count, NULL);
   int64_t sums[2] = {0, 0};  // integers made of the bits, so that rank 0 can speak for all
   for (int64_t i = 0; i < count; i++) {

@@ -3,11 +3,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "platform/blas.h"
+#include "files/predictor_file.h"
 #include "ground/memory.h"
-#include "support/mpi_test.h"
-#include "engine/predictor.h"
 #include "ground/rng.h"
+#include "platform/blas.h"
+#include "support/mpi_test.h"
 #include "support/scratch.h"
 
 enum { LATENT = 3, ENTRIES = 37, SAMPLES = 200 };

@@ -1,11 +1,11 @@
 // Every sample of a batch reaches the owner of its tile and its latent finds the way home.
 #include <string.h>
 
-#include "platform/distribution.h"
-#include "ground/memory.h"
-#include "support/mpi_test.h"
-#include "ground/rng.h"
 #include "engine/shard.h"
+#include "ground/memory.h"
+#include "ground/rng.h"
+#include "platform/comm.h"
+#include "support/mpi_test.h"
 
 enum { ENTRIES = 3, LATENT = 2 };
 
@@ -13,9 +13,9 @@ enum { ENTRIES = 3, LATENT = 2 };
 static struct dataset *make_data(struct comm *comm, int64_t count, real **latents) {
   struct dataset *data = memory_new(struct dataset, 1);
   data->count = count;
-  data->local_first = distribution_first(count, comm_size(comm), comm_rank(comm));
+  data->local_first = comm_share_first(count, comm_size(comm), comm_rank(comm));
   data->local_count =
-      distribution_first(count, comm_size(comm), comm_rank(comm) + 1) - data->local_first;
+      comm_share_first(count, comm_size(comm), comm_rank(comm) + 1) - data->local_first;
   data->n = ENTRIES;
   data->stride = real_padded(ENTRIES);
   data->y = memory_new(real, (size_t)data->local_count * data->stride);

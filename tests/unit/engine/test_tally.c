@@ -1,5 +1,5 @@
-#include "support/mpi_test.h"
 #include "engine/tally.h"
+#include "support/mpi_test.h"
 
 int main(int argc, char **argv) {
   struct comm *comm = comm_start(&argc, &argv);

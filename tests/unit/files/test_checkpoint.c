@@ -6,8 +6,8 @@
 
 #include "files/checkpoint_internal.h"
 #include "ground/memory.h"
-#include "support/mpi_test.h"
 #include "ground/rng.h"
+#include "support/mpi_test.h"
 #include "support/scratch.h"
 
 enum { BYTES = CHECKPOINT_BLOCK + 3001 };  // not whole words

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "decoder/activation.h"
-#include "files/decoder_file.h"
 #include "decoder/loss.h"
+#include "files/decoder_file.h"
 #include "ground/memory.h"
 #include "support/test.h"
 

@@ -5,17 +5,17 @@
 #include <string.h>
 
 #include "decoder/activation.h"
-#include "flow/adjoint.h"
-#include "engine/batch_gradient.h"
-#include "platform/blas.h"
-#include "platform/distribution.h"
-#include "engine/ensemble.h"
 #include "decoder/loss.h"
+#include "engine/batch_gradient.h"
+#include "engine/ensemble.h"
+#include "flow/adjoint.h"
 #include "ground/memory.h"
-#include "support/mpi_test.h"
-#include "numerics/reduction.h"
 #include "ground/rng.h"
+#include "numerics/reduction.h"
 #include "numerics/taylor.h"
+#include "platform/blas.h"
+#include "platform/comm.h"
+#include "support/mpi_test.h"
 
 enum { SAMPLES = 6, LATENT = 3, HIDDEN = 5, ENTRIES = 8, TILE = 2, DIRECTIONS = 20 };
 
@@ -37,9 +37,9 @@ static int64_t in_order(const void *context, int64_t position) {
 static struct dataset *make_data(struct comm *comm) {
   struct dataset *data = memory_new(struct dataset, 1);
   data->count = SAMPLES;
-  data->local_first = distribution_first(SAMPLES, comm_size(comm), comm_rank(comm));
+  data->local_first = comm_share_first(SAMPLES, comm_size(comm), comm_rank(comm));
   data->local_count =
-      distribution_first(SAMPLES, comm_size(comm), comm_rank(comm) + 1) - data->local_first;
+      comm_share_first(SAMPLES, comm_size(comm), comm_rank(comm) + 1) - data->local_first;
   data->n = ENTRIES;
   data->stride = real_padded(ENTRIES);
   data->y = memory_new(real, (size_t)data->local_count * data->stride);

@@ -7,12 +7,12 @@
 #include <string.h>
 
 #include "decoder/activation.h"
-#include "platform/blas.h"
-#include "platform/comm.h"
+#include "decoder/loss.h"
 #include "engine/ensemble.h"
 #include "flow/flow.h"
-#include "decoder/loss.h"
 #include "ground/memory.h"
+#include "platform/blas.h"
+#include "platform/comm.h"
 #include "support/test.h"
 
 enum { D = 4 };
@@ -52,8 +52,7 @@ static struct outcome integrate(struct comm *comm, struct solver_options options
   real y[REAL_PAD] = {0};
   for (int i = 0; i < D; i++) y[i] = (real)target[i];
   const double weight_sum = D;
-  const struct samples samples = {
-      .count = 1, .y = y, .weight_sum = &weight_sum, .total = 1};
+  const struct samples samples = {.count = 1, .y = y, .weight_sum = &weight_sum, .total = 1};
   ensemble_run(encoder, &samples, 1, encoding);
   struct outcome outcome = {.status = encoding->status[0],
                             .iterations = encoding->iterations[0],

@@ -2,8 +2,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "ground/memory.h"
 #include "flow/solver.h"
+#include "ground/memory.h"
 #include "support/test.h"
 
 enum { D = 5 };

@@ -1,5 +1,5 @@
-#include "support/test.h"
 #include "flow/trajectory.h"
+#include "support/test.h"
 
 int main(void) {
   enum { D = 3, STAGES = 2, STRIDE = REAL_PAD, STEPS = 37 };

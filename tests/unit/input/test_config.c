@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include "decoder/activation.h"
-#include "input/config.h"
-#include "input/config_table.h"
 #include "decoder/loss.h"
 #include "ground/memory.h"
+#include "input/config.h"
+#include "input/config_table.h"
 #include "support/test.h"
 
 enum { OVERRIDES = 8 };
@@ -293,7 +293,8 @@ static const struct wrong wrong_files[] = {
     {DATA "decoder:\n  layers:\n    - {dense: 2}\n    - {dense: 0}\n", NULL,
      "input.yaml:5: decoder.layers[1].dense = 0: must be at least 1"},
     {LEAST, "decoder.layers=[{dense: }]", "decoder.layers[0].dense: must be an integer"},
-    {LEAST, "decoder.layers=[{dens: 3}]", "dens = 3: unknown key; a layer has dense, reshape, conv, "},
+    {LEAST, "decoder.layers=[{dens: 3}]",
+     "dens = 3: unknown key; a layer has dense, reshape, conv, "},
     {LEAST, "decoder.layers=[{activation: elu}]", "needs a key that says the kind of layer: dense"},
     {LEAST, "decoder.layers=[{dense: 2, activation: elo}]", "did you mean elu?"},
     // keys that need each other
@@ -411,8 +412,8 @@ static void test_round_trip(void) {
       {"decoder.file=model.h5", "run.tasks=[encode]", "data.encode.file=samples.gz",
        "data.encode.first=3", "data.train.generate=", "data.train.file=gone.gz"},
       {"data.test.file=samples.gz", "data.test.labels=samples.gz"},
-      {"data.train.classes=[7, -3, 1000000000000000]", "data.train.stride=3",
-       "data.train.subset=5", "data.train.subset_seed=8"},
+      {"data.train.classes=[7, -3, 1000000000000000]", "data.train.stride=3", "data.train.subset=5",
+       "data.train.subset_seed=8"},
       {"run.walltime=1-00:00:05", "run.restart=model.h5", "checkpoint.minutes=0.25"},
   };
   for (size_t i = 0; i < sizeof overrides / sizeof overrides[0]; i++) {

@@ -2,9 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ground/memory.h"
 #include "input/config_compare.h"
 #include "input/config_table.h"
-#include "ground/memory.h"
 #include "support/test.h"
 
 #define INPUT                                                                            \

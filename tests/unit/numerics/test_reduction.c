@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "ground/memory.h"
-#include "support/mpi_test.h"
-#include "numerics/reduction.h"
 #include "ground/rng.h"
+#include "numerics/reduction.h"
+#include "support/mpi_test.h"
 
 enum { SUMMANDS = 37, PARAMETERS = 1000 };
 

@@ -1,7 +1,8 @@
+#include <stdlib.h>
 #include <string.h>
 
-#include "platform/comm.h"
 #include "ground/memory.h"
+#include "platform/comm.h"
 #include "support/mpi_test.h"
 
 static void reductions(struct comm *comm) {
@@ -64,6 +65,39 @@ static void point_to_point(struct comm *comm) {
   if (rank + 1 < size) comm_send(comm, &token, sizeof token, rank + 1);
 }
 
+static void check_ranges(int64_t count, int ranks) {
+  CHECK(comm_share_first(count, ranks, 0) == 0 && comm_share_first(count, ranks, ranks) == count,
+        "the ranks should have all");
+  int uneven = 0;
+  for (int rank = 0; rank < ranks; rank++) {
+    const int64_t size =
+        comm_share_first(count, ranks, rank + 1) - comm_share_first(count, ranks, rank);
+    uneven += llabs(size - count / ranks) > 1;
+  }
+  CHECK(uneven == 0, "%lld things: %d of %d ranks have too many or few", (long long)count, uneven,
+        ranks);
+}
+
+static void check_homes(int64_t count, int ranks) {
+  int wrong = 0;
+  for (int64_t i = 0; i < count; i += 1 + count / 100) {
+    const int home = comm_share_home(count, ranks, i);
+    wrong += !(comm_share_first(count, ranks, home) <= i &&
+               i < comm_share_first(count, ranks, home + 1));
+  }
+  CHECK(wrong == 0, "%lld things on %d ranks: %d are not at home", (long long)count, ranks, wrong);
+}
+
+// Every thing has one home, in the range of that rank; the ranges follow each other and are even.
+static void shares(void) {
+  static const int64_t counts[] = {1, 2, 3, 7, 50, 1000003};
+  for (size_t c = 0; c < sizeof counts / sizeof *counts; c++)
+    for (int ranks = 1; ranks < 70; ranks += 3) {
+      check_ranges(counts[c], ranks);
+      check_homes(counts[c], ranks);
+    }
+}
+
 int main(int argc, char **argv) {
   struct comm *comm = comm_start(&argc, &argv);
   const struct error none = {""};
@@ -72,6 +106,7 @@ int main(int argc, char **argv) {
   broadcast_and_gather(comm);
   exchange(comm);
   point_to_point(comm);
+  shares();
   CHECK(comm_library()[0] != '\0', "the library has a name");
   return mpi_test_summary(&comm);
 }

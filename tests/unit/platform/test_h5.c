@@ -4,8 +4,8 @@
 #include <hdf5_hl.h>
 #include <string.h>
 
-#include "platform/h5.h"
 #include "ground/memory.h"
+#include "platform/h5.h"
 #include "support/mpi_test.h"
 #include "support/scratch.h"
 

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "ground/memory.h"
-#include "support/test.h"
 #include "platform/yaml_tree.h"
+#include "support/test.h"
 
 static struct yaml_tree *parse(const char *text, struct error *error) {
   memset(error, 0, sizeof *error);

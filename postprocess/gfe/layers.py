@@ -39,8 +39,8 @@ WITH_WEIGHT = ("dense", "conv", "conv_transpose")
 
 
 class Layer:
-    """One layer behind an input of the shape `shape`, of which the first axis are channels unless it
-    is the only one. Arrays have the samples in front."""
+    """One layer behind an input of the shape `shape`, of which the first axis are channels unless
+    it is the only one. Arrays have the samples in front."""
 
     def __init__(self, description, shape):
         self.kind, self.activation = description["kind"], description["activation"]

@@ -16,11 +16,9 @@ void report_check(const struct run *run);
 // That an earlier run has done everything, and how to run it anew.
 void report_finished(const struct run *run);
 
-// One line per epoch. `flow_seconds`: this rank's time in flows (its imbalance is reported).
-// Collective.
+// One line per epoch, which counts from 0.
 void report_epoch_header(const struct run *run);
-void report_epoch(const struct run *run, int64_t epoch, const struct history_epoch *record,
-                  double flow_seconds);
+void report_epoch(int64_t epoch, const struct history_epoch *record);
 
 // The table of the gradient check, with verdicts.
 void report_gradient_check(const struct gradient_check *check);

@@ -1,6 +1,7 @@
-// What the files of the module h5 share. For h5*.c only.
-#ifndef GFE_H5_INTERNAL_H
-#define GFE_H5_INTERNAL_H
+// An open HDF5 file and rows of its datasets: what reading and writing (h5_read.c, h5_write.c)
+// share. For h5_*.c only.
+#ifndef GFE_H5_FILE_H
+#define GFE_H5_FILE_H
 
 #include <hdf5.h>
 

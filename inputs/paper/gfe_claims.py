@@ -11,22 +11,17 @@ decoder of a results.h5 with the weights of one layer multiplied, which makes it
 import argparse
 import glob
 import os
-import sys
 
-try:
-    import matplotlib
-    matplotlib.use("Agg")
+from gfe import command
+
+with command.imports():
     import matplotlib.pyplot as plt
     import numpy as np
 
-    from gfe_plot import BLUE, GREY, LIGHT, ORANGE, STYLE
-    from gfe_results import Results, ResultsError, write_decoder
-except ImportError as error:
-    print(f"gfe_claims.py: {error} in {sys.executable} "
-          "(Debian: python3-h5py python3-numpy python3-matplotlib)", file=sys.stderr)
-    sys.exit(2)
+    from gfe.results import Results, ResultsError, write_decoder
+    from gfe.style import BLUE, GREEN, GREY, GRID, LIGHT, ORANGE
+    from gfe.tables import print_table
 
-GREEN = "#009E73"
 TARGETS = (0.01, 0.001)   # shares above the optimum that count as close
 BUDGET = 200              # evaluations at which solvers are compared
 SOLVERS = {"euler": (ORANGE, "o"), "rk4": (GREEN, "^"), "amd": (BLUE, "s"),
@@ -45,15 +40,6 @@ def directories(*parts):
     if not found:
         raise ResultsError(f"no {os.path.join(*parts, 'results.h5')}; run inputs/paper/run.sh")
     return [os.path.dirname(path) for path in found]
-
-
-def print_table(head, rows):
-    """Rows of texts as Markdown."""
-    print("| " + " | ".join(head) + " |")
-    print("|" + "---|" * len(head))
-    for row in rows:
-        print("| " + " | ".join(row) + " |")
-    print()
 
 
 def load_series(directory):
@@ -153,7 +139,7 @@ def adjoint_figure(table):
     right.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     right.minorticks_off()
     for axes in (left, right):
-        axes.grid(axis="y", color="#E5E5E5", linewidth=0.8)
+        axes.grid(axis="y", color=GRID, linewidth=0.8)
     left.legend()
     return figure
 
@@ -340,7 +326,7 @@ def stiff_figure(cases):
         axes.set_ylim(0.3, 500)
         axes.set_yticks([1, 10, 100], ["1 %", "10 %", "100 %"])
         axes.minorticks_off()
-        axes.grid(axis="y", color="#E5E5E5", linewidth=0.8)
+        axes.grid(axis="y", color=GRID, linewidth=0.8)
     left.legend(fontsize=10.5)
     right.legend(fontsize=10.5, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
@@ -407,9 +393,17 @@ def scale(arguments):
 CLAIMS = {"adjoint": adjoint, "second_order": second_order, "stiff": stiff, "circle": circle}
 
 
+def work(options):
+    if options.claim == "scale":
+        scale(options)
+    else:
+        command.save_figures({options.claim: CLAIMS[options.claim](options.directory)},
+                             options.directory, "png")
+
+
 def main():
     parser = argparse.ArgumentParser(description="Draw and tabulate the paper's claims.")
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="claim", required=True)
     for name in CLAIMS:
         commands.add_parser(name).add_argument("directory", help="of the runs, runs/paper/CLAIM")
     scaling = commands.add_parser("scale", help="write a decoder with a layer's weights multiplied")
@@ -417,21 +411,8 @@ def main():
     scaling.add_argument("target", help="the file to write")
     scaling.add_argument("--layer", type=int, required=True, help="which, counted from 0")
     scaling.add_argument("--factor", type=float, required=True)
-    arguments = parser.parse_args()
-    plt.rcParams.update(STYLE)
-    try:
-        if arguments.command == "scale":
-            scale(arguments)
-        else:
-            figure = CLAIMS[arguments.command](arguments.directory)
-            path = os.path.join(arguments.directory, f"{arguments.command}.png")
-            figure.savefig(path)
-            print(path)
-    except (ResultsError, OSError) as error:
-        print(f"gfe_claims.py: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return command.run(parser, work)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -15,30 +15,25 @@ the seeds, bands go from the best to the worst of them. A GFE's loss is that of 
 (test_loss), an autoencoder's that of its own encoder's (test_loss_encoder).
 """
 
-import argparse
 import os
-import sys
 from types import SimpleNamespace
 
-try:
-    import matplotlib
-    matplotlib.use("Agg")
+from gfe import command
+
+with command.imports():
     import matplotlib.pyplot as plt
     import numpy as np
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-    from gfe_collect import Sweep
-    from gfe_plot import BLUE, GREY, LIGHT, ORANGE, STYLE, as_picture
-    from gfe_results import Results, ResultsError
-except ImportError as error:
-    print(f"gfe_study.py: {error} in {sys.executable} "
-          "(Debian: python3-h5py python3-numpy python3-matplotlib)", file=sys.stderr)
-    sys.exit(2)
+    from gfe.collect import Sweep
+    from gfe.figures import as_picture
+    from gfe.results import Results, ResultsError
+    from gfe.style import BLUE, GREEN, GREY, ORANGE, PURPLE
+    from gfe.tables import table_lines
 
 IMAGES, SEED = "data.train.subset", "run.seed"
 AUTOENCODER = "autoencoder"
 COLUMNS = 10       # images shown in a row
-GREEN, PURPLE = "#009E73", "#CC79A7"
 FAMILIES = {"GFE lbfgs": BLUE, "GFE nesterov": GREEN, "GFE amd": PURPLE, AUTOENCODER: ORANGE}
 
 
@@ -306,16 +301,15 @@ def cell(mean, extremes, digits=4):
 
 
 def table(series, images, name, digits):
-    lines = ["| method | setting | " + " | ".join(f"{n:,}" for n in images) + " |",
-             "|---" * (len(images) + 2) + "|"]
+    rows = []
     for one in series:
         cells = []
         for n in images:
             k = np.flatnonzero(one.images == n)
             cells.append(cell(getattr(one, name)[k[0]], getattr(one, name + "_range")[k[0]],
                               digits) if len(k) else "")
-        lines.append(f"| {one.name()} | {one.setting[0]} | " + " | ".join(cells) + " |")
-    return lines
+        rows.append((one.name(), one.setting[0], *cells))
+    return table_lines(("method", "setting", *(f"{n:,}" for n in images)), rows)
 
 
 def comparison(gfe, auto):
@@ -377,12 +371,7 @@ def study(options):
                "study_recipes": recipe_figure(series, images, options.level)}
     rows = image_rows(series)
     figures["study_images"] = image_figure(rows) if rows else None
-    os.makedirs(os.path.join(output, "plots"), exist_ok=True)
-    for name, figure in figures.items():
-        if figure is not None:
-            path = os.path.join(output, "plots", f"{name}.{options.format}")
-            figure.savefig(path, dpi=options.dpi)
-            print(path)
+    command.save_figures(figures, os.path.join(output, "plots"), options.format, dpi=options.dpi)
     path = os.path.join(output, "study.md")
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)
@@ -390,25 +379,17 @@ def study(options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Draw the curves of the data-efficiency study.")
+    parser = command.figure_parser("Draw the curves of the data-efficiency study.",
+                                   "the first DIRECTORY")
     parser.add_argument("directories", nargs="+", metavar="DIRECTORY",
                         help="run.directory of a sweep over data.train.subset")
     parser.add_argument("--level", type=float, default=0.30,
                         help="test loss to compare CPU seconds at (default: 0.30)")
-    parser.add_argument("--output", metavar="DIR", help="default: the first DIRECTORY")
-    parser.add_argument("--format", choices=("png", "pdf"), default="png")
     parser.add_argument("--dpi", type=float, default=120, help="of png figures (default: 120)")
     parser.add_argument("--patience", type=float, default=30, metavar="MINUTES",
                         help="silence after which a task has failed (default: 30)")
-    options = parser.parse_args()
-    plt.rcParams.update(STYLE)
-    try:
-        study(options)
-    except (ResultsError, OSError) as error:
-        print(f"gfe_study.py: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return command.run(parser, study)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

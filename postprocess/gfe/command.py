@@ -1,0 +1,88 @@
+"""What the commands share: options, messages, exit codes, and how figures get into files.
+
+Exit code 2 and one line say what is wrong with the arguments, the files or the Python.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from contextlib import contextmanager
+from functools import partial
+
+
+@contextmanager
+def imports():
+    """`with imports():` around a command's imports: a package that is missing is named."""
+    try:
+        yield
+    except ImportError as error:
+        print(f"{os.path.basename(sys.argv[0])}: {error} in {sys.executable} "
+              "(Debian: python3-h5py python3-numpy python3-matplotlib)", file=sys.stderr)
+        sys.exit(2)
+
+
+def figure_parser(description, output="plots beside the results"):
+    """A parser with --output and --format, for commands that draw."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--output", metavar="DIR", help=f"default: {output}")
+    parser.add_argument("--format", choices=("png", "pdf"), default="png")
+    return parser
+
+
+def results_parser(description):
+    """The same for commands that draw a results.h5, with --group; see group_shown()."""
+    parser = figure_parser(description)
+    parser.add_argument("results", help="results.h5 of a run")
+    parser.add_argument("--group", choices=("train", "test", "encode"),
+                        help="the encoded set to show; default: test, else encode, else train")
+    return parser
+
+
+def group_shown(results, options):
+    """The name of the set to show; None if the file has none."""
+    return options.group or next(
+        (name for name in ("test", "encode", "train") if name in results.groups), None)
+
+
+def plots_beside(path):
+    """The default folder of the figures of a results file."""
+    return os.path.join(os.path.dirname(path), "plots")
+
+
+def save_figures(figures, directory, form, **look):
+    """Writes the figures {name: figure} that are not None, and prints where they are; `look` as for
+    matplotlib's savefig."""
+    os.makedirs(directory, exist_ok=True)
+    for name, figure in figures.items():
+        if figure is not None:
+            path = os.path.join(directory, f"{name}.{form}")
+            figure.savefig(path, **look)
+            print(path)
+
+
+def run(parser, work, draws=True):
+    """Calls work(options) with the command line's options; returns the exit code."""
+    from gfe.results import ResultsError
+    options = parser.parse_args()
+    if draws:
+        from gfe import style
+        style.use()
+    try:
+        work(options)
+    except (ResultsError, OSError) as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def start(module):
+    """Runs main() of a module of this package."""
+    with imports():
+        main = importlib.import_module(f"gfe.{module}").main
+    return main()
+
+
+# Where the commands begin, those of a checkout (gfe_plot.py) and installed ones (gfe-plot).
+collect, latents, plot, results, scaling = (
+    partial(start, module) for module in ("collect", "latents", "figures", "results", "scaling"))

@@ -1,0 +1,466 @@
+"""Predicts how training and encoding scale to thousands of ranks, from runs on a few.
+
+usage: gfe_scaling.py RUN... [--output DIR] [--format png|pdf] [--ranks 4096] [--efficiency 0.9]
+
+Each RUN is a results.h5 or the directory that holds one, all with one decoder's layers, on any
+number of ranks. A step on one rank costs
+
+    seconds = evaluation * (gradient evaluations of its samples) + tile * (its tiles) + step,
+
+where rows that only fill up a matrix product count as samples. It is fitted to the runs on one
+rank: give at least three that trained with different batches. `step` is what every rank does for
+itself, above all turning sums into gradients and the optimiser. On R ranks the busiest one counts,
+with its tiles (whole ones: a batch has only so many) and with evaluations drawn from the
+distribution measured. Communication comes on top, with constants that are options:
+
+    Allreduce of the gradient, 8 bytes a parameter   2 log2(R) latency + 2 (R-1)/R bytes/bandwidth
+    a small collective call                          log2(R) latency
+    an exchange of samples                           log2(R) latency + R partner + bytes/bandwidth
+
+Encoding costs what the run on one rank took per evaluation, times those of the busiest rank;
+samples are read and latents written at the speed of the file system.
+
+Prints the constants, predictions against runs on several ranks (time on two, balance of evaluations
+on more, where a machine with fewer cores says nothing on time), and the batch that keeps the
+efficiency wanted; draws DIR/scaling.png (default: plots beside the first RUN).
+"""
+
+import os
+import re
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from gfe import command
+from gfe.results import Results, ResultsError
+from gfe.style import BLUE, GREEN, GREY, GRID, LIGHT, ORANGE, PURPLE
+from gfe.tables import print_table
+
+SMALL_CALLS, EXCHANGES = 7, 4   # collective calls of a step, besides the gradient's Allreduce
+STRONG_BATCHES = (64, 256, 1024, 4096, 16384)
+WEAK_SAMPLES = (24, 96, 240)    # per rank
+ENCODED = (10**4, 10**5, 10**6)
+DRAWS = 1 << 21                 # numbers drawn at a time, at the most
+MOST_PER_RANK = 1 << 14         # samples; beyond, no batch is looked for
+
+
+# ---- what has been measured ----
+
+class Layout:
+    """How a run cuts its work into tiles and rows of matrix products: attributes of its results."""
+
+    # What held before the program wrote them.
+    EARLIER = {"samples_per_tile_least": 10, "samples_per_tile_most": 24, "tiles_per_batch": 4,
+               "rows_per_product": 12, "rows_per_product_most": 240}
+
+    def __init__(self, path, attributes):
+        missing = [name for name in ("samples_per_tile", *self.EARLIER) if name not in attributes]
+        if missing:
+            print(f"{path} was written by an earlier gfe_hpc and does not hold "
+                  f"{', '.join(missing)}: the defaults of that time are used", file=sys.stderr)
+        self.tile = attributes.get("samples_per_tile")
+        self.tile_least, self.tile_most, self.tiles, self.rows, self.rows_most = (
+            int(attributes.get(name, value)) for name, value in self.EARLIER.items())
+
+    def default_tile(self, batch):
+        """Samples per tile where training.tile is 0."""
+        tile = -(-batch // self.tiles)
+        return min(batch, max(self.tile_least, min(self.tile_most, tile)))
+
+    def padding(self, samples):
+        """Rows of products per sample that is under way. From `rows_most` samples on products stay
+        full, as others wait for a row."""
+        if samples >= self.rows_most:
+            return 1.0
+        return -(-samples // self.rows) * self.rows / samples
+
+    def work(self, evaluations):
+        """Rows of products that the evaluations of samples, along the last axis, take."""
+        return np.maximum(self.padding(evaluations.shape[-1]) * evaluations.sum(axis=-1),
+                          self.rows * evaluations.max(axis=-1))
+
+
+class Measured:
+    """A run: ranks and layout; of its training batch, tile, and per step evaluations and seconds;
+    of its sets the evaluations of the samples, and bytes per sample."""
+
+    def __init__(self, path):
+        self.path = os.path.join(path, "results.h5") if os.path.isdir(path) else path
+        with Results(self.path) as results:
+            about, history = results.attributes, results.history
+            self.sets = {name: results.set(name).evaluations for name in results.groups}
+            self.sample_bytes = max(map(results.bytes_per_sample, results.groups), default=0)
+            decoder = results.decoder()
+        self.n, self.latent = decoder.n, decoder.latent
+        self.parameters = decoder.network.parameters
+        self.layout = Layout(self.path, about)
+        self.ranks = int(re.match(r"(\d+)", about.get("parallelism", "1")).group(1))
+        self.samples = sum(map(len, self.sets.values()))
+        self.batch = self.tile = None
+        if history is not None and hasattr(history, "step_seconds"):
+            self._read_training(history)
+        self.encode_seconds = self._encode_seconds() if self.batch is None else None
+
+    def _read_training(self, history):
+        seen, seconds = (np.diff(series, prepend=0)
+                         for series in (history.step_samples, history.step_seconds))
+        self.batch = int(seen.max())
+        self.tile = int(self.layout.tile or self.layout.default_tile(self.batch))
+        # Whole batches, but for an epoch's first: a test may have come before it.
+        whole = (seen == self.batch) & (np.diff(history.step_epoch, prepend=0) == 0)
+        if not whole.any():
+            raise ResultsError(f"{self.path}: an epoch of one batch tells nothing")
+        self.evaluations = history.step_evaluations[whole] * self.batch
+        self.seconds = seconds[whole]
+        quantiles = [getattr(history, f"epoch_evaluations_{name}")[-1]
+                     for name in ("mean", "p50", "p99", "max")]
+        self.distribution = Quantiles(*quantiles)
+
+    def _encode_seconds(self):
+        """Seconds that the encodings took, or None."""
+        path = os.path.join(os.path.dirname(self.path), "summary.json")
+        if not self.sets or not os.path.isfile(path):
+            return None
+        with open(path, encoding="utf-8") as file:
+            found = re.search(r'"seconds": ([0-9.e+-]+)', file.read())
+        return float(found.group(1)) if found else None
+
+    def same_work(self, other):
+        """Whether the other one has done the same, but for its ranks."""
+        if (self.batch, self.tile) != (other.batch, other.tile):
+            return False
+        return self.batch is not None or (self.samples == other.samples and
+                                          bool(self.encode_seconds and other.encode_seconds))
+
+
+class Quantiles:
+    """Evaluations of a training flow: straight lines between the quantiles that a run keeps, from a
+    least value that gives the mean."""
+
+    def __init__(self, mean, median, p99, most):
+        upper = 0.49 * (median + p99) / 2 + 0.01 * (p99 + most) / 2
+        least = float(np.clip(4 * (mean - upper) - median, 1, median))
+        self.points = ((0, 0.5, 0.99, 1), (least, median, p99, most))
+
+    def draw(self, rng, shape):
+        return np.interp(rng.random(shape), *self.points)
+
+    def mean(self):
+        shares, values = map(np.asarray, self.points)
+        return float(np.sum(np.diff(shares) * (values[1:] + values[:-1]) / 2))
+
+
+class Sample:
+    """Evaluations of the samples of an encoded set."""
+
+    def __init__(self, evaluations):
+        self.evaluations = np.asarray(evaluations, float)
+
+    def draw(self, rng, shape):
+        return rng.choice(self.evaluations, shape)
+
+    def mean(self):
+        return float(self.evaluations.mean())
+
+
+def shares(count, ranks):
+    """How many of `count` items each rank has: contiguous, as in src/dataset.c."""
+    return np.diff(count * np.arange(ranks + 1) // ranks)
+
+
+def busiest(distribution, samples, ranks, layout, rng):
+    """Work of the busiest of `ranks` ranks with so many samples each, expected."""
+    rows = max(1, min(ranks, DRAWS // samples))
+    drawn = [layout.work(distribution.draw(rng, (rows, samples))) for _ in range(4)]
+    if rows == ranks:
+        return float(np.mean([of_rank.max() for of_rank in drawn]))
+    # The largest of more ranks than were drawn: of that many normal numbers.
+    root = np.sqrt(2 * np.log(ranks))
+    largest = root - (np.log(np.log(ranks)) + np.log(4 * np.pi)) / (2 * root)
+    return float(np.mean(drawn) + largest * np.std(drawn))
+
+
+def balance(evaluations, ranks):
+    """The busiest rank's evaluations over the mean; samples along the last axis."""
+    first = evaluations.shape[-1] * np.arange(ranks) // ranks
+    sums = np.add.reduceat(evaluations, first, axis=-1)
+    return sums.max(axis=-1) / sums.mean(axis=-1)
+
+
+# ---- the model ----
+
+def nonnegative_fit(matrix, values):
+    """Least squares with coefficients that are not negative, for a few columns."""
+    columns = list(range(matrix.shape[1]))
+    while True:
+        found = np.zeros(matrix.shape[1])
+        found[columns] = np.linalg.lstsq(matrix[:, columns], values, rcond=None)[0]
+        if (found >= 0).all():
+            return found
+        columns.remove(int(np.argmin(found)))
+
+
+class Model:
+    """Seconds of a step of training, and of an encoding, on any number of ranks."""
+
+    def __init__(self, runs, options):
+        self.options, self.rng = options, np.random.default_rng(1)
+        first = runs[0]
+        self.n, self.latent, self.parameters = first.n, first.latent, first.parameters
+        self.layout = first.layout
+        single = [run for run in runs if run.batch is not None and run.ranks == 1]
+        encoding = [run for run in runs if run.encode_seconds and run.ranks == 1]
+        if not single and not encoding:
+            raise ResultsError("no run on one rank that has trained or encoded")
+        self.training, self.batches = bool(single), {run.batch for run in single}
+        if single:
+            self._fit_steps(single)
+        self.encoding = bool(encoding)
+        if encoding:
+            run = max(encoding, key=lambda run: run.encode_seconds)
+            samples = np.concatenate(list(run.sets.values()))
+            self.sample_bytes = run.sample_bytes
+            self.encode_evaluation = run.encode_seconds / samples.sum()
+            self.encode_distribution = Sample(samples)
+
+    def _fit_steps(self, runs):
+        """One equation per run: its median step. Relative errors count."""
+        self.distribution = max(runs, key=lambda run: len(run.seconds)).distribution
+        seconds = np.array([np.median(run.seconds) for run in runs])
+        matrix = np.array([(self.layout.padding(run.batch) * np.mean(run.evaluations),
+                            -(-run.batch // run.tile), 1) for run in runs]) / seconds[:, None]
+        keep = {1: [0], 2: [0, 2]}.get(len(self.batches), [0, 1, 2])
+        found = np.zeros(3)
+        found[keep] = nonnegative_fit(matrix[:, keep], np.ones(len(runs)))
+        self.evaluation, self.tile, self.step = found
+        self.misfit = np.max(np.abs(matrix @ found - 1))
+
+    # communication
+
+    def allreduce(self, ranks):
+        options, size = self.options, 8 * self.parameters
+        return (2 * np.log2(ranks) * options.latency
+                + 2 * (ranks - 1) / ranks * size / options.bandwidth)
+
+    def exchange(self, ranks, samples):
+        options, size = self.options, 4 * (self.n + 2 * self.latent) * samples
+        if ranks == 1:
+            return 0.0
+        return (EXCHANGES * (np.log2(ranks) * options.latency + ranks * options.partner)
+                + size / options.bandwidth)
+
+    def communication(self, ranks, samples):
+        small = SMALL_CALLS * np.log2(ranks) * self.options.latency
+        return self.allreduce(ranks) + small + self.exchange(ranks, samples)
+
+    # the whole
+
+    def step_seconds(self, ranks, batch, tile=None):
+        tile = tile or self.layout.default_tile(batch)
+        tiles = -(-batch // tile)
+        mine = int(shares(tiles, ranks).max())
+        samples, busy = min(mine * tile, batch), min(ranks, tiles)
+        most = busiest(self.distribution, samples, busy, self.layout, self.rng)
+        return (self.evaluation * most
+                + self.tile * mine + self.step + self.communication(ranks, samples))
+
+    def alone(self, batch, tile=None):
+        """Seconds of a step on one rank."""
+        tiles = -(-batch // (tile or self.layout.default_tile(batch)))
+        rows = self.layout.padding(batch) * batch
+        return self.evaluation * rows * self.distribution.mean() + self.tile * tiles + self.step
+
+    def strong(self, ranks, batch):
+        return self.alone(batch) / (ranks * self.step_seconds(ranks, batch))
+
+    def weak(self, ranks, samples):
+        return self.alone(samples) / self.step_seconds(ranks, samples * ranks,
+                                                       self.layout.default_tile(samples))
+
+    def batch_for(self, ranks):
+        """The smallest batch, in whole tiles per rank, that keeps the efficiency (beyond 16 tiles
+        in steps of an eighth); None beyond MOST_PER_RANK samples per rank."""
+        tile, per_rank = self.layout.default_tile(1 << 20), 1
+        while per_rank * tile <= MOST_PER_RANK:
+            if self.strong(ranks, per_rank * tile * ranks) >= self.options.efficiency:
+                return per_rank * tile * ranks
+            per_rank += max(1, per_rank // 8)
+        return None
+
+    def file_seconds(self, samples):
+        """To read samples in float32 and to write what is known of them."""
+        return samples * (4 * self.n + self.sample_bytes) / self.options.filesystem
+
+    def encode_seconds(self, ranks, samples):
+        mine = int(shares(samples, ranks).max())
+        most = busiest(self.encode_distribution, mine, min(ranks, samples), self.layout,
+                       self.rng)
+        return self.encode_evaluation * most + self.file_seconds(samples)
+
+    def encode_strong(self, ranks, samples):
+        alone = (self.encode_evaluation * samples * self.encode_distribution.mean()
+                 + self.file_seconds(samples))
+        return alone / (ranks * self.encode_seconds(ranks, samples))
+
+
+# ---- what is said ----
+
+def print_constants(model):
+    options = model.options
+    rows = []
+    if model.training:
+        rows += [("gradient evaluation, training", f"{1e6 * model.evaluation:.1f} µs"),
+                 ("tile", f"{1e3 * model.tile:.2f} ms"),
+                 ("step", f"{1e3 * model.step:.2f} ms"),
+                 ("largest misfit of a run", f"{100 * model.misfit:.1f} %"),
+                 ("evaluations per sample, training", f"{model.distribution.mean():.1f}"),
+                 ("gradient", f"{8e-6 * model.parameters:.2f} MB")]
+    if model.encoding:
+        rows += [("gradient evaluation, encoding", f"{1e6 * model.encode_evaluation:.1f} µs"),
+                 ("evaluations per sample, encoding", f"{model.encode_distribution.mean():.1f}")]
+    rows += [("latency (stated)", f"{1e6 * options.latency:g} µs"),
+             ("bandwidth per rank (stated)", f"{1e-9 * options.bandwidth:g} GB/s"),
+             ("partner of an exchange (stated)", f"{1e6 * options.partner:g} µs"),
+             ("file system (stated)", f"{1e-9 * options.filesystem:g} GB/s")]
+    print_table(("constant", "value"), rows)
+    if model.training and len(model.batches) < 3:
+        print(f"Trained on one rank with {len(model.batches)} different batches: with fewer than 3 "
+              "the costs of tiles and steps are not known apart, and scaling looks better than it "
+              "is.\n")
+
+
+def check_time(model, runs):
+    """Speedups of runs on two ranks, predicted and measured, where there is the same run on one."""
+    rows = []
+    for two in (run for run in runs if run.ranks == 2):
+        for one in (run for run in runs if run.ranks == 1 and run.same_work(two)):
+            if two.batch is not None:
+                what = f"training, batch {two.batch}"
+                predicted = (model.alone(two.batch, two.tile)
+                             / model.step_seconds(2, two.batch, two.tile))
+                measured = np.median(one.seconds) / np.median(two.seconds)
+            else:
+                what = f"encoding, {two.samples} samples"
+                predicted = 2 * model.encode_strong(2, two.samples)
+                measured = one.encode_seconds / two.encode_seconds
+            rows.append((what, f"{predicted:.2f}", f"{measured:.2f}"))
+    if rows:
+        print_table(("2 ranks against 1", "predicted", "measured"), rows)
+
+
+def check_balance(model, runs):
+    """The busiest rank's evaluations over the mean: predicted from the distribution of a run on one
+    rank, and those of the samples that the ranks of a run had."""
+    rows = []
+    for run in sorted(runs, key=lambda run: run.ranks):
+        for name, evaluations in run.sets.items():
+            if run.ranks == 1 or len(evaluations) < run.ranks:
+                continue
+            base = model.encode_distribution if model.encoding else Sample(evaluations)
+            drawn = balance(base.draw(model.rng, (50, len(evaluations))), run.ranks)
+            rows.append((str(run.ranks), f"{name}, {len(evaluations)} samples",
+                         f"{drawn.mean():.3f} ± {drawn.std():.3f}",
+                         f"{balance(evaluations, run.ranks):.3f}"))
+    if rows:
+        print_table(("ranks", "set", "busiest / mean, predicted", "measured"), rows)
+
+
+def powers(most):
+    return [1 << k for k in range(int(np.log2(most)) + 1)]
+
+
+def print_batches(model, batches):
+    """`batches`: that keep the efficiency, by ranks."""
+    rows, share = [], f"{100 * model.options.efficiency:g} %"
+    for ranks, batch in batches.items():
+        rows.append((str(ranks), "none" if batch is None else str(batch),
+                     "-" if batch is None else str(batch // ranks),
+                     *(f"{100 * model.strong(ranks, size):.0f} %" for size in STRONG_BATCHES)))
+    print_table(("ranks", f"batch for {share}", "per rank",
+                 *(f"efficiency at batch {size}" for size in STRONG_BATCHES)), rows)
+
+
+# ---- the figure ----
+
+def rank_axis(axes, most, title):
+    axes.set(xscale="log", xlabel="ranks", title=title)
+    ticks = powers(most)[::3]
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.minorticks_off()
+    axes.grid(axis="y", color=GRID, linewidth=0.8)
+
+
+def efficiency_axes(axes, model, title, series):
+    """`series`: (label, function of ranks)."""
+    ranks = powers(model.options.ranks)
+    for (label, efficiency), colour in zip(series, (ORANGE, PURPLE, GREEN, BLUE, GREY)):
+        axes.plot(ranks, [efficiency(count) for count in ranks], color=colour, marker="o",
+                  markersize=4, label=label)
+    axes.axhline(model.options.efficiency, color=LIGHT, linewidth=1, zorder=0)
+    axes.set(ylim=(0, 1.05), ylabel="efficiency")
+    rank_axis(axes, model.options.ranks, title)
+    axes.legend(fontsize=10.5)
+
+
+def batch_axes(axes, model, batches):
+    found = [pair for pair in batches.items() if pair[1] is not None]
+    if found:
+        axes.plot(*zip(*found), color=BLUE, marker="o", markersize=4)
+    axes.set(yscale="log", ylabel="samples per batch")
+    rank_axis(axes, model.options.ranks,
+              f"the batch that keeps {100 * model.options.efficiency:g} %")
+
+
+def figure_of(model, batches):
+    count = 3 * model.training + model.encoding
+    figure, (grid,) = plt.subplots(1, count, figsize=(6 * count, 4.8), squeeze=False)
+    if model.training:
+        efficiency_axes(grid[0], model, "training, batch given (strong)",
+                        [(f"batch {batch}", lambda ranks, batch=batch: model.strong(ranks, batch))
+                         for batch in STRONG_BATCHES])
+        efficiency_axes(grid[1], model, "training, samples per rank given (weak)",
+                        [(f"{samples} per rank",
+                          lambda ranks, samples=samples: model.weak(ranks, samples))
+                         for samples in WEAK_SAMPLES])
+        batch_axes(grid[2], model, batches)
+    if model.encoding:
+        efficiency_axes(grid[-1], model, "encoding, samples given (strong)",
+                        [(f"{samples:,} samples",
+                          lambda ranks, samples=samples: model.encode_strong(ranks, samples))
+                         for samples in ENCODED])
+    return figure
+
+
+def scaling(options):
+    runs = [Measured(path) for path in options.runs]
+    if len({(run.n, run.latent, run.parameters) for run in runs}) > 1:
+        raise ResultsError("the runs have decoders of different layers")
+    model = Model(runs, options)
+    print_constants(model)
+    check_time(model, runs)
+    check_balance(model, runs)
+    batches = {}
+    if model.training:
+        batches = {ranks: model.batch_for(ranks) for ranks in powers(options.ranks)[1:]}
+        print_batches(model, batches)
+    command.save_figures({"scaling": figure_of(model, batches)},
+                         options.output or command.plots_beside(runs[0].path), options.format)
+
+
+def main():
+    parser = command.figure_parser("Predict strong and weak scaling from real runs.",
+                                   "plots beside the first RUN")
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="results.h5, or its directory")
+    parser.add_argument("--ranks", type=int, default=4096, help="up to which to predict")
+    parser.add_argument("--efficiency", type=float, default=0.9, help="which a batch should keep")
+    parser.add_argument("--latency", type=float, default=5e-6,
+                        help="of a message, seconds (default 5e-6)")
+    parser.add_argument("--bandwidth", type=float, default=2e9,
+                        help="of a rank while all communicate, bytes per second (default 2e9: a "
+                             "node of 128 cores with 200 Gbit/s)")
+    parser.add_argument("--partner", type=float, default=1e-7,
+                        help="of an exchange, even if nothing is sent, seconds (default 1e-7)")
+    parser.add_argument("--filesystem", type=float, default=5e9,
+                        help="of all ranks together, bytes per second (default 5e9)")
+    return command.run(parser, scaling)

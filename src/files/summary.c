@@ -1,0 +1,39 @@
+#include "files/summary.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "ground/directory.h"
+#include "ground/memory.h"
+#include "platform/yaml_tree.h"
+
+static const char *scalar(const struct yaml_tree *map, const char *key) {
+  const struct yaml_tree *child = map->kind == TREE_MAP ? yaml_tree_child(map, key) : NULL;
+  return child != NULL && child->kind == TREE_SCALAR ? child->text : "";
+}
+
+static bool has_results(const char *directory) {
+  struct stat status;
+  char *path = directory_path(directory, "results.h5");
+  const bool there = stat(path, &status) == 0;
+  memory_free(&path);
+  return there;
+}
+
+// JSON is YAML, so it is read as that.
+bool summary_read(const char *directory, uint64_t config_hash, struct summary *summary) {
+  struct error ignored = {""};
+  char hash[32], *path = directory_path(directory, "summary.json");
+  struct yaml_tree *tree = yaml_tree_read(path, &ignored);
+  memory_free(&path);
+  *summary = (struct summary){.finished = false};
+  if (tree == NULL) return false;
+  snprintf(hash, sizeof hash, "%016" PRIx64, config_hash);
+  snprintf(summary->exit_reason, sizeof summary->exit_reason, "%s", scalar(tree, "exit_reason"));
+  summary->finished = strcmp(summary->exit_reason, "done") == 0 &&
+                      strcmp(scalar(tree, "config_hash"), hash) == 0 && has_results(directory);
+  yaml_tree_destroy(&tree);
+  return true;
+}

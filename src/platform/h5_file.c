@@ -1,0 +1,183 @@
+#include "platform/h5_file.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "ground/memory.h"
+
+// ---- a file ----
+
+void h5_silence(void) { H5Eset_auto2(H5E_DEFAULT, NULL, NULL); }
+
+struct h5_file *h5_new(const char *path, bool writes) {
+  h5_silence();
+  struct h5_file *file = memory_new(struct h5_file, 1);
+  snprintf(file->path, sizeof file->path, "%s", path);
+  file->writes = writes;
+  return file;
+}
+
+static herr_t keep_innermost(unsigned depth, const H5E_error2_t *entry, void *text) {
+  if (depth == 0) snprintf(text, H5_TEXT, "%s", entry->desc);
+  return 0;
+}
+
+const char *h5_cause(char text[H5_TEXT]) {
+  snprintf(text, H5_TEXT, "no reason given");
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_innermost, text);
+  for (char *at = text; *at != '\0'; at++)
+    if (*at == '\n') *at = ' ';
+  return text;
+}
+
+const char *h5_lock_hint(const char *cause) {
+  return strstr(cause, "lock file") == NULL
+             ? ""
+             : " (if the file system has no locks, set HDF5_USE_FILE_LOCKING=FALSE)";
+}
+
+void h5_close(struct h5_file **file) {
+  if (*file == NULL) return;
+  const bool writes = (*file)->writes;
+  if (writes && H5Fflush((*file)->id, H5F_SCOPE_LOCAL) < 0) {
+    char cause[H5_TEXT];
+    error_fatal("cannot write %s: %s", (*file)->path, h5_cause(cause));
+  }
+  if (H5Fclose((*file)->id) < 0 && writes) {
+    char cause[H5_TEXT];
+    error_fatal("cannot close %s: %s", (*file)->path, h5_cause(cause));
+  }
+  if (!writes) h5_unguard();
+  memory_free(file);
+}
+
+const char *h5_library(void) {
+  static char version[32];
+  unsigned major = 0, minor = 0, release = 0;
+  H5get_libversion(&major, &minor, &release);
+  snprintf(version, sizeof version, "HDF5 %u.%u.%u", major, minor, release);
+  return version;
+}
+
+// ---- crashes ----
+
+// HDF5 1.10 does not survive every damaged file: a wrong length in the metadata, and it reads where
+// no memory is. It cannot be asked beforehand, and a child process that tries first would have to
+// be forked from under MPI. So the signals that end a process are caught while a file is read, to
+// say which file it was.
+
+// Bytes; seconds until MPI must have ended; seconds of computing that no block of a file takes.
+enum { STACK = 1 << 16, PATIENCE = 10, SECONDS_MAX = 120 };
+
+static const int deadly[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGVTALRM};
+enum { DEADLY = sizeof deadly / sizeof *deadly };
+
+static struct sigaction before[DEADLY];
+static stack_t stack_before;
+static char reading[H5_PATH + 64];  // the file opened last, with its key
+static int open_files = 0;
+
+static void leave(int signal) {
+  (void)signal;
+  _exit(EXIT_CODE_ENVIRONMENT);
+}
+
+// The process is lost, and perhaps its heap is, so that ending MPI may hang or crash as well.
+static void crashed(int signal) {
+  struct sigaction end = {.sa_handler = leave};
+  for (int i = 0; i < DEADLY; i++) sigaction(deadly[i], &end, NULL);
+  sigaction(SIGALRM, &end, NULL);
+  sigset_t all;
+  sigfillset(&all);
+  sigprocmask(SIG_UNBLOCK, &all, NULL);
+  alarm(PATIENCE);
+  error_fatal("%s: HDF5 crashes or hangs on it (%s): the file is damaged", reading,
+              strsignal(signal));
+}
+
+void h5_guard(const char *key, const char *path) {
+  static char stack[STACK];
+  snprintf(reading, sizeof reading, "%s = %s", key, path);
+  if (open_files++ > 0) return;
+  const stack_t own = {.ss_sp = stack, .ss_size = STACK};
+  sigaltstack(&own, &stack_before);
+  struct sigaction action = {.sa_handler = crashed, .sa_flags = SA_ONSTACK};
+  for (int i = 0; i < DEADLY; i++) sigaction(deadly[i], &action, &before[i]);
+  h5_wind_up();
+}
+
+void h5_wind_up(void) {
+  const struct itimerval time = {.it_value.tv_sec = open_files > 0 ? SECONDS_MAX : 0};
+  setitimer(ITIMER_VIRTUAL, &time, NULL);
+}
+
+void h5_unguard(void) {
+  if (--open_files > 0) return;
+  h5_wind_up();
+  for (int i = 0; i < DEADLY; i++) sigaction(deadly[i], &before[i], NULL);
+  sigaltstack(&stack_before, NULL);
+}
+
+// ---- rows of a dataset ----
+
+hid_t h5_memory_type(enum h5_type type) {
+  switch (type) {
+    case H5_REAL:
+      return sizeof(real) == sizeof(double) ? H5T_NATIVE_DOUBLE : H5T_NATIVE_FLOAT;
+    case H5_DOUBLE:
+      return H5T_NATIVE_DOUBLE;
+    case H5_INT64:
+      return H5T_NATIVE_INT64;
+    case H5_INT8:
+      return H5T_NATIVE_INT8;
+  }
+  error_fatal("unknown element type %d", (int)type);
+}
+
+bool h5_extent(hid_t dataset, int *axes, hsize_t lengths[H5_AXES]) {
+  const hid_t space = H5Dget_space(dataset);
+  if (space < 0) return false;
+  *axes = H5Sget_simple_extent_ndims(space);
+  const bool good =
+      *axes >= 0 && *axes <= H5_AXES && H5Sget_simple_extent_dims(space, lengths, NULL) >= 0;
+  H5Sclose(space);
+  return good;
+}
+
+bool h5_open_rows(const struct h5_file *file, const char *dataset, enum h5_type type,
+                  struct h5_rows *rows) {
+  *rows = (struct h5_rows){.type = h5_memory_type(type)};
+  rows->dataset = H5Dopen2(file->id, dataset, H5P_DEFAULT);
+  if (rows->dataset < 0) return false;
+  if (!h5_extent(rows->dataset, &rows->axes, rows->lengths) || rows->axes == 0) {
+    H5Dclose(rows->dataset);
+    return false;
+  }
+  rows->row_bytes = H5Tget_size(rows->type);
+  for (int a = 1; a < rows->axes; a++) rows->row_bytes *= rows->lengths[a];
+  return true;
+}
+
+struct h5_selection h5_select(const struct h5_rows *rows, hsize_t first, hsize_t count) {
+  const hsize_t start[H5_AXES] = {first};
+  hsize_t block[H5_AXES];
+  memcpy(block, rows->lengths, sizeof block);
+  block[0] = count;
+  const struct h5_selection selection = {.file = H5Dget_space(rows->dataset),
+                                         .memory = H5Screate_simple(rows->axes, block, NULL)};
+  if (count == 0) {
+    H5Sselect_none(selection.file);
+    H5Sselect_none(selection.memory);
+  } else {
+    H5Sselect_hyperslab(selection.file, H5S_SELECT_SET, start, NULL, block, NULL);
+  }
+  return selection;
+}
+
+void h5_deselect(struct h5_selection selection) {
+  H5Sclose(selection.file);
+  H5Sclose(selection.memory);
+}
