@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "ground/clock.h"
 #include "engine/ensemble_internal.h"
+#include "ground/clock.h"
 #include "ground/memory.h"
 
 struct encoding *encoding_create(int64_t count, size_t d) {
@@ -39,8 +39,8 @@ size_t ensemble_rows(const struct decoder *decoder, size_t rows) {
 }
 
 struct ensemble *ensemble_create(struct comm *comm, const struct decoder *decoder,
-                               const struct solver_options *options,
-                               const struct placement_rule *rule) {
+                                 const struct solver_options *options,
+                                 const struct placement_rule *rule) {
   struct ensemble *e = memory_new(struct ensemble, 1);
   *e = (struct ensemble){.comm = comm, .decoder = decoder, .options = *options, .rule = *rule};
   e->objective = objective_create(decoder, rule->most);
@@ -95,7 +95,7 @@ static struct pool *pool_create(const struct ensemble *e, const struct samples *
   pool->queue = memory_new(int64_t, samples->count);
   pool->flows = memory_new(struct flow, e->rule.most);
   const size_t size =
-      (solver_ops(&e->options)->state_size(&e->options, e->decoder->d) + 63) / 64 * 64;
+      memory_rounded(solver_ops(&e->options)->state_size(&e->options, e->decoder->d));
   pool->states = memory_new(char, e->rule.most *size);
   for (size_t i = 0; i < e->rule.most; i++)
     pool->flows[i].state = (struct solver_state *)(void *)(pool->states + i * size);
@@ -207,7 +207,7 @@ static void pool_advance(struct ensemble *e, struct pool *pool, const real *grad
 }
 
 void ensemble_begin(struct ensemble *e, const struct samples *samples, int64_t group,
-                   struct encoding *encoding) {
+                    struct encoding *encoding) {
   if (e->options.coupling == COUPLING_BATCH)
     e->coupled = coupled_create(e, samples, group, encoding);
   else
@@ -232,7 +232,7 @@ void ensemble_end(struct ensemble *e) {
 }
 
 void ensemble_run(struct ensemble *e, const struct samples *samples, int64_t group,
-                 struct encoding *encoding) {
+                  struct encoding *encoding) {
   memset(encoding->status, STATUS_RUNNING, (size_t)samples->count);
   ensemble_begin(e, samples, group, encoding);
   while (ensemble_advance(e, INFINITY)) continue;
