@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "ground/memory.h"
+
 static const char *const names[] = {"none", "discrete", "continuous"};
 
 const char *adjoint_name(int kind) {
@@ -13,7 +15,7 @@ const char *adjoint_name(int kind) {
 struct adjoint {
   enum adjoint_kind kind;
   const struct flow_ops *flow;
-  const struct butcher *tableau;  // NULL: the semi-implicit Euler step of solver_amd_nesterov.c
+  const struct butcher *tableau;  // NULL: the semi-implicit Euler step of solver_amd.c
   const struct trajectory *trajectory;
   double alpha;
   size_t stride, size;  // of one component, of a vector
@@ -25,7 +27,7 @@ struct adjoint {
   real *next;  // scratch
 };
 
-static size_t header_size(void) { return (sizeof(struct adjoint) + 63) / 64 * 64; }
+static size_t header_size(void) { return memory_rounded(sizeof(struct adjoint)); }
 
 size_t adjoint_state_size(const struct solver_options *options, size_t d) {
   const size_t size = flow_ops(options->flow)->components * real_padded(d);

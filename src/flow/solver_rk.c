@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "flow/solver.h"
+#include "ground/memory.h"
 
 // The step control (Hairer, Norsett, Wanner 1993, II.4): a proportional-integral controller.
 static const double safety = 0.9, smallest_factor = 0.2, largest_factor = 5.0;
@@ -27,7 +28,7 @@ static size_t vector_size(const struct solver_options *options, size_t d) {
   return flow_ops(options->flow)->components * real_padded(d);
 }
 
-static size_t header_size(void) { return (sizeof(struct rk) + 63) / 64 * 64; }
+static size_t header_size(void) { return memory_rounded(sizeof(struct rk)); }
 
 static size_t state_size(const struct solver_options *options, size_t d) {
   const size_t stages = (size_t)tableau_of(options)->stages;
