@@ -1,4 +1,6 @@
-// Activation functions phi, applied to rows of sums s with the bias added on the way.
+// Activation functions phi, applied to rows of sums s, and the chain rule through them. Rows have
+// `columns` elements, a multiple of 8, and lie `stride` elements apart, so that the part of the
+// rows that a product has just finished can be treated while it is in the first cache.
 #ifndef GFE_ACTIVATION_H
 #define GFE_ACTIVATION_H
 
@@ -14,18 +16,32 @@ enum activation_kind {
   ACTIVATION_TANH,
   ACTIVATION_SIGMOID,
   ACTIVATION_SOFTPLUS,
-  ACTIVATION_SILU
+  ACTIVATION_SILU,
+  ACTIVATION_KINDS
 };
 const char *activation_name(int kind);  // NULL beyond the last
 
-// For each of `rows` rows of stride `stride` (a multiple of REAL_PAD): a = phi(s + bias) in place
-// of s, and slope = phi'(s + bias). `bias` has `stride` elements. Padding elements hold phi(0).
-void activation_forward(enum activation_kind kind, size_t rows, size_t stride, const real *bias,
-                        real *s, real *slope);
+struct activation_block {
+  size_t rows, columns, stride;
+};
 
-// The same with a tangent s_dot: besides, bend = phi''(s + bias) s_dot, and then
-// a_dot = phi'(s + bias) s_dot in place of s_dot.
-void activation_tangent(enum activation_kind kind, size_t rows, size_t stride, const real *bias,
-                        real *s, real *s_dot, real *slope, real *bend);
+// a = phi(s) in place of s, and slope = phi'(s).
+void activation_forward(enum activation_kind kind, struct activation_block block, real *s,
+                        real *slope);
+
+// The same, besides curvature = phi''(s).
+void activation_curve(enum activation_kind kind, struct activation_block block, real *s,
+                      real *slope, real *curvature);
+
+// delta *= slope: from d loss / d a to d loss / d s.
+void activation_backward(struct activation_block block, const real *slope, real *delta);
+
+// A tangent s_dot: bend = phi''(s) s_dot in place of the curvature, then a_dot = phi'(s) s_dot in
+// place of s_dot.
+void activation_tangent(struct activation_block block, const real *slope, real *bend, real *s_dot);
+
+// delta_dot = bend delta + slope delta_dot, then delta *= slope.
+void activation_tangent_backward(struct activation_block block, const real *slope, const real *bend,
+                                 real *delta, real *delta_dot);
 
 #endif

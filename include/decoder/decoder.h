@@ -19,6 +19,8 @@ struct decoder {
                             // decoder's network; else NULL
   size_t count;             // elements of theta, gaps included
   real *theta;              // owned
+  real *packed;             // its weights packed for products (decoder_pack()), owned
+  real *work;               // of that packing, owned
 };
 
 // A decoder from `d` numbers through `layer_count` layers, with all parameters zero.
@@ -29,6 +31,15 @@ struct decoder *decoder_create(size_t d, size_t layer_count, const struct layer_
 struct decoder *decoder_layout(size_t d, size_t layer_count, const struct layer_spec *specs,
                                enum loss_kind loss);
 void decoder_allocate(struct decoder *decoder);
+
+// Elements of the packed weights.
+size_t decoder_packed_size(const struct decoder *decoder);
+
+// Packs the weights for products: to be called after every change of theta, before the next pass.
+void decoder_pack(struct decoder *decoder);
+
+// theta and the packed weights, as passes through the networks take them (borrowed).
+struct network_values decoder_values(const struct decoder *decoder);
 
 // Gives a decoder whose theta is not allocated yet an encoder from n to d numbers, of layers that
 // fit.
@@ -43,8 +54,8 @@ bool decoder_mirror(size_t d, size_t layer_count, const struct layer_spec *specs
 
 void decoder_destroy(struct decoder **decoder);
 
-// Random initial parameters, a function of `seed` alone; the decoder's do not depend on whether
-// there is an encoder.
+// Random initial parameters, packed, a function of `seed` alone; the decoder's do not depend on
+// whether there is an encoder.
 void decoder_initialise(struct decoder *decoder, uint64_t seed);
 
 #endif

@@ -2,11 +2,10 @@
 // the activation (activation.h) makes the next input of them. One file layer_*.c and one row of the
 // table in layer.c per kind. The backward products quote the forward one.
 //
-// Numbers without order are flat: arrays of rows, of stride real_padded(width). A field has
-// channels and axes of space, and its rows are kept transposed, in blocks of LAYER_ROWS samples:
-// [channel][position][sample], so that whatever moves through space moves LAYER_ROWS numbers at a
-// time, and a product takes the samples of a block as neighbouring columns. A block begins where
-// its rows would. Flattened, a field is channel by channel, in C order.
+// Numbers without order are flat: a row of real_padded(width) of them per sample. A field has
+// channels and axes of space; a sample's is kept channel last, a row of real_padded(channels)
+// numbers per position, so that each position is a row of a product. (A flat row is a field of one
+// position.) Flattened, a field is channel by channel, in C order. Padding is zero.
 #ifndef GFE_LAYER_H
 #define GFE_LAYER_H
 
@@ -15,10 +14,10 @@
 #include <stdint.h>
 
 #include "decoder/activation.h"
-#include "decoder/patches.h"
-#include "decoder/placement.h"
+#include "decoder/convolution.h"
 #include "ground/error.h"
 #include "ground/real.h"
+#include "numerics/product.h"
 
 enum layer_kind {
   LAYER_DENSE,
@@ -31,10 +30,7 @@ enum layer_kind {
 };
 const char *layer_name(int kind);
 
-enum {
-  LAYER_AXES = 1 + PATCHES_AXES,  // channels and space
-  LAYER_ROWS = PLACEMENT_ROWS     // samples of a block
-};
+enum { LAYER_AXES = 1 + CONVOLUTION_AXES };  // channels and space
 
 // Numbers of the input file, one per axis; a single one stands for all axes.
 struct layer_sizes {
@@ -76,15 +72,25 @@ struct layer {
   size_t weight_rows, weight_count;  // first axis and elements of the weight
   size_t bias_count;
   size_t weight, bias;     // where they begin in the block of all parameters
-  struct patches patches;  // conv, conv_transpose, upsample: how the fields hang together
+  size_t packed;           // and in the block of all packed weights
+  struct convolution map;  // conv, conv_transpose, upsample: how the fields are connected
   size_t sources;          // 1, or 2 if the outputs of two layers are summed
   size_t source[2];        // layers whose outputs it takes; LAYER_NONE: the network's input
   bool shared[2];          // a later layer, or its own other source, takes the same
+  bool sole[2];            // no other layer takes the same
 };
 #define LAYER_NONE SIZE_MAX
 
-// theta, and the gradient arrays, are blocks of all parameters. `work` has layer_work() elements.
-// Rows of fields come in whole blocks.
+// Samples on their way through a layer. theta and packed are the blocks of all parameters and of
+// all packed weights; `work` has layer_work() elements.
+struct layer_rows {
+  size_t samples;
+  const real *theta, *packed;
+  real *work;
+};
+
+// `finish` acts on rows of s or delta_a, one per position of each sample, as soon as they are
+// complete; NULL: nothing is left to be done.
 struct layer_ops {
   const char *name;
   bool flat;           // takes and gives numbers without order only
@@ -96,19 +102,21 @@ struct layer_ops {
   double (*bound)(const struct layer *layer);
   // Elements of work space, NULL for none.
   size_t (*work)(const struct layer *layer);
-  // s = W a, without the bias.
-  void (*forward)(const struct layer *layer, const real *theta, size_t rows, const real *a, real *s,
-                  real *work);
+  // Elements of its packed weights, and packing them; NULL for none.
+  size_t (*packed)(const struct layer *layer);
+  void (*pack)(const struct layer *layer, const real *theta, real *packed, real *work);
+  // s = W a + b, without b unless `affine`.
+  void (*forward)(const struct layer *layer, const struct layer_rows *rows, const real *a,
+                  bool affine, const struct product_finish *finish, real *s);
   // delta_a = W^T delta_s; `add`: added to it.
-  void (*backward_input)(const struct layer *layer, const real *theta, size_t rows,
-                         const real *delta_s, bool add, real *delta_a, real *work);
-  // NULL without parameters. gradient = sum over rows of delta_s a^T for the weight, and over the
-  // first bias_rows rows of delta_s for the bias; `add`: added to it.
-  void (*backward_parameters)(const struct layer *layer, size_t rows, size_t bias_rows,
-                              const real *delta_s, const real *a, bool add, real *gradient,
-                              real *work);
-  // NULL without products. Narrows the rule of placement until it holds for them.
-  void (*narrow)(const struct layer *layer, struct placement_rule *rule);
+  void (*backward_input)(const struct layer *layer, const struct layer_rows *rows,
+                         const real *delta_s, bool add, const struct product_finish *finish,
+                         real *delta_a);
+  // NULL without parameters. gradient = sum over samples of delta_s a^T for the weight and, if
+  // `affine`, of delta_s for the bias; `add`: added to it.
+  void (*backward_parameters)(const struct layer *layer, const struct layer_rows *rows,
+                              const real *delta_s, const real *a, bool affine, bool add,
+                              real *gradient);
 };
 
 extern const struct layer_ops layer_dense, layer_reshape, layer_conv, layer_conv_transpose,
@@ -125,14 +133,10 @@ size_t layer_shape_size(const struct layer_shape *shape);
 // Fills weight and bias; `index` is the layer's number among those that share theta.
 void layer_initialise(const struct layer *layer, uint64_t seed, uint64_t index, real *theta);
 
-// Rows that share one block of layer_block() * real_padded(outputs) numbers: 1 if the output is
-// flat.
-size_t layer_block(const struct layer *layer);
-
-// The bias of such a block. Returns where it stands in theta if it can be taken from there, else
-// `bias`, of layer_bias_size() elements and zero at first, filled; NULL if there is none to add.
-const real *layer_bias(const struct layer *layer, const real *theta, real *bias);
-size_t layer_bias_size(const struct layer *layer);
+// Positions of a shape: 1 if it is flat; numbers of a position; what a sample takes in memory.
+size_t layer_positions(const struct layer_shape *shape);
+size_t layer_channels(const struct layer_shape *shape);
+size_t layer_stride(const struct layer_shape *shape);
 
 size_t layer_work(const struct layer *layer);
 

@@ -10,20 +10,15 @@
 
 enum loss_kind {
   LOSS_BCE,  // mean of softplus(x) - y x: binary cross-entropy with logits
-  LOSS_MSE   // mean of (x - y)^2
+  LOSS_MSE,  // mean of (x - y)^2
+  LOSS_KINDS
 };
 const char *loss_name(int kind);  // NULL beyond the last
 
 struct loss_ops {
   const char *name;
-  bool unit_interval;  // data must lie in [0, 1]
-  // The decoder's output x -> what it says of the data, in place; NULL: x itself.
-  void (*output)(size_t count, real *x);
-  const char *output_text;  // what that is, NULL: values like those of the data
-  // Sums over a row as loss_row() and loss_row_tangent() take them.
-  double (*row)(size_t n, size_t stride, const real *y, real scale, real *x);
-  double (*row_weighted)(size_t stride, const real *y, const real *w, real scale, real *x);
-  void (*curvature)(size_t n, const real *w, real scale, const real *x, const real *y, real *x_dot);
+  bool unit_interval;       // data must lie in [0, 1]
+  const char *output_text;  // what loss_output() gives; NULL: values like those of the data
 };
 
 const struct loss_ops *loss_ops(enum loss_kind kind);
@@ -37,5 +32,8 @@ double loss_row(enum loss_kind kind, size_t n, size_t stride, const real *y, con
 // The same with a tangent x_dot; on return x_dot holds (d^2 loss / d x^2) x_dot, entry by entry.
 double loss_row_tangent(enum loss_kind kind, size_t n, size_t stride, const real *y, const real *w,
                         double weight_sum, real *x, real *x_dot);
+
+// The decoder's output x -> what it says of the data, in place.
+void loss_output(enum loss_kind kind, size_t count, real *x);
 
 #endif

@@ -17,8 +17,15 @@
 struct network {
   size_t inputs, outputs;  // numbers in a sample
   size_t layer_count;
-  struct layer *layers;  // owned
-  size_t begin, end;     // its parameters within theta, gaps included
+  struct layer *layers;             // owned
+  size_t begin, end;                // its parameters within theta, gaps included
+  size_t packed_begin, packed_end;  // its packed weights within the block of all of them
+};
+
+// The parameters as passes take them: theta, and the weights packed for products, which
+// network_pack() makes of it.
+struct network_values {
+  const real *theta, *packed;
 };
 
 // The first of `count` layers from `inputs` numbers on that does not fit, with the reason in
@@ -30,10 +37,11 @@ size_t network_check(size_t inputs, size_t count, const struct layer_spec *specs
 size_t network_outputs(size_t inputs, size_t count, const struct layer_spec *specs);
 
 // A network from `inputs` numbers through `count` layers that fit; its parameters begin at element
-// `begin` of theta, a multiple of REAL_PAD. Inputs and outputs are flat: where a layer needs it, or
-// at the end, a reshape is inserted, so layers may be more than `count`.
+// `begin` of theta, a multiple of REAL_PAD, and its packed weights at `packed_begin` of theirs.
+// Inputs and outputs are flat: where a layer needs it, or at the end, a reshape is inserted, so
+// layers may be more than `count`.
 struct network *network_create(size_t inputs, size_t count, const struct layer_spec *specs,
-                               size_t begin);
+                               size_t begin, size_t packed_begin);
 void network_destroy(struct network **network);
 
 // The shape of the outputs as the last layer of the list gives it (borrowed).
@@ -49,8 +57,12 @@ size_t network_parameters(const struct network *network);
 // Multiplications and additions for one sample of a pass forward and back to the input.
 double network_flops(const struct network *network);
 
-// Narrows the rule of placement until it holds for all products of the network.
-void network_narrow(const struct network *network, struct placement_rule *rule);
+// Packs the network's weights, to be done after every change of theta. `work` has network_work()
+// elements.
+void network_pack(const struct network *network, const real *theta, real *packed, real *work);
+
+// Whether that has been done, by a look at a few weights: for assertions.
+bool network_is_packed(const struct network *network, struct network_values values);
 
 // Elements of work space that the layers need in turn.
 size_t network_work(const struct network *network);
@@ -69,55 +81,50 @@ size_t network_pass_bytes(const struct network *network, size_t rows);
 // The rows' inputs, to be filled before a pass: [rows][real_padded(inputs)], borrowed.
 real *network_pass_input(struct network_pass *pass);
 
-// The outputs, [rows][real_padded(outputs)] (borrowed, until the next pass). `rows` must suit the
-// rule of placement (placement.h). The pass back begins in the same place: whoever wants it puts
-// d loss / d output there instead, with zeros for a row where nobody stands and in the padding.
-real *network_pass_forward(struct network_pass *pass, const real *theta, size_t rows);
+// The outputs, [rows][real_padded(outputs)] (borrowed, until the next pass). The pass back begins
+// in the same place: whoever wants it puts d loss / d output there instead, with zeros in the
+// padding.
+real *network_pass_forward(struct network_pass *pass, struct network_values values, size_t rows);
 
 // d loss / d input, [rows][real_padded(inputs)] (borrowed, until the next pass); NULL and less work
 // without `to_input`, where only the gradient of theta is wanted.
-const real *network_pass_backward(struct network_pass *pass, const real *theta, size_t rows,
-                                  bool to_input);
+const real *network_pass_backward(struct network_pass *pass, struct network_values values,
+                                  size_t rows, bool to_input);
 
 // The sum over rows first ... first + count - 1 of the last pass back of d loss / d theta, into the
-// network's part of `gradient`, which is shaped like theta. `first` is a multiple of
-// PLACEMENT_ROWS, and rows behind the last up to the next such multiple hold nobody.
+// network's part of `gradient`, which is shaped like theta.
 void network_pass_gradient(struct network_pass *pass, size_t first, size_t count, real *gradient);
 
 // ---- values and tangents: forward over reverse ----
-//
-// Rows come in slots, one per tile. Value and tangent are rows of the same products: a slot of S
-// samples takes 2 S rows, first the values and then the tangents.
 
 struct network_tangent;  // owned by the caller of network_tangent_create()
 
-// Room for `slots` slots of `size` samples (a multiple of PLACEMENT_ROWS) through `network`
-// (borrowed).
-struct network_tangent *network_tangent_create(const struct network *network, size_t slots,
-                                               size_t size);
+// A value and its tangent, [rows][real_padded(outputs)] each.
+struct network_pair {
+  real *value, *dot;
+};
+
+// Room for up to `rows` rows through `network` (borrowed).
+struct network_tangent *network_tangent_create(const struct network *network, size_t rows);
 void network_tangent_destroy(struct network_tangent **tangent);
-size_t network_tangent_bytes(const struct network *network, size_t slots, size_t size);
+size_t network_tangent_bytes(const struct network *network, size_t rows);
 
-// A slot's inputs and then its directions, to be filled before a sweep:
-// [2 size][real_padded(inputs)], borrowed.
-real *network_tangent_input(struct network_tangent *tangent, size_t slot);
+// Inputs and directions, to be filled before a sweep: [rows][real_padded(inputs)], borrowed.
+real *network_tangent_input(struct network_tangent *tangent);
+real *network_tangent_direction(struct network_tangent *tangent);
 
-// x and x_dot of the first `slots` slots, each [2 size][real_padded(outputs)] (borrowed, until the
-// next sweep). Products have `rows` rows, at least those of the slots.
-const real *network_tangent_forward(struct network_tangent *tangent, const real *theta,
-                                    size_t slots, size_t rows);
+// x and x_dot (borrowed, until the next sweep). The sweep back begins in the same place: whoever
+// wants it puts d loss / d x and its tangent there instead.
+struct network_pair network_tangent_forward(struct network_tangent *tangent,
+                                            struct network_values values, size_t rows);
 
-// Where a slot's d loss / d x and its tangent are to be put before the sweep back, the tangents
-// FIRST: [2 size][real_padded(outputs)], borrowed. So one product over a slot's rows pairs each
-// value with the other's tangent: d(v.g)/dW = delta_s_dot a^T + delta_s a_dot^T.
-real *network_tangent_delta(struct network_tangent *tangent, size_t slot);
+// The tangents of d loss / d input, [rows][real_padded(inputs)] (borrowed, until the next sweep).
+const real *network_tangent_backward(struct network_tangent *tangent, struct network_values values,
+                                     size_t rows);
 
-// delta_dot and delta at the inputs of the slots, each [2 size][real_padded(inputs)] (borrowed,
-// until the next sweep).
-const real *network_tangent_backward(struct network_tangent *tangent, const real *theta,
-                                     size_t slots, size_t rows);
-
-// Adds the sum over a slot's samples of d/dtheta [v . g] to the network's part of `gradient`.
-void network_tangent_gradient(struct network_tangent *tangent, size_t slot, real *gradient);
+// Adds the sum over rows first ... first + count - 1 of d/dtheta [v . g] to the network's part of
+// `gradient`.
+void network_tangent_gradient(struct network_tangent *tangent, size_t first, size_t count,
+                              real *gradient);
 
 #endif

@@ -9,7 +9,7 @@
 #include "decoder/decoder.h"
 #include "ground/real.h"
 
-// The sample in a row (all borrowed). y NULL: nobody; the row's latent must be finite all the same.
+// The sample in a row (all borrowed).
 struct objective_row {
   const real *y;      // [real_padded(n)]
   const real *w;      // the same, or NULL: 1 everywhere
@@ -29,7 +29,7 @@ size_t objective_bytes(const struct decoder *decoder, size_t rows);
 real *objective_latents(struct objective *objective);
 
 // loss[rows] and, as the return value, the gradients with respect to z, [rows][real_padded(d)]
-// (borrowed, until the next evaluation). `rows` must suit the rule of placement (placement.h).
+// (borrowed, until the next evaluation).
 const real *objective_evaluate(struct objective *objective, size_t rows,
                                const struct objective_row *samples, double *loss);
 

@@ -1,9 +1,6 @@
 // Second derivatives of the reconstruction loss in one forward-over-reverse sweep (Pearlmutter
 // 1994): for samples at latents z with directions v, the products H v with H = d^2 loss / dz^2, and
 // the mixed derivative d/dtheta [v . g(z; theta)]. Formulas and notation: METHOD section 3.
-//
-// Rows come in slots, one per tile. Both halves, value and tangent, are rows of the same products:
-// a slot of S samples takes 2 S rows, first the values and then the tangents.
 #ifndef GFE_TANGENT_H
 #define GFE_TANGENT_H
 
@@ -15,26 +12,23 @@
 
 struct tangent;  // owned by the caller of tangent_create()
 
-// Room for `slots` slots of `size` samples (a multiple of PLACEMENT_ROWS) with `decoder`
-// (borrowed).
-struct tangent *tangent_create(const struct decoder *decoder, size_t slots, size_t size);
+// Room for up to `rows` rows with `decoder` (borrowed).
+struct tangent *tangent_create(const struct decoder *decoder, size_t rows);
 void tangent_destroy(struct tangent **tangent);
-size_t tangent_bytes(const struct decoder *decoder, size_t slots, size_t size);
+size_t tangent_bytes(const struct decoder *decoder, size_t rows);
 
-// A slot's latents and directions, to be filled before a sweep: [size][real_padded(d)], borrowed.
-real *tangent_latents(struct tangent *tangent, size_t slot);
-real *tangent_directions(struct tangent *tangent, size_t slot);
+// The rows' latents and directions, to be filled before a sweep: [rows][real_padded(d)], borrowed.
+real *tangent_latents(struct tangent *tangent);
+real *tangent_directions(struct tangent *tangent);
 
-// Sweeps over the first `slots` slots. samples[slot * size + i] is the sample in row i of a slot;
-// where its y is NULL nobody stands and nothing is added anywhere. The product has at least `least`
-// rows.
-void tangent_sweep(struct tangent *tangent, size_t slots, size_t least,
-                   const struct objective_row *samples);
+// Sweeps over `rows` rows, samples[row] being the sample of each. Returns H v, [rows]
+// [real_padded(d)], borrowed until the next sweep.
+const real *tangent_sweep(struct tangent *tangent, size_t rows,
+                          const struct objective_row *samples);
 
-// H v of a slot, [size][real_padded(d)], borrowed until the next sweep.
-const real *tangent_product(const struct tangent *tangent, size_t slot);
-
-// Adds the sum over a slot's samples of d/dtheta [v . g] to gradient [decoder->count].
-void tangent_parameter_gradient(const struct tangent *tangent, size_t slot, real *gradient);
+// Adds the sum over rows first ... first + count - 1 of the last sweep of d/dtheta [v . g] to
+// gradient [decoder->count].
+void tangent_parameter_gradient(const struct tangent *tangent, size_t first, size_t count,
+                                real *gradient);
 
 #endif

@@ -16,6 +16,15 @@ typedef int32_t real_bits;
 #define REAL_NAME "float32"
 #endif
 
+// a b + c, rounded once: an instruction in kernels, else a call.
+static inline real real_fma(real a, real b, real c) {
+#ifdef GFE_DOUBLE
+  return __builtin_fma(a, b, c);
+#else
+  return __builtin_fmaf(a, b, c);
+#endif
+}
+
 enum { REAL_PAD = 16 };  // rows of samples are padded to this many elements, see real_padded()
 
 // The stride of a row of `width` elements: whole vectors only, so that no element of a row is

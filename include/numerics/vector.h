@@ -62,14 +62,6 @@ static inline vector vector_all(real x) {
 }
 
 // a b + c, rounded once.
-static inline real real_fma(real a, real b, real c) {
-#ifdef GFE_DOUBLE
-  return __builtin_fma(a, b, c);
-#else
-  return __builtin_fmaf(a, b, c);
-#endif
-}
-
 static inline vector vector_fma(vector a, vector b, vector c) {
 #if defined GFE_ISA_avx512 && defined GFE_DOUBLE
   return (vector)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);

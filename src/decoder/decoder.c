@@ -6,7 +6,7 @@
 struct decoder *decoder_layout(size_t d, size_t layer_count, const struct layer_spec *specs,
                                enum loss_kind loss) {
   struct decoder *decoder = memory_new(struct decoder, 1);
-  decoder->network = network_create(d, layer_count, specs, 0);
+  decoder->network = network_create(d, layer_count, specs, 0, 0);
   decoder->d = d;
   decoder->n = decoder->network->outputs;
   decoder->loss = loss;
@@ -16,7 +16,8 @@ struct decoder *decoder_layout(size_t d, size_t layer_count, const struct layer_
 
 void decoder_add_encoder(struct decoder *decoder, size_t layer_count,
                          const struct layer_spec *specs) {
-  decoder->encoder = network_create(decoder->n, layer_count, specs, decoder->count);
+  decoder->encoder =
+      network_create(decoder->n, layer_count, specs, decoder->count, decoder->network->packed_end);
   if (decoder->encoder->outputs != decoder->d)
     error_fatal("an encoder with %zu outputs for a latent of %zu numbers",
                 decoder->encoder->outputs, decoder->d);
@@ -35,6 +36,24 @@ bool decoder_mirror(size_t d, size_t layer_count, const struct layer_spec *specs
 
 void decoder_allocate(struct decoder *decoder) {
   decoder->theta = memory_new(real, decoder->count);
+  decoder->packed = memory_new(real, decoder_packed_size(decoder));
+  const size_t work = network_work(decoder->network);
+  const size_t other = decoder->encoder != NULL ? network_work(decoder->encoder) : 0;
+  decoder->work = memory_new(real, work > other ? work : other);
+}
+
+size_t decoder_packed_size(const struct decoder *decoder) {
+  return decoder->encoder != NULL ? decoder->encoder->packed_end : decoder->network->packed_end;
+}
+
+void decoder_pack(struct decoder *decoder) {
+  const struct network *encoder = decoder->encoder;
+  network_pack(decoder->network, decoder->theta, decoder->packed, decoder->work);
+  if (encoder != NULL) network_pack(encoder, decoder->theta, decoder->packed, decoder->work);
+}
+
+struct network_values decoder_values(const struct decoder *decoder) {
+  return (struct network_values){decoder->theta, decoder->packed};
 }
 
 struct decoder *decoder_create(size_t d, size_t layer_count, const struct layer_spec *specs,
@@ -49,6 +68,8 @@ void decoder_destroy(struct decoder **decoder) {
   network_destroy(&(*decoder)->network);
   network_destroy(&(*decoder)->encoder);
   memory_free(&(*decoder)->theta);
+  memory_free(&(*decoder)->packed);
+  memory_free(&(*decoder)->work);
   memory_free(decoder);
 }
 
@@ -56,4 +77,5 @@ void decoder_initialise(struct decoder *decoder, uint64_t seed) {
   network_initialise(decoder->network, seed, 0, decoder->theta);
   if (decoder->encoder != NULL)
     network_initialise(decoder->encoder, seed, decoder->network->layer_count, decoder->theta);
+  decoder_pack(decoder);
 }

@@ -79,9 +79,9 @@ void layer_weight_shape(const struct layer *layer, struct layer_shape *shape) {
   const bool space = !layer_ops(layer->kind)->flat;
   const size_t axes = space ? layer->from.axes - 1 : 0;
   *shape = (struct layer_shape){.axes = 2 + axes, .size = {layer->weight_rows}};
-  shape->size[1] = space ? layer->patches.channels : layer->inputs;
+  shape->size[1] = space ? layer->map.image_channels : layer->inputs;
   for (size_t axis = 0; axis < axes; axis++)
-    shape->size[2 + axis] = layer->patches.kernel[PATCHES_AXES - axes + axis];
+    shape->size[2 + axis] = layer->map.kernel[CONVOLUTION_AXES - axes + axis];
 }
 
 void layer_initialise(const struct layer *layer, uint64_t seed, uint64_t index, real *theta) {
@@ -95,24 +95,14 @@ void layer_initialise(const struct layer *layer, uint64_t seed, uint64_t index, 
         (real)(bound * (2.0 * rng_uniform(seed, RNG_PARAMETERS, 2 * index + 1, i) - 1.0));
 }
 
-size_t layer_block(const struct layer *layer) {
-  return layer_is_field(&layer->to) ? LAYER_ROWS : 1;
+size_t layer_channels(const struct layer_shape *shape) { return shape->size[0]; }
+
+size_t layer_positions(const struct layer_shape *shape) {
+  return layer_shape_size(shape) / layer_channels(shape);
 }
 
-size_t layer_bias_size(const struct layer *layer) {
-  const size_t size = layer_block(layer) * real_padded(layer->outputs);
-  if (layer->bias_count == 0) return layer->activation == ACTIVATION_IDENTITY ? 0 : size;
-  return layer_is_field(&layer->to) ? size : 0;
-}
-
-// A field has one bias per channel. Activations want one, be it zero.
-const real *layer_bias(const struct layer *layer, const real *theta, real *bias) {
-  if (layer->bias_count == 0) return layer->activation == ACTIVATION_IDENTITY ? NULL : bias;
-  if (!layer_is_field(&layer->to)) return theta + layer->bias;
-  const size_t size = layer->outputs / layer->bias_count * LAYER_ROWS;
-  for (size_t channel = 0; channel < layer->bias_count; channel++)
-    for (size_t i = 0; i < size; i++) bias[channel * size + i] = theta[layer->bias + channel];
-  return bias;
+size_t layer_stride(const struct layer_shape *shape) {
+  return layer_positions(shape) * real_padded(layer_channels(shape));
 }
 
 size_t layer_work(const struct layer *layer) {

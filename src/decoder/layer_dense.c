@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "decoder/layer.h"
-#include "platform/blas.h"
 
 static bool place(struct layer *layer, const struct layer_spec *spec, struct error *error) {
   const struct layer_shape to = {1, {(size_t)spec->width}};
@@ -15,36 +14,69 @@ static bool place(struct layer *layer, const struct layer_spec *spec, struct err
 // As PyTorch's nn.Linear.
 static double bound(const struct layer *layer) { return 1.0 / sqrt((double)layer->inputs); }
 
-static void forward(const struct layer *layer, const real *theta, size_t rows, const real *a,
-                    real *s, real *work) {
-  (void)work;
-  blas_gemm(false, true, rows, layer->outputs, layer->inputs, a, real_padded(layer->inputs),
-            theta + layer->weight, layer->inputs, 0, s, real_padded(layer->outputs));
+// Panels of both products, one behind the other.
+static size_t forward_size(const struct layer *layer) {
+  return product_panels_size(layer->inputs, layer->outputs);
 }
 
-static void backward_input(const struct layer *layer, const real *theta, size_t rows,
-                           const real *delta_s, bool add, real *delta_a, real *work) {
-  (void)work;
-  blas_gemm(false, false, rows, layer->inputs, layer->outputs, delta_s, real_padded(layer->outputs),
-            theta + layer->weight, layer->inputs, add ? 1 : 0, delta_a, real_padded(layer->inputs));
+static size_t packed_size(const struct layer *layer) {
+  return forward_size(layer) + product_panels_size(layer->outputs, layer->inputs);
 }
 
-static void backward_parameters(const struct layer *layer, size_t rows, size_t bias_rows,
-                                const real *delta_s, const real *a, bool add, real *gradient,
-                                real *work) {
+static void pack(const struct layer *layer, const real *theta, real *packed, real *work) {
   (void)work;
+  const real *weight = theta + layer->weight;
+  product_pack(layer->inputs, layer->outputs, weight, 1, layer->inputs, packed);
+  product_pack(layer->outputs, layer->inputs, weight, layer->inputs, 1,
+               packed + forward_size(layer));
+}
+
+static void forward(const struct layer *layer, const struct layer_rows *rows, const real *a,
+                    bool affine, const struct product_finish *finish, real *s) {
+  const struct product_matrix w = {layer->inputs, layer->outputs, rows->packed + layer->packed};
+  const struct product_rows product = {.rows = rows->samples,
+                                       .a = a,
+                                       .a_stride = real_padded(layer->inputs),
+                                       .bias = affine ? rows->theta + layer->bias : NULL,
+                                       .c = s,
+                                       .c_stride = real_padded(layer->outputs),
+                                       .finish = finish};
+  product_multiply(&w, &product);
+}
+
+static void backward_input(const struct layer *layer, const struct layer_rows *rows,
+                           const real *delta_s, bool add, const struct product_finish *finish,
+                           real *delta_a) {
+  const struct product_matrix w = {layer->outputs, layer->inputs,
+                                   rows->packed + layer->packed + forward_size(layer)};
+  const struct product_rows product = {.rows = rows->samples,
+                                       .a = delta_s,
+                                       .a_stride = real_padded(layer->outputs),
+                                       .add = add,
+                                       .c = delta_a,
+                                       .c_stride = real_padded(layer->inputs),
+                                       .finish = finish};
+  product_multiply(&w, &product);
+}
+
+static void backward_parameters(const struct layer *layer, const struct layer_rows *rows,
+                                const real *delta_s, const real *a, bool affine, bool add,
+                                real *gradient) {
   const size_t stride = real_padded(layer->outputs);
-  blas_gemm(true, false, layer->outputs, layer->inputs, rows, delta_s, stride, a,
-            real_padded(layer->inputs), add ? 1 : 0, gradient + layer->weight, layer->inputs);
+  const struct product_gradient product = {.terms = rows->samples,
+                                           .outputs = layer->outputs,
+                                           .inputs = layer->inputs,
+                                           .delta = delta_s,
+                                           .delta_stride = stride,
+                                           .a = a,
+                                           .a_stride = real_padded(layer->inputs),
+                                           .add = add,
+                                           .g = gradient + layer->weight};
+  product_gradient(&product);
   real *bias = gradient + layer->bias;
   if (!add) memset(bias, 0, stride * sizeof *bias);
-  for (size_t row = 0; row < bias_rows; row++)
+  for (size_t row = 0; row < rows->samples && affine; row++)
     for (size_t j = 0; j < stride; j++) bias[j] += delta_s[row * stride + j];
-}
-
-static void narrow(const struct layer *layer, struct placement_rule *rule) {
-  placement_narrow(rule, true, layer->outputs, layer->inputs);
-  placement_narrow(rule, false, layer->inputs, layer->outputs);
 }
 
 const struct layer_ops layer_dense = {
@@ -52,8 +84,9 @@ const struct layer_ops layer_dense = {
     .flat = true,
     .place = place,
     .bound = bound,
+    .packed = packed_size,
+    .pack = pack,
     .forward = forward,
     .backward_input = backward_input,
     .backward_parameters = backward_parameters,
-    .narrow = narrow,
 };

@@ -4,47 +4,46 @@
 
 #include "decoder/layer.h"
 
-// Flat rows -> a block of a field, and back; `add`: added to it.
-static void to_field(size_t width, const real *restrict flat, bool add, real *restrict field) {
-  const size_t stride = real_padded(width);
-  for (size_t i = 0; i < width; i++)
-    for (size_t row = 0; row < LAYER_ROWS; row++)
-      field[i * LAYER_ROWS + row] =
-          flat[row * stride + i] + (add ? field[i * LAYER_ROWS + row] : (real)0);
-}
-
-static void to_flat(size_t width, const real *restrict field, bool add, real *restrict flat) {
-  const size_t stride = real_padded(width);
-  for (size_t row = 0; row < LAYER_ROWS; row++)
-    for (size_t i = 0; i < width; i++)
-      flat[row * stride + i] =
-          field[i * LAYER_ROWS + row] + (add ? flat[row * stride + i] : (real)0);
-}
-
-static void pass_on(size_t width, size_t rows, bool from_field, bool to_a_field, const real *from,
-                    bool add, real *to) {
-  const size_t stride = real_padded(width);
-  if (from_field == to_a_field) {
-    if (!add) memcpy(to, from, rows * stride * sizeof *to);
-    for (size_t i = 0; i < rows * stride && add; i++) to[i] += from[i];
-    return;
+// A sample's numbers in the order of one shape -> in that of the other; flattened, both are channel
+// by channel. `add`: added to what stands there.
+static void reorder(const struct layer_shape *from, const struct layer_shape *to, const real *a,
+                    bool add, real *s) {
+  const size_t from_stride = real_padded(layer_channels(from));
+  const size_t to_stride = real_padded(layer_channels(to));
+  const size_t from_positions = layer_positions(from), to_positions = layer_positions(to);
+  const size_t size = layer_shape_size(from);
+  for (size_t i = 0, p = 0, c = 0, q = 0, e = 0; i < size; i++) {
+    real *target = &s[q * to_stride + e];
+    const real value = a[p * from_stride + c];
+    *target = add ? *target + value : value;
+    if (++p == from_positions) p = 0, c++;
+    if (++q == to_positions) q = 0, e++;
   }
-  for (size_t row = 0; row < rows; row += LAYER_ROWS)
-    (to_a_field ? to_field : to_flat)(width, from + row * stride, add, to + row * stride);
 }
 
-static void forward(const struct layer *layer, const real *theta, size_t rows, const real *a,
-                    real *s, real *work) {
-  (void)theta, (void)work;
-  pass_on(layer->outputs, rows, layer_is_field(&layer->from), layer_is_field(&layer->to), a, false,
-          s);
+static void pass_on(const struct layer_shape *from, const struct layer_shape *to, size_t samples,
+                    const real *a, bool add, const struct product_finish *finish, real *s) {
+  const size_t channels = layer_channels(to), positions = layer_positions(to);
+  const bool same = layer_channels(from) == channels;
+  const size_t from_stride = layer_stride(from), to_stride = layer_stride(to);
+  if (same && !add) memcpy(s, a, samples * to_stride * sizeof *s);
+  for (size_t i = 0; i < samples * to_stride && same && add; i++) s[i] += a[i];
+  for (size_t k = 0; k < samples && !same; k++)
+    reorder(from, to, a + k * from_stride, add, s + k * to_stride);
+  if (finish != NULL)
+    finish->act(finish->context, 0, samples * positions, 0, real_padded(channels));
 }
 
-static void backward_input(const struct layer *layer, const real *theta, size_t rows,
-                           const real *delta_s, bool add, real *delta_a, real *work) {
-  (void)theta, (void)work;
-  pass_on(layer->outputs, rows, layer_is_field(&layer->to), layer_is_field(&layer->from), delta_s,
-          add, delta_a);
+static void forward(const struct layer *layer, const struct layer_rows *rows, const real *a,
+                    bool affine, const struct product_finish *finish, real *s) {
+  (void)affine;
+  pass_on(&layer->from, &layer->to, rows->samples, a, false, finish, s);
+}
+
+static void backward_input(const struct layer *layer, const struct layer_rows *rows,
+                           const real *delta_s, bool add, const struct product_finish *finish,
+                           real *delta_a) {
+  pass_on(&layer->to, &layer->from, rows->samples, delta_s, add, finish, delta_a);
 }
 
 static bool place_reshape(struct layer *layer, const struct layer_spec *spec, struct error *error) {

@@ -1,5 +1,7 @@
 #include "decoder/network.h"
 
+#include <string.h>
+
 #include "decoder/activation.h"
 #include "ground/memory.h"
 
@@ -78,6 +80,9 @@ static bool append(struct network *network, size_t number, const struct layer_sp
   layer->weight = network->end;
   layer->bias = layer->weight + real_padded(layer->weight_count);
   network->end = layer->bias + real_padded(layer->bias_count);
+  const struct layer_ops *ops = layer_ops(layer->kind);
+  layer->packed = network->packed_end;
+  if (ops->packed != NULL) network->packed_end += ops->packed(layer);
   network->layer_count++;
   return true;
 }
@@ -92,15 +97,24 @@ static void flatten(struct network *network, size_t source) {
   append(network, LAYER_NONE, &spec, &(struct sources){1, {source, LAYER_NONE}}, &error);
 }
 
-// Marks sources that something later takes as well: the way back reaches them more than once.
+// How often a layer's output, or the network's input, is taken from layer `from` on.
+static size_t count_users(const struct network *network, size_t source, size_t from) {
+  size_t count = 0;
+  for (size_t l = from; l < network->layer_count; l++)
+    for (size_t k = 0; k < network->layers[l].sources; k++)
+      if (network->layers[l].source[k] == source) count++;
+  return count;
+}
+
+// Marks sources that something later takes as well, which the way back has reached before, and
+// those that nothing else takes.
 static void find_shared(struct network *network) {
   for (size_t l = 0; l < network->layer_count; l++)
     for (size_t k = 0; k < network->layers[l].sources; k++) {
       struct layer *layer = &network->layers[l];
-      layer->shared[k] = k == 0 && layer->sources == 2 && layer->source[1] == layer->source[0];
-      for (size_t later = l + 1; later < network->layer_count; later++)
-        for (size_t j = 0; j < network->layers[later].sources; j++)
-          if (network->layers[later].source[j] == layer->source[k]) layer->shared[k] = true;
+      const bool both = k == 0 && layer->sources == 2 && layer->source[1] == layer->source[0];
+      layer->shared[k] = both || count_users(network, layer->source[k], l + 1) > 0;
+      layer->sole[k] = count_users(network, layer->source[k], 0) == 1;
     }
 }
 
@@ -147,11 +161,12 @@ size_t network_check(size_t inputs, size_t count, const struct layer_spec *specs
 }
 
 struct network *network_create(size_t inputs, size_t count, const struct layer_spec *specs,
-                               size_t begin) {
+                               size_t begin, size_t packed_begin) {
   struct error error = {""};
   struct network *network = memory_new(struct network, 1);
   network->inputs = inputs;
   network->begin = network->end = begin;
+  network->packed_begin = network->packed_end = packed_begin;
   if (place_layers(network, count, specs, &error) < count) error_fatal("%s", error.text);
   network->outputs = network->layers[network->layer_count - 1].outputs;
   return network;
@@ -164,7 +179,7 @@ void network_destroy(struct network **network) {
 }
 
 size_t network_outputs(size_t inputs, size_t count, const struct layer_spec *specs) {
-  struct network *network = network_create(inputs, count, specs, 0);
+  struct network *network = network_create(inputs, count, specs, 0, 0);
   const size_t outputs = network->outputs;
   network_destroy(&network);
   return outputs;
@@ -196,17 +211,28 @@ double network_flops(const struct network *network) {
   for (size_t l = 0; l < network->layer_count; l++) {
     const struct layer *layer = &network->layers[l];
     const bool space = !layer_ops(layer->kind)->flat;  // a product for each position of the grid
-    flops +=
-        4.0 * (double)layer->weight_count * (space ? (double)patches_grid(&layer->patches) : 1);
+    flops += 4.0 * (double)layer->weight_count *
+             (space ? (double)convolution_positions(layer->map.grid) : 1);
   }
   return flops;
 }
 
-void network_narrow(const struct network *network, struct placement_rule *rule) {
+void network_pack(const struct network *network, const real *theta, real *packed, real *work) {
   for (size_t l = 0; l < network->layer_count; l++) {
-    const struct layer_ops *ops = layer_ops(network->layers[l].kind);
-    if (ops->narrow != NULL) ops->narrow(&network->layers[l], rule);
+    const struct layer *layer = &network->layers[l];
+    if (layer_ops(layer->kind)->pack != NULL)
+      layer_ops(layer->kind)->pack(layer, theta, packed + layer->packed, work);
   }
+}
+
+bool network_is_packed(const struct network *network, struct network_values values) {
+  for (size_t l = 0; l < network->layer_count; l++) {
+    const struct layer *layer = &network->layers[l];
+    if (layer->kind == LAYER_DENSE &&
+        memcmp(&values.theta[layer->weight], &values.packed[layer->packed], sizeof(real)) != 0)
+      return false;
+  }
+  return true;
 }
 
 size_t network_work(const struct network *network) {

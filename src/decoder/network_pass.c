@@ -1,286 +1,368 @@
-// Values and tangents through a network, and the gradients back. Both share the linear parts of the
-// layers, over all rows; between them each puts its own activations.
+// Values and tangents through a network, and the gradients back. Activations act on what a layer's
+// products have just finished (product.h).
+#include <assert.h>
 #include <string.h>
 
 #include "decoder/activation.h"
 #include "decoder/network.h"
 #include "ground/memory.h"
 
-// ---- the linear parts ----
+// ---- what passes of values and of tangents have in common ----
 
-// Buffers of a layer, rows of real_padded(outputs), or blocks of a field.
-struct network_buffers {
-  real *a;      // activations
-  real *slope;  // of phi, NULL for the identity
-  real *delta;  // d loss / d a, then d loss / d s
-  real *bias;   // see layer_bias()
+// One array of a pass: the network's input and the output of every layer, [rows][layer_stride()].
+struct field {
+  real *input;
+  real **layer;  // [layer_count]
 };
 
-struct network_rows {
-  const struct network *network;
-  real *input, *gradient;  // [rows][real_padded(inputs)]
-  real *work;
-  struct network_buffers *layers;
-};
+// Of the network's input and every layer; of layers with an activation; of all but the last layer,
+// whose delta stands where its output was.
+enum field_kind { FIELD_VALUES, FIELD_SLOPES, FIELD_DELTAS };
 
-// Without `own_delta` the last layer's delta lies where its output was.
-static struct network_rows *rows_create(const struct network *network, size_t rows,
-                                        bool own_delta) {
-  struct network_rows *r = memory_new(struct network_rows, 1);
-  r->network = network;
-  r->input = memory_new(real, rows * real_padded(network->inputs));
-  r->gradient = memory_new(real, rows * real_padded(network->inputs));
-  r->work = memory_new(real, network_work(network));
-  r->layers = memory_new(struct network_buffers, network->layer_count);
-  for (size_t l = 0; l < network->layer_count; l++) {
-    const struct layer *layer = &network->layers[l];
-    struct network_buffers *b = &r->layers[l];
-    const size_t size = rows * real_padded(layer->outputs);
-    b->a = memory_new(real, size);
-    if (layer->activation != ACTIVATION_IDENTITY) b->slope = memory_new(real, size);
-    b->delta = own_delta || l + 1 < network->layer_count ? memory_new(real, size) : b->a;
-    b->bias = memory_new(real, layer_bias_size(layer));
-  }
-  return r;
+static bool field_has(enum field_kind kind, const struct network *network, size_t l) {
+  if (kind == FIELD_SLOPES) return network->layers[l].activation != ACTIVATION_IDENTITY;
+  return kind == FIELD_VALUES || l + 1 < network->layer_count;
 }
 
-static void rows_destroy(struct network_rows **rows) {
-  struct network_rows *r = *rows;
-  if (r == NULL) return;
-  for (size_t l = 0; l < r->network->layer_count; l++) {
-    struct network_buffers *b = &r->layers[l];
-    if (b->delta != b->a) memory_free(&b->delta);
-    memory_free(&b->a);
-    memory_free(&b->slope);
-    memory_free(&b->bias);
-  }
-  memory_free(&r->layers);
-  memory_free(&r->work);
-  memory_free(&r->input);
-  memory_free(&r->gradient);
-  memory_free(rows);
+static size_t field_size(enum field_kind kind, const struct network *network) {
+  size_t size = kind == FIELD_SLOPES ? 0 : real_padded(network->inputs);
+  for (size_t l = 0; l < network->layer_count; l++)
+    if (field_has(kind, network, l)) size += layer_stride(&network->layers[l].to);
+  return size;
 }
 
-static size_t rows_bytes(const struct network *network, size_t rows, bool own_delta) {
-  size_t width = 2 * real_padded(network->inputs), more = network_work(network);
-  for (size_t l = 0; l < network->layer_count; l++) {
-    const struct layer *layer = &network->layers[l];
-    size_t buffers = 1;
-    if (own_delta || l + 1 < network->layer_count) buffers++;
-    if (layer->activation != ACTIVATION_IDENTITY) buffers++;
-    width += buffers * real_padded(layer->outputs);
-    more += layer_bias_size(layer);
-  }
-  return (width * rows + more) * sizeof(real);
+static void field_create(struct field *f, enum field_kind kind, const struct network *network,
+                         size_t rows) {
+  if (kind != FIELD_SLOPES) f->input = memory_new(real, rows * real_padded(network->inputs));
+  f->layer = memory_new(real *, network->layer_count);
+  for (size_t l = 0; l < network->layer_count; l++)
+    if (field_has(kind, network, l))
+      f->layer[l] = memory_new(real, rows * layer_stride(&network->layers[l].to));
 }
 
-static const real *input_of(const struct network_rows *r, const struct layer *layer, size_t k) {
-  return layer->source[k] == LAYER_NONE ? r->input : r->layers[layer->source[k]].a;
+static void field_destroy(struct field *f, enum field_kind kind, const struct network *network) {
+  for (size_t l = 0; l < network->layer_count; l++)
+    if (field_has(kind, network, l)) memory_free(&f->layer[l]);
+  memory_free(&f->layer);
+  memory_free(&f->input);
+}
+
+// Where the k-th source of a layer stands in a field.
+static real *source_of(const struct field *f, const struct layer *layer, size_t k) {
+  return layer->source[k] == LAYER_NONE ? f->input : f->layer[layer->source[k]];
 }
 
 static void add_to(size_t count, const real *restrict from, real *restrict to) {
   for (size_t i = 0; i < count; i++) to[i] += from[i];
 }
 
-// s = W a of layer l, plus its second source if it has one, without the bias. Returns the bias of a
-// block, NULL if nothing needs to be done about it.
-static const real *rows_forward(struct network_rows *r, const real *theta, size_t l, size_t rows) {
-  const struct layer *layer = &r->network->layers[l];
-  const struct network_buffers *b = &r->layers[l];
-  layer_ops(layer->kind)->forward(layer, theta, rows, input_of(r, layer, 0), b->a, r->work);
-  if (layer->sources == 2) add_to(rows * real_padded(layer->outputs), input_of(r, layer, 1), b->a);
-  return layer_bias(layer, theta, b->bias);
+// All rows of a layer's output, or some of them.
+static struct activation_block block_of(const struct layer_shape *shape, size_t rows,
+                                        size_t columns) {
+  return (struct activation_block){rows, columns, real_padded(layer_channels(shape))};
 }
 
-// delta_a = W^T delta_s of layer l for its sources; for the network's input only if wanted.
-static void rows_backward(struct network_rows *r, const real *theta, size_t l, size_t rows,
-                          bool to_input) {
-  const struct layer *layer = &r->network->layers[l];
-  const real *delta_s = r->layers[l].delta;
-  const size_t count = rows * real_padded(layer->outputs);
-  for (size_t k = layer->sources; k-- > 0;) {
-    const bool from_input = layer->source[k] == LAYER_NONE;
-    if (from_input && !to_input) continue;
-    real *delta_a = from_input ? r->gradient : r->layers[layer->source[k]].delta;
-    if (k == 0)
-      layer_ops(layer->kind)
-          ->backward_input(layer, theta, rows, delta_s, layer->shared[k], delta_a, r->work);
-    else if (layer->shared[k])
-      add_to(count, delta_s, delta_a);
-    else
-      memcpy(delta_a, delta_s, count * sizeof *delta_a);
+// What acts on the rows of a layer: the activation forward, or the way back through it.
+struct step {
+  const struct layer *layer;
+  real *slope, *bend;  // bend: only where tangents are wanted
+  real *x, *x_dot;     // a, a_dot or delta, delta_dot
+};
+
+typedef void step_function(const struct step *step, struct activation_block block, size_t at);
+
+static void act(step_function *function, const struct step *step, size_t row, size_t rows,
+                size_t column, size_t columns) {
+  const struct activation_block block = block_of(&step->layer->to, rows, columns);
+  function(step, block, row * block.stride + column);
+}
+
+static void forward_step(const struct step *s, struct activation_block block, size_t at) {
+  activation_forward(s->layer->activation, block, s->x + at, s->slope + at);
+}
+
+static void curve_step(const struct step *s, struct activation_block block, size_t at) {
+  activation_curve(s->layer->activation, block, s->x + at, s->slope + at, s->bend + at);
+}
+
+static void tangent_step(const struct step *s, struct activation_block block, size_t at) {
+  activation_tangent(block, s->slope + at, s->bend + at, s->x_dot + at);
+}
+
+static void backward_step(const struct step *s, struct activation_block block, size_t at) {
+  activation_backward(block, s->slope + at, s->x + at);
+}
+
+static void tangent_backward_step(const struct step *s, struct activation_block block, size_t at) {
+  activation_tangent_backward(block, s->slope + at, s->bend + at, s->x + at, s->x_dot + at);
+}
+
+// The same as what a product calls.
+#define FINISH(name)                                                                     \
+  static void name##_finish(const void *context, size_t row, size_t rows, size_t column, \
+                            size_t columns) {                                            \
+    act(name##_step, context, row, rows, column, columns);                               \
   }
+FINISH(forward)
+FINISH(curve)
+FINISH(tangent)
+FINISH(backward)
+FINISH(tangent_backward)
+
+// s of a layer's sources, with what is to be done with it.
+static void layer_forward(const struct layer *layer, const struct layer_rows *rows,
+                          const struct field *a, bool affine, const struct product_finish *finish,
+                          real *s) {
+  const struct layer_ops *ops = layer_ops(layer->kind);
+  if (layer->activation == ACTIVATION_IDENTITY) finish = NULL;
+  if (layer->sources == 1) {
+    ops->forward(layer, rows, source_of(a, layer, 0), affine, finish, s);
+    return;
+  }
+  ops->forward(layer, rows, source_of(a, layer, 0), affine, NULL, s);
+  add_to(rows->samples * layer_stride(&layer->to), source_of(a, layer, 1), s);
+  if (finish != NULL)
+    finish->act(finish->context, 0, rows->samples * layer_positions(&layer->to), 0,
+                real_padded(layer_channels(&layer->to)));
 }
 
-// The gradient of all parameters from `rows` rows on from row `first`, as a layer's
-// backward_parameters().
-static void rows_gradient(struct network_rows *r, size_t first, size_t rows, size_t bias_rows,
-                          bool add, real *gradient) {
-  for (size_t l = 0; l < r->network->layer_count; l++) {
-    const struct layer *layer = &r->network->layers[l];
+// Whether the way back through a source's activation can be done as soon as this layer has given
+// its delta: no other layer adds to it, and there is an activation.
+static bool finishes(const struct network *network, const struct layer *layer, size_t k) {
+  return layer->source[k] != LAYER_NONE && layer->sole[k] &&
+         network->layers[layer->source[k]].activation != ACTIVATION_IDENTITY;
+}
+
+// Whether a layer's delta is still that of its output, so that its activation is to be passed: it
+// is the last one, or several layers have added to it.
+static bool unfinished(const struct network *network, size_t l) {
+  if (network->layers[l].activation == ACTIVATION_IDENTITY) return false;
+  for (size_t later = l + 1; later < network->layer_count; later++)
+    for (size_t k = 0; k < network->layers[later].sources; k++)
+      if (network->layers[later].source[k] == l)
+        return !finishes(network, &network->layers[later], k);
+  return true;
+}
+
+// delta of a layer's sources; `finish` acts on that of the k-th one.
+static void layer_backward(const struct layer *layer, const struct layer_rows *rows, size_t k,
+                           const real *delta_s, const struct product_finish *finish,
+                           real *delta_a) {
+  const size_t count = rows->samples * layer_stride(&layer->to);
+  if (k == 0) {
+    layer_ops(layer->kind)->backward_input(layer, rows, delta_s, layer->shared[k], finish, delta_a);
+    return;
+  }
+  if (layer->shared[k])
+    add_to(count, delta_s, delta_a);
+  else
+    memcpy(delta_a, delta_s, count * sizeof *delta_a);
+  if (finish != NULL)
+    finish->act(finish->context, 0, rows->samples * layer_positions(&layer->to), 0,
+                real_padded(layer_channels(&layer->to)));
+}
+
+static void layer_gradient(const struct network *network, const struct layer_rows *rows,
+                           const struct field *delta, const struct field *a, size_t first,
+                           bool affine, bool add, real *gradient) {
+  for (size_t l = 0; l < network->layer_count; l++) {
+    const struct layer *layer = &network->layers[l];
     const struct layer_ops *ops = layer_ops(layer->kind);
     if (ops->backward_parameters != NULL)
-      ops->backward_parameters(
-          layer, rows, bias_rows, r->layers[l].delta + first * real_padded(layer->outputs),
-          input_of(r, layer, 0) + first * real_padded(layer->inputs), add, gradient, r->work);
+      ops->backward_parameters(layer, rows, delta->layer[l] + first * layer_stride(&layer->to),
+                               source_of(a, layer, 0) + first * layer_stride(&layer->from), affine,
+                               add, gradient);
   }
 }
 
 // ---- values ----
 
 struct network_pass {
-  struct network_rows *rows;
+  const struct network *network;
+  size_t capacity;
+  struct field a, slope, delta;
+  real *work;
 };
 
 struct network_pass *network_pass_create(const struct network *network, size_t rows) {
   struct network_pass *pass = memory_new(struct network_pass, 1);
-  pass->rows = rows_create(network, rows, false);
+  pass->network = network;
+  pass->capacity = rows;
+  field_create(&pass->a, FIELD_VALUES, network, rows);
+  field_create(&pass->slope, FIELD_SLOPES, network, rows);
+  field_create(&pass->delta, FIELD_DELTAS, network, rows);
+  pass->delta.layer[network->layer_count - 1] = pass->a.layer[network->layer_count - 1];
+  pass->work = memory_new(real, network_work(network));
   return pass;
 }
 
 void network_pass_destroy(struct network_pass **pass) {
-  if (*pass == NULL) return;
-  rows_destroy(&(*pass)->rows);
+  struct network_pass *p = *pass;
+  if (p == NULL) return;
+  field_destroy(&p->delta, FIELD_DELTAS, p->network);
+  field_destroy(&p->slope, FIELD_SLOPES, p->network);
+  field_destroy(&p->a, FIELD_VALUES, p->network);
+  memory_free(&p->work);
   memory_free(pass);
 }
 
 size_t network_pass_bytes(const struct network *network, size_t rows) {
-  return rows_bytes(network, rows, false);
+  const size_t row = field_size(FIELD_VALUES, network) + field_size(FIELD_SLOPES, network) +
+                     field_size(FIELD_DELTAS, network);
+  return (rows * row + network_work(network)) * sizeof(real);
 }
 
-real *network_pass_input(struct network_pass *pass) { return pass->rows->input; }
-
-static void add_bias(size_t count, size_t stride, const real *restrict bias, real *restrict s) {
-  for (size_t i = 0; i < count; i += stride)
-    for (size_t j = 0; j < stride; j++) s[i + j] += bias[j];
-}
+real *network_pass_input(struct network_pass *pass) { return pass->a.input; }
 
 // s = W a + b, a+ = phi(s), for every layer.
-real *network_pass_forward(struct network_pass *pass, const real *theta, size_t rows) {
-  const struct network *network = pass->rows->network;
+real *network_pass_forward(struct network_pass *pass, struct network_values values, size_t rows) {
+  const struct network *network = pass->network;
+  assert(rows <= pass->capacity && network_is_packed(network, values));
+  const struct layer_rows all = {rows, values.theta, values.packed, pass->work};
   for (size_t l = 0; l < network->layer_count; l++) {
     const struct layer *layer = &network->layers[l];
-    const struct network_buffers *b = &pass->rows->layers[l];
-    const size_t block = layer_block(layer), stride = block * real_padded(layer->outputs);
-    const real *bias = rows_forward(pass->rows, theta, l, rows);
-    if (b->slope != NULL)
-      activation_forward(layer->activation, rows / block, stride, bias, b->a, b->slope);
-    else if (bias != NULL)
-      add_bias(rows / block * stride, stride, bias, b->a);
+    const struct step step = {layer, pass->slope.layer[l], NULL, pass->a.layer[l], NULL};
+    layer_forward(layer, &all, &pass->a, true, &(struct product_finish){forward_finish, &step},
+                  pass->a.layer[l]);
   }
-  return pass->rows->layers[network->layer_count - 1].a;
-}
-
-static void multiply(size_t count, const real *restrict slope, real *restrict delta) {
-  for (size_t i = 0; i < count; i++) delta[i] *= slope[i];
+  return pass->a.layer[network->layer_count - 1];
 }
 
 // delta_s = phi'(s) delta_a+, delta_a = W^T delta_s, from the output to the input.
-const real *network_pass_backward(struct network_pass *pass, const real *theta, size_t rows,
-                                  bool to_input) {
-  const struct network *network = pass->rows->network;
+const real *network_pass_backward(struct network_pass *pass, struct network_values values,
+                                  size_t rows, bool to_input) {
+  const struct network *network = pass->network;
+  const struct layer_rows all = {rows, values.theta, values.packed, pass->work};
   for (size_t l = network->layer_count; l-- > 0;) {
-    const struct network_buffers *b = &pass->rows->layers[l];
-    if (b->slope != NULL)
-      multiply(rows * real_padded(network->layers[l].outputs), b->slope, b->delta);
-    rows_backward(pass->rows, theta, l, rows, to_input);
+    const struct layer *layer = &network->layers[l];
+    const struct step own = {layer, pass->slope.layer[l], NULL, pass->delta.layer[l], NULL};
+    if (unfinished(network, l))
+      act(backward_step, &own, 0, rows * layer_positions(&layer->to), 0,
+          real_padded(layer_channels(&layer->to)));
+    for (size_t k = layer->sources; k-- > 0;) {
+      if (layer->source[k] == LAYER_NONE && !to_input) continue;
+      const bool finish = finishes(network, layer, k);
+      const size_t source = layer->source[k];
+      const struct step step =
+          finish ? (struct step){&network->layers[source], pass->slope.layer[source], NULL,
+                                 pass->delta.layer[source], NULL}
+                 : own;
+      layer_backward(layer, &all, k, pass->delta.layer[l],
+                     finish ? &(struct product_finish){backward_finish, &step} : NULL,
+                     source_of(&pass->delta, layer, k));
+    }
   }
-  return to_input ? pass->rows->gradient : NULL;
+  return to_input ? pass->delta.input : NULL;
 }
 
 void network_pass_gradient(struct network_pass *pass, size_t first, size_t count, real *gradient) {
-  rows_gradient(pass->rows, first, count, count, false, gradient);
+  const struct layer_rows some = {.samples = count, .work = pass->work};
+  layer_gradient(pass->network, &some, &pass->delta, &pass->a, first, true, false, gradient);
 }
 
-// ---- values and tangents: forward over reverse ----
-//
-// Rows of `a` and `slope` are a slot's values and then its tangents (slope: phi'(s), then
-// phi''(s) s_dot); those of `delta` the other way round.
+// ---- values and tangents ----
 
 struct network_tangent {
-  size_t size;
-  struct network_rows *rows;
+  const struct network *network;
+  size_t capacity;
+  struct field a, a_dot, slope, bend, delta, delta_dot;
+  real *work;
 };
 
-struct network_tangent *network_tangent_create(const struct network *network, size_t slots,
-                                               size_t size) {
+enum { TANGENT_FIELDS = 6 };
+static const enum field_kind tangent_kinds[TANGENT_FIELDS] = {
+    FIELD_VALUES, FIELD_VALUES, FIELD_SLOPES, FIELD_SLOPES, FIELD_DELTAS, FIELD_DELTAS};
+
+static struct field *tangent_field(struct network_tangent *t, size_t i) {
+  struct field *const fields[TANGENT_FIELDS] = {&t->a,    &t->a_dot, &t->slope,
+                                                &t->bend, &t->delta, &t->delta_dot};
+  return fields[i];
+}
+
+struct network_tangent *network_tangent_create(const struct network *network, size_t rows) {
   struct network_tangent *t = memory_new(struct network_tangent, 1);
-  t->size = size;
-  t->rows = rows_create(network, 2 * slots * size, true);
+  const size_t last = network->layer_count - 1;
+  t->network = network;
+  t->capacity = rows;
+  for (size_t i = 0; i < TANGENT_FIELDS; i++)
+    field_create(tangent_field(t, i), tangent_kinds[i], network, rows);
+  t->delta.layer[last] = t->a.layer[last];
+  t->delta_dot.layer[last] = t->a_dot.layer[last];
+  t->work = memory_new(real, network_work(network));
   return t;
 }
 
 void network_tangent_destroy(struct network_tangent **tangent) {
-  if (*tangent == NULL) return;
-  rows_destroy(&(*tangent)->rows);
+  struct network_tangent *t = *tangent;
+  if (t == NULL) return;
+  for (size_t i = 0; i < TANGENT_FIELDS; i++)
+    field_destroy(tangent_field(t, i), tangent_kinds[i], t->network);
+  memory_free(&t->work);
   memory_free(tangent);
 }
 
-size_t network_tangent_bytes(const struct network *network, size_t slots, size_t size) {
-  return rows_bytes(network, 2 * slots * size, true);
+size_t network_tangent_bytes(const struct network *network, size_t rows) {
+  size_t row = 0;
+  for (size_t i = 0; i < TANGENT_FIELDS; i++) row += field_size(tangent_kinds[i], network);
+  return (rows * row + network_work(network)) * sizeof(real);
 }
 
-real *network_tangent_input(struct network_tangent *t, size_t slot) {
-  return t->rows->input + 2 * slot * t->size * real_padded(t->rows->network->inputs);
-}
-
-real *network_tangent_delta(struct network_tangent *t, size_t slot) {
-  const struct network *network = t->rows->network;
-  return t->rows->layers[network->layer_count - 1].delta +
-         2 * slot * t->size * real_padded(network->outputs);
-}
+real *network_tangent_input(struct network_tangent *t) { return t->a.input; }
+real *network_tangent_direction(struct network_tangent *t) { return t->a_dot.input; }
 
 // s = W a + b, s_dot = W a_dot; a+ = phi(s), a_dot+ = phi'(s) s_dot.
-const real *network_tangent_forward(struct network_tangent *t, const real *theta, size_t slots,
-                                    size_t rows) {
-  const struct network *network = t->rows->network;
+struct network_pair network_tangent_forward(struct network_tangent *t, struct network_values values,
+                                            size_t rows) {
+  const struct network *network = t->network;
+  assert(rows <= t->capacity && network_is_packed(network, values));
+  const struct layer_rows all = {rows, values.theta, values.packed, t->work};
   for (size_t l = 0; l < network->layer_count; l++) {
     const struct layer *layer = &network->layers[l];
-    const struct network_buffers *b = &t->rows->layers[l];
-    const size_t width = real_padded(layer->outputs), half = t->size * width;
-    const size_t block = layer_block(layer), stride = block * width;
-    const real *bias = rows_forward(t->rows, theta, l, rows);
-    for (size_t slot = 0; slot < slots; slot++) {
-      real *a = b->a + 2 * slot * half;
-      if (b->slope != NULL) {
-        real *slope = b->slope + 2 * slot * half;
-        activation_tangent(layer->activation, t->size / block, stride, bias, a, a + half, slope,
-                           slope + half);
-      } else if (bias != NULL) {
-        add_bias(half, stride, bias, a);
-      }
-    }
+    const struct step step = {layer, t->slope.layer[l], t->bend.layer[l], t->a.layer[l],
+                              t->a_dot.layer[l]};
+    layer_forward(layer, &all, &t->a, true, &(struct product_finish){curve_finish, &step},
+                  t->a.layer[l]);
+    layer_forward(layer, &all, &t->a_dot, false, &(struct product_finish){tangent_finish, &step},
+                  t->a_dot.layer[l]);
   }
-  return t->rows->layers[network->layer_count - 1].a;
+  const size_t last = network->layer_count - 1;
+  return (struct network_pair){t->a.layer[last], t->a_dot.layer[last]};
 }
 
-// delta_s = phi' delta_a, delta_s_dot = phi'' s_dot delta_a + phi' delta_a_dot.
-static void through_activation(size_t count, const real *restrict slope, const real *restrict bend,
-                               real *restrict delta, real *restrict dot) {
-  for (size_t i = 0; i < count; i++) {
-    dot[i] = bend[i] * delta[i] + slope[i] * dot[i];
-    delta[i] *= slope[i];
-  }
-}
-
+// delta_s = phi' delta_a, delta_s_dot = phi'' s_dot delta_a + phi' delta_a_dot;
 // delta_a = W^T delta_s, delta_a_dot = W^T delta_s_dot, from the output to the input.
-const real *network_tangent_backward(struct network_tangent *t, const real *theta, size_t slots,
+const real *network_tangent_backward(struct network_tangent *t, struct network_values values,
                                      size_t rows) {
-  const struct network *network = t->rows->network;
+  const struct network *network = t->network;
+  const struct layer_rows all = {rows, values.theta, values.packed, t->work};
   for (size_t l = network->layer_count; l-- > 0;) {
-    const struct network_buffers *b = &t->rows->layers[l];
-    const size_t half = t->size * real_padded(network->layers[l].outputs);
-    for (size_t slot = 0; slot < slots && b->slope != NULL; slot++) {
-      const real *slope = b->slope + 2 * slot * half;
-      real *dot = b->delta + 2 * slot * half;
-      through_activation(half, slope, slope + half, dot + half, dot);
+    const struct layer *layer = &network->layers[l];
+    const struct step own = {layer, t->slope.layer[l], t->bend.layer[l], t->delta.layer[l],
+                             t->delta_dot.layer[l]};
+    if (unfinished(network, l))
+      act(tangent_backward_step, &own, 0, rows * layer_positions(&layer->to), 0,
+          real_padded(layer_channels(&layer->to)));
+    for (size_t k = layer->sources; k-- > 0;) {
+      const bool finish = finishes(network, layer, k);
+      const size_t source = layer->source[k];
+      const struct step step = finish
+                                   ? (struct step){&network->layers[source], t->slope.layer[source],
+                                                   t->bend.layer[source], t->delta.layer[source],
+                                                   t->delta_dot.layer[source]}
+                                   : own;
+      layer_backward(layer, &all, k, t->delta.layer[l], NULL, source_of(&t->delta, layer, k));
+      layer_backward(layer, &all, k, t->delta_dot.layer[l],
+                     finish ? &(struct product_finish){tangent_backward_finish, &step} : NULL,
+                     source_of(&t->delta_dot, layer, k));
     }
-    rows_backward(t->rows, theta, l, rows, true);
   }
-  return t->rows->gradient;
+  return t->delta_dot.input;
 }
 
-// Row by row, delta_dot meets a, and delta meets a_dot.
-void network_tangent_gradient(struct network_tangent *t, size_t slot, real *gradient) {
-  rows_gradient(t->rows, 2 * slot * t->size, 2 * t->size, t->size, true, gradient);
+// d(v.g)/dW = delta_s_dot a^T + delta_s a_dot^T, and delta_s_dot for the bias.
+void network_tangent_gradient(struct network_tangent *t, size_t first, size_t count,
+                              real *gradient) {
+  const struct layer_rows some = {.samples = count, .work = t->work};
+  layer_gradient(t->network, &some, &t->delta_dot, &t->a, first, true, true, gradient);
+  layer_gradient(t->network, &some, &t->delta, &t->a_dot, first, false, true, gradient);
 }

@@ -1,7 +1,5 @@
 #include "decoder/objective.h"
 
-#include <string.h>
-
 #include "decoder/loss.h"
 #include "decoder/network.h"
 #include "ground/memory.h"
@@ -34,14 +32,11 @@ void objective_losses(struct objective *o, size_t rows, const struct objective_r
                       double *loss) {
   const struct decoder *decoder = o->decoder;
   const size_t stride = real_padded(decoder->n);
-  real *x = network_pass_forward(o->pass, decoder->theta, rows);
+  real *x = network_pass_forward(o->pass, decoder_values(decoder), rows);
   for (size_t row = 0; row < rows; row++, x += stride) {
     const struct objective_row *sample = &samples[row];
-    if (sample->y == NULL)
-      memset(x, 0, stride * sizeof *x);
-    else
-      loss[row] =
-          loss_row(decoder->loss, decoder->n, stride, sample->y, sample->w, sample->weight_sum, x);
+    loss[row] =
+        loss_row(decoder->loss, decoder->n, stride, sample->y, sample->w, sample->weight_sum, x);
   }
 }
 
@@ -49,7 +44,7 @@ void objective_losses(struct objective *o, size_t rows, const struct objective_r
 const real *objective_evaluate(struct objective *o, size_t rows,
                                const struct objective_row *samples, double *loss) {
   objective_losses(o, rows, samples, loss);
-  return network_pass_backward(o->pass, o->decoder->theta, rows, true);
+  return network_pass_backward(o->pass, decoder_values(o->decoder), rows, true);
 }
 
 void objective_parameter_gradient(struct objective *o, size_t first, size_t count, real *gradient) {
@@ -57,8 +52,7 @@ void objective_parameter_gradient(struct objective *o, size_t first, size_t coun
 }
 
 const real *objective_decode(struct objective *o, size_t rows) {
-  real *x = network_pass_forward(o->pass, o->decoder->theta, rows);
-  const struct loss_ops *loss = loss_ops(o->decoder->loss);
-  if (loss->output != NULL) loss->output(rows * real_padded(o->decoder->n), x);
+  real *x = network_pass_forward(o->pass, decoder_values(o->decoder), rows);
+  loss_output(o->decoder->loss, rows * real_padded(o->decoder->n), x);
   return x;
 }

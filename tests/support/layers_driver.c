@@ -9,9 +9,8 @@
 #include "decoder/objective.h"
 #include "decoder/tangent.h"
 #include "ground/memory.h"
-#include "platform/blas.h"
 
-enum { SIZE = 2 * PLACEMENT_ROWS, WORD = 64 };
+enum { WORD = 64 };
 
 static void fail(const char *what) {
   fprintf(stderr, "the input lacks %s\n", what);
@@ -76,7 +75,6 @@ static void print_theta(const char *name, const struct network *network, const r
 }
 
 int main(void) {
-  blas_start();
   const int loss = read_name(loss_name);
   const size_t d = (size_t)read_number("latent"), count = (size_t)read_number("layers");
   struct layer_spec *specs = memory_new(struct layer_spec, count);
@@ -96,39 +94,37 @@ int main(void) {
       decoder->theta[layer->bias + i] = (real)read_number("biases");
   }
 
-  // The samples stand in the second block of the first slot and in the first of the second.
+  decoder_pack(decoder);
+
   const size_t samples = (size_t)read_number("samples"), n = decoder->n;
-  if (samples > PLACEMENT_ROWS) fail("room");
-  const size_t first = PLACEMENT_ROWS, stride_d = real_padded(d), stride_n = real_padded(n);
+  const size_t stride_d = real_padded(d), stride_n = real_padded(n);
   real *y = memory_new(real, samples * stride_n), *z = memory_new(real, samples * stride_d);
   real *v = memory_new(real, samples * stride_d);
+  double *losses = memory_new(double, samples);
   read_rows(samples, n, y);
   read_rows(samples, d, z);
   read_rows(samples, d, v);
-  struct objective_row *rows = memory_new(struct objective_row, 2 * SIZE);
+  struct objective_row *rows = memory_new(struct objective_row, samples);
   for (size_t i = 0; i < samples; i++)
-    rows[first + i] = (struct objective_row){.y = y + i * stride_n, .weight_sum = (double)n};
+    rows[i] = (struct objective_row){.y = y + i * stride_n, .weight_sum = (double)n};
 
-  struct objective *objective = objective_create(decoder, SIZE);
-  memcpy(objective_latents(objective) + first * stride_d, z, samples * stride_d * sizeof *z);
-  print_rows("x", samples, n, objective_decode(objective, SIZE) + first * stride_n);
-  double losses[SIZE];
-  const real *g = objective_evaluate(objective, SIZE, rows, losses);
-  print_rows("gradient", samples, d, g + first * stride_d);
+  struct objective *objective = objective_create(decoder, samples);
+  memcpy(objective_latents(objective), z, samples * stride_d * sizeof *z);
+  print_rows("x", samples, n, objective_decode(objective, samples));
+  print_rows("gradient", samples, d, objective_evaluate(objective, samples, rows, losses));
   real *theta = memory_new(real, decoder->count);
-  objective_parameter_gradient(objective, first, samples, theta);
+  objective_parameter_gradient(objective, 0, samples, theta);
   print_theta("theta", network, theta);
   printf("loss");
-  for (size_t i = 0; i < samples; i++) printf(" %.17g", losses[first + i]);
+  for (size_t i = 0; i < samples; i++) printf(" %.17g", losses[i]);
   printf("\n");
 
-  struct tangent *tangent = tangent_create(decoder, 2, PLACEMENT_ROWS);
-  memcpy(tangent_latents(tangent, 1), z, samples * stride_d * sizeof *z);
-  memcpy(tangent_directions(tangent, 1), v, samples * stride_d * sizeof *v);
-  tangent_sweep(tangent, 2, PLACEMENT_ROWS, rows);
-  print_rows("product", samples, d, tangent_product(tangent, 1));
+  struct tangent *tangent = tangent_create(decoder, samples);
+  memcpy(tangent_latents(tangent), z, samples * stride_d * sizeof *z);
+  memcpy(tangent_directions(tangent), v, samples * stride_d * sizeof *v);
+  print_rows("product", samples, d, tangent_sweep(tangent, samples, rows));
   memset(theta, 0, decoder->count * sizeof *theta);
-  tangent_parameter_gradient(tangent, 1, theta);
+  tangent_parameter_gradient(tangent, 0, samples, theta);
   print_theta("mixed", network, theta);
   printf("parameters %zu\n", network_parameters(network));
 
@@ -141,5 +137,6 @@ int main(void) {
   memory_free(&y);
   memory_free(&z);
   memory_free(&v);
+  memory_free(&losses);
   return 0;
 }

@@ -18,19 +18,18 @@ static double reference(const char *name, double s) {
 
 int main(void) {
   enum { COUNT = 4096 };
-  static real bias[COUNT], s[COUNT], slope[COUNT];
+  static real s[COUNT], slope[COUNT], curvature[COUNT];
+  const struct activation_block all = {4, COUNT / 4, COUNT / 4};
   const double precision = sizeof(real) == sizeof(double) ? 4e-15 : 4e-7;
   for (int kind = 0; activation_name(kind) != NULL; kind++) {
     const char *name = activation_name(kind);
     double worst = 0.0, worst_slope = 0.0;
     for (int i = 0; i < COUNT; i++) {
-      bias[i] = (real)0.125;
-      s[i] = (real)(-40.0 + 80.0 * i / COUNT + 1.0 / 64) - bias[i];
+      s[i] = (real)(-40.0 + 80.0 * i / COUNT + 1.0 / 64);
     }
-    activation_forward(kind, 1, COUNT, bias, s, slope);
+    activation_forward(kind, all, s, slope);
     for (int i = 0; i < COUNT; i++) {
-      const double x =
-          (double)(real)((real)(-40.0 + 80.0 * i / COUNT + 1.0 / 64) - bias[i]) + 0.125;
+      const double x = (double)(real)(-40.0 + 80.0 * i / COUNT + 1.0 / 64);
       const double h = 1e-5, value = reference(name, x);
       const double difference = (reference(name, x + h) - reference(name, x - h)) / (2 * h);
       worst = fmax(worst, fabs((double)s[i] - value) / fmax(1.0, fabs(value)));
@@ -39,9 +38,21 @@ int main(void) {
     CHECK(worst < precision, "%s: error of the value %g", name, worst);
     CHECK(worst_slope < 1e-6, "%s: error of the slope %g", name, worst_slope);
   }
+  // Values and slopes are the same beside curvatures, and NaN stays NaN.
+  for (int kind = 0; activation_name(kind) != NULL; kind++) {
+    real again[REAL_PAD] = {(real)NAN, -3, -1, 0, 1, 3}, plain[REAL_PAD], slopes[2][REAL_PAD];
+    const struct activation_block one = {1, REAL_PAD, REAL_PAD};
+    memcpy(plain, again, sizeof plain);
+    activation_forward(kind, one, plain, slopes[0]);
+    activation_curve(kind, one, again, slopes[1], curvature);
+    CHECK(memcmp(plain + 1, again + 1, sizeof plain - sizeof *plain) == 0 &&
+              memcmp(slopes[0] + 1, slopes[1] + 1, sizeof plain - sizeof *plain) == 0 &&
+              isnan(plain[0]),
+          "%s with curvatures", activation_name(kind));
+  }
   real extreme[REAL_PAD] = {-1e30f, 1e30f, (real)NAN}, slopes[REAL_PAD];
-  memset(bias, 0, sizeof bias);
-  activation_forward(ACTIVATION_ELU, 1, REAL_PAD, bias, extreme, slopes);
+  const struct activation_block one = {1, REAL_PAD, REAL_PAD};
+  activation_forward(ACTIVATION_ELU, one, extreme, slopes);
   CHECK(fabs((double)extreme[0] + 1) < 1e-6 && extreme[1] > 1e29f, "ELU saturates");
   CHECK(isnan(extreme[2]), "NaN stays NaN");
   CHECK(activation_name(-1) == NULL && activation_name(99) == NULL, "no name beyond the table");

@@ -6,7 +6,6 @@
 #include "decoder/decoder.h"
 #include "decoder/loss.h"
 #include "ground/memory.h"
-#include "platform/blas.h"
 #include "support/test.h"
 
 static const struct layer_spec specs[] = {
@@ -87,11 +86,12 @@ static void dense_products(void) {
   const real *weight = decoder->theta + layer->weight;
   real a[ROWS * REAL_PAD] = {0}, s[ROWS * REAL_PAD] = {0}, back[ROWS * REAL_PAD] = {0};
   for (int i = 0; i < ROWS * 3; i++) a[i / 3 * REAL_PAD + i % 3] = (real)sin(i + 1.0);
-  ops->forward(layer, decoder->theta, ROWS, a, s, NULL);
-  ops->backward_input(layer, decoder->theta, ROWS, s, false, back, NULL);
+  const struct layer_rows rows = {ROWS, decoder->theta, decoder->packed, NULL};
+  ops->forward(layer, &rows, a, false, NULL, s);
+  ops->backward_input(layer, &rows, s, false, NULL, back);
   real *gradient = memory_new(real, decoder->count);
-  ops->backward_parameters(layer, ROWS, ROWS, s, a, false, gradient, NULL);
-  ops->backward_parameters(layer, ROWS, 0, s, a, true, gradient, NULL);
+  ops->backward_parameters(layer, &rows, s, a, true, false, gradient);
+  ops->backward_parameters(layer, &rows, s, a, false, true, gradient);
   double worst = 0.0;
   for (int r = 0; r < ROWS; r++) {
     for (int o = 0; o < 5; o++) {
@@ -118,7 +118,6 @@ static void dense_products(void) {
 }
 
 int main(void) {
-  blas_start();
   layout();
   initialisation();
   mirror();

@@ -6,7 +6,6 @@
 #include "decoder/network.h"
 #include "ground/memory.h"
 #include "ground/rng.h"
-#include "platform/blas.h"
 #include "support/test.h"
 
 enum { INPUTS = 9, MIDDLE = 6, OUTPUTS = 4, ROWS = 12, COUNT = 7 };
@@ -17,13 +16,13 @@ static const struct layer_spec specs[] = {
 
 // Rows of noise through the network, and back from the gradient of the sum of COUNT rows' outputs,
 // each times its number.
-static const real *pass_through(struct network_pass *pass, const real *theta, bool to_input,
-                                double *sum) {
+static const real *pass_through(struct network_pass *pass, struct network_values values,
+                                bool to_input, double *sum) {
   real *input = network_pass_input(pass);
   for (size_t row = 0; row < ROWS; row++)
     for (size_t i = 0; i < INPUTS; i++)
       input[row * real_padded(INPUTS) + i] = (real)rng_uniform(7, RNG_TEST, row, i);
-  real *x = network_pass_forward(pass, theta, ROWS);
+  real *x = network_pass_forward(pass, values, ROWS);
   *sum = 0.0;
   for (size_t row = 0; row < ROWS; row++)
     for (size_t i = 0; i < real_padded(OUTPUTS); i++) {
@@ -32,12 +31,12 @@ static const real *pass_through(struct network_pass *pass, const real *theta, bo
       *sum += factor * (double)*entry;
       *entry = (real)factor;
     }
-  return network_pass_backward(pass, theta, ROWS, to_input);
+  return network_pass_backward(pass, values, ROWS, to_input);
 }
 
 static void shared_block(void) {
-  struct network *first = network_create(INPUTS, 2, specs, 0);
-  struct network *second = network_create(INPUTS, 2, specs, first->end);
+  struct network *first = network_create(INPUTS, 2, specs, 0, 0);
+  struct network *second = network_create(INPUTS, 2, specs, first->end, first->packed_end);
   const size_t count = second->end;
   CHECK(second->begin == first->end && count == 2 * first->end, "places %zu, %zu", second->begin,
         count);
@@ -48,11 +47,15 @@ static void shared_block(void) {
         "layers of one block have numbers of their own");
   memcpy(theta + first->end, theta, first->end * sizeof *theta);
 
+  real *packed = memory_new(real, second->packed_end);
+  network_pack(first, theta, packed, NULL);
+  network_pack(second, theta, packed, NULL);
+  const struct network_values values = {theta, packed};
   struct network_pass *one = network_pass_create(first, ROWS);
   struct network_pass *other = network_pass_create(second, ROWS);
   double sum[2];
-  const real *by_input = pass_through(one, theta, true, &sum[0]);
-  CHECK(pass_through(other, theta, false, &sum[1]) == NULL, "no gradient of the input was wanted");
+  const real *by_input = pass_through(one, values, true, &sum[0]);
+  CHECK(pass_through(other, values, false, &sum[1]) == NULL, "no gradient of the input was wanted");
   CHECK(sum[0] == sum[1], "the same parameters elsewhere: %.17g, %.17g", sum[0], sum[1]);
   for (size_t i = 0; i < count; i++) gradient[i] = (real)NAN;
   network_pass_gradient(one, 0, COUNT, gradient);
@@ -72,11 +75,11 @@ static void shared_block(void) {
   network_destroy(&second);
   CHECK(first == NULL && one == NULL, "the pointers are not cleared");
   memory_free(&theta);
+  memory_free(&packed);
   memory_free(&gradient);
 }
 
 int main(void) {
-  blas_start();
   shared_block();
   return test_summary();
 }

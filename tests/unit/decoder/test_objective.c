@@ -10,16 +10,15 @@
 #include "ground/memory.h"
 #include "ground/rng.h"
 #include "numerics/taylor.h"
-#include "platform/blas.h"
 #include "support/test.h"
 
-enum { ROWS = 12, SAMPLES = 5, LATENT = 3, HIDDEN = 7, ENTRIES = 11 };
+enum { SAMPLES = 5, LATENT = 3, HIDDEN = 7, ENTRIES = 11 };
 
 struct problem {
   struct decoder *decoder;
   struct objective *objective;
-  struct objective_row rows[ROWS];
-  real y[ROWS][REAL_PAD], w[ROWS][REAL_PAD];
+  struct objective_row rows[SAMPLES];
+  real y[SAMPLES][REAL_PAD], w[SAMPLES][REAL_PAD];
   real *z, *theta;                      // where the test stands
   real *z_direction, *theta_direction;  // where it goes
 };
@@ -31,8 +30,8 @@ static struct problem *problem_create(size_t count, const struct layer_spec *spe
   struct problem *p = memory_new(struct problem, 1);
   p->decoder = decoder_create(LATENT, count, specs, loss);
   decoder_initialise(p->decoder, 5);
-  p->objective = objective_create(p->decoder, ROWS);
-  const size_t z_size = ROWS * real_padded(LATENT);
+  p->objective = objective_create(p->decoder, SAMPLES);
+  const size_t z_size = SAMPLES * real_padded(LATENT);
   p->z = memory_new(real, z_size);
   p->z_direction = memory_new(real, z_size);
   p->theta = memory_new(real, p->decoder->count);
@@ -96,13 +95,14 @@ static void problem_destroy(struct problem *p) {
 
 // The summed loss at z + hz dz, theta + ht dtheta; the gradient if asked for.
 static double evaluate(struct problem *p, double hz, double ht, const real **gradient) {
-  double loss[ROWS], sum = 0.0;
+  double loss[SAMPLES], sum = 0.0;
   real *z = objective_latents(p->objective);
-  for (size_t i = 0; i < ROWS * real_padded(LATENT); i++)
+  for (size_t i = 0; i < SAMPLES * real_padded(LATENT); i++)
     z[i] = p->z[i] + (real)hz * p->z_direction[i];
   for (size_t i = 0; i < p->decoder->count; i++)
     p->decoder->theta[i] = p->theta[i] + (real)ht * p->theta_direction[i];
-  const real *g = objective_evaluate(p->objective, ROWS, p->rows, loss);
+  decoder_pack(p->decoder);
+  const real *g = objective_evaluate(p->objective, SAMPLES, p->rows, loss);
   for (size_t s = 0; s < SAMPLES; s++) sum += loss[s];
   if (gradient != NULL) *gradient = g;
   return sum;
@@ -170,8 +170,8 @@ static void tiles_add_up(void) {
 
 static void decoding(void) {
   struct problem *p = dense_problem(ACTIVATION_TANH, LOSS_BCE, 0);
-  memcpy(objective_latents(p->objective), p->z, ROWS * real_padded(LATENT) * sizeof(real));
-  const real *x = objective_decode(p->objective, ROWS);
+  memcpy(objective_latents(p->objective), p->z, SAMPLES * real_padded(LATENT) * sizeof(real));
+  const real *x = objective_decode(p->objective, SAMPLES);
   int inside = 1;
   for (size_t i = 0; i < ENTRIES; i++) inside &= x[i] > 0 && x[i] < 1;
   CHECK(inside, "decoded probabilities lie in (0, 1)");
@@ -179,7 +179,6 @@ static void decoding(void) {
 }
 
 int main(void) {
-  blas_start();
   for (int loss = 0; loss_name(loss) != NULL; loss++)
     for (int weighted = 0; weighted < 2; weighted++) {
       for (int activation = 0; activation_name(activation) != NULL; activation++)
