@@ -8,24 +8,6 @@
 
 #include "input/config_table.h"
 
-enum { CONFIG_NUMBER_TEXT = 32, CONFIG_NAMES = 32 };  // bytes; names of a choice at the most
-
-// Appends to a text of `size` bytes, cutting off what does not fit.
-void config_append(char *text, size_t size, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-// Appends "a, b or c".
-void config_append_names(char *text, size_t size, const char *const *names, size_t count);
-
-// Fills `names` from a *_name function and returns how many there are.
-size_t config_collect_names(const char *(*name)(int), const char *names[CONFIG_NAMES]);
-
-// Whether two words are the same but for case.
-bool config_same_word(const char *a, const char *b);
-
-// The shortest text that reads back as the same number.
-const char *config_number_text(double value, char text[CONFIG_NUMBER_TEXT]);
-
 // Whether a row is stored as a text.
 bool config_is_text(const struct config_row *row);
 

@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/sweep_internal.h"
+#include "ground/memory.h"
+#include "ground/text.h"
 #include "input/config_compare.h"
 #include "input/config_format.h"
-#include "ground/memory.h"
-#include "app/sweep_internal.h"
 
 // ---- reading ----
 
@@ -40,7 +41,7 @@ static int index_width(const struct sweep *sweep) {
 static bool read_task(struct sweep *sweep, int64_t index, struct config *config,
                       struct error *error) {
   if (!resolve(sweep, index, config, error)) {
-    config_append(error->text, sizeof error->text, " (task %lld of the sweep)", (long long)index);
+    text_append(error->text, sizeof error->text, " (task %lld of the sweep)", (long long)index);
     return false;
   }
   if (strlen(config->run.directory) + 1 + SWEEP_NAME > CONFIG_TEXT)
@@ -121,7 +122,7 @@ int64_t sweep_count(const struct sweep *sweep) { return sweep->count; }
 static void append_lines(char *text, size_t size, const char *lines, const char **separator) {
   while (*lines != '\0') {
     const int length = (int)strcspn(lines, "\n");
-    config_append(text, size, "%s%.*s", *separator, length, lines);
+    text_append(text, size, "%s%.*s", *separator, length, lines);
     *separator = "; ";
     lines += length + (lines[length] == '\n');
   }
@@ -141,7 +142,7 @@ static void append_differences(const struct sweep *sweep, char *text, size_t siz
       const char *separator = " (";
       append_lines(text, size, differences.refused, &separator);
       append_lines(text, size, differences.taken, &separator);
-      config_append(text, size, "%s", separator[0] == ';' ? ")" : "");
+      text_append(text, size, "%s", separator[0] == ';' ? ")" : "");
       config_differences_clear(&differences);
     }
     memory_free(&lines);
@@ -195,6 +196,6 @@ bool sweep_choose(const struct sweep *sweep, int64_t task, struct config *config
                      last + 1, last);
   if (!sweep_check_directories(sweep, error)) return false;
   if (!resolve(sweep, task, config, error)) return false;
-  config_append(config->run.directory, CONFIG_TEXT, "/%s", sweep->tasks[task].name);
+  text_append(config->run.directory, CONFIG_TEXT, "/%s", sweep->tasks[task].name);
   return true;
 }

@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "input/config_format.h"
+#include "app/sweep_internal.h"
 #include "ground/provenance.h"
 #include "ground/rng.h"
-#include "app/sweep_internal.h"
+#include "ground/text.h"
 
 static double uniform(uint64_t seed, const char *key, int64_t sample) {
   return rng_uniform(seed, RNG_SWEEP, provenance_hash(key), (uint64_t)sample);
@@ -21,7 +21,7 @@ size_t sweep_draw_index(size_t count, uint64_t seed, const char *key, int64_t sa
 // logarithms are subtracted, because the ratio of two numbers can be too large for one.
 static double draw_number(const struct sweep_range *range, double u) {
   const double a = range->lower, b = range->upper;
-  char text[CONFIG_NUMBER_TEXT];
+  char text[TEXT_NUMBER];
   snprintf(text, sizeof text, "%.6g",
            range->log ? exp(log(a) + u * (log(b) - log(a))) : a + u * (b - a));
   double value = 0.0;
@@ -39,8 +39,8 @@ static double draw_integer(const struct sweep_range *range, double u) {
 struct yaml_tree *sweep_draw(const struct sweep_range *range, uint64_t seed, const char *key,
                              int64_t sample, int line) {
   const double u = uniform(seed, key, sample);
-  char text[CONFIG_NUMBER_TEXT];
-  config_number_text(range->integer ? draw_integer(range, u) : draw_number(range, u), text);
+  char text[TEXT_NUMBER];
+  text_number(range->integer ? draw_integer(range, u) : draw_number(range, u), text);
   struct error error = {""};
   struct yaml_tree *node = yaml_tree_parse(text, strlen(text), NULL, &error);
   if (node == NULL) error_fatal("%s: %s", text, error.text);

@@ -2,11 +2,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "input/config_format.h"
-#include "input/config_key.h"
+#include "app/sweep_internal.h"
 #include "ground/memory.h"
 #include "ground/rng.h"
-#include "app/sweep_internal.h"
+#include "ground/text.h"
+#include "input/config_key.h"
 
 enum { FACTORS = SWEEP_KEYS + 3 };
 
@@ -50,7 +50,7 @@ static bool complain_of_name(const struct config_place *place, const char *const
                              size_t count, struct error *error) {
   char list[64] = "";
   const char *word = place->node->key, *nearest = error_nearest(word, names, count);
-  config_append_names(list, sizeof list, names, count);
+  text_append_names(list, sizeof list, names, count);
   if (nearest == NULL) return config_complain(place, error, "must be %s", list);
   return config_complain(place, error, "must be %s; did you mean %s?", list, nearest);
 }
@@ -311,7 +311,7 @@ static bool check_parts(const struct sweep_plan *plan, const struct yaml_tree *s
   const char *names[PARTS];
   char list[64] = "", key[CONFIG_KEY_TEXT];
   for (size_t p = 0; p < PARTS; p++) names[p] = parts[p].name;
-  config_append_names(list, sizeof list, names, PARTS);
+  text_append_names(list, sizeof list, names, PARTS);
   if (section->kind != TREE_MAP || section->count == 0)
     return config_complain(&whole, error, "must be a section with %s", list);
   for (const struct yaml_tree *child = section->first; child != NULL; child = child->next) {

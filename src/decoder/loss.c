@@ -1,5 +1,6 @@
 #include "decoder/loss.h"
 
+#include "ground/text.h"
 #include "numerics/elementary.h"
 
 enum { LANES = REAL_PAD };
@@ -74,9 +75,7 @@ static const struct loss_ops {
     [LOSS_MSE] = {"mse", mse_row, mse_row_weighted, mse_curvature},
 };
 
-const char *loss_name(int kind) {
-  return kind >= 0 && (size_t)kind < sizeof table / sizeof *table ? table[kind].name : NULL;
-}
+const char *loss_name(int kind) { return IN_TABLE(table, kind) ? table[kind].name : NULL; }
 
 double loss_row(int kind, size_t n, size_t stride, const real *y, const real *w, double weight_sum,
                 real *x) {

@@ -1,5 +1,7 @@
 #include "flow/flow.h"
 
+#include "ground/text.h"
+
 extern const struct flow_ops flow_gradient, flow_nesterov;
 
 static const struct flow_ops *const table[] = {
@@ -7,8 +9,6 @@ static const struct flow_ops *const table[] = {
     [FLOW_NESTEROV] = &flow_nesterov,
 };
 
-const char *flow_name(int kind) {
-  return kind >= 0 && (size_t)kind < sizeof table / sizeof *table ? table[kind]->name : NULL;
-}
+const char *flow_name(int kind) { return IN_TABLE(table, kind) ? table[kind]->name : NULL; }
 
 const struct flow_ops *flow_ops(int kind) { return table[kind]; }

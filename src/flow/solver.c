@@ -1,5 +1,7 @@
 #include "flow/solver.h"
 
+#include "ground/text.h"
+
 extern const struct solver_ops solver_lbfgs, solver_amd, solver_amd_nesterov, solver_euler,
     solver_rk4, solver_heun, solver_dopri5;
 
@@ -16,13 +18,7 @@ static const char *const statuses[] = {
     [STATUS_NONFINITE] = "nonfinite",
 };
 
-#define ENTRY(table, kind) \
-  (kind >= 0 && (size_t)(kind) < sizeof(table) / sizeof *(table) ? (table)[kind] : NULL)
-
-const char *solver_name(int kind) {
-  const struct solver_ops *ops = ENTRY(solvers, kind);
-  return ops == NULL ? NULL : ops->name;
-}
+const char *solver_name(int kind) { return IN_TABLE(solvers, kind) ? solvers[kind]->name : NULL; }
 
 const struct solver_ops *solver_ops(const struct solver_options *options) {
   const bool second = options->solver == SOLVER_AMD && options->flow == FLOW_NESTEROV;
@@ -35,8 +31,10 @@ int solver_stages(const struct solver_options *options) {
   return options->solver == SOLVER_LBFGS ? 0 : 1;
 }
 
-const char *solver_time_name(int kind) { return ENTRY(times, kind); }
+const char *solver_time_name(int kind) { return IN_TABLE(times, kind) ? times[kind] : NULL; }
 
-const char *solver_coupling_name(int kind) { return ENTRY(couplings, kind); }
+const char *solver_coupling_name(int kind) {
+  return IN_TABLE(couplings, kind) ? couplings[kind] : NULL;
+}
 
-const char *status_name(int status) { return ENTRY(statuses, status); }
+const char *status_name(int status) { return IN_TABLE(statuses, status) ? statuses[status] : NULL; }

@@ -9,10 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "decoder/decoder.h"
 #include "flow/adjoint.h"
+#include "ground/text.h"
 #include "input/config_format.h"
 #include "input/config_layers.h"
-#include "decoder/decoder.h"
 
 static struct config_place place_of(const struct config_input *input, const char *key) {
   const struct config_setting *setting = &input->settings[config_parameter_find(key)];
@@ -224,16 +225,16 @@ static bool check_steps(const struct config_input *input, const struct solver_op
   const bool ordered = options->h_min <= options->h0 && options->h0 <= options->h_max;
   if (ordered || options->solver != SOLVER_AMD) return true;
   const char *const names[] = {"h0", "h_min", "h_max"};
-  char key[64], h0[CONFIG_NUMBER_TEXT], h_min[CONFIG_NUMBER_TEXT], h_max[CONFIG_NUMBER_TEXT];
+  char key[64], h0[TEXT_NUMBER], h_min[TEXT_NUMBER], h_max[TEXT_NUMBER];
   for (size_t i = 0; i < 3; i++) {
     snprintf(key, sizeof key, "%s.%s", section, names[i]);
     if (is_given(input, key)) break;
   }
   const struct config_place place = place_of(input, key);
-  return config_complain(
-      &place, input->error, "%s needs h_min <= h0 <= h_max in %s; they are %s, %s and %s",
-      solver_name(options->solver), section, config_number_text(options->h_min, h_min),
-      config_number_text(options->h0, h0), config_number_text(options->h_max, h_max));
+  return config_complain(&place, input->error,
+                         "%s needs h_min <= h0 <= h_max in %s; they are %s, %s and %s",
+                         solver_name(options->solver), section, text_number(options->h_min, h_min),
+                         text_number(options->h0, h0), text_number(options->h_max, h_max));
 }
 
 static bool check_solver(const struct config_input *input, const struct solver_options *options,

@@ -1,57 +1,10 @@
 #include "input/config_format.h"
 
-#include <ctype.h>
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "ground/text.h"
 #include "input/config_layers.h"
-
-void config_append(char *text, size_t size, const char *format, ...) {
-  const size_t length = strlen(text);
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(text + length, size - length, format, arguments);
-  va_end(arguments);
-}
-
-size_t config_collect_names(const char *(*name)(int), const char *names[CONFIG_NAMES]) {
-  size_t count = 0;
-  while (count < CONFIG_NAMES && name((int)count) != NULL) {
-    names[count] = name((int)count);
-    count++;
-  }
-  return count;
-}
-
-void config_append_names(char *text, size_t size, const char *const *names, size_t count) {
-  for (size_t i = 0; i < count; i++)
-    config_append(text, size, "%s%s", i == 0 ? "" : i + 1 < count ? ", " : " or ", names[i]);
-}
-
-bool config_same_word(const char *a, const char *b) {
-  for (; *a != '\0' && tolower((unsigned char)*a) == tolower((unsigned char)*b); a++) b++;
-  return *a == *b;
-}
-
-const char *config_number_text(double value, char text[CONFIG_NUMBER_TEXT]) {
-  size_t shortest = CONFIG_NUMBER_TEXT;
-  for (int digits = 1; digits <= 17; digits++) {
-    char trial[CONFIG_NUMBER_TEXT];
-    snprintf(trial, sizeof trial, "%.*g", digits, value);
-    char *exponent = strchr(trial, 'e');
-    const int power = exponent != NULL ? atoi(exponent + 1) : 0;
-    if (exponent != NULL) snprintf(exponent, 8, "e%d", power);
-    if (strtod(trial, NULL) != value) continue;
-    if (strlen(trial) <= shortest) {
-      shortest = strlen(trial);
-      memcpy(text, trial, shortest + 1);
-    }
-    if (power <= 0) break;  // more digits change nothing
-  }
-  return text;
-}
 
 // ---- what is given ----
 
@@ -81,8 +34,8 @@ static bool is_plain(const char *text) {
   if (text[0] == '\0' || strchr(letters, text[0]) == NULL) return false;
   for (const char *c = text; *c != '\0'; c++)
     if (strchr(letters, *c) == NULL && strchr("0123456789.-+", *c) == NULL) return false;
-  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-    if (config_same_word(text, words[i])) return false;
+  for (size_t i = 0; i < LENGTH(words); i++)
+    if (text_same_word(text, words[i])) return false;
   return true;
 }
 
@@ -141,8 +94,8 @@ static void write_integers(const struct config_integers *list, FILE *stream) {
 }
 
 static void write_number(double value, FILE *stream) {
-  char text[CONFIG_NUMBER_TEXT];
-  fputs(config_number_text(value, text), stream);
+  char text[TEXT_NUMBER];
+  fputs(text_number(value, text), stream);
 }
 
 static void write_scale(const struct config_scale *scale, FILE *stream) {
@@ -190,15 +143,15 @@ void config_format_value(const struct config_row *row, const void *storage, int 
 // ---- describing ----
 
 static void append_range(char *text, size_t size, const struct config_range *range) {
-  char lower[CONFIG_NUMBER_TEXT], upper[CONFIG_NUMBER_TEXT];
-  config_append(text, size, " in %c%s,%s%c", range->ends & OPEN_LOWER ? '(' : '[',
-                config_number_text(range->lower, lower), config_number_text(range->upper, upper),
-                range->ends & OPEN_UPPER ? ')' : ']');
+  char lower[TEXT_NUMBER], upper[TEXT_NUMBER];
+  text_append(text, size, " in %c%s,%s%c", range->ends & OPEN_LOWER ? '(' : '[',
+              text_number(range->lower, lower), text_number(range->upper, upper),
+              range->ends & OPEN_UPPER ? ')' : ']');
 }
 
 static void append_choices(char *text, size_t size, const char *(*name)(int)) {
-  const char *names[CONFIG_NAMES];
-  config_append_names(text, size, names, config_collect_names(name, names));
+  const char *names[TEXT_NAMES_MAX];
+  text_append_names(text, size, names, text_collect_names(name, names));
 }
 
 void config_format_row(const struct config_row *row, char *text, size_t size) {
@@ -224,5 +177,5 @@ void config_format_row(const struct config_row *row, char *text, size_t size) {
   if (row->type == TYPE_INTEGER || row->type == TYPE_NUMBER || row->type == TYPE_DURATION ||
       row->type == TYPE_SCALE || row->type == TYPE_SIZES)
     append_range(text, size, &row->range);
-  if (row->unit != NULL) config_append(text, size, ", %s", row->unit);
+  if (row->unit != NULL) text_append(text, size, ", %s", row->unit);
 }

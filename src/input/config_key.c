@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ground/text.h"
 #include "input/config_format.h"
 #include "input/config_table.h"
 
@@ -71,18 +72,18 @@ bool config_key_complain(const struct config_place *place, const char *section, 
                          struct error *error) {
   char inside[NAMES_MAX][CONFIG_KEY_TEXT], guess[CONFIG_KEY_TEXT], reason[2048] = "";
   const bool root = section[0] == '\0';
-  config_append(reason, sizeof reason, root ? "unknown section" : "unknown key");
+  text_append(reason, sizeof reason, root ? "unknown section" : "unknown key");
   if (strchr(name, '.') != NULL &&
       (config_key_is_section(place->key) || config_parameter_find(place->key) >= 0))
-    config_append(reason, sizeof reason, "; write its parts as sections, one inside the other.");
+    text_append(reason, sizeof reason, "; write its parts as sections, one inside the other.");
   else if (guess_key(section, name, guess))
-    config_append(reason, sizeof reason, "; did you mean %s?", guess);
+    text_append(reason, sizeof reason, "; did you mean %s?", guess);
   else
-    config_append(reason, sizeof reason, ".");
-  config_append(reason, sizeof reason, "%s%s:", root ? " Sections" : " Keys of ", section);
+    text_append(reason, sizeof reason, ".");
+  text_append(reason, sizeof reason, "%s%s:", root ? " Sections" : " Keys of ", section);
   const size_t count = names_inside(section, inside);
   for (size_t i = 0; i < count; i++)
-    config_append(reason, sizeof reason, "%s %s", i > 0 ? "," : "", inside[i]);
+    text_append(reason, sizeof reason, "%s %s", i > 0 ? "," : "", inside[i]);
   return config_complain(place, error, "%s", reason);
 }
 

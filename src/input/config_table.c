@@ -4,50 +4,9 @@
 #include <string.h>
 
 #include "decoder/activation.h"
-#include "flow/adjoint.h"
 #include "decoder/loss.h"
-
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
-
-// The entry of `names`, or NULL beyond the last.
-static const char *name_in(const char *const *names, size_t count, int kind) {
-  return kind >= 0 && (size_t)kind < count ? names[kind] : NULL;
-}
-
-const char *task_name(int task) {
-  static const char *const names[] = {"train", "evaluate", "encode", "gradient_check"};
-  return name_in(names, LENGTH(names), task);
-}
-
-const char *missing_name(int kind) {
-  static const char *const names[] = {"error", "nan"};
-  return name_in(names, LENGTH(names), kind);
-}
-
-const char *scale_name(int kind) {
-  static const char *const names[] = {"none", "number", "minmax", "standardise"};
-  return name_in(names, LENGTH(names), kind);
-}
-
-const char *order_name(int kind) {
-  static const char *const names[] = {"shuffled", "file"};
-  return name_in(names, LENGTH(names), kind);
-}
-
-const char *model_name(int kind) {
-  static const char *const names[] = {"gfe", "autoencoder"};
-  return name_in(names, LENGTH(names), kind);
-}
-
-const char *generator_name(int kind) {
-  static const char *const names[] = {"none", "circle"};
-  return name_in(names, LENGTH(names), kind);
-}
-
-const char *start_name(int kind) {
-  static const char *const names[] = {"zero", "predictor"};
-  return name_in(names, LENGTH(names), kind);
-}
+#include "flow/adjoint.h"
+#include "ground/text.h"
 
 #define COUNT_MAX 1e12
 #define NUMBER_MAX 1e15

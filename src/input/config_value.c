@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ground/text.h"
 #include "input/config_format.h"
 #include "input/config_layers.h"
 
@@ -16,16 +17,16 @@ enum { SHOWN = 60, ALLOWED = 512 };  // bytes of a value, and of what is allowed
 // Appends " = value" as one short line.
 static void append_value(char *text, size_t size, const struct yaml_tree *node) {
   if (node->kind != TREE_SCALAR) {
-    config_append(text, size, node->kind == TREE_LIST ? " = [...]" : " = {...}");
+    text_append(text, size, node->kind == TREE_LIST ? " = [...]" : " = {...}");
     return;
   }
   size_t length = strlen(node->text);
   if (length > SHOWN)
     for (length = SHOWN; ((unsigned char)node->text[length] & 0xC0) == 0x80;) length--;
-  if (length == 0 && node->quoted) config_append(text, size, " = \"\"");
+  if (length == 0 && node->quoted) text_append(text, size, " = \"\"");
   if (length == 0) return;
-  config_append(text, size, " = %.*s%s", (int)length, node->text,
-                node->text[length] != '\0' ? "..." : "");
+  text_append(text, size, " = %.*s%s", (int)length, node->text,
+              node->text[length] != '\0' ? "..." : "");
 }
 
 // Whether an override is just "key=value", so that these need not be said again.
@@ -43,15 +44,15 @@ bool config_complain(const struct config_place *place, struct error *error, cons
   char *text = message.text;
   const size_t size = sizeof message.text;
   if (place->override != NULL)
-    config_append(text, size, "--set %.200s: ", place->override);
+    text_append(text, size, "--set %.200s: ", place->override);
   else if (place->node != NULL)
-    config_append(text, size, "%s:%d: ", place->path, place->node->line);
+    text_append(text, size, "%s:%d: ", place->path, place->node->line);
   else
-    config_append(text, size, "%s: ", place->path);
+    text_append(text, size, "%s: ", place->path);
   if (place->override == NULL || !says_all(place)) {
-    config_append(text, size, "%.200s", place->key);
+    text_append(text, size, "%.200s", place->key);
     if (place->node != NULL) append_value(text, size, place->node);
-    config_append(text, size, ": ");
+    text_append(text, size, ": ");
   }
   const size_t length = strlen(text);
   va_list arguments;
@@ -84,7 +85,7 @@ static int read_name(const struct config_place *place, const char *const *names,
       place->node->kind == TREE_SCALAR ? find_name(place->node->text, names, count) : -1;
   if (found >= 0) return found;
   char allowed[ALLOWED] = "";
-  config_append_names(allowed, sizeof allowed, names, count);
+  text_append_names(allowed, sizeof allowed, names, count);
   complain_of_name(place, allowed, names, count, error);
   return -1;
 }
@@ -102,14 +103,14 @@ static bool parse_number(const struct yaml_tree *node, double *value) {
 static bool check_range(const struct config_row *row, const struct config_place *place,
                         double value, struct error *error) {
   const struct config_range *range = &row->range;
-  char bound[CONFIG_NUMBER_TEXT];
+  char bound[TEXT_NUMBER];
   const bool open_lower = range->ends & OPEN_LOWER, open_upper = range->ends & OPEN_UPPER;
   if (value < range->lower || (open_lower && value == range->lower))
     return config_complain(place, error, "must be %s %s", open_lower ? "greater than" : "at least",
-                           config_number_text(range->lower, bound));
+                           text_number(range->lower, bound));
   if (value > range->upper || (open_upper && value == range->upper))
     return config_complain(place, error, "must be %s %s", open_upper ? "less than" : "at most",
-                           config_number_text(range->upper, bound));
+                           text_number(range->upper, bound));
   return true;
 }
 
@@ -118,7 +119,7 @@ static bool check_range(const struct config_row *row, const struct config_place 
 static bool read_boolean(const struct config_place *place, bool *value, struct error *error) {
   static const char *const names[] = {"true", "yes", "on", "false", "no", "off"};
   for (size_t i = 0; i < 6 && place->node->kind == TREE_SCALAR; i++) {
-    if (!config_same_word(place->node->text, names[i])) continue;
+    if (!text_same_word(place->node->text, names[i])) continue;
     *value = i < 3;
     return true;
   }
@@ -168,8 +169,8 @@ static bool read_duration(const struct config_row *row, const struct config_plac
 
 static bool read_choice(const struct config_row *row, const struct config_place *place, int *value,
                         struct error *error) {
-  const char *names[CONFIG_NAMES];
-  *value = read_name(place, names, config_collect_names(row->name, names), error);
+  const char *names[TEXT_NAMES_MAX];
+  *value = read_name(place, names, text_collect_names(row->name, names), error);
   return *value >= 0;
 }
 
@@ -185,8 +186,8 @@ static bool read_text(const struct config_place *place, char *value, struct erro
 }
 
 static bool read_task(const struct config_place *place, bool *tasks, struct error *error) {
-  const char *names[CONFIG_NAMES];
-  const int task = read_name(place, names, config_collect_names(task_name, names), error);
+  const char *names[TEXT_NAMES_MAX];
+  const int task = read_name(place, names, text_collect_names(task_name, names), error);
   if (task < 0) return false;
   if (tasks[task]) return config_complain(place, error, "the task is given twice");
   return tasks[task] = true;

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "ground/text.h"
 #include "input/config.h"
 #include "input/config_format.h"
 
@@ -80,7 +81,7 @@ static const char *example(const char *key) {
       {"decoder.layers", "[{dense: 32, activation: tanh}, {dense: 2}]"},
       {"decoder.loss", "mse"},
   };
-  for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+  for (size_t i = 0; i < LENGTH(table); i++)
     if (strcmp(table[i][0], key) == 0) return table[i][1];
   return NULL;
 }
@@ -118,13 +119,13 @@ static void explain(size_t index, char *comment, size_t size) {
   const struct config_parameter parameter = config_parameter(index);
   const struct config_parameter before = explained_before(index);
   if (config_parameter_inherits(&parameter)) {
-    config_append(comment, size, "as encoding.%s", parameter.row->key);
+    text_append(comment, size, "as encoding.%s", parameter.row->key);
   } else if (before.row != NULL) {
-    config_append(comment, size, "see %s", before.key);
+    text_append(comment, size, "see %s", before.key);
   } else {
     char type[COMMENT_TEXT / 2];
     config_format_row(parameter.row, type, sizeof type);
-    config_append(comment, size, "%s (%s)", parameter.row->text, type);
+    text_append(comment, size, "%s (%s)", parameter.row->text, type);
   }
 }
 
@@ -133,13 +134,13 @@ static void write_parameter(size_t index, int indent, FILE *stream) {
   char line[LINE_TEXT] = "", comment[COMMENT_TEXT] = "";
   const char *standard = config_parameter_standard(&parameter), *shown = example(parameter.key);
   const char *value = shown != NULL ? shown : standard;
-  config_append(line, sizeof line, "%*s%s:", indent, "", parameter.row->key);
-  if (value != NULL) config_append(line, sizeof line, " %s", value);
+  text_append(line, sizeof line, "%*s%s:", indent, "", parameter.row->key);
+  if (value != NULL) text_append(line, sizeof line, " %s", value);
   explain(index, comment, sizeof comment);
   if (shown != NULL)
-    config_append(comment, sizeof comment, "; an example, %s%s",
-                  standard != NULL ? "the default is " : "there is no default",
-                  standard != NULL ? standard : "");
+    text_append(comment, sizeof comment, "; an example, %s%s",
+                standard != NULL ? "the default is " : "there is no default",
+                standard != NULL ? standard : "");
   write_commented(line, comment, stream);
 }
 
@@ -148,11 +149,11 @@ static void write_layer_keys(FILE *stream) {
   for (size_t r = 0; r < config_layer_row_count; r++) {
     const struct config_row *row = &config_layer_rows[r];
     char line[LINE_TEXT] = "", comment[COMMENT_TEXT] = "", type[COMMENT_TEXT / 2];
-    config_append(line, sizeof line, "    #   %s", row->key);
+    text_append(line, sizeof line, "    #   %s", row->key);
     config_format_row(row, type, sizeof type);
-    config_append(comment, sizeof comment, "%s (%s%s%s)", row->text, type,
-                  row->standard != NULL ? "; default " : "",
-                  row->standard != NULL ? row->standard : "");
+    text_append(comment, sizeof comment, "%s (%s%s%s)", row->text, type,
+                row->standard != NULL ? "; default " : "",
+                row->standard != NULL ? row->standard : "");
     write_commented(line, comment, stream);
   }
 }
