@@ -59,7 +59,7 @@ MOST_PER_RANK = 1 << 14         # samples; beyond, no batch is looked for
 # ---- what has been measured ----
 
 def default_tile(batch):
-    """Samples per tile where training.tile is 0, as in src/run.c."""
+    """Samples per tile where training.tile is auto, as in src/run.c."""
     return min(batch, max(10, min(24, (batch + 3) // 4)))
 
 
@@ -86,7 +86,7 @@ class Measured:
         seen, seconds = (np.diff(series, prepend=0)
                          for series in (history.step_samples, history.step_seconds))
         self.batch = int(seen.max())
-        tile = re.search(r"^training:.*?^  tile: (\d+)", text, re.M | re.S)
+        tile = re.search(r"^training:.*?^  tile: (?:auto  # )?(\d+)", text, re.M | re.S)
         self.tile = min(int(tile.group(1)) if tile else 0, self.batch) or default_tile(self.batch)
         # Whole batches, but for an epoch's first: a test may have come before it.
         whole = (seen == self.batch) & (np.diff(history.step_epoch, prepend=0) == 0)

@@ -1,19 +1,23 @@
-// The input file: every parameter is one declarative row of the table in config_table.c, from which
-// reading, checking, help, the reference and the echo of the values come.
+// What an input file says, as plain data. Every parameter is one declarative row of the table in
+// config_table.c, from which reading, checking, help, the reference and the echo of the values
+// come.
 #ifndef GFE_CONFIG_H
 #define GFE_CONFIG_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
-#include "ground/error.h"
 #include "decoder/layer.h"
-#include "numerics/optimiser.h"
 #include "flow/solver.h"
+#include "numerics/optimiser.h"
 
-enum { CONFIG_TEXT = 1024, CONFIG_LAYERS = 64, CONFIG_INTEGERS = 64 };
+enum {
+  CONFIG_TEXT = 1024,  // bytes
+  CONFIG_LAYERS = 64,
+  CONFIG_INTEGERS = 64,
+  CONFIG_PARAMETERS = 160  // room for, not how many there are: config_parameter_count()
+};
 
 enum task { TASK_TRAIN, TASK_EVALUATE, TASK_ENCODE, TASK_GRADIENT_CHECK, TASK_COUNT };
 const char *task_name(int task);
@@ -22,6 +26,7 @@ enum missing { MISSING_ERROR, MISSING_NAN };
 const char *missing_name(int kind);
 
 enum scale_kind { SCALE_NONE, SCALE_NUMBER, SCALE_MINMAX, SCALE_STANDARDISE };
+const char *scale_name(int kind);
 
 enum order { ORDER_SHUFFLED, ORDER_FILE };
 const char *order_name(int kind);
@@ -65,14 +70,21 @@ struct config_layers {
   struct layer_spec list[CONFIG_LAYERS];
 };
 
+// Who decides a value: the input file or a default, or the program. Until it has done so, the value
+// is 0.
+enum config_automatic { AUTOMATIC_NO, AUTOMATIC_OPEN, AUTOMATIC_CHOSEN };
+
 // Plain data without pointers: read on rank 0, broadcast as bytes.
 struct config {
+  // Of each parameter, by its index in the table: whether it has a value, be it the default (false
+  // too for what is left to decoder.file), and whether that value is `auto`.
+  bool given[CONFIG_PARAMETERS];
+  enum config_automatic automatic[CONFIG_PARAMETERS];
   struct {
     char directory[CONFIG_TEXT];
     bool task[TASK_COUNT];  // tasks run in the order of enum task
     int64_t seed;
     int model;                  // enum model_kind
-    bool model_given;           // false: left to decoder.file
     char restart[CONFIG_TEXT];  // RESTART_AUTO, RESTART_NEVER or the path of a checkpoint
     double walltime;            // seconds that the job may take; 0 = not given
   } run;
@@ -93,16 +105,13 @@ struct config {
     struct config_layers layers;  // none only if decoder.file is given
     int loss;
     char file[CONFIG_TEXT];
-    // False: left to decoder.file (true wherever there is none).
-    bool latent_given, loss_given, layers_given;
   } decoder;
   struct {
     struct config_layers layers;  // of an autoencoder; none: the decoder's mirror
-    bool layers_given;            // false: left to decoder.file, or the mirror
   } encoder;
   struct solver_options encoding;
   struct {
-    int64_t epochs, batch, updates, tile;  // tile 0 = chosen from batch
+    int64_t epochs, batch, updates, tile;
     struct optimiser_options optimiser;
     bool warm_start;
     int order;
@@ -121,19 +130,5 @@ struct config {
     int64_t reconstructions;
   } output;
 };
-
-// Reads `path` and then the overrides ("section.key=value", in order) into *config, checking every
-// value. False with a message in *error if anything is wrong. Not collective: rank 0 calls it.
-bool config_read(struct config *config, const char *path, const char *const *overrides,
-                 size_t override_count, struct error *error);
-
-// Writes every value, exact, as a valid input file: reading it gives the same struct config.
-void config_write(const struct config *config, FILE *stream);
-
-// Writes every parameter with its default and documentation as a valid input file.
-void config_write_reference(FILE *stream);
-
-// The same as short lines for --help.
-void config_write_summary(FILE *stream);
 
 #endif

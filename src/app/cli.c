@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "input/config.h"
 #include "ground/memory.h"
 #include "ground/provenance.h"
+#include "input/config_write.h"
 
 static const char *const options[] = {"--set",        "--check",   "--task", "--tasks",
                                       "--parameters", "--version", "--help", "-h"};

@@ -9,7 +9,7 @@
 #include "ground/memory.h"
 #include "ground/text.h"
 #include "input/config_compare.h"
-#include "input/config_format.h"
+#include "input/config_write.h"
 
 // ---- reading ----
 
@@ -20,8 +20,7 @@ static char *value_text(const struct config *config, int parameter) {
   size_t size = 0;
   FILE *stream = open_memstream(&text, &size);
   if (stream == NULL) error_fatal("out of memory");
-  if (config_is_given(config, &p))
-    config_format_value(p.row, (const char *)config + config_parameter_offset(&p), -1, stream);
+  if (config->given[p.index]) config_write_value(config, &p, -1, stream);
   if (fclose(stream) != 0) error_fatal("out of memory");
   if (text[0] == ' ') memmove(text, text + 1, strlen(text));
   return text;

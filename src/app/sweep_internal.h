@@ -2,9 +2,9 @@
 #ifndef GFE_SWEEP_INTERNAL_H
 #define GFE_SWEEP_INTERNAL_H
 
-#include "input/config_source.h"
-#include "input/config_table.h"
 #include "app/sweep.h"
+#include "input/config_read.h"
+#include "input/config_table.h"
 #include "platform/yaml_tree.h"
 
 enum { SWEEP_KEYS = 64, SWEEP_NAME = 48 };  // keys at the most; bytes of a directory's name

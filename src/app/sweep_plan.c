@@ -6,7 +6,7 @@
 #include "ground/memory.h"
 #include "ground/rng.h"
 #include "ground/text.h"
-#include "input/config_key.h"
+#include "input/config_value.h"
 
 enum { FACTORS = SWEEP_KEYS + 3 };
 
@@ -205,7 +205,7 @@ static bool read_option(const struct sweep_plan *plan, const struct config_row *
   char key[32];
   snprintf(key, sizeof key, "sweep.random.%s", row->key);
   const struct config_place place = {plan->path, NULL, key, yaml_tree_child(map, row->key)};
-  return config_value_read(row, row->standard, &place, value, error);
+  return config_value_read(row, row->otherwise, &place, value, error);
 }
 
 // Reads one end of a range with the bounds of its key.

@@ -1,17 +1,20 @@
 #include "engine/run.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "engine/batch_gradient.h"
-#include "platform/blas.h"
-#include "files/decoder_file.h"
-#include "engine/ensemble.h"
-#include "ground/log.h"
 #include "decoder/loss.h"
+#include "engine/batch_gradient.h"
+#include "engine/ensemble.h"
+#include "files/decoder_file.h"
+#include "ground/log.h"
 #include "ground/memory.h"
+#include "ground/text.h"
+#include "input/config_table.h"
+#include "platform/blas.h"
 
 static const char *const set_names[] = {"train", "test", "encode"};
 static const char *const set_keys[] = {"data.train", "data.test", "data.encode"};
@@ -33,6 +36,14 @@ static int64_t default_tile(int64_t batch) {
   if (tile > MOST) tile = MOST;
   return tile < batch ? tile : batch;
 }
+
+static void choose_tile(struct config *config, const void *run) {
+  (void)run;
+  config->training.tile = default_tile(config->training.batch);
+}
+
+// What the input file may leave to the program; the facts are a struct run.
+static const struct config_rule rules[] = {{"training.tile", choose_tile}};
 
 // The run directory can be made: the nearest parent that exists is a directory we may write in.
 static void check_directory(const struct config *config, struct error *error) {
@@ -186,8 +197,8 @@ static void compare_kernels(struct comm *comm) {
 
 static void choose_rules(struct run *run) {
   const int64_t batch = run->config.training.batch;
-  run->tile = run->config.training.tile > 0 ? run->config.training.tile : default_tile(batch);
-  if (run->tile > batch) run->tile = batch;
+  config_resolve(&run->config, rules, LENGTH(rules), run);
+  run->tile = run->config.training.tile < batch ? run->config.training.tile : batch;
   const bool adjoint =
       run->config.training.adjoint != ADJOINT_NONE || run->config.run.task[TASK_GRADIENT_CHECK];
   const size_t slot = batch_gradient_rows(run->tile, adjoint);

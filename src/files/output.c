@@ -8,14 +8,15 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "platform/blas.h"
-#include "input/config_compare.h"
+#include "decoder/loss.h"
 #include "files/decoder_file.h"
 #include "ground/durable.h"
-#include "platform/h5.h"
-#include "decoder/loss.h"
 #include "ground/memory.h"
 #include "ground/provenance.h"
+#include "input/config_compare.h"
+#include "input/config_write.h"
+#include "platform/blas.h"
+#include "platform/h5.h"
 
 char *output_path(const struct run *run, const char *name) {
   const size_t size = strlen(run->config.run.directory) + strlen(name) + 2;

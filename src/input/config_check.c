@@ -12,7 +12,6 @@
 #include "decoder/decoder.h"
 #include "flow/adjoint.h"
 #include "ground/text.h"
-#include "input/config_format.h"
 #include "input/config_layers.h"
 
 static struct config_place place_of(const struct config_input *input, const char *key) {
@@ -86,11 +85,16 @@ static bool check_tasks(const struct config_input *input, struct config *config)
 
 // ---- decoder ----
 
+// What nobody gave, and decoder.file decides.
+static void leave_to_file(const struct config_input *input, struct config *config) {
+  static const char *const keys[] = {"run.model", "decoder.latent", "decoder.loss"};
+  for (size_t i = 0; i < LENGTH(keys); i++)
+    if (!is_given(input, keys[i])) config->given[config_parameter_find(keys[i])] = false;
+}
+
 static bool check_decoder(const struct config_input *input, struct config *config) {
   const bool file = config->decoder.file[0] != '\0';
-  config->decoder.latent_given = !file || is_given(input, "decoder.latent");
-  config->decoder.loss_given = !file || is_given(input, "decoder.loss");
-  config->decoder.layers_given = !file || is_given(input, "decoder.layers");
+  if (file) leave_to_file(input, config);
   const bool *task = config->run.task;
   if (!file && !task[TASK_TRAIN] && (task[TASK_EVALUATE] || task[TASK_ENCODE])) {
     const struct config_place place = place_of(input, "run.tasks");
@@ -103,7 +107,7 @@ static bool check_decoder(const struct config_input *input, struct config *confi
                            "must be given, for example [{dense: 300, activation: elu}, {dense: "
                            "784}], unless decoder.file is");
   }
-  if (config->decoder.layers.count == 0 || !config->decoder.latent_given) return true;
+  if (config->decoder.layers.count == 0 || !config_is_given(config, "decoder.latent")) return true;
   const struct config_place place = place_of(input, "decoder.layers");
   return config_layers_check(&place, (size_t)config->decoder.latent, &config->decoder.layers,
                              input->error);
@@ -115,7 +119,7 @@ static bool check_decoder(const struct config_input *input, struct config *confi
 // checked when it is read.
 static bool check_encoder_layers(const struct config_input *input, const struct config *config) {
   const struct config_layers *decoder = &config->decoder.layers, *encoder = &config->encoder.layers;
-  if (decoder->count == 0 || !config->decoder.latent_given) return true;
+  if (decoder->count == 0 || !config_is_given(config, "decoder.latent")) return true;
   const size_t d = (size_t)config->decoder.latent;
   struct layer_spec mirror[CONFIG_LAYERS];
   if (encoder->count == 0) {
@@ -137,11 +141,8 @@ static bool check_encoder_layers(const struct config_input *input, const struct 
                          outputs, d);
 }
 
-static bool check_model(const struct config_input *input, struct config *config) {
-  const bool file = config->decoder.file[0] != '\0';
-  config->run.model_given = !file || is_given(input, "run.model");
-  config->encoder.layers_given = is_given(input, "encoder.layers");
-  if (!config->run.model_given) return true;
+static bool check_model(const struct config_input *input, const struct config *config) {
+  if (!config_is_given(config, "run.model")) return true;
   if (config->run.model == MODEL_AUTOENCODER) {
     if (config->training.adjoint == ADJOINT_NONE) return check_encoder_layers(input, config);
     const struct config_place place = place_of(input, "training.adjoint");
@@ -150,7 +151,7 @@ static bool check_model(const struct config_input *input, struct config *config)
                            "encoder, not through a flow",
                            model_name(MODEL_GFE));
   }
-  if (!config->encoder.layers_given) return true;
+  if (!is_given(input, "encoder.layers")) return true;
   const struct config_place place = place_of(input, "encoder.layers");
   return config_complain(&place, input->error, "needs run.model = %s, but that is %s",
                          model_name(MODEL_AUTOENCODER), model_name(config->run.model));

@@ -4,7 +4,6 @@
 
 #include "decoder/network.h"
 #include "ground/text.h"
-#include "input/config_format.h"
 
 enum { KEY = 160, ALLOWED = 512 };  // bytes
 
@@ -116,11 +115,11 @@ static bool read_value(const struct config_row *row, const struct config_place *
   const struct yaml_tree *child = yaml_tree_child(layer, row->key);
   const struct yaml_tree *kind = yaml_tree_child(layer, layer_name(spec->kind));
   struct config_place part = inside(place, key, index, child != NULL ? child : kind);
-  const bool given = child != NULL && (row->standard == NULL || !yaml_tree_is_null(child));
-  if (!given && row->standard == NULL)
+  const bool given = child != NULL && (row->otherwise == NULL || !yaml_tree_is_null(child));
+  if (!given && row->otherwise == NULL)
     return config_complain(&part, error, "such a layer needs the key %s", row->key);
   if (!given) part.node = NULL;
-  return config_value_read(row, row->standard, &part, (char *)spec + row->offset, error);
+  return config_value_read(row, row->otherwise, &part, (char *)spec + row->offset, error);
 }
 
 static bool read_layer(const struct config_place *place, const struct yaml_tree *layer,

@@ -1,5 +1,6 @@
 #include "input/config_value.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -7,8 +8,6 @@
 #include <string.h>
 
 #include "ground/text.h"
-#include "input/config_format.h"
-#include "input/config_layers.h"
 
 enum { SHOWN = 60, ALLOWED = 512 };  // bytes of a value, and of what is allowed, in a message
 
@@ -92,12 +91,20 @@ static int read_name(const struct config_place *place, const char *const *names,
 
 // ---- numbers ----
 
-static bool parse_number(const struct yaml_tree *node, double *value) {
-  if (node->kind != TREE_SCALAR || node->text[strspn(node->text, "+-.0123456789eE")] != '\0')
-    return false;
+static bool parse_text(const char *text, double *value) {
+  if (text[strspn(text, "+-.0123456789eE")] != '\0') return false;
   char *end;
-  *value = strtod(node->text, &end);
-  return end != node->text && *end == '\0' && isfinite(*value);
+  *value = strtod(text, &end);
+  return end != text && *end == '\0' && isfinite(*value);
+}
+
+static bool parse_number(const struct yaml_tree *node, double *value) {
+  return node->kind == TREE_SCALAR && parse_text(node->text, value);
+}
+
+// What may be said in place of a number.
+static const char *or_automatic(const struct config_row *row) {
+  return row->automatic != NULL ? " or auto" : "";
 }
 
 static bool check_range(const struct config_row *row, const struct config_place *place,
@@ -130,7 +137,7 @@ static bool read_integer(const struct config_row *row, const struct config_place
                          int64_t *value, struct error *error) {
   double number;
   if (!parse_number(place->node, &number) || number != floor(number))
-    return config_complain(place, error, "must be an integer");
+    return config_complain(place, error, "must be an integer%s", or_automatic(row));
   if (!check_range(row, place, number, error)) return false;
   *value = (int64_t)number;
   return true;
@@ -139,7 +146,7 @@ static bool read_integer(const struct config_row *row, const struct config_place
 static bool read_number(const struct config_row *row, const struct config_place *place,
                         double *value, struct error *error) {
   if (!parse_number(place->node, value))
-    return config_complain(place, error, "must be a finite number");
+    return config_complain(place, error, "must be a finite number%s", or_automatic(row));
   return check_range(row, place, *value, error);
 }
 
@@ -218,8 +225,8 @@ static bool read_scale(const struct config_row *row, const struct config_place *
     scale->kind = kinds[found];
     return true;
   }
-  char allowed[ALLOWED];
-  config_format_row(row, allowed, sizeof allowed);
+  char allowed[ALLOWED] = "";
+  config_row_describe(row, allowed, sizeof allowed);
   return complain_of_name(place, allowed, names, 3, error);
 }
 
@@ -279,20 +286,36 @@ static bool read_node(const struct config_row *row, const struct config_place *p
       return read_scale(row, place, storage, error);
     case TYPE_INTEGERS:
       return read_integers(row, place, storage, error);
-    case TYPE_LAYERS:
-      return config_layers_read(place, storage, error);
     case TYPE_SIZES:
       return read_sizes(row, place, storage, error);
-    default:
+    case TYPE_TEXT:
+    case TYPE_FILE:
+    case TYPE_FILE_OR_INSIDE:
       return read_text(place, storage, error);
+    case TYPE_LAYERS:
+    case TYPE_BRANCHES:
+      break;
   }
+  assert(false);
+  return false;
 }
 
-bool config_value_read(const struct config_row *row, const char *standard,
+bool config_value_is_automatic(const struct config_row *row, const char *otherwise,
+                               const struct config_place *place) {
+  if (row->automatic == NULL) return false;
+  const struct yaml_tree *node = place->node;
+  const char *text = node == NULL ? otherwise : node->kind == TREE_SCALAR ? node->text : NULL;
+  double value, number;
+  return text != NULL &&
+         (strcmp(text, "auto") == 0 ||
+          (parse_text(row->automatic, &number) && parse_text(text, &value) && value == number));
+}
+
+bool config_value_read(const struct config_row *row, const char *otherwise,
                        const struct config_place *place, void *storage, struct error *error) {
   if (place->node != NULL) return read_node(row, place, storage, error);
-  if (standard == NULL) return true;
-  struct yaml_tree *tree = yaml_tree_parse(standard, strlen(standard), place->key, error);
+  if (otherwise == NULL) return true;
+  struct yaml_tree *tree = yaml_tree_parse(otherwise, strlen(otherwise), place->key, error);
   if (tree == NULL) return false;
   const struct config_place part = {place->path, place->override, place->key, tree};
   const bool read = read_node(row, &part, storage, error);

@@ -9,6 +9,7 @@
 #include "files/checkpoint.h"
 #include "ground/clock.h"
 #include "engine/history.h"
+#include "input/config_read.h"
 #include "ground/memory.h"
 #include "engine/trainer.h"
 

@@ -7,14 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "platform/blas.h"
-#include "ground/clock.h"
-#include "platform/comm.h"
-#include "input/config.h"
-#include "engine/evaluation.h"
-#include "ground/memory.h"
 #include "decoder/objective.h"
+#include "engine/evaluation.h"
 #include "engine/run.h"
+#include "ground/clock.h"
+#include "ground/memory.h"
+#include "input/config_read.h"
+#include "platform/blas.h"
+#include "platform/comm.h"
 
 enum { ROUNDS = 7, SIZE = 2048, BATCHED = 1000 };
 
@@ -64,9 +64,9 @@ static double encode_batches(struct run *run) {
   double evaluations = 0.0;
   for (int64_t first = 0; first + batch <= count; first += batch) {
     const struct samples samples = {.count = batch,
-                                            .total = batch,
-                                            .y = data->y + (size_t)first * data->stride,
-                                            .weight_sum = data->weight_sum + first};
+                                    .total = batch,
+                                    .y = data->y + (size_t)first * data->stride,
+                                    .weight_sum = data->weight_sum + first};
     struct encoding *encoding = encoding_create(batch, run->decoder->d);
     ensemble_run(encoder, &samples, batch, encoding);
     for (int64_t i = 0; i < batch; i++) evaluations += (double)encoding->evaluations[i];

@@ -6,6 +6,7 @@
 #include "fuzz.h"
 #include "ground/memory.h"
 #include "app/sweep_internal.h"
+#include "input/config_write.h"
 
 enum { OVERRIDES = 8, MOST_TASKS = 64 };  // every task is read: more would be slow
 
