@@ -9,6 +9,8 @@
 #include <stdint.h>
 
 #include "decoder/layer.h"
+#include "decoder/loss.h"
+#include "flow/adjoint.h"
 #include "flow/solver.h"
 #include "numerics/optimiser.h"
 
@@ -57,7 +59,7 @@ struct data_options {
   char dataset[CONFIG_TEXT];       // HDF5: path of the samples inside the file
   char labels[CONFIG_TEXT];        // HDF5: a path inside the file; else a file of the same format
   char weights[CONFIG_TEXT];       // the same, one weight >= 0 per entry
-  int generate;                    // a synthetic set instead of a file
+  enum generator generate;         // a synthetic set instead of a file
   int64_t first, count;            // the range of samples; count 0 = all from first on
   struct config_integers classes;  // labels to take
   int64_t stride;                  // 0 and 1 = all
@@ -84,7 +86,7 @@ struct config {
     char directory[CONFIG_TEXT];
     bool task[TASK_COUNT];  // tasks run in the order of enum task
     int64_t seed;
-    int model;                  // enum model_kind
+    enum model_kind model;
     char restart[CONFIG_TEXT];  // RESTART_AUTO, RESTART_NEVER or the path of a checkpoint
     double walltime;            // seconds that the job may take; 0 = not given
   } run;
@@ -95,15 +97,15 @@ struct config {
   struct {
     struct data_options train, test, encode;
     struct config_scale {
-      int kind;
+      enum scale_kind kind;
       double value;  // of SCALE_NUMBER: data are divided by it
     } scale;
-    int missing;
+    enum missing missing;
   } data;
   struct config_decoder {
     int64_t latent;
     struct config_layers layers;  // none only if decoder.file is given
-    int loss;
+    enum loss_kind loss;
     char file[CONFIG_TEXT];
   } decoder;
   struct {
@@ -114,14 +116,14 @@ struct config {
     int64_t epochs, batch, updates, tile;
     struct optimiser_options optimiser;
     bool warm_start;
-    int order;
-    int adjoint;  // enum adjoint_kind
+    enum order order;
+    enum adjoint_kind adjoint;
   } training;
   struct {
     struct solver_options solver;
-    int64_t every;  // epochs between evaluations of the test set; 0 = only at the end
-    bool train;     // whether the training set is encoded at the end
-    int start;      // enum start: where flows begin
+    int64_t every;     // epochs between evaluations of the test set; 0 = only at the end
+    bool train;        // whether the training set is encoded at the end
+    enum start start;  // where flows begin
   } evaluation;
   struct {
     int64_t count;  // samples

@@ -13,7 +13,7 @@ enum config_type {      // stored as
   TYPE_INTEGER,         // int64_t
   TYPE_NUMBER,          // double
   TYPE_DURATION,        // double, seconds: a number, or "HH:MM:SS" or "D-HH:MM:SS"
-  TYPE_CHOICE,          // int
+  TYPE_CHOICE,          // an enumeration, of the size of int
   TYPE_TEXT,            // char[CONFIG_TEXT]
   TYPE_FILE,            // char[CONFIG_TEXT], a file that exists
   TYPE_FILE_OR_INSIDE,  // the same, or a path inside the HDF5 file if `dataset` is given
@@ -118,6 +118,6 @@ extern const struct config_row config_layer_rows[];
 extern const size_t config_layer_row_count;
 
 // Whether layers of this kind have the row's key.
-bool config_layer_has(const struct config_row *row, int kind);
+bool config_layer_has(const struct config_row *row, enum layer_kind kind);
 
 #endif

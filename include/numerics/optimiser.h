@@ -15,7 +15,8 @@ enum schedule_kind { SCHEDULE_CONSTANT, SCHEDULE_STEP, SCHEDULE_COSINE };
 const char *schedule_name(int kind);
 
 struct optimiser_options {
-  int kind, schedule;
+  enum optimiser_kind kind;
+  enum schedule_kind schedule;
   double learning_rate;
   double beta1, beta2;      // adam: decay of the mean of the gradient and of its square
   double decay;             // rmsprop: decay of the mean square (the paper's alpha, 0.9)

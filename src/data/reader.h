@@ -50,9 +50,9 @@ struct dataset_rows {
 };
 
 struct reader {
-  const char *name;  // as in messages
-  int generator;     // enum generator, GENERATE_NONE for a file format
-  bool own_labels;   // the labels stand beside the samples: the array SOURCE_OWN_LABELS
+  const char *name;          // as in messages
+  enum generator generator;  // GENERATE_NONE for a file format
+  bool own_labels;           // the labels stand beside the samples: the array SOURCE_OWN_LABELS
 
   // Whether the file, or with size 0 the directory, is of this format, of which the first `size`
   // bytes are `head`. NULL for a synthetic set.
@@ -69,8 +69,7 @@ struct reader {
                struct error *error);
 };
 
-extern const struct reader reader_hdf5, reader_idx, reader_npy,
-    reader_cifar, reader_circle;
+extern const struct reader reader_hdf5, reader_idx, reader_npy, reader_cifar, reader_circle;
 
 // All of them: a source's `reader` is its place here.
 extern const struct reader *const readers[];

@@ -3,10 +3,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "decoder/tangent.h"
+#include "engine/predictor.h"
 #include "ground/clock.h"
 #include "ground/memory.h"
-#include "engine/predictor.h"
-#include "decoder/tangent.h"
 
 enum {
   FITTED = 1000,             // samples that the predictor is fitted to, at the most,
@@ -60,11 +60,11 @@ static struct choice choose(const struct run *run) {
     choice.position[count++] = data->index[i];
   }
   choice.samples = (struct samples){.count = count,
-                                            .y = choice.y,
-                                            .w = choice.w,
-                                            .weight_sum = choice.weight_sum,
-                                            .position = choice.position,
-                                            .total = total};
+                                    .y = choice.y,
+                                    .w = choice.w,
+                                    .weight_sum = choice.weight_sum,
+                                    .position = choice.position,
+                                    .total = total};
   return choice;
 }
 
@@ -124,7 +124,7 @@ static void add_metric(struct run *run, struct predictor *predictor, const struc
 static struct predictor *fit(struct run *run) {
   const struct decoder *decoder = run->decoder;
   struct solver_options options = run->config.evaluation.solver;
-  if (options.solver == SOLVER_LBFGS && options.max_iterations > FITTED_ITERATIONS)
+  if (solver_ops(&options)->takes_metric && options.max_iterations > FITTED_ITERATIONS)
     options.max_iterations = FITTED_ITERATIONS;
   struct choice choice = choose(run);
   struct encoding *encoding = encoding_create(choice.samples.count, decoder->d);
@@ -149,8 +149,7 @@ void first_guess_prepare(struct run *run) {
   clock_enter(before);
 }
 
-void start_flows(struct run *run, const struct samples *samples,
-                 struct encoding *encoding) {
+void start_flows(struct run *run, const struct samples *samples, struct encoding *encoding) {
   const size_t stride = real_padded(run->decoder->d);
   for (int64_t i = 0; i < samples->count; i++)
     if (encoding->status[i] == STATUS_RUNNING)

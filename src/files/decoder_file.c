@@ -214,10 +214,10 @@ static bool agree_on_loss(struct h5_file *file, struct config *config, struct er
   if (loss < 0)
     return error_set(error, "decoder.file = %s: /decoder has the unknown loss '%s'",
                      config->decoder.file, word);
-  if (config_is_given(config, "decoder.loss") && config->decoder.loss != loss)
+  if (config_is_given(config, "decoder.loss") && (int)config->decoder.loss != loss)
     return error_set(error, "decoder.loss = %s, but decoder.file = %s was trained with %s",
                      loss_name(config->decoder.loss), config->decoder.file, word);
-  config->decoder.loss = loss;
+  config->decoder.loss = (enum loss_kind)loss;
   return true;
 }
 

@@ -11,4 +11,4 @@ static const struct flow_ops *const table[] = {
 
 const char *flow_name(int kind) { return IN_TABLE(table, kind) ? table[kind]->name : NULL; }
 
-const struct flow_ops *flow_ops(int kind) { return table[kind]; }
+const struct flow_ops *flow_ops(enum flow_kind kind) { return table[kind]; }

@@ -138,6 +138,8 @@ static int advance(const struct solver_options *options, const struct solver_pro
 
 const struct solver_ops solver_amd = {.name = "amd",
                                       .tableau = &butcher_euler,
+                                      .controls_step = true,
+                                      .shares_step = true,
                                       .state_size = state_size,
                                       .start = start,
                                       .advance = advance};

@@ -141,5 +141,8 @@ static int advance(const struct solver_options *options, const struct solver_pro
   return begin_step(a, options, problem);
 }
 
-const struct solver_ops solver_amd_nesterov = {
-    .name = "amd", .state_size = state_size, .start = start, .advance = advance};
+const struct solver_ops solver_amd_nesterov = {.name = "amd",
+                                               .controls_step = true,
+                                               .state_size = state_size,
+                                               .start = start,
+                                               .advance = advance};

@@ -204,5 +204,9 @@ static int advance(const struct solver_options *options, const struct solver_pro
   return STATUS_RUNNING;
 }
 
-const struct solver_ops solver_lbfgs = {
-    .name = "lbfgs", .state_size = state_size, .start = start, .advance = advance};
+const struct solver_ops solver_lbfgs = {.name = "lbfgs",
+                                        .ends_at_minimum = true,
+                                        .takes_metric = true,
+                                        .state_size = state_size,
+                                        .start = start,
+                                        .advance = advance};

@@ -174,38 +174,66 @@ static bool complain(const struct config_input *input, const char *section, cons
   return config_complain(&place, input->error, "%s", text);
 }
 
-static bool check_coupling(const struct config_input *input, const struct solver_options *options,
-                           const char *section) {
-  if (options->coupling == COUPLING_NONE) return true;
-  if (options->solver != SOLVER_AMD)
-    return complain(input, section, "coupling", "needs %s.solver = %s, but that is %s", section,
-                    solver_name(SOLVER_AMD), solver_name(options->solver));
-  if (options->flow != FLOW_GRADIENT)
-    return complain(input, section, "coupling", "needs %s.flow = %s, but that is %s", section,
-                    flow_name(FLOW_GRADIENT), flow_name(options->flow));
-  return true;
+// Appends the solvers for which `fits` is true, as "a, b or c".
+static void append_solvers(char *text, size_t size, enum flow_kind flow,
+                           bool (*fits)(enum solver_kind kind, enum flow_kind flow)) {
+  const char *names[TEXT_NAMES_MAX];
+  size_t count = 0;
+  for (int kind = 0; solver_name(kind) != NULL; kind++)
+    if (fits((enum solver_kind)kind, flow)) names[count++] = solver_name(kind);
+  text_append_names(text, size, names, count);
+}
+
+static bool follows(enum solver_kind kind, enum flow_kind flow) {
+  return solver_find(kind, flow) != NULL;
+}
+
+static bool has_adjoint(enum solver_kind kind, enum flow_kind flow) {
+  return follows(kind, flow) && !solver_find(kind, flow)->ends_at_minimum;
+}
+
+static bool shares_step(enum solver_kind kind, enum flow_kind flow) {
+  return follows(kind, flow) && solver_find(kind, flow)->shares_step;
 }
 
 static bool check_flow(const struct config_input *input, const struct solver_options *options,
                        const char *section) {
-  if (options->solver != SOLVER_LBFGS || options->flow == FLOW_GRADIENT) return true;
+  if (follows(options->solver, options->flow)) return true;
+  const bool descends = !has_adjoint(options->solver, FLOW_GRADIENT);
+  char solvers[128] = "";
+  append_solvers(solvers, sizeof solvers, options->flow, follows);
   return complain(
-      input, section, "flow",
-      "cannot be followed by the solver lbfgs, which descends to the end of the gradient flow; "
-      "set %s.solver to amd, rk4, heun or dopri5",
-      section);
+      input, section, "flow", "cannot be followed by the solver %s%s; set %s.solver to %s",
+      solver_name(options->solver),
+      descends ? ", which descends to the end of the gradient flow" : "", section, solvers);
+}
+
+static bool check_coupling(const struct config_input *input, const struct solver_options *options,
+                           const char *section) {
+  if (options->coupling == COUPLING_NONE || shares_step(options->solver, options->flow))
+    return true;
+  if (shares_step(options->solver, FLOW_GRADIENT))
+    return complain(input, section, "coupling", "needs %s.flow = %s, but that is %s", section,
+                    flow_name(FLOW_GRADIENT), flow_name(options->flow));
+  char solvers[128] = "";
+  append_solvers(solvers, sizeof solvers, FLOW_GRADIENT, shares_step);
+  return complain(input, section, "coupling", "needs %s.solver = %s, but that is %s", section,
+                  solvers, solver_name(options->solver));
 }
 
 // The derivative through the flow needs a flow with steps of each sample's own.
 static bool check_adjoint(const struct config_input *input, const struct config *config) {
-  const int adjoint = config->training.adjoint;
-  if (adjoint == ADJOINT_NONE || !config->run.task[TASK_TRAIN]) return true;
-  if (config->encoding.solver == SOLVER_LBFGS)
-    return complain(
-        input, "training", "adjoint",
-        "cannot go with encoding.solver = lbfgs: it ends at a minimum, where the adjoint's term "
-        "vanishes; use adjoint none, or the solver amd, euler, rk4, heun or dopri5");
-  if (config->encoding.coupling == COUPLING_BATCH)
+  const struct solver_options *encoding = &config->encoding;
+  if (config->training.adjoint == ADJOINT_NONE || !config->run.task[TASK_TRAIN]) return true;
+  if (!has_adjoint(encoding->solver, encoding->flow)) {
+    char solvers[128] = "";
+    append_solvers(solvers, sizeof solvers, encoding->flow, has_adjoint);
+    return complain(input, "training", "adjoint",
+                    "cannot go with encoding.solver = %s: it ends at a minimum, where the "
+                    "adjoint's term vanishes; use adjoint none, or the solver %s",
+                    solver_name(encoding->solver), solvers);
+  }
+  if (encoding->coupling == COUPLING_BATCH)
     return complain(input, "training", "adjoint",
                     "needs encoding.coupling = none: a shared step depends on the whole batch");
   return true;
@@ -224,7 +252,7 @@ static bool check_start(const struct config_input *input, const struct config *c
 static bool check_steps(const struct config_input *input, const struct solver_options *options,
                         const char *section) {
   const bool ordered = options->h_min <= options->h0 && options->h0 <= options->h_max;
-  if (ordered || options->solver != SOLVER_AMD) return true;
+  if (ordered || !solver_ops(options)->controls_step) return true;
   const char *const names[] = {"h0", "h_min", "h_max"};
   char key[64], h0[TEXT_NUMBER], h_min[TEXT_NUMBER], h_max[TEXT_NUMBER];
   for (size_t i = 0; i < 3; i++) {

@@ -13,6 +13,8 @@
 #define NUMBER_MAX 1e15
 #define AT(member) offsetof(struct config, member)
 
+_Static_assert(sizeof(enum model_kind) == sizeof(int), "TYPE_CHOICE is stored as int");
+
 static const struct config_row run_rows[] = {
     {"directory", TYPE_TEXT, AT(run.directory), "runs/default",
      .text = "where the results go; made if it is not there", .change = CHANGE_IRRELEVANT},
@@ -127,7 +129,7 @@ const struct config_row config_layer_rows[] = {
 };
 const size_t config_layer_row_count = LENGTH(config_layer_rows);
 
-bool config_layer_has(const struct config_row *row, int kind) {
+bool config_layer_has(const struct config_row *row, enum layer_kind kind) {
   return (row->kinds & KIND(kind)) != 0;
 }
 
