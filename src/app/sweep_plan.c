@@ -215,6 +215,7 @@ static bool read_end(const struct sweep_plan *plan, const char *key, const struc
   struct config_row number = *row;
   int64_t integer = 0;
   if (row->type != TYPE_INTEGER) number.type = TYPE_NUMBER;
+  number.automatic = NULL;
   if (!config_value_read(&number, NULL, &place,
                          row->type == TYPE_INTEGER ? (void *)&integer : value, error))
     return false;

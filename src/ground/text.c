@@ -27,6 +27,7 @@ size_t text_collect_names(const char *(*name)(int), const char *names[TEXT_NAMES
     names[count] = name((int)count);
     count++;
   }
+  assert(name((int)count) == NULL);  // else there are more than fit
   return count;
 }
 

@@ -2,6 +2,7 @@
 
 #include "input/config_check.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,12 +16,14 @@
 #include "input/config_layers.h"
 
 static struct config_place place_of(const struct config_input *input, const char *key) {
-  const struct config_setting *setting = &input->settings[config_parameter_find(key)];
+  const int index = config_parameter_find(key);
+  assert(index >= 0);
+  const struct config_setting *setting = &input->settings[index];
   return (struct config_place){input->path, setting->override, key, setting->node};
 }
 
 static bool is_given(const struct config_input *input, const char *key) {
-  return input->settings[config_parameter_find(key)].node != NULL;
+  return place_of(input, key).node != NULL;
 }
 
 // ---- tasks and data ----
@@ -62,8 +65,8 @@ static bool check_generated(const struct config_input *input, const struct data_
                          "must be at least 1: generated data need a number of samples");
 }
 
-static bool check_data(const struct config_input *input, const struct config *config, int task,
-                       const struct data_options *data, const char *section) {
+static bool check_data(const struct config_input *input, const struct config *config,
+                       enum task task, const struct data_options *data, const char *section) {
   if (!config->run.task[task]) return true;
   if (data->generate != GENERATE_NONE) return check_generated(input, data, section);
   if (data->file[0] != '\0') return true;

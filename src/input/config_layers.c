@@ -1,5 +1,6 @@
 #include "input/config_layers.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "decoder/network.h"
@@ -253,6 +254,7 @@ const char *config_layer_text(const struct layer_spec *layer, char text[CONFIG_L
 // Where the layer before `end` begins, with its branches.
 static size_t begin_of(const struct layer_spec *layers, size_t end) {
   const struct layer_spec *last = &layers[end - 1];
+  assert(last->kind != LAYER_RESIDUAL || last->branch[0] + last->branch[1] < (int64_t)end);
   return end - 1 - (size_t)(last->kind == LAYER_RESIDUAL ? last->branch[0] + last->branch[1] : 0);
 }
 
@@ -288,6 +290,7 @@ static void write_list(const struct layer_spec *layers, size_t begin, size_t end
 }
 
 void config_layers_write(const struct layer_spec *layers, size_t count, int indent, FILE *stream) {
+  assert(count <= CONFIG_LAYERS);
   const bool one_line = indent < 0;
   if (one_line) fputs(" [", stream);
   write_list(layers, 0, count, one_line ? ", " : NULL, indent, stream);

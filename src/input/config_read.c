@@ -1,5 +1,6 @@
 #include "input/config_read.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -276,6 +277,7 @@ bool config_source_resolve(const struct config_source *source,
   const struct config_input input = {source->path, memory_new(struct config_setting, count), error};
   memcpy(input.settings, source->settings, count * sizeof *input.settings);
   for (size_t i = 0; i < assignment_count; i++) {
+    assert(assignments[i].parameter >= 0 && (size_t)assignments[i].parameter < count);
     const struct yaml_tree *node = assignments[i].node;
     const bool given = node != NULL && !yaml_tree_is_null(node);
     input.settings[assignments[i].parameter].node = given ? node : NULL;

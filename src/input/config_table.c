@@ -128,6 +128,7 @@ const struct config_row config_layer_rows[] = {
      .kinds = EVERY_KIND, .text = "applied to the layer's outputs"},
 };
 const size_t config_layer_row_count = LENGTH(config_layer_rows);
+_Static_assert(LENGTH(config_layer_rows) <= TEXT_NAMES_MAX, "messages list all keys of a layer");
 
 bool config_layer_has(const struct config_row *row, enum layer_kind kind) {
   return (row->kinds & KIND(kind)) != 0;

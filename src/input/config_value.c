@@ -313,6 +313,7 @@ bool config_value_is_automatic(const struct config_row *row, const char *otherwi
 
 bool config_value_read(const struct config_row *row, const char *otherwise,
                        const struct config_place *place, void *storage, struct error *error) {
+  assert(!config_value_is_automatic(row, otherwise, place));
   if (place->node != NULL) return read_node(row, place, storage, error);
   if (otherwise == NULL) return true;
   struct yaml_tree *tree = yaml_tree_parse(otherwise, strlen(otherwise), place->key, error);

@@ -107,6 +107,7 @@ static void write_stored(const struct config_row *row, const void *storage, int 
       write_number(*(const double *)storage, stream);
       break;
     case TYPE_CHOICE:
+      assert(row->name(*(const int *)storage) != NULL);
       fputs(row->name(*(const int *)storage), stream);
       break;
     case TYPE_TASKS:
@@ -136,7 +137,9 @@ static void write_stored(const struct config_row *row, const void *storage, int 
 void config_write_value(const struct config *config, const struct config_parameter *parameter,
                         int indent, FILE *stream) {
   if (parameter->row->type != TYPE_LAYERS) fputc(' ', stream);
-  if (config->automatic[parameter->index] != AUTOMATIC_NO)
+  const bool automatic = config->automatic[parameter->index] != AUTOMATIC_NO;
+  assert(!automatic || parameter->row->automatic != NULL);
+  if (automatic)
     fputs(parameter->row->automatic, stream);
   else
     write_stored(parameter->row, value_of(config, parameter), indent, stream);
