@@ -12,6 +12,7 @@
 #include "ground/clock.h"
 #include "ground/log.h"
 #include "ground/memory.h"
+#include "input/config_write.h"
 #include "platform/blas.h"
 
 static void report_set(const struct run *run, int set) {
@@ -38,6 +39,18 @@ static void report_widths(const struct network *network) {
   for (size_t l = 0; l < network->layer_count; l++)
     if (network->layers[l].weight_count > 0 || network->layers[l].sources == 2)
       log_text(" - %s", layer_shape_text(&network->layers[l].to, to));
+}
+
+// What the input file leaves to the program.
+static void report_chosen(const struct config *config) {
+  char *text = NULL;
+  size_t size = 0;
+  FILE *stream = open_memstream(&text, &size);
+  if (stream == NULL) error_fatal("out of memory");
+  config_write_chosen(config, stream);
+  if (fclose(stream) != 0) error_fatal("out of memory");
+  if (text[0] != '\0') log_line("  %-8s %s", "auto", text);
+  memory_free(&text);
 }
 
 void report_start(const struct run *run) {
@@ -74,6 +87,7 @@ void report_start(const struct run *run) {
            blas_kernel());
   if (run->used[SET_TRAIN]) report_rule("batches", &run->training_rule);
   report_rule("sets", &run->evaluation_rule);
+  report_chosen(config);
   log_line("  %-8s %s", "results", config->run.directory);
 }
 

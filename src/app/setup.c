@@ -1,5 +1,6 @@
 #include "app/setup.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 #include "decoder/loss.h"

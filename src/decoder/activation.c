@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "ground/text.h"
 #include "numerics/elementary.h"
 
 // The value phi(s), the slope phi'(s) and the curvature phi''(s) of an activation. Loops that do
@@ -109,9 +110,7 @@ static const struct activation_ops {
     ROW(ACTIVATION_SOFTPLUS, softplus), ROW(ACTIVATION_SILU, silu),
 };
 
-const char *activation_name(int kind) {
-  return kind >= 0 && (size_t)kind < sizeof table / sizeof *table ? table[kind].name : NULL;
-}
+const char *activation_name(int kind) { return IN_TABLE(table, kind) ? table[kind].name : NULL; }
 
 void activation_forward(enum activation_kind kind, size_t rows, size_t stride, const real *bias,
                         real *s, real *slope) {

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "ground/text.h"
 #include "numerics/elementary.h"
 
 enum { LANES = REAL_PAD };
@@ -122,9 +123,7 @@ static const struct loss_ops table[] = {
 
 const struct loss_ops *loss_ops(enum loss_kind kind) { return &table[kind]; }
 
-const char *loss_name(int kind) {
-  return kind >= 0 && (size_t)kind < sizeof table / sizeof *table ? table[kind].name : NULL;
-}
+const char *loss_name(int kind) { return IN_TABLE(table, kind) ? table[kind].name : NULL; }
 
 double loss_row(enum loss_kind kind, size_t n, size_t stride, const real *y, const real *w,
                 double weight_sum, real *x) {

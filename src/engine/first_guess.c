@@ -124,7 +124,7 @@ static void add_metric(struct run *run, struct predictor *predictor, const struc
 static struct predictor *fit(struct run *run) {
   const struct decoder *decoder = run->decoder;
   struct solver_options options = run->config.evaluation.solver;
-  if (options.solver == SOLVER_LBFGS && options.max_iterations > FITTED_ITERATIONS)
+  if (solver_ops(&options)->takes_metric && options.max_iterations > FITTED_ITERATIONS)
     options.max_iterations = FITTED_ITERATIONS;
   struct choice choice = choose(run);
   struct encoding *encoding = encoding_create(choice.samples.count, decoder->d);

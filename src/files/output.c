@@ -15,6 +15,7 @@
 #include "ground/memory.h"
 #include "ground/provenance.h"
 #include "input/config_compare.h"
+#include "input/config_write.h"
 #include "platform/blas.h"
 #include "platform/h5.h"
 

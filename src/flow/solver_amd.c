@@ -140,6 +140,8 @@ static enum solver_status advance(const struct solver_options *options,
 
 const struct solver_ops solver_amd = {.name = "amd",
                                       .tableau = &butcher_euler,
+                                      .controls_step = true,
+                                      .shares_step = true,
                                       .state_size = state_size,
                                       .start = start,
                                       .advance = advance};

@@ -143,5 +143,8 @@ static enum solver_status advance(const struct solver_options *options,
   return begin_step(a, options, problem);
 }
 
-const struct solver_ops solver_amd_nesterov = {
-    .name = "amd", .state_size = state_size, .start = start, .advance = advance};
+const struct solver_ops solver_amd_nesterov = {.name = "amd",
+                                               .controls_step = true,
+                                               .state_size = state_size,
+                                               .start = start,
+                                               .advance = advance};

@@ -12,7 +12,7 @@
 #include "engine/evaluation.h"
 #include "ground/clock.h"
 #include "ground/memory.h"
-#include "input/config.h"
+#include "input/config_read.h"
 #include "platform/blas.h"
 #include "platform/comm.h"
 
