@@ -22,8 +22,7 @@ from gfe_layers import ACTIVATIONS, SIZES, WITH_WEIGHT, LayerError, Network, sig
 
 __all__ = ["ACTIVATIONS", "Decoder", "Encoder", "Results", "ResultsError", "write_decoder"]
 SETS = ("train", "test", "encode")
-SET_ARRAYS = ("z", "loss", "z_encoder", "loss_encoder", "evaluations", "iterations", "status", "index", "label",
-              "reconstruction", "target", "weight")
+SET_OPTIONAL = ("z_encoder", "loss_encoder", "label", "reconstruction", "target", "weight")
 LOSSES = ("bce", "mse")
 
 
@@ -213,14 +212,16 @@ class Results:
         return self.file[name]
 
     def set(self, name):
-        """The arrays of an encoded set, first axis the sample: z, loss, evaluations, iterations,
-        status, index, and z_encoder, loss_encoder (of an autoencoder), label, reconstruction,
-        target, weight (None if not stored); besides, status_names and the group's attributes as a
-        dict."""
+        """All arrays of an encoded set, first axis the sample: z, loss, evaluations, iterations,
+        rejected, status, index, ..., and z_encoder, loss_encoder (of an autoencoder), label,
+        reconstruction, target, weight (None if not stored); besides, status_names and the group's
+        attributes as a dict."""
         group = self._group(name)
-        arrays = {array: group[array][()] if array in group else None for array in SET_ARRAYS}
+        arrays = dict.fromkeys(SET_OPTIONAL)
+        arrays.update((array, data[()]) for array, data in group.items()
+                      if "CLASS" not in data.attrs)  # which marks the scale of a dimension
         missing = [array for array in ("z", "loss", "evaluations", "status")
-                   if arrays[array] is None]
+                   if array not in arrays]
         if missing:
             raise ResultsError(f"{self.path}: /{name} has no dataset '{missing[0]}'")
         names = _text(group["status"].attrs["flag_meanings"]).split()

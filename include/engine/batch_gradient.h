@@ -7,13 +7,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "flow/adjoint.h"
-#include "platform/comm.h"
 #include "decoder/decoder.h"
 #include "decoder/placement.h"
 #include "engine/shard.h"
+#include "flow/adjoint.h"
 #include "flow/solver.h"
 #include "ground/state.h"
+#include "platform/comm.h"
 
 struct batch_gradient;  // owned by the caller of batch_gradient_create()
 

@@ -9,11 +9,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "platform/comm.h"
 #include "engine/ensemble.h"
 #include "ground/error.h"
-#include "platform/h5.h"
 #include "ground/real.h"
+#include "platform/comm.h"
+#include "platform/h5.h"
 
 struct predictor {
   size_t d, n;

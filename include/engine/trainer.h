@@ -1,5 +1,5 @@
 // Training: batches of flows, the parameter gradient at their ends, the optimiser's step. It goes
-// on bit by bit, so that between two steps the run can be saved or stopped.
+// on in slices, so that between two steps the run can be saved or stopped.
 #ifndef GFE_TRAINER_H
 #define GFE_TRAINER_H
 

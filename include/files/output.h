@@ -6,9 +6,9 @@
 
 #include "engine/evaluation.h"
 #include "engine/gradient_check.h"
-#include "platform/h5.h"
 #include "engine/history.h"
 #include "engine/run.h"
+#include "platform/h5.h"
 
 // What the tasks have made; members of tasks that were not run are NULL.
 struct outcome {
@@ -31,6 +31,9 @@ bool output_is_finished(const struct run *run);
 
 // Attributes of a file being created by rank 0 that tell where it comes from.
 void output_provenance(const struct run *run, struct h5_file *file, const char *command);
+
+// The type in a file of an array of a state (enum state_type).
+enum h5_type output_type(int type);
 
 // Writes results.h5: the evaluated sets, history, decoder, gradient check and provenance. An
 // existing file is replaced only when the new one is complete. Collective.

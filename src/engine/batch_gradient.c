@@ -3,11 +3,11 @@
 #include <math.h>
 #include <string.h>
 
+#include "decoder/objective.h"
+#include "decoder/tangent.h"
 #include "ground/clock.h"
 #include "ground/memory.h"
-#include "decoder/objective.h"
 #include "numerics/reduction.h"
-#include "decoder/tangent.h"
 
 enum {
   STACK_BYTES = 1 << 25,  // of tile gradients kept at a time
@@ -182,9 +182,7 @@ static void place_tile(struct batch_gradient *b, const struct shard *shard, int6
   for (int64_t p = range.begin; p < range.end; p++, input += inputs, row++) {
     const size_t i = place_in_shard(shard, p);
     memcpy(input, from + i * inputs, inputs * sizeof *input);
-    row->y = shard->samples.y + i * n;
-    row->w = shard->samples.w == NULL ? NULL : shard->samples.w + i * n;
-    row->weight_sum = shard->samples.weight_sum[i];
+    *row = samples_row(&shard->samples, b->decoder->n, (int64_t)i);
   }
 }
 
@@ -206,9 +204,8 @@ static void start_adjoints(struct batch_gradient *b, const struct shard *shard, 
     const struct tile range = tile_of(shard, first + (int64_t)k);
     for (int64_t p = range.begin; p < range.end; p++) {
       const size_t i = place_in_shard(shard, p), row = k * b->slot + (size_t)(p - range.begin);
-      const double sum = shard->samples.weight_sum[i];
       adjoint_start(b->adjoint, b->flow, b->decoder->d,
-                    b->flow->alpha * (b->flow->time == TIME_SUM ? sum : 1.0), b->trajectories[i],
+                    samples_alpha(&shard->samples, b->flow, (int64_t)i), b->trajectories[i],
                     gradient + row * d, state_of(b, row));
     }
   }

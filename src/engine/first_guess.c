@@ -3,10 +3,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "decoder/tangent.h"
+#include "engine/predictor.h"
 #include "ground/clock.h"
 #include "ground/memory.h"
-#include "engine/predictor.h"
-#include "decoder/tangent.h"
 
 enum {
   FITTED = 1000,             // samples that the predictor is fitted to, at the most,
@@ -60,11 +60,11 @@ static struct choice choose(const struct run *run) {
     choice.position[count++] = data->index[i];
   }
   choice.samples = (struct samples){.count = count,
-                                            .y = choice.y,
-                                            .w = choice.w,
-                                            .weight_sum = choice.weight_sum,
-                                            .position = choice.position,
-                                            .total = total};
+                                    .y = choice.y,
+                                    .w = choice.w,
+                                    .weight_sum = choice.weight_sum,
+                                    .position = choice.position,
+                                    .total = total};
   return choice;
 }
 
@@ -99,7 +99,7 @@ static void find_hessian(const struct run *run, struct tangent *tangent, size_t 
 // The metric by the Hessians of every few of the samples.
 static void add_metric(struct run *run, struct predictor *predictor, const struct choice *choice,
                        const struct encoding *encoding) {
-  const size_t d = run->decoder->d, stride = real_padded(d), n = run->sets[SET_TRAIN]->stride;
+  const size_t d = run->decoder->d, stride = real_padded(d);
   const size_t slot = (d + PLACEMENT_ROWS - 1) / PLACEMENT_ROWS * PLACEMENT_ROWS;
   if (d > CURVED_LATENT) return;
   const int64_t every = (choice->samples.total + CURVED - 1) / CURVED;
@@ -109,12 +109,8 @@ static void add_metric(struct run *run, struct predictor *predictor, const struc
   int64_t count = 0;
   for (int64_t i = 0; i < choice->samples.count; i++) {
     if (choice->number[i] % every != 0 || !isfinite(encoding->loss[i])) continue;
-    const size_t at = (size_t)i * n;
-    const struct objective_row sample = {.y = choice->y + at,
-                                         .w = choice->w == NULL ? NULL : choice->w + at,
-                                         .weight_sum = choice->weight_sum[i]};
-    find_hessian(run, tangent, slot, sample, encoding->z + (size_t)i * stride,
-                 hessians + (size_t)count++ * d * stride);
+    find_hessian(run, tangent, slot, samples_row(&choice->samples, run->decoder->n, i),
+                 encoding->z + (size_t)i * stride, hessians + (size_t)count++ * d * stride);
   }
   predictor_add_metric(predictor, run->comm, count, hessians);
   tangent_destroy(&tangent);
@@ -128,7 +124,8 @@ static struct predictor *fit(struct run *run) {
     options.max_iterations = FITTED_ITERATIONS;
   struct choice choice = choose(run);
   struct encoding *encoding = encoding_create(choice.samples.count, decoder->d);
-  struct ensemble *ensemble = ensemble_create(run->comm, decoder, &options, &run->evaluation_rule);
+  struct ensemble *ensemble =
+      ensemble_create(comm_ranks(run->comm), decoder, &options, &run->evaluation_rule);
   ensemble_run(ensemble, &choice.samples, 0, encoding);
   for (int64_t i = 0; i < choice.samples.count; i++)  // a flow that was lost tells nothing
     if (encoding->status[i] == STATUS_NONFINITE)
@@ -149,8 +146,7 @@ void first_guess_prepare(struct run *run) {
   clock_enter(before);
 }
 
-void start_flows(struct run *run, const struct samples *samples,
-                 struct encoding *encoding) {
+void start_flows(struct run *run, const struct samples *samples, struct encoding *encoding) {
   const size_t stride = real_padded(run->decoder->d);
   for (int64_t i = 0; i < samples->count; i++)
     if (encoding->status[i] == STATUS_RUNNING)

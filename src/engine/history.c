@@ -144,6 +144,7 @@ void history_state(struct history *h, int rank, struct state *state) {
       state_add(state, (struct state_field){.group = "history",
                                             .name = column->name,
                                             .text = column->text,
+                                            .unit = column->unit,
                                             .dimension = series.dimension,
                                             .type = column->type,
                                             .data = (char *)series.records + column->offset,

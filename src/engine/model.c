@@ -1,6 +1,6 @@
-#include "ground/memory.h"
-#include "engine/model_internal.h"
 #include "decoder/objective.h"
+#include "engine/model_internal.h"
+#include "ground/memory.h"
 #include "numerics/reduction.h"
 
 extern const struct model_ops model_gfe, model_autoencoder;
@@ -22,8 +22,8 @@ struct model *model_create(struct run *run) {
       batch_gradient_create(run->comm, run->decoder, &run->training_rule, run->tile,
                             run->config.training.adjoint, flow_of(run));
   if (model->ops->flows)
-    model->ensemble =
-        ensemble_create(run->comm, run->decoder, &run->config.encoding, &run->training_rule);
+    model->ensemble = ensemble_create(comm_ranks(run->comm), run->decoder, &run->config.encoding,
+                                      &run->training_rule);
   return model;
 }
 

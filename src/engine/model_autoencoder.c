@@ -2,8 +2,8 @@
 // whose parameters are trained with the decoder's. One pass there and back does it all.
 #include <math.h>
 
-#include "ground/clock.h"
 #include "engine/model_internal.h"
+#include "ground/clock.h"
 
 static bool step_autoencoder(struct model *model, struct shard *shard, real *gradient,
                              struct model_step *step) {

@@ -1,8 +1,8 @@
 // Gradient flow encoding: the latents are the ends of flows through the decoder as it stands.
 #include <math.h>
 
-#include "ground/clock.h"
 #include "engine/model_internal.h"
+#include "ground/clock.h"
 
 static bool step_gfe(struct model *model, struct shard *shard, real *gradient,
                      struct model_step *step) {

@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#include "platform/blas.h"
 #include "ground/memory.h"
 #include "numerics/reduction.h"
+#include "platform/blas.h"
 
 static const double ridge = 0.3;  // of the mean variance of an entry times the number of samples
 
@@ -64,8 +64,7 @@ struct fit {
   double *latents;  // [d][total] centred, then the coefficients of the samples
 };
 
-static struct fit fit_begin(struct comm *comm, const struct samples *samples, size_t d,
-                            size_t n) {
+static struct fit fit_begin(struct comm *comm, const struct samples *samples, size_t d, size_t n) {
   const int ranks = comm_size(comm);
   struct fit fit = {.comm = comm, .samples = samples, .predictor = predictor_create(d, n)};
   fit.first = memory_new(int64_t, ranks + 1);

@@ -4,9 +4,9 @@
 
 #include <stdint.h>
 
-#include "platform/comm.h"
 #include "engine/ensemble.h"
 #include "ground/state.h"
+#include "platform/comm.h"
 
 enum { TALLY_BINS = 4096 };  // one per number of evaluations; the last takes all larger ones
 

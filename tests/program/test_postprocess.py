@@ -69,6 +69,7 @@ def write_results(path, rng, shape, loss="mse", latent=3, labels=True, steps=30,
         group["z"], group["loss"] = z, decoder.loss(y, z, w)
         group["evaluations"] = rng.integers(5, 60, samples)
         group["iterations"] = group["evaluations"][()] - 1
+        group["rejected"] = group["evaluations"][()] // 2
         group["status"] = rng.integers(0, 3, samples).astype("i1")
         group["status"].attrs.update(flag_values="0 1 2 3 4",
                                      flag_meanings="converged tau limit underflow nonfinite")
@@ -413,6 +414,9 @@ def test_latents(rng, directory):
         write_results(results, rng, shape, loss)
         with Results(results) as opened:
             encoded = opened.set("test")
+            columns = opened.file["test"]
+            check(np.array_equal(encoded.rejected, columns["rejected"][()]),
+                  "whatever column the group holds is read")
         pairs = choose_pairs(encoded, 4, 1)
         check(len(pairs) == 4 and len({k for pair in pairs for k in pair}) == 8
               and all(encoded.label[a] != encoded.label[b] for a, b in pairs)
