@@ -34,6 +34,7 @@ struct batch_gradient {
   struct tangent *tangent;
   char *states;  // [stack * slot] of the samples' adjoints
   size_t state_size;
+  bool *active;                  // [stack] whose adjoints want products
   struct objective_row *wanted;  // [stack * slot] samples whose adjoint wants a product
   struct trajectory **trajectories;
   int64_t trajectory_count;
@@ -122,6 +123,7 @@ struct batch_gradient *batch_gradient_create(struct comm *comm, const struct dec
   b->state_size = adjoint_state_size(flow, decoder->d);
   b->states = memory_new(char, samples * b->state_size);
   b->wanted = memory_new(struct objective_row, samples);
+  b->active = memory_new(bool, b->stack);
   return b;
 }
 
@@ -139,6 +141,7 @@ void batch_gradient_destroy(struct batch_gradient **batch) {
   memory_free(&b->gradients);
   memory_free(&b->states);
   memory_free(&b->wanted);
+  memory_free(&b->active);
   memory_free(batch);
 }
 
@@ -235,15 +238,15 @@ static bool place_requests(struct batch_gradient *b, size_t k) {
 static void walk_back(struct batch_gradient *b, size_t count) {
   const size_t d = real_padded(b->decoder->d);
   for (;;) {
-    bool active[count], any = false;
+    bool any = false;
     for (size_t k = 0; k < count; k++) {
-      active[k] = place_requests(b, k);
-      any = any || active[k];
+      b->active[k] = place_requests(b, k);
+      any = any || b->active[k];
     }
     if (!any) return;
     tangent_sweep(b->tangent, count, b->rule->least, b->wanted);
     for (size_t k = 0; k < count; k++) {
-      if (!active[k]) continue;
+      if (!b->active[k]) continue;
       tangent_parameter_gradient(b->tangent, k, b->gradients + k * b->decoder->count);
       const real *product = tangent_product(b->tangent, k);
       for (size_t i = 0; i < b->slot; i++)
@@ -324,7 +327,8 @@ bool batch_gradient_compute(struct batch_gradient *b, const struct shard *shard,
       add_stack(b, shard, tile, (size_t)(left < b->stack ? left : b->stack));
     }
     clock_enter(PHASE_REDUCE);
-    finished = reduction_finish(b->reduction, b->comm, 1.0 / (double)shard->size, gradient);
+    finished =
+        reduction_finish(b->reduction, comm_ranks(b->comm), 1.0 / (double)shard->size, gradient);
   }
   return isfinite(gradient[0]);
 }

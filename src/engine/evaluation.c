@@ -41,7 +41,7 @@ struct evaluation *evaluation_create(struct run *run, int set) {
 static void begin(struct evaluation *evaluation) {
   struct run *run = evaluation->run;
   struct encoding *encoding = evaluation->encoding;
-  start_flows(run, &evaluation->samples, encoding);
+  first_guess_start(run, &evaluation->samples, encoding);
   evaluation->ensemble = ensemble_create(comm_ranks(run->comm), run->decoder,
                                          &run->config.evaluation.solver, &run->evaluation_rule);
   ensemble_begin(evaluation->ensemble, &evaluation->samples, run->config.training.batch, encoding);
@@ -52,7 +52,7 @@ static void finish(struct evaluation *evaluation) {
   struct comm *comm = evaluation->run->comm;
   const int64_t count = evaluation->samples.count;
   ensemble_destroy(&evaluation->ensemble);
-  evaluation->loss = reduction_sum(comm, evaluation->encoding->loss, (size_t)count) /
+  evaluation->loss = reduction_sum(comm_ranks(comm), evaluation->encoding->loss, (size_t)count) /
                      (double)evaluation->samples.total;
   tally_clear(&evaluation->tally);
   tally_add(&evaluation->tally, evaluation->encoding, count);
@@ -128,7 +128,7 @@ static bool advance_encoder(struct evaluation *evaluation, double seconds) {
   comm_max_int64(run->comm, &left, 1);
   if (!left)
     evaluation->loss_encoder =
-        reduction_sum(run->comm, evaluation->by_encoder->loss, (size_t)count) /
+        reduction_sum(comm_ranks(run->comm), evaluation->by_encoder->loss, (size_t)count) /
         (double)evaluation->samples.total;
   return left;
 }

@@ -81,8 +81,8 @@ static double loss_at(struct line *line, double h, double *derivative) {
     }
   }
   const double total = (double)samples->total;
-  const double mean = reduction_sum(run->comm, losses, count) / total;
-  const double slope = reduction_sum(run->comm, slopes, count) / total;
+  const double mean = reduction_sum(comm_ranks(run->comm), losses, count) / total;
+  const double slope = reduction_sum(comm_ranks(run->comm), slopes, count) / total;
   if (derivative != NULL) *derivative = slope;
   objective_destroy(&objective);
   rows_sweep_destroy(&sweep);
@@ -102,7 +102,8 @@ static double along_theta(double h, void *context) {
 
 static double mean_loss(const struct line *line) {
   const struct shard *shard = line->shard;
-  return reduction_sum(line->run->comm, shard->encoding->loss, (size_t)shard->samples.count) /
+  return reduction_sum(comm_ranks(line->run->comm), shard->encoding->loss,
+                       (size_t)shard->samples.count) /
          (double)shard->size;
 }
 

@@ -269,7 +269,7 @@ static void load_predictor(struct run *run) {
   else
     run->predictor = predictor_create(d, n);
   comm_settle(run->comm, &error);
-  predictor_broadcast(run->predictor, run->comm);
+  predictor_broadcast(run->predictor, comm_ranks(run->comm));
 }
 
 void run_load(struct run *run) {

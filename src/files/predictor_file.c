@@ -4,6 +4,7 @@
 
 #include "ground/memory.h"
 #include "engine/predictor.h"
+#include "platform/h5.h"
 
 static const char group[] = "/predictor";
 
