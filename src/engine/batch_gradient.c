@@ -1,5 +1,6 @@
 #include "engine/batch_gradient.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -106,6 +107,9 @@ static struct reduction *create_reduction(const struct decoder *decoder) {
 struct batch_gradient *batch_gradient_create(struct comm *comm, const struct decoder *decoder,
                                              const struct placement_rule *rule, int64_t tile,
                                              int adjoint, const struct solver_options *flow) {
+  assert(tile > 0 && batch_gradient_rows(tile, adjoint != ADJOINT_NONE) <= rule->most);
+  assert(flow == NULL ? decoder->encoder != NULL && adjoint == ADJOINT_NONE
+                      : adjoint == ADJOINT_NONE || solver_stages(flow) > 0);
   struct batch_gradient *b = memory_new(struct batch_gradient, 1);
   *b = (struct batch_gradient){
       .comm = comm, .decoder = decoder, .rule = rule, .flow = flow, .adjoint = adjoint};
@@ -318,6 +322,8 @@ static void add_stack(struct batch_gradient *b, const struct shard *shard, int64
 }
 
 bool batch_gradient_compute(struct batch_gradient *b, const struct shard *shard, real *gradient) {
+  assert((size_t)shard->tile <= b->slot);
+  assert(b->adjoint == ADJOINT_NONE || shard->samples.count <= b->trajectory_count);
   bool finished = false;
   while (!finished) {
     clock_enter(PHASE_GRADIENT);

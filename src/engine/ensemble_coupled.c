@@ -74,7 +74,7 @@ static void evaluate(struct coupled *c) {
   }
 }
 
-// METHOD section 2 for one sample: does it accept the group's step?
+// The test of solver_accepts() for one sample: does it accept the group's step?
 static bool accepts(const struct coupled *c, int64_t i) {
   const size_t d = c->setting.decoder->d;
   const real *g = c->gradient + (size_t)i * stride_of(c);

@@ -1,5 +1,6 @@
 #include "engine/evaluation.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +22,7 @@ static const int64_t *positions(const struct run *run, const struct dataset *dat
 
 struct evaluation *evaluation_create(struct run *run, int set) {
   const struct dataset *data = run->sets[set];
+  assert(data != NULL && data->stride == real_padded(run->decoder->n));
   struct evaluation *evaluation = memory_new(struct evaluation, 1);
   *evaluation = (struct evaluation){.set = set, .run = run, .loss_encoder = NAN};
   evaluation->encoding = encoding_create(data->local_count, run->decoder->d);
@@ -192,6 +194,7 @@ void evaluation_columns(const struct evaluation *evaluation, struct state *state
 }
 
 real *evaluation_decode(const struct run *run, const struct evaluation *evaluation, int64_t count) {
+  assert(count <= evaluation->samples.count && evaluation->flows_ended);
   const size_t d = real_padded(run->decoder->d), n = real_padded(run->decoder->n);
   struct objective *objective = objective_create(run->decoder, run->evaluation_rule.most);
   struct rows_sweep *sweep = rows_sweep_create(&run->evaluation_rule);

@@ -1,5 +1,6 @@
 #include "engine/gradient_check.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@
 const char *gradient_check_name(const struct gradient_check *check, int kind) {
   static const char *const names[] = {"d loss / d z", "d loss / d theta",
                                       "dL / d theta by the flow", "dL / d theta by the encoder"};
+  assert(kind >= 0 && kind < check->kinds);
   return names[kind == GRADIENT_WHOLE && check->encoder ? kind + 1 : kind];
 }
 
@@ -242,5 +244,6 @@ void gradient_check_destroy(struct gradient_check **check) {
 }
 
 bool gradient_check_passed(const struct gradient_check *check, int kind) {
+  assert(kind >= 0 && kind < check->kinds);
   return fabs(check->taylor[kind].slope - 2.0) <= 0.05;
 }

@@ -1,5 +1,6 @@
 #include "engine/model.h"
 
+#include <assert.h>
 #include <math.h>
 
 #include "decoder/objective.h"
@@ -86,6 +87,7 @@ void model_destroy(struct model **model) {
 }
 
 bool model_step(struct model *model, struct shard *shard, real *gradient, struct model_step *step) {
+  assert(shard->size > 0 && shard->samples.total == shard->size);
   return model->ops->step(model, shard, gradient, step);
 }
 

@@ -1,5 +1,6 @@
 #include "engine/predictor.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "ground/memory.h"
@@ -10,6 +11,7 @@ static const double ridge = 0.3;  // of the mean variance of an entry times the 
 
 struct predictor *predictor_create(size_t d, size_t n) {
   struct predictor *p = memory_new(struct predictor, 1);
+  assert(d > 0 && n > 0);
   p->d = d;
   p->n = n;
   p->mean_latent = memory_new(real, d);
@@ -233,6 +235,7 @@ void predictor_broadcast(struct predictor *p, const struct ranks *ranks) {
 
 void predictor_apply(const struct predictor *p, const struct samples *samples,
                      struct encoding *encoding) {
+  assert(encoding->source == ENCODING_BY_FLOW);
   real *centred = memory_new(real, p->n);
   encoding->metric = p->metric;
   for (int64_t i = 0; i < samples->count; i++) {

@@ -104,7 +104,7 @@ static void independence(const struct fixture *f, const struct solver_options *o
   encoding_destroy(&other);
 }
 
-// Bit by bit, and with samples that are encoded already: these are left alone, the others get the
+// In slices, and with samples that are encoded already: these are left alone, the others get the
 // bits of the whole. `group`: samples that must be left or taken together.
 static void resuming(const struct fixture *f, const struct solver_options *options, int64_t group) {
   enum { MARK = 12345 };

@@ -11,6 +11,7 @@
 #include "ground/memory.h"
 #include "ground/rng.h"
 #include "platform/blas.h"
+#include "support/no_memory.h"
 #include "support/test.h"
 
 enum { SAMPLES = 90, LATENT = 4, ENTRIES = 50, GROUP = 30, REPEATS = 5 };

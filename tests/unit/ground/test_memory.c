@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "ground/memory.h"
+#include "support/no_memory.h"
 #include "support/test.h"
 
 // Blocks one after the other, the last one of `size` bytes.
