@@ -138,10 +138,8 @@ static void check_memory(const struct run *run) {
     if (!run->used[set]) continue;
     const double share = ceil((double)run->shapes[set].count / ranks);
     const double copies = run->shapes[set].weights || run->config.data.missing ? 2.0 : 1.0;
-    samples +=
-        share *
-        (copies * (double)real_padded(run->shapes[set].n) + (double)real_padded(run->decoder->d)) *
-        (double)sizeof(real);
+    samples += share * (copies * (double)(real_padded(run->shapes[set].n) * sizeof(real)) +
+                        (double)encoding_memory_bytes(ENCODING_BY_FLOW, run->decoder->d));
   }
   log_line("\nmemory per rank");
   double work = (double)objective_bytes(run->decoder, run->evaluation_rule.most);
@@ -170,9 +168,10 @@ static void check_files(const struct run *run) {
     if (!run->used[set]) continue;
     const double count = (double)run->shapes[set].count;
     const double shown = fmin(count, (double)run->config.output.reconstructions);
-    const double latent = (double)decoder->d * (double)sizeof(real);
-    bytes += count * (latent + 41.0) + 2.0 * shown * (double)decoder->n * (double)sizeof(real);
-    if (encoder) bytes += count * (latent + 8.0);
+    const double index = (double)sizeof(int64_t);
+    bytes += count * ((double)encoding_file_bytes(ENCODING_BY_FLOW, decoder->d) + index) +
+             2.0 * shown * (double)decoder->n * (double)sizeof(real);
+    if (encoder) bytes += count * (double)encoding_file_bytes(ENCODING_BY_ENCODER, decoder->d);
   }
   log_line("\nfiles");
   check_line("results.h5", bytes);

@@ -202,7 +202,7 @@ static void load_predictor(struct run *run) {
   else
     run->predictor = predictor_create(d, n);
   comm_settle(run->comm, &error);
-  predictor_broadcast(run->predictor, run->comm);
+  predictor_broadcast(run->predictor, comm_ranks(run->comm));
 }
 
 void setup_load(struct run *run) {

@@ -1,5 +1,6 @@
 #include "engine/batch_gradient.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -34,6 +35,7 @@ struct batch_gradient {
   struct tangent *tangent;
   char *states;  // [stack * slot] of the samples' adjoints
   size_t state_size;
+  bool *active;                  // [stack] whose adjoints want products
   struct objective_row *wanted;  // [stack * slot] samples whose adjoint wants a product
   struct trajectory **trajectories;
   int64_t trajectory_count;
@@ -105,6 +107,9 @@ static struct reduction *create_reduction(const struct decoder *decoder) {
 struct batch_gradient *batch_gradient_create(struct comm *comm, const struct decoder *decoder,
                                              const struct placement_rule *rule, int64_t tile,
                                              int adjoint, const struct solver_options *flow) {
+  assert(tile > 0 && batch_gradient_rows(tile, adjoint != ADJOINT_NONE) <= rule->most);
+  assert(flow == NULL ? decoder->encoder != NULL && adjoint == ADJOINT_NONE
+                      : adjoint == ADJOINT_NONE || solver_stages(flow) > 0);
   struct batch_gradient *b = memory_new(struct batch_gradient, 1);
   *b = (struct batch_gradient){
       .comm = comm, .decoder = decoder, .rule = rule, .flow = flow, .adjoint = adjoint};
@@ -122,6 +127,7 @@ struct batch_gradient *batch_gradient_create(struct comm *comm, const struct dec
   b->state_size = adjoint_state_size(flow, decoder->d);
   b->states = memory_new(char, samples * b->state_size);
   b->wanted = memory_new(struct objective_row, samples);
+  b->active = memory_new(bool, b->stack);
   return b;
 }
 
@@ -139,6 +145,7 @@ void batch_gradient_destroy(struct batch_gradient **batch) {
   memory_free(&b->gradients);
   memory_free(&b->states);
   memory_free(&b->wanted);
+  memory_free(&b->active);
   memory_free(batch);
 }
 
@@ -182,9 +189,7 @@ static void place_tile(struct batch_gradient *b, const struct shard *shard, int6
   for (int64_t p = range.begin; p < range.end; p++, input += inputs, row++) {
     const size_t i = place_in_shard(shard, p);
     memcpy(input, from + i * inputs, inputs * sizeof *input);
-    row->y = shard->samples.y + i * n;
-    row->w = shard->samples.w == NULL ? NULL : shard->samples.w + i * n;
-    row->weight_sum = shard->samples.weight_sum[i];
+    *row = samples_row(&shard->samples, b->decoder->n, (int64_t)i);
   }
 }
 
@@ -206,9 +211,8 @@ static void start_adjoints(struct batch_gradient *b, const struct shard *shard, 
     const struct tile range = tile_of(shard, first + (int64_t)k);
     for (int64_t p = range.begin; p < range.end; p++) {
       const size_t i = place_in_shard(shard, p), row = k * b->slot + (size_t)(p - range.begin);
-      const double sum = shard->samples.weight_sum[i];
       adjoint_start(b->adjoint, b->flow, b->decoder->d,
-                    b->flow->alpha * (b->flow->time == TIME_SUM ? sum : 1.0), b->trajectories[i],
+                    samples_alpha(&shard->samples, b->flow, (int64_t)i), b->trajectories[i],
                     gradient + row * d, state_of(b, row));
     }
   }
@@ -238,15 +242,15 @@ static bool place_requests(struct batch_gradient *b, size_t k) {
 static void walk_back(struct batch_gradient *b, size_t count) {
   const size_t d = real_padded(b->decoder->d);
   for (;;) {
-    bool active[count], any = false;
+    bool any = false;
     for (size_t k = 0; k < count; k++) {
-      active[k] = place_requests(b, k);
-      any = any || active[k];
+      b->active[k] = place_requests(b, k);
+      any = any || b->active[k];
     }
     if (!any) return;
     tangent_sweep(b->tangent, count, b->rule->least, b->wanted);
     for (size_t k = 0; k < count; k++) {
-      if (!active[k]) continue;
+      if (!b->active[k]) continue;
       tangent_parameter_gradient(b->tangent, k, b->gradients + k * b->decoder->count);
       const real *product = tangent_product(b->tangent, k);
       for (size_t i = 0; i < b->slot; i++)
@@ -318,6 +322,8 @@ static void add_stack(struct batch_gradient *b, const struct shard *shard, int64
 }
 
 bool batch_gradient_compute(struct batch_gradient *b, const struct shard *shard, real *gradient) {
+  assert((size_t)shard->tile <= b->slot);
+  assert(b->adjoint == ADJOINT_NONE || shard->samples.count <= b->trajectory_count);
   bool finished = false;
   while (!finished) {
     clock_enter(PHASE_GRADIENT);
@@ -327,7 +333,8 @@ bool batch_gradient_compute(struct batch_gradient *b, const struct shard *shard,
       add_stack(b, shard, tile, (size_t)(left < b->stack ? left : b->stack));
     }
     clock_enter(PHASE_REDUCE);
-    finished = reduction_finish(b->reduction, b->comm, 1.0 / (double)shard->size, gradient);
+    finished =
+        reduction_finish(b->reduction, comm_ranks(b->comm), 1.0 / (double)shard->size, gradient);
   }
   return isfinite(gradient[0]);
 }

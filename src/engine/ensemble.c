@@ -1,34 +1,24 @@
 #include "engine/ensemble.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
-#include "engine/ensemble_internal.h"
+#include "engine/ensemble_coupled.h"
 #include "ground/clock.h"
 #include "ground/memory.h"
 
-struct encoding *encoding_create(int64_t count, size_t d) {
-  struct encoding *e = memory_new(struct encoding, 1);
-  e->z = memory_new(real, (size_t)count * real_padded(d));
-  e->loss = memory_new(double, count);
-  e->evaluations = memory_new(int64_t, count);
-  e->iterations = memory_new(int64_t, count);
-  e->rejected = memory_new(int64_t, count);
-  e->status = memory_new(int8_t, count);
-  memset(e->status, STATUS_RUNNING, (size_t)count);
-  return e;
-}
-
-void encoding_destroy(struct encoding **encoding) {
-  if (*encoding == NULL) return;
-  memory_free(&(*encoding)->z);
-  memory_free(&(*encoding)->loss);
-  memory_free(&(*encoding)->evaluations);
-  memory_free(&(*encoding)->iterations);
-  memory_free(&(*encoding)->rejected);
-  memory_free(&(*encoding)->status);
-  memory_free(encoding);
-}
+struct ensemble {
+  const struct ranks *ranks;
+  const struct decoder *decoder;
+  struct solver_options options;
+  struct placement_rule rule;
+  struct objective *objective;
+  struct objective_row *rows;  // [rule.most]
+  double *loss;                // [rule.most]
+  struct pool *pool;           // flows under way, between ensemble_begin() and ensemble_end()
+  struct coupled *coupled;     // the same of groups that share a step
+};
 
 size_t ensemble_rows(const struct decoder *decoder, size_t rows) {
   enum { MOST = 240, LEAST = 24, BUDGET = 1 << 25 };  // BUDGET: bytes of work space
@@ -38,11 +28,12 @@ size_t ensemble_rows(const struct decoder *decoder, size_t rows) {
   return (rows + PLACEMENT_ROWS - 1) / PLACEMENT_ROWS * PLACEMENT_ROWS;
 }
 
-struct ensemble *ensemble_create(struct comm *comm, const struct decoder *decoder,
+struct ensemble *ensemble_create(const struct ranks *ranks, const struct decoder *decoder,
                                  const struct solver_options *options,
                                  const struct placement_rule *rule) {
+  assert(rule->most % PLACEMENT_ROWS == 0 && rule->least <= rule->most);
   struct ensemble *e = memory_new(struct ensemble, 1);
-  *e = (struct ensemble){.comm = comm, .decoder = decoder, .options = *options, .rule = *rule};
+  *e = (struct ensemble){.ranks = ranks, .decoder = decoder, .options = *options, .rule = *rule};
   e->objective = objective_create(decoder, rule->most);
   e->rows = memory_new(struct objective_row, rule->most);
   e->loss = memory_new(double, rule->most);
@@ -133,7 +124,7 @@ static struct solver_problem problem_of(const struct ensemble *e, const struct p
   const struct encoding *encoding = pool->encoding;
   return (struct solver_problem){
       .d = e->decoder->d,
-      .alpha = samples_alpha(e, pool->samples, i),
+      .alpha = samples_alpha(pool->samples, &e->options, i),
       .metric = encoding->metric,
       .trajectory = encoding->trajectories == NULL ? NULL : encoding->trajectories[i],
       .replay = encoding->replays == NULL ? NULL : encoding->replays[i]};
@@ -169,7 +160,7 @@ static void pool_place(struct ensemble *e, const struct pool *pool, size_t rows)
       const struct flow *flow = &pool->classes[c].flows[k];
       const size_t row = placement_row(&e->rule, c, k);
       memcpy(z + row * stride, flow->state->point, stride * sizeof *z);
-      e->rows[row] = samples_row(e, pool->samples, flow->sample);
+      e->rows[row] = samples_row(pool->samples, e->decoder->n, flow->sample);
     }
 }
 
@@ -208,14 +199,21 @@ static void pool_advance(struct ensemble *e, struct pool *pool, const real *grad
 
 void ensemble_begin(struct ensemble *e, const struct samples *samples, int64_t group,
                     struct encoding *encoding) {
+  assert(e->pool == NULL && e->coupled == NULL && encoding->source == ENCODING_BY_FLOW);
+  const struct coupled_setting setting = {.ranks = e->ranks,
+                                          .decoder = e->decoder,
+                                          .options = &e->options,
+                                          .rule = &e->rule,
+                                          .objective = e->objective};
   if (e->options.coupling == COUPLING_BATCH)
-    e->coupled = coupled_create(e, samples, group, encoding);
+    e->coupled = coupled_create(&setting, samples, group, encoding);
   else
     e->pool = pool_create(e, samples, encoding);
 }
 
 bool ensemble_advance(struct ensemble *e, double seconds) {
   if (e->coupled != NULL) return coupled_advance(e->coupled);
+  assert(e->pool != NULL);
   const double begun = clock_seconds();
   for (size_t fullest; (fullest = pool_fill(e, e->pool)) > 0;) {
     const size_t rows = placement_rows_needed(&e->rule, fullest);

@@ -59,8 +59,8 @@ static double encode_batches(struct run *run) {
   const int64_t batch = run->config.training.batch;
   const int64_t count = data->local_count < BATCHED ? data->local_count : BATCHED;
   const double begun = clock_cpu_seconds();
-  struct ensemble *encoder =
-      ensemble_create(run->comm, run->decoder, &run->config.encoding, &run->training_rule);
+  struct ensemble *encoder = ensemble_create(comm_ranks(run->comm), run->decoder,
+                                             &run->config.encoding, &run->training_rule);
   double evaluations = 0.0;
   for (int64_t first = 0; first + batch <= count; first += batch) {
     const struct samples samples = {.count = batch,

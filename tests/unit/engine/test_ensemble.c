@@ -51,7 +51,7 @@ static void fixture_destroy(struct fixture *f) {
 static struct encoding *encode(const struct fixture *f, const struct solver_options *options,
                                int64_t first, int64_t count, const int64_t *positions) {
   const size_t stride = real_padded(ENTRIES);
-  struct ensemble *encoder = ensemble_create(f->comm, f->decoder, options, &f->rule);
+  struct ensemble *encoder = ensemble_create(comm_ranks(f->comm), f->decoder, options, &f->rule);
   struct encoding *encoding = encoding_create(count, LATENT);
   real *y = memory_new(real, (size_t)count * stride);
   for (int64_t i = 0; i < count; i++)
@@ -104,7 +104,7 @@ static void independence(const struct fixture *f, const struct solver_options *o
   encoding_destroy(&other);
 }
 
-// Bit by bit, and with samples that are encoded already: these are left alone, the others get the
+// In slices, and with samples that are encoded already: these are left alone, the others get the
 // bits of the whole. `group`: samples that must be left or taken together.
 static void resuming(const struct fixture *f, const struct solver_options *options, int64_t group) {
   enum { MARK = 12345 };
@@ -125,7 +125,7 @@ static void resuming(const struct fixture *f, const struct solver_options *optio
                                   .weight_sum = f->weight_sum,
                                   .position_first = first,
                                   .total = SAMPLES};
-  struct ensemble *encoder = ensemble_create(comm, f->decoder, options, &f->rule);
+  struct ensemble *encoder = ensemble_create(comm_ranks(comm), f->decoder, options, &f->rule);
   ensemble_begin(encoder, &samples, group, rest);
   int64_t pieces = 0;
   for (; ensemble_advance(encoder, 1e-9); pieces++) {

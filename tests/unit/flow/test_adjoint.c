@@ -102,10 +102,12 @@ static double run_flows(struct problem *p) {
   memcpy(p->shard->encoding->z, fresh->encoding->z,
          (size_t)fresh->samples.count * real_padded(LATENT) * sizeof(real));
   shard_destroy(&fresh);
-  struct ensemble *encoder = ensemble_create(p->comm, p->decoder, &p->options, &p->rule);
+  struct ensemble *encoder =
+      ensemble_create(comm_ranks(p->comm), p->decoder, &p->options, &p->rule);
   ensemble_run(encoder, &p->shard->samples, SAMPLES, p->shard->encoding);
   ensemble_destroy(&encoder);
-  return reduction_sum(p->comm, p->shard->encoding->loss, (size_t)p->shard->samples.count) /
+  return reduction_sum(comm_ranks(p->comm), p->shard->encoding->loss,
+                       (size_t)p->shard->samples.count) /
          SAMPLES;
 }
 

@@ -47,7 +47,7 @@ static struct outcome integrate(struct comm *comm, struct solver_options options
   options.alpha = alpha;
   options.tau = tau;
   options.max_iterations = 100000000;
-  struct ensemble *encoder = ensemble_create(comm, decoder, &options, &rule);
+  struct ensemble *encoder = ensemble_create(comm_ranks(comm), decoder, &options, &rule);
   struct encoding *encoding = encoding_create(1, D);
   real y[REAL_PAD] = {0};
   for (int i = 0; i < D; i++) y[i] = (real)target[i];
