@@ -8,7 +8,6 @@
 #include <stdint.h>
 
 #include "decoder/decoder.h"
-#include "decoder/placement.h"
 #include "engine/shard.h"
 #include "flow/adjoint.h"
 #include "flow/solver.h"
@@ -18,11 +17,11 @@
 struct batch_gradient;  // owned by the caller of batch_gradient_create()
 
 // For tiles of up to `tile` samples; `flow` are the options of the flows, of which `adjoint` (enum
-// adjoint_kind) is taken. Without a flow (NULL) latents come from decoder->encoder. decoder, rule
-// and flow are borrowed.
+// adjoint_kind) is taken. Without a flow (NULL) latents come from decoder->encoder. Products have
+// up to `rows` rows, or those of a tile. decoder and flow are borrowed.
 struct batch_gradient *batch_gradient_create(struct comm *comm, const struct decoder *decoder,
-                                             const struct placement_rule *rule, int64_t tile,
-                                             int adjoint, const struct solver_options *flow);
+                                             size_t rows, int64_t tile, int adjoint,
+                                             const struct solver_options *flow);
 void batch_gradient_destroy(struct batch_gradient **batch);
 
 // Where the flows of `count` samples must record their steps (encoding.trajectories): borrowed;
@@ -40,12 +39,9 @@ void batch_gradient_state(struct batch_gradient *batch, struct state *state);
 
 // Bytes that a batch gradient takes on a rank, without the trajectories; and, at the most, those of
 // the trajectories of `samples` samples.
-double batch_gradient_bytes(const struct decoder *decoder, const struct placement_rule *rule,
-                            int64_t tile, int adjoint, const struct solver_options *flow);
+double batch_gradient_bytes(const struct decoder *decoder, size_t rows, int64_t tile, int adjoint,
+                            const struct solver_options *flow);
 double batch_gradient_trajectory_bytes(const struct decoder *decoder, int64_t samples,
                                        const struct solver_options *flow);
-
-// Rows of products that tiles of this size need at least, with or without an adjoint.
-size_t batch_gradient_rows(int64_t tile, bool adjoint);
 
 #endif

@@ -1,6 +1,6 @@
 // Encoding a whole data set with the decoder as it stands: the latents, their losses,
 // and how the flows went; besides, what the encoder of an autoencoder makes of the same samples. It
-// can be done bit by bit, and taken up again from a checkpoint.
+// can be done in slices, and taken up again from a checkpoint.
 #ifndef GFE_EVALUATION_H
 #define GFE_EVALUATION_H
 
@@ -42,6 +42,9 @@ int64_t evaluation_count(const struct evaluation *evaluation);
 // Adds what has been encoded to a state; samples under way count as not begun. A state that has
 // been read takes effect in the next evaluation_advance().
 void evaluation_state(struct evaluation *evaluation, struct state *state);
+
+// Adds all that is known of the set's samples to a state, as the columns of results.h5 (borrowed).
+void evaluation_columns(const struct evaluation *evaluation, struct state *state);
 
 // The reconstructions of this rank's first `count` samples, [count][real_padded(n)], owned by the
 // caller.

@@ -1,7 +1,7 @@
 // Where the flows of a whole set begin: at z = 0, or where a predictor puts them
 // (evaluation.start).
-#ifndef GFE_START_H
-#define GFE_START_H
+#ifndef GFE_FIRST_GUESS_H
+#define GFE_FIRST_GUESS_H
 
 #include "engine/ensemble.h"
 #include "engine/run.h"
@@ -10,9 +10,9 @@
 // encoded from z = 0 with the decoder as it stands. Collective.
 void first_guess_prepare(struct run *run);
 
-// Does so, and puts the latents of the flows still to run (STATUS_RUNNING) where they begin.
+// Prepares, and puts the latents of the flows still to run (STATUS_RUNNING) where they begin.
 // Collective.
-void start_flows(struct run *run, const struct samples *samples, struct encoding *encoding);
+void first_guess_start(struct run *run, const struct samples *samples, struct encoding *encoding);
 
 // Bytes of the predictor, and of the work space in which it is fitted.
 double first_guess_bytes(const struct run *run);

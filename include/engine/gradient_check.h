@@ -15,7 +15,7 @@ enum gradient_kind {
 
 struct gradient_check {
   int64_t count;  // samples: the first of data.train
-  int kinds;      // GRADIENT_WHOLE is left out for flows of lbfgs, which has no adjoint
+  int kinds;      // GRADIENT_WHOLE is left out for flows without an adjoint (lbfgs, a shared step)
   bool encoder;   // the latents of GRADIENT_WHOLE are an encoder's
   struct taylor taylor[GRADIENT_KINDS];  // of the mean loss, along random directions
   real *gradient;                        // [decoder->count] dL/dtheta of the mean loss, through the
@@ -26,8 +26,10 @@ struct gradient_check {
 struct gradient_check *gradient_check_run(struct run *run);
 void gradient_check_destroy(struct gradient_check **check);
 
-// Whether the slope of a kind is 2 within 0.05.
+// What a kind (enum gradient_kind) is called in the log and in results.h5 (static).
 const char *gradient_check_name(const struct gradient_check *check, int kind);
+
+// Whether the slope of a kind is 2 within 0.05.
 bool gradient_check_passed(const struct gradient_check *check, int kind);
 
 #endif

@@ -1,5 +1,5 @@
-// What is trained: how the latents of a batch come about, and with them the gradient of its mean
-// loss. One file model_*.c per kind (enum model_kind in config.h).
+// What is trained: how the latents of a batch are obtained, and with them the gradient of its mean
+// loss. A row of the table in model.c per kind (enum model_kind in config.h).
 #ifndef GFE_MODEL_H
 #define GFE_MODEL_H
 

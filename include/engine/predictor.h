@@ -1,6 +1,6 @@
 // A linear guess of a sample's latent, z0(y) = mean_latent + matrix (y - mean_sample): the ridge
 // regression of the latents of some samples on their entries (Hoerl and Kennard 1970). A flow that
-// begins there has half the way. Entries that are missing (weight 0) count as the mean. With it
+// begins there starts halfway. Entries that are missing (weight 0) count as the mean. With it
 // goes a metric, the inverse of the mean Hessian of the loss at the latents of such samples, by
 // which lbfgs takes its first steps.
 #ifndef GFE_PREDICTOR_H
@@ -11,8 +11,8 @@
 
 #include "engine/ensemble.h"
 #include "ground/error.h"
+#include "ground/ranks.h"
 #include "ground/real.h"
-#include "platform/comm.h"
 
 struct predictor {
   size_t d, n;
@@ -29,17 +29,17 @@ void predictor_destroy(struct predictor **predictor);
 // The regression on `samples`, whose latents are z [samples->count][real_padded(d)]; those of all
 // ranks follow one another. With m of them on all ranks, 8 m^2 bytes of work space. The same bits
 // for any distribution. There is no metric yet. Collective.
-struct predictor *predictor_fit(struct comm *comm, const struct samples *samples, size_t d,
+struct predictor *predictor_fit(const struct ranks *ranks, const struct samples *samples, size_t d,
                                 size_t n, const real *z);
 
 // Adds the metric to a predictor: `hessians` [count][d][real_padded(d)] are those of this rank's
 // samples. It stays NULL if their mean is not positive definite. The same bits for any
 // distribution. Collective.
-void predictor_add_metric(struct predictor *predictor, struct comm *comm, int64_t count,
+void predictor_add_metric(struct predictor *predictor, const struct ranks *ranks, int64_t count,
                           const real *hessians);
 
 // Gives all ranks what rank 0 has. Collective.
-void predictor_broadcast(struct predictor *predictor, struct comm *comm);
+void predictor_broadcast(struct predictor *predictor, const struct ranks *ranks);
 
 // Lets the flows that are still to run (STATUS_RUNNING) begin at z0, with the metric (borrowed).
 void predictor_apply(const struct predictor *predictor, const struct samples *samples,

@@ -7,7 +7,6 @@
 
 #include "data/dataset.h"
 #include "decoder/decoder.h"
-#include "decoder/placement.h"
 #include "engine/predictor.h"
 #include "input/config.h"
 #include "platform/comm.h"
@@ -26,16 +25,16 @@ struct run {
   struct dataset_shape shapes[SET_COUNT];  // of the used ones
   struct dataset *sets[SET_COUNT];         // of the used ones, once loaded; else NULL
   struct scaling scaling;
-  bool scaled_by_file;          // `scaling` comes from decoder.file
-  bool file_predicts;           // decoder.file has a predictor
-  struct decoder *decoder;      // owned
-  struct predictor *predictor;  // of the decoder as it stands, owned; NULL: not fitted
-  int64_t tile;                 // samples per tile in training
-  struct placement_rule training_rule, evaluation_rule;
+  bool scaled_by_file;                    // `scaling` comes from decoder.file
+  bool file_predicts;                     // decoder.file has a predictor
+  struct decoder *decoder;                // owned
+  struct predictor *predictor;            // of the decoder as it stands, owned; NULL: not fitted
+  int64_t tile;                           // samples per tile in training
+  size_t training_rows, evaluation_rows;  // rows of products at most
 };
 
-// Sets run->tile and the two rules of placement from configuration and decoder. Collective.
-void run_choose_rules(struct run *run);
+// Sets run->tile and the rows of products from configuration and decoder.
+void run_choose_rows(struct run *run);
 
 // Before the decoder changes: the predictor is fitted to the old theta.
 void run_forget_predictor(struct run *run);

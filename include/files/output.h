@@ -23,6 +23,9 @@ void output_begin(const struct run *run);
 // Attributes of a file being created by rank 0 that tell where it comes from.
 void output_provenance(const struct run *run, struct h5_file *file, const char *command);
 
+// The type in a file of an array of a state (enum state_type).
+enum h5_type output_type(int type);
+
 // Writes results.h5: the evaluated sets, history, decoder, gradient check and provenance. An
 // existing file is replaced only when the new one is complete. Collective.
 void output_results(struct run *run, const struct outcome *outcome, const char *command);

@@ -75,9 +75,14 @@ struct solver_state {
   int64_t rejected;    // rejected trials
 };
 
+// What there is to know of a solver following a flow.
 struct solver_ops {
   const char *name;
   const struct butcher *tableau;  // what a step is to the adjoint; NULL: solver-specific or none
+  bool ends_at_minimum;  // not at a time: it records no trajectory, and the adjoint's term vanishes
+  bool controls_step;    // begins with the step h0 and keeps it in [h_min, h_max]
+  bool shares_step;      // can take one step for a whole batch, COUPLING_BATCH
+  bool takes_metric;     // of problem.metric
   // Bytes of one sample's state.
   size_t (*state_size)(const struct solver_options *options, size_t d);
   // Begins a flow at z: fills `state`. The first evaluation is wanted at z itself.
@@ -93,7 +98,10 @@ struct solver_ops {
 extern const struct solver_ops solver_lbfgs, solver_amd, solver_amd_nesterov, solver_euler,
     solver_rk4, solver_heun, solver_dopri5;
 
-// The solver that the options ask for (amd has one for each flow).
+// The row of a solver following a flow (amd has one for each); NULL if it cannot.
+const struct solver_ops *solver_find(enum solver_kind kind, enum flow_kind flow);
+
+// The one that the options ask for, which there must be.
 const struct solver_ops *solver_ops(const struct solver_options *options);
 
 // Points that a trajectory of this solver has per step; 0 if it records none (lbfgs).

@@ -15,9 +15,11 @@ enum { STATE_FIELDS = 96 };
 // An array of rows, each of `width` elements, `stride` bytes from one to the next. Names and data
 // are borrowed; `data` is what is read into.
 struct state_field {
-  const char *group, *name, *text;     // such as "history", "step_loss", and what it is
-  const char *dimension, *components;  // names of the axes; components NULL: rows of one number
-  int type;                            // enum state_type
+  const char *group, *name, *text;       // such as "history", "step_loss", and what it is
+  const char *unit;                      // NULL: "1"
+  const char *(*value_name)(int value);  // names of its values 0, 1, ..., or NULL
+  const char *dimension, *components;    // names of the axes; components NULL: rows of one number
+  int type;                              // enum state_type
   void *data;
   bool shared;                  // ranks hold different rows; else all hold all
   int64_t total, first, count;  // rows in all, and those of this rank

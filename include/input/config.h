@@ -1,19 +1,25 @@
-// The input file: every parameter is one declarative row of the table in config_table.c, from which
-// reading, checking, help, the reference and the echo of the values come.
+// What an input file says, as plain data. Every parameter is one declarative row of the table in
+// config_table.c, from which reading, checking, help, the reference and the echo of the values
+// come.
 #ifndef GFE_CONFIG_H
 #define GFE_CONFIG_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "decoder/layer.h"
+#include "decoder/loss.h"
+#include "flow/adjoint.h"
 #include "flow/solver.h"
-#include "ground/error.h"
 #include "numerics/optimiser.h"
 
-enum { CONFIG_TEXT = 1024, CONFIG_LAYERS = 64, CONFIG_INTEGERS = 64 };
+enum {
+  CONFIG_TEXT = 1024,  // bytes
+  CONFIG_LAYERS = 64,
+  CONFIG_INTEGERS = 64,
+  CONFIG_PARAMETERS = 160  // room for, not how many there are: config_parameter_count()
+};
 
 enum task { TASK_TRAIN, TASK_EVALUATE, TASK_ENCODE, TASK_GRADIENT_CHECK, TASK_COUNT };
 const char *task_name(int task);
@@ -22,6 +28,7 @@ enum missing { MISSING_ERROR, MISSING_NAN };
 const char *missing_name(int kind);
 
 enum scale_kind { SCALE_NONE, SCALE_NUMBER, SCALE_MINMAX, SCALE_STANDARDISE };
+const char *scale_name(int kind);
 
 enum order { ORDER_SHUFFLED, ORDER_FILE };
 const char *order_name(int kind);
@@ -52,7 +59,7 @@ struct data_options {
   char dataset[CONFIG_TEXT];       // HDF5: path of the samples inside the file
   char labels[CONFIG_TEXT];        // HDF5: a path inside the file; else a file of the same format
   char weights[CONFIG_TEXT];       // the same, one weight >= 0 per entry
-  int generate;                    // a synthetic set instead of a file
+  enum generator generate;         // a synthetic set instead of a file
   int64_t first, count;            // the range of samples; count 0 = all from first on
   struct config_integers classes;  // labels to take
   int64_t stride;                  // 0 and 1 = all
@@ -65,14 +72,21 @@ struct config_layers {
   struct layer_spec list[CONFIG_LAYERS];
 };
 
+// Who decides a value: the input file or a default, or the program. Until it has done so, the value
+// is 0.
+enum config_automatic { AUTOMATIC_NO, AUTOMATIC_OPEN, AUTOMATIC_CHOSEN };
+
 // Plain data without pointers: read on rank 0, broadcast as bytes.
 struct config {
+  // Of each parameter, by its index in the table: whether it has a value, be it the default (false
+  // too for what is left to decoder.file), and whether that value is `auto`.
+  bool given[CONFIG_PARAMETERS];
+  enum config_automatic automatic[CONFIG_PARAMETERS];
   struct {
     char directory[CONFIG_TEXT];
     bool task[TASK_COUNT];  // tasks run in the order of enum task
     int64_t seed;
-    int model;                  // enum model_kind
-    bool model_given;           // false: left to decoder.file
+    enum model_kind model;
     char restart[CONFIG_TEXT];  // RESTART_AUTO, RESTART_NEVER or the path of a checkpoint
     double walltime;            // seconds that the job may take; 0 = not given
   } run;
@@ -83,36 +97,33 @@ struct config {
   struct {
     struct data_options train, test, encode;
     struct config_scale {
-      int kind;
+      enum scale_kind kind;
       double value;  // of SCALE_NUMBER: data are divided by it
     } scale;
-    int missing;
+    enum missing missing;
   } data;
   struct config_decoder {
     int64_t latent;
     struct config_layers layers;  // none only if decoder.file is given
-    int loss;
+    enum loss_kind loss;
     char file[CONFIG_TEXT];
-    // False: left to decoder.file (true wherever there is none).
-    bool latent_given, loss_given, layers_given;
   } decoder;
   struct {
     struct config_layers layers;  // of an autoencoder; none: the decoder's mirror
-    bool layers_given;            // false: left to decoder.file, or the mirror
   } encoder;
   struct solver_options encoding;
   struct {
-    int64_t epochs, batch, updates, tile;  // tile 0 = chosen from batch
+    int64_t epochs, batch, updates, tile;
     struct optimiser_options optimiser;
     bool warm_start;
-    int order;
-    int adjoint;  // enum adjoint_kind
+    enum order order;
+    enum adjoint_kind adjoint;
   } training;
   struct {
     struct solver_options solver;
-    int64_t every;  // epochs between evaluations of the test set; 0 = only at the end
-    bool train;     // whether the training set is encoded at the end
-    int start;      // enum start: where flows begin
+    int64_t every;     // epochs between evaluations of the test set; 0 = only at the end
+    bool train;        // whether the training set is encoded at the end
+    enum start start;  // where flows begin
   } evaluation;
   struct {
     int64_t count;  // samples
@@ -121,19 +132,5 @@ struct config {
     int64_t reconstructions;
   } output;
 };
-
-// Reads `path` and then the overrides ("section.key=value", in order) into *config, checking every
-// value. False with a message in *error if anything is wrong. Not collective: rank 0 calls it.
-bool config_read(struct config *config, const char *path, const char *const *overrides,
-                 size_t override_count, struct error *error);
-
-// Writes every value, exact, as a valid input file: reading it gives the same struct config.
-void config_write(const struct config *config, FILE *stream);
-
-// Writes every parameter with its default and documentation as a valid input file.
-void config_write_reference(FILE *stream);
-
-// The same as short lines for --help.
-void config_write_summary(FILE *stream);
 
 #endif

@@ -13,7 +13,7 @@ enum config_type {      // stored as
   TYPE_INTEGER,         // int64_t
   TYPE_NUMBER,          // double
   TYPE_DURATION,        // double, seconds: a number, or "HH:MM:SS" or "D-HH:MM:SS"
-  TYPE_CHOICE,          // int
+  TYPE_CHOICE,          // an enumeration, of the size of int
   TYPE_TEXT,            // char[CONFIG_TEXT]
   TYPE_FILE,            // char[CONFIG_TEXT], a file that exists
   TYPE_FILE_OR_INSIDE,  // the same, or a path inside the HDF5 file if `dataset` is given
@@ -45,14 +45,15 @@ struct config_row {
   const char *key;
   enum config_type type;
   size_t offset;              // from the section's struct
-  const char *standard;       // the default as the input file would give it, NULL = not given
+  const char *otherwise;      // the default as the input file would give it, NULL = not given
   struct config_range range;  // numbers
   const char *(*name)(int);   // TYPE_CHOICE: the names, NULL beyond the last
   const char *unit;           // NULL for pure numbers and texts
   const char *evaluation;     // default in the section evaluation, NULL = as encoding
   unsigned kinds;             // rows of a layer: bits of the kinds that have this key
   const char *attribute;      // rows of a layer: its name in a decoder file, NULL = the key
-  const char *text;           // one line for the user
+  const char *automatic;  // can be `auto`, which is this text to restarts, and to input files too
+  const char *text;       // one line for the user
   enum config_change change;
 };
 
@@ -70,6 +71,7 @@ struct config_section {
 struct config_parameter {
   const struct config_section *section;
   const struct config_row *row;
+  size_t index;
   char key[64];  // "training.batch"
 };
 
@@ -81,7 +83,7 @@ struct config_parameter config_parameter(size_t index);
 int config_parameter_find(const char *key);
 
 // The default as text; NULL if there is none or, in evaluation, if it is encoding's value.
-const char *config_parameter_standard(const struct config_parameter *parameter);
+const char *config_parameter_otherwise(const struct config_parameter *parameter);
 
 // Whether a value not given is the one of the same key in encoding.
 bool config_parameter_inherits(const struct config_parameter *parameter);
@@ -92,6 +94,24 @@ enum config_change config_parameter_change(const struct config_parameter *parame
 // Where in struct config a parameter's value is, in bytes.
 size_t config_parameter_offset(const struct config_parameter *parameter);
 
+// Whether the parameter of a full key has a value: false where nobody gave one and where it is left
+// to decoder.file.
+bool config_is_given(const struct config *config, const char *key);
+
+// How the program chooses the value of a parameter: stores it in *config, knowing `facts`.
+struct config_rule {
+  const char *key;
+  void (*choose)(struct config *config, const void *facts);
+};
+
+// Chooses what the input leaves to the program, by the rule of each parameter that is `auto`. It
+// must have one.
+void config_resolve(struct config *config, const struct config_rule *rules, size_t count,
+                    const void *facts);
+
+// Appends what a row accepts, such as "integer in [1,1e9], samples" or "adam, rmsprop or sgd".
+void config_row_describe(const struct config_row *row, char *text, size_t size);
+
 // The keys of one entry of decoder.layers, stored in struct layer_spec. A key that is a
 // layer_name() says what kind of layer it is; each entry has exactly one such key. The other keys
 // of a kind without a default must be given.
@@ -99,8 +119,6 @@ extern const struct config_row config_layer_rows[];
 extern const size_t config_layer_row_count;
 
 // Whether layers of this kind have the row's key.
-bool config_layer_has(const struct config_row *row, int kind);
-
-const char *scale_name(int kind);  // enum scale_kind
+bool config_layer_has(const struct config_row *row, enum layer_kind kind);
 
 #endif

@@ -1,6 +1,7 @@
 // exp, log(1 + u) and friends without branches or library calls, so that loops over them in kernels
-// (numerics/vector.h) compile to SIMD code, with the same bits on every instruction set. Errors are a few units in the last place over the whole range; beyond it
-// the results saturate instead of overflowing.
+// (numerics/vector.h) compile to SIMD code, with the same bits on every instruction set. Errors are
+// a few units in the last place over the whole range; beyond it the results saturate instead of
+// overflowing.
 #ifndef GFE_ELEMENTARY_H
 #define GFE_ELEMENTARY_H
 

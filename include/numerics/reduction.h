@@ -12,24 +12,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ground/ranks.h"
 #include "ground/real.h"
 #include "ground/state.h"
-#include "platform/comm.h"
 
 // Sum over all ranks of `count` values on each (counts may differ or be 0). A value that is not
 // finite makes the sum NaN. Relative to the largest value, each is rounded to 2^-62 times the
 // number of values. Collective.
-double reduction_sum(struct comm *comm, const double *values, size_t count);
+double reduction_sum(const struct ranks *ranks, const double *values, size_t count);
 
 // The sum of parameter gradients over tiles. The parameters come in blocks (a layer's weights, its
 // biases), each with a power of two that bounds its summands; the bounds are carried from step to
-// step with room to grow, so that a step needs one Allreduce. If a summand exceeds its bound, all
-// ranks learn it, the bounds are raised, and the caller adds its tiles anew:
+// step with room to grow, so that a step adds up the numbers once. If a summand exceeds its bound,
+// all ranks learn it, the bounds are raised, and the caller adds its tiles anew:
 //
 //   do {
 //     reduction_begin(r, summands);
 //     for some tiles of this rank at a time: reduction_add(r, count, gradients);
-//   } while (!reduction_finish(r, comm, gradient));
+//   } while (!reduction_finish(r, ranks, factor, gradient));
 struct reduction;  // owned by the caller of reduction_create()
 
 // For `blocks` blocks of sizes[b] parameters each, one after the other.
@@ -45,7 +45,8 @@ void reduction_add(struct reduction *reduction, size_t count, const real *gradie
 
 // Combines the ranks. True: `sum` holds the sum of all gradients, times `factor`; it is NaN
 // throughout if a summand was not finite. False: begin again. Collective.
-bool reduction_finish(struct reduction *reduction, struct comm *comm, double factor, real *sum);
+bool reduction_finish(struct reduction *reduction, const struct ranks *ranks, double factor,
+                      real *sum);
 
 // Adds what decides later sums to a state: one exponent per block.
 void reduction_state(struct reduction *reduction, struct state *state);

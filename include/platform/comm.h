@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "ground/error.h"
+#include "ground/ranks.h"
 
 struct comm;  // owned by the caller of comm_start()
 
@@ -18,6 +19,9 @@ void comm_finish(struct comm **comm);
 
 int comm_rank(const struct comm *comm);
 int comm_size(const struct comm *comm);
+
+// The same for code that knows no MPI (borrowed).
+const struct ranks *comm_ranks(const struct comm *comm);
 
 // The address of the MPI_Comm, for libraries that want one (borrowed).
 const void *comm_handle(const struct comm *comm);

@@ -64,7 +64,7 @@ class Layout:
             int(attributes.get(name, value)) for name, value in self.EARLIER.items())
 
     def default_tile(self, batch):
-        """Samples per tile where training.tile is 0."""
+        """Samples per tile where training.tile is auto."""
         tile = -(-batch // self.tiles)
         return min(batch, max(self.tile_least, min(self.tile_most, tile)))
 

@@ -7,7 +7,7 @@
 
 #include "ground/memory.h"
 #include "ground/provenance.h"
-#include "input/config.h"
+#include "input/config_write.h"
 
 static const char *const options[] = {"--set",        "--check",   "--task", "--tasks",
                                       "--parameters", "--version", "--help", "-h"};

@@ -131,6 +131,7 @@ static void restore(struct job *job) {
   checkpoint_read(job->checkpoint, state, &error);
   memory_free(&state);
   comm_settle(comm, &error);
+  decoder_pack(job->run->decoder);
   say_where(job);
 }
 

@@ -8,6 +8,7 @@
 #include "ground/memory.h"
 #include "ground/stop.h"
 #include "input/config.h"
+#include "numerics/isa.h"
 #include "platform/blas.h"
 #include "platform/comm.h"
 
@@ -56,7 +57,8 @@ int main(int argc, char **argv) {
   blas_start();
   struct cli cli;
   struct error error = {""};
-  cli_parse(&cli, argc, argv, &error);
+  isa_choose(&error);
+  if (!error_is_set(&error)) cli_parse(&cli, argc, argv, &error);
   comm_settle(comm, &error);
   if (cli.action != CLI_RUN) stop_release_signals();
 

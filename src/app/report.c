@@ -12,7 +12,8 @@
 #include "ground/clock.h"
 #include "ground/log.h"
 #include "ground/memory.h"
-#include "platform/blas.h"
+#include "input/config_write.h"
+#include "numerics/isa.h"
 
 static void report_set(const struct run *run, int set) {
   const struct dataset_shape *shape = &run->shapes[set];
@@ -27,17 +28,24 @@ static void report_set(const struct run *run, int set) {
            options->dataset);
 }
 
-static void report_rule(const char *name, const struct placement_rule *rule) {
-  log_line("  %-8s %zu to %zu rows a product, %zu class%s of rows", name, rule->least, rule->most,
-           rule->classes, rule->classes == 1 ? "" : "es");
-}
-
 // The outputs of layers that do more than pass numbers on.
 static void report_widths(const struct network *network) {
   char to[LAYER_SHAPE_TEXT];
   for (size_t l = 0; l < network->layer_count; l++)
     if (network->layers[l].weight_count > 0 || network->layers[l].sources == 2)
       log_text(" - %s", layer_shape_text(&network->layers[l].to, to));
+}
+
+// What the input file leaves to the program.
+static void report_chosen(const struct config *config) {
+  char *text = NULL;
+  size_t size = 0;
+  FILE *stream = open_memstream(&text, &size);
+  if (stream == NULL) error_fatal("out of memory");
+  config_write_chosen(config, stream);
+  if (fclose(stream) != 0) error_fatal("out of memory");
+  if (text[0] != '\0') log_line("  %-8s %s", "auto", text);
+  memory_free(&text);
 }
 
 void report_start(const struct run *run) {
@@ -70,10 +78,8 @@ void report_start(const struct run *run) {
           "raise training.batch or lower training.tile",
           comm_size(run->comm), (long long)tiles);
   }
-  log_line("  %-8s %d, one BLAS thread each, %s kernel", "ranks", comm_size(run->comm),
-           blas_kernel());
-  if (run->used[SET_TRAIN]) report_rule("batches", &run->training_rule);
-  report_rule("sets", &run->evaluation_rule);
+  log_line("  %-8s %d, products by %s", "ranks", comm_size(run->comm), isa_name((int)isa_chosen()));
+  report_chosen(config);
   log_line("  %-8s %s", "results", config->run.directory);
 }
 
@@ -117,25 +123,24 @@ static double check_training_memory(const struct run *run) {
 }
 
 static void check_memory(const struct run *run) {
-  const double theta = (double)run->decoder->count * (double)sizeof(real);
+  const double theta =
+      (double)((run->decoder->count + decoder_packed_size(run->decoder)) * sizeof(real));
   const int ranks = comm_size(run->comm);
   double samples = 0.0;
   for (int set = 0; set < SET_COUNT; set++) {
     if (!run->used[set]) continue;
     const double share = ceil((double)run->shapes[set].count / ranks);
     const double copies = run->shapes[set].weights || run->config.data.missing ? 2.0 : 1.0;
-    samples +=
-        share *
-        (copies * (double)real_padded(run->shapes[set].n) + (double)real_padded(run->decoder->d)) *
-        (double)sizeof(real);
+    samples += share * (copies * (double)(real_padded(run->shapes[set].n) * sizeof(real)) +
+                        (double)encoding_memory_bytes(ENCODING_BY_FLOW, run->decoder->d));
   }
   log_line("\nmemory per rank");
-  double work = (double)objective_bytes(run->decoder, run->evaluation_rule.most);
+  double work = (double)objective_bytes(run->decoder, run->evaluation_rows);
   if (run->decoder->encoder != NULL)
-    work += (double)network_pass_bytes(run->decoder->encoder, run->evaluation_rule.most);
+    work += (double)network_pass_bytes(run->decoder->encoder, run->evaluation_rows);
   double sum = samples + theta + work;
   check_line("samples and latents", samples);
-  check_line("parameters", theta);
+  check_line("parameters, and packed for products", theta);
   check_line("work space of the flows", work);
   if (run->config.evaluation.start == START_PREDICTOR) {
     const double predictor = first_guess_bytes(run);
@@ -143,7 +148,7 @@ static void check_memory(const struct run *run) {
     sum += predictor;
   }
   if (run->config.run.task[TASK_TRAIN]) sum += check_training_memory(run);
-  check_line("in all, beside MPI, HDF5 and BLAS", sum);
+  check_line("in all, beside MPI and HDF5", sum);
 }
 
 static void check_files(const struct run *run) {
@@ -156,9 +161,10 @@ static void check_files(const struct run *run) {
     if (!run->used[set]) continue;
     const double count = (double)run->shapes[set].count;
     const double shown = fmin(count, (double)run->config.output.reconstructions);
-    const double latent = (double)decoder->d * (double)sizeof(real);
-    bytes += count * (latent + 41.0) + 2.0 * shown * (double)decoder->n * (double)sizeof(real);
-    if (encoder) bytes += count * (latent + 8.0);
+    const double index = (double)sizeof(int64_t);
+    bytes += count * ((double)encoding_file_bytes(ENCODING_BY_FLOW, decoder->d) + index) +
+             2.0 * shown * (double)decoder->n * (double)sizeof(real);
+    if (encoder) bytes += count * (double)encoding_file_bytes(ENCODING_BY_ENCODER, decoder->d);
   }
   log_line("\nfiles");
   check_line("results.h5", bytes);

@@ -1,5 +1,6 @@
 #include "app/setup.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 #include "decoder/loss.h"
@@ -8,7 +9,6 @@
 #include "ground/directory.h"
 #include "ground/log.h"
 #include "ground/memory.h"
-#include "platform/blas.h"
 
 static const char *const set_keys[] = {"data.train", "data.test", "data.encode"};
 
@@ -106,7 +106,7 @@ static void check_shapes(const struct run *run, struct error *error) {
 // theta, its gradients and sums, and the optimiser's means must find room in the machine.
 static void check_decoder_memory(const struct run *run, struct error *error) {
   const size_t count = run->decoder->count;
-  const double bytes = (double)count * (3.0 * sizeof(real) + sizeof(int64_t)) +
+  const double bytes = (double)count * (5.0 * sizeof(real) + sizeof(int64_t)) +
                        (double)optimiser_bytes(&run->config.training.optimiser, count);
   const double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
   if (bytes > memory)
@@ -114,20 +114,6 @@ static void check_decoder_memory(const struct run *run, struct error *error) {
               "decoder.layers: %.3g parameters take %.1f GB on each rank, more than the machine's "
               "%.1f GB",
               (double)network_parameters(run->decoder->network), 1e-9 * bytes, 1e-9 * memory);
-}
-
-static void compare_kernels(struct comm *comm) {
-  int64_t letters[2] = {0, 0};
-  for (const char *at = blas_kernel(); *at != '\0'; at++)
-    letters[0] = (letters[0] * 31 + (unsigned char)*at) % 1000003;
-  letters[1] = -letters[0];
-  comm_max_int64(comm, letters, 2);
-  if (letters[0] != -letters[1])
-    log_warning(
-        "the ranks' CPUs differ, and so do their BLAS kernels (rank 0: %s): results are "
-        "right, but their last bits may depend on the number of ranks. OPENBLAS_CORETYPE "
-        "sets one kernel for all.",
-        blas_kernel());
 }
 
 struct run *setup_prepare(struct comm *comm, const struct config *config) {
@@ -174,8 +160,7 @@ struct run *setup_prepare(struct comm *comm, const struct config *config) {
   check_decoder_memory(run, &error);
   comm_settle(comm, &error);
   decoder_allocate(run->decoder);
-  compare_kernels(comm);
-  run_choose_rules(run);
+  run_choose_rows(run);
   return run;
 }
 
@@ -201,7 +186,7 @@ static void load_predictor(struct run *run) {
   else
     run->predictor = predictor_create(d, n);
   comm_settle(run->comm, &error);
-  predictor_broadcast(run->predictor, run->comm);
+  predictor_broadcast(run->predictor, comm_ranks(run->comm));
 }
 
 void setup_load(struct run *run) {
@@ -217,5 +202,6 @@ void setup_load(struct run *run) {
   if (comm_rank(run->comm) == 0) decoder_file_read(config->decoder.file, run->decoder, &error);
   comm_settle(run->comm, &error);
   comm_broadcast(run->comm, run->decoder->theta, run->decoder->count * sizeof(real), 0);
+  decoder_pack(run->decoder);
   if (config->evaluation.start == START_PREDICTOR && run->file_predicts) load_predictor(run);
 }

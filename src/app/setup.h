@@ -5,7 +5,7 @@
 #include "engine/run.h"
 
 // Shapes the run after `config` (read on rank 0, broadcast here): the decoder, the sets' shapes,
-// the rules of placement. Opens every file, reads no samples, writes nothing. The user's mistakes
+// the rows of products. Opens every file, reads no samples, writes nothing. The user's mistakes
 // end all ranks. Owned by the caller (run_destroy()). Collective.
 struct run *setup_prepare(struct comm *comm, const struct config *config);
 

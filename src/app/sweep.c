@@ -7,8 +7,9 @@
 
 #include "app/sweep_internal.h"
 #include "ground/memory.h"
+#include "ground/text.h"
 #include "input/config_compare.h"
-#include "input/config_format.h"
+#include "input/config_write.h"
 
 // ---- reading ----
 
@@ -19,8 +20,7 @@ static char *value_text(const struct config *config, int parameter) {
   size_t size = 0;
   FILE *stream = open_memstream(&text, &size);
   if (stream == NULL) error_fatal("out of memory");
-  if (config_is_given(config, &p))
-    config_format_value(p.row, (const char *)config + config_parameter_offset(&p), -1, stream);
+  if (config->given[p.index]) config_write_value(config, &p, -1, stream);
   if (fclose(stream) != 0) error_fatal("out of memory");
   if (text[0] == ' ') memmove(text, text + 1, strlen(text));
   return text;
@@ -33,7 +33,7 @@ static int index_width(const struct sweep *sweep) {
 static bool read_task(struct sweep *sweep, int64_t index, struct config *config,
                       struct error *error) {
   if (!sweep_plan_resolve(sweep->plan, sweep->source, index, config, error)) {
-    config_append(error->text, sizeof error->text, " (task %lld of the sweep)", (long long)index);
+    text_append(error->text, sizeof error->text, " (task %lld of the sweep)", (long long)index);
     return false;
   }
   if (strlen(config->run.directory) + 1 + SWEEP_NAME > CONFIG_TEXT)
@@ -143,6 +143,6 @@ bool sweep_choose(const struct sweep *sweep, int64_t task, struct config *config
                      last + 1, last);
   if (!sweep_check_directories(sweep, error)) return false;
   if (!sweep_plan_resolve(sweep->plan, sweep->source, task, config, error)) return false;
-  config_append(config->run.directory, CONFIG_TEXT, "/%s", sweep->tasks[task].name);
+  text_append(config->run.directory, CONFIG_TEXT, "/%s", sweep->tasks[task].name);
   return true;
 }

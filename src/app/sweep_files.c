@@ -15,8 +15,9 @@
 #include "ground/durable.h"
 #include "ground/log.h"
 #include "ground/memory.h"
+#include "ground/text.h"
 #include "input/config_compare.h"
-#include "input/config_format.h"
+#include "input/config_read.h"
 
 enum { PATH_TEXT = CONFIG_TEXT + SWEEP_NAME + 64 };
 
@@ -60,7 +61,7 @@ void sweep_find_directories(struct sweep *sweep) {
 static void append_lines(char *text, size_t size, const char *lines, const char **separator) {
   while (*lines != '\0') {
     const int length = (int)strcspn(lines, "\n");
-    config_append(text, size, "%s%.*s", *separator, length, lines);
+    text_append(text, size, "%s%.*s", *separator, length, lines);
     *separator = "; ";
     lines += length + (lines[length] == '\n');
   }
@@ -80,7 +81,7 @@ static void append_differences(const struct sweep *sweep, char *text, size_t siz
       const char *separator = " (";
       append_lines(text, size, differences.refused, &separator);
       append_lines(text, size, differences.taken, &separator);
-      config_append(text, size, "%s", separator[0] == ';' ? ")" : "");
+      text_append(text, size, "%s", separator[0] == ';' ? ")" : "");
       config_differences_clear(&differences);
     }
     memory_free(&lines);

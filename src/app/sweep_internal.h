@@ -3,6 +3,7 @@
 #define GFE_SWEEP_INTERNAL_H
 
 #include "app/sweep_plan.h"
+#include "input/config_read.h"
 
 enum { SWEEP_NAME = 48 };  // bytes of a directory's name
 

@@ -8,8 +8,8 @@
 #include "ground/memory.h"
 #include "ground/provenance.h"
 #include "ground/rng.h"
-#include "input/config_format.h"
-#include "input/config_key.h"
+#include "ground/text.h"
+#include "input/config_value.h"
 
 enum { FACTORS = SWEEP_KEYS + 3 };
 
@@ -59,7 +59,7 @@ static bool complain_of_name(const struct config_place *place, const char *const
                              size_t count, struct error *error) {
   char list[64] = "";
   const char *word = place->node->key, *nearest = error_nearest(word, names, count);
-  config_append_names(list, sizeof list, names, count);
+  text_append_names(list, sizeof list, names, count);
   if (nearest == NULL) return config_complain(place, error, "must be %s", list);
   return config_complain(place, error, "must be %s; did you mean %s?", list, nearest);
 }
@@ -214,7 +214,7 @@ static bool read_option(const struct sweep_plan *plan, const struct config_row *
   char key[32];
   snprintf(key, sizeof key, "sweep.random.%s", row->key);
   const struct config_place place = {plan->path, NULL, key, yaml_tree_child(map, row->key)};
-  return config_value_read(row, row->standard, &place, value, error);
+  return config_value_read(row, row->otherwise, &place, value, error);
 }
 
 // Reads one end of a range with the bounds of its key.
@@ -224,6 +224,7 @@ static bool read_end(const struct sweep_plan *plan, const char *key, const struc
   struct config_row number = *row;
   int64_t integer = 0;
   if (row->type != TYPE_INTEGER) number.type = TYPE_NUMBER;
+  number.automatic = NULL;
   if (!config_value_read(&number, NULL, &place,
                          row->type == TYPE_INTEGER ? (void *)&integer : value, error))
     return false;
@@ -319,7 +320,7 @@ static bool check_parts(const struct sweep_plan *plan, const struct yaml_tree *s
   const char *names[PARTS];
   char list[64] = "", key[CONFIG_KEY_TEXT];
   for (size_t p = 0; p < PARTS; p++) names[p] = parts[p].name;
-  config_append_names(list, sizeof list, names, PARTS);
+  text_append_names(list, sizeof list, names, PARTS);
   if (section->kind != TREE_MAP || section->count == 0)
     return config_complain(&whole, error, "must be a section with %s", list);
   for (const struct yaml_tree *child = section->first; child != NULL; child = child->next) {
@@ -397,7 +398,7 @@ static size_t draw_index(size_t count, uint64_t seed, const char *key, int64_t s
 // logarithms are subtracted, because the ratio of two numbers can be too large for one.
 static double draw_number(const struct range *range, double u) {
   const double a = range->lower, b = range->upper;
-  char text[CONFIG_NUMBER_TEXT];
+  char text[TEXT_NUMBER];
   snprintf(text, sizeof text, "%.6g",
            range->log ? exp(log(a) + u * (log(b) - log(a))) : a + u * (b - a));
   double value = 0.0;
@@ -416,8 +417,8 @@ static double draw_integer(const struct range *range, double u) {
 static struct yaml_tree *draw(const struct range *range, uint64_t seed, const char *key,
                               int64_t sample, int line) {
   const double u = uniform(seed, key, sample);
-  char text[CONFIG_NUMBER_TEXT];
-  config_number_text(range->integer ? draw_integer(range, u) : draw_number(range, u), text);
+  char text[TEXT_NUMBER];
+  text_number(range->integer ? draw_integer(range, u) : draw_number(range, u), text);
   struct error error = {""};
   struct yaml_tree *node = yaml_tree_parse(text, strlen(text), NULL, &error);
   if (node == NULL) error_fatal("%s: %s", text, error.text);

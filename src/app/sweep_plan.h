@@ -2,7 +2,7 @@
 #ifndef GFE_SWEEP_PLAN_H
 #define GFE_SWEEP_PLAN_H
 
-#include "input/config_source.h"
+#include "input/config_read.h"
 #include "input/config_table.h"
 #include "platform/yaml_tree.h"
 

@@ -47,7 +47,7 @@ static double sum_of_powers(struct comm *comm, const struct dataset *dataset, do
       if (counts(dataset, k)) sums[i] += power == 2 ? difference * difference : difference;
     }
   }
-  const double sum = reduction_sum(comm, sums, count);
+  const double sum = reduction_sum(comm_ranks(comm), sums, count);
   memory_free(&sums);
   return sum;
 }

@@ -50,9 +50,9 @@ struct dataset_rows {
 };
 
 struct reader {
-  const char *name;  // as in messages
-  int generator;     // enum generator, GENERATE_NONE for a file format
-  bool own_labels;   // the labels stand beside the samples: the array SOURCE_OWN_LABELS
+  const char *name;          // as in messages
+  enum generator generator;  // GENERATE_NONE for a file format
+  bool own_labels;           // the labels stand beside the samples: the array SOURCE_OWN_LABELS
 
   // Whether the file, or with size 0 the directory, is of this format, of which the first `size`
   // bytes are `head`. NULL for a synthetic set.

@@ -4,6 +4,7 @@
 // As nothing in such a file says what it is, its name does: it ends in ".bin". A directory that
 // holds data_batch_1.bin is one set of all its data_batch_N.bin, in this order.
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 

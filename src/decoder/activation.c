@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "decoder/activation_kernels.h"
+#include "ground/text.h"
 #include "numerics/isa.h"
 
 ISA_VARIANTS(struct activation_kernels, activation_kernels);
@@ -13,9 +14,7 @@ static const char *const names[ACTIVATION_KINDS] = {
     [ACTIVATION_TANH] = "tanh",         [ACTIVATION_SIGMOID] = "sigmoid",
     [ACTIVATION_SOFTPLUS] = "softplus", [ACTIVATION_SILU] = "silu"};
 
-const char *activation_name(int kind) {
-  return kind >= 0 && kind < ACTIVATION_KINDS ? names[kind] : NULL;
-}
+const char *activation_name(int kind) { return IN_TABLE(names, kind) ? names[kind] : NULL; }
 
 static const struct activation_kernels *kernels(struct activation_block block) {
   assert(block.columns % 8 == 0 && block.columns <= block.stride);

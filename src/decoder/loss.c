@@ -3,6 +3,8 @@
 #include <assert.h>
 
 #include "decoder/loss_kernels.h"
+#include "ground/text.h"
+#include "numerics/elementary.h"
 #include "numerics/isa.h"
 
 ISA_VARIANTS(struct loss_kernels, loss_kernels);
@@ -16,7 +18,7 @@ static const struct loss_kernels *kernels(void) { return loss_kernels_variants[i
 
 const struct loss_ops *loss_ops(enum loss_kind kind) { return &table[kind]; }
 
-const char *loss_name(int kind) { return kind >= 0 && kind < LOSS_KINDS ? table[kind].name : NULL; }
+const char *loss_name(int kind) { return IN_TABLE(table, kind) ? table[kind].name : NULL; }
 
 double loss_row(enum loss_kind kind, size_t n, size_t stride, const real *y, const real *w,
                 double weight_sum, real *x) {

@@ -1,5 +1,6 @@
 #include "engine/batch_gradient.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -14,64 +15,53 @@ enum {
   ADJOINT_ROWS = 120      // values and tangents: more rows fall out of the cache
 };
 
-// A stack is as many tiles as are computed in common products. A tile begins at a multiple of
-// PLACEMENT_ROWS, so its rows have the same classes wherever in the stack it stands.
+// A stack is as many tiles as are computed in common products, their samples one after the other.
 struct batch_gradient {
   struct comm *comm;
   const struct decoder *decoder;
-  const struct placement_rule *rule;
   const struct solver_options *flow;
   int adjoint;
-  size_t slot;    // rows of a tile, a multiple of PLACEMENT_ROWS
-  int64_t stack;  // tiles in a stack
+  int64_t tile, stack;  // samples of a tile at most; tiles in a stack
   struct objective *objective;
-  struct objective_row *rows;    // [rule->most]
-  double *loss;                  // [rule->most]
+  struct objective_row *rows;    // [room] samples of a stack
+  double *loss;                  // [room]
   real *gradients;               // [stack][decoder->count]
   struct network_pass *encoder;  // makes the latents; NULL where flows have found them
   struct reduction *reduction;
   // With an adjoint:
   struct tangent *tangent;
-  char *states;  // [stack * slot] of the samples' adjoints
+  char *states;  // [room] of the samples' adjoints
   size_t state_size;
-  struct objective_row *wanted;  // [stack * slot] samples whose adjoint wants a product
+  size_t *wanting;               // [room] rows of the stack whose adjoints want a product
+  struct objective_row *wanted;  // [room] their samples
   struct trajectory **trajectories;
   int64_t trajectory_count;
 };
 
-static size_t slot_of(int64_t tile) {
-  return ((size_t)tile + PLACEMENT_ROWS - 1) / PLACEMENT_ROWS * PLACEMENT_ROWS;
-}
-
-size_t batch_gradient_rows(int64_t tile, bool adjoint) { return slot_of(tile) * (adjoint ? 2 : 1); }
-
-static int64_t stack_of(const struct decoder *decoder, const struct placement_rule *rule,
-                        int64_t tile, int adjoint) {
-  if (rule->classes > PLACEMENT_ROWS) return 1;
-  size_t rows = rule->most;
+static int64_t stack_of(const struct decoder *decoder, size_t rows, int64_t tile, int adjoint) {
   if (adjoint != ADJOINT_NONE && rows > ADJOINT_ROWS) rows = ADJOINT_ROWS;
-  int64_t stack = (int64_t)(rows / batch_gradient_rows(tile, adjoint != ADJOINT_NONE));
+  int64_t stack = (int64_t)rows / tile;
   const int64_t affordable = STACK_BYTES / (int64_t)(decoder->count * sizeof(real));
   if (stack > affordable) stack = affordable;
   return stack > 1 ? stack : 1;
 }
 
-// Slots of values and tangents: those of a stack, and as many as the smallest product wants.
-static size_t tangent_slots(const struct placement_rule *rule, size_t stack, size_t slot) {
-  const size_t least = (rule->least + 2 * slot - 1) / (2 * slot);
-  return stack > least ? stack : least;
+// Samples of a stack at most.
+static size_t room_of(const struct decoder *decoder, size_t rows, int64_t tile, int adjoint) {
+  return (size_t)(stack_of(decoder, rows, tile, adjoint) * tile);
 }
 
-double batch_gradient_bytes(const struct decoder *decoder, const struct placement_rule *rule,
-                            int64_t tile, int adjoint, const struct solver_options *flow) {
-  const size_t stack = (size_t)stack_of(decoder, rule, tile, adjoint), slot = slot_of(tile);
-  double bytes = (double)objective_bytes(decoder, rule->most);
-  bytes += (double)(stack * decoder->count * sizeof(real));
+double batch_gradient_bytes(const struct decoder *decoder, size_t rows, int64_t tile, int adjoint,
+                            const struct solver_options *flow) {
+  const int64_t stack = stack_of(decoder, rows, tile, adjoint);
+  const size_t room = room_of(decoder, rows, tile, adjoint);
+  double bytes = (double)objective_bytes(decoder, room);
+  bytes += (double)stack * (double)(decoder->count * sizeof(real));
   bytes += (double)(decoder->count * sizeof(int64_t));
-  if (flow == NULL) return bytes + (double)network_pass_bytes(decoder->encoder, rule->most);
+  if (flow == NULL) return bytes + (double)network_pass_bytes(decoder->encoder, room);
   if (adjoint == ADJOINT_NONE) return bytes;
-  return bytes + (double)tangent_bytes(decoder, tangent_slots(rule, stack, slot), slot) +
-         (double)(stack * slot * adjoint_state_size(flow, decoder->d));
+  return bytes + (double)tangent_bytes(decoder, room) +
+         (double)(room * adjoint_state_size(flow, decoder->d));
 }
 
 double batch_gradient_trajectory_bytes(const struct decoder *decoder, int64_t samples,
@@ -103,25 +93,28 @@ static struct reduction *create_reduction(const struct decoder *decoder) {
 }
 
 struct batch_gradient *batch_gradient_create(struct comm *comm, const struct decoder *decoder,
-                                             const struct placement_rule *rule, int64_t tile,
-                                             int adjoint, const struct solver_options *flow) {
+                                             size_t rows, int64_t tile, int adjoint,
+                                             const struct solver_options *flow) {
+  assert(tile > 0 && rows > 0);
+  assert(flow == NULL ? decoder->encoder != NULL && adjoint == ADJOINT_NONE
+                      : adjoint == ADJOINT_NONE || solver_stages(flow) > 0);
   struct batch_gradient *b = memory_new(struct batch_gradient, 1);
+  const size_t room = room_of(decoder, rows, tile, adjoint);
   *b = (struct batch_gradient){
-      .comm = comm, .decoder = decoder, .rule = rule, .flow = flow, .adjoint = adjoint};
-  b->slot = slot_of(tile);
-  b->stack = stack_of(decoder, rule, tile, adjoint);
-  b->objective = objective_create(decoder, rule->most);
-  b->rows = memory_new(struct objective_row, rule->most);
-  b->loss = memory_new(double, rule->most);
+      .comm = comm, .decoder = decoder, .flow = flow, .adjoint = adjoint, .tile = tile};
+  b->stack = stack_of(decoder, rows, tile, adjoint);
+  b->objective = objective_create(decoder, room);
+  b->rows = memory_new(struct objective_row, room);
+  b->loss = memory_new(double, room);
   b->gradients = memory_new(real, (size_t)b->stack * decoder->count);
   b->reduction = create_reduction(decoder);
-  if (flow == NULL) b->encoder = network_pass_create(decoder->encoder, rule->most);
+  if (flow == NULL) b->encoder = network_pass_create(decoder->encoder, room);
   if (adjoint == ADJOINT_NONE) return b;
-  const size_t samples = (size_t)b->stack * b->slot;
-  b->tangent = tangent_create(decoder, tangent_slots(rule, (size_t)b->stack, b->slot), b->slot);
+  b->tangent = tangent_create(decoder, room);
   b->state_size = adjoint_state_size(flow, decoder->d);
-  b->states = memory_new(char, samples * b->state_size);
-  b->wanted = memory_new(struct objective_row, samples);
+  b->states = memory_new(char, room * b->state_size);
+  b->wanting = memory_new(size_t, room);
+  b->wanted = memory_new(struct objective_row, room);
   return b;
 }
 
@@ -139,6 +132,7 @@ void batch_gradient_destroy(struct batch_gradient **batch) {
   memory_free(&b->gradients);
   memory_free(&b->states);
   memory_free(&b->wanted);
+  memory_free(&b->wanting);
   memory_free(batch);
 }
 
@@ -154,43 +148,48 @@ struct trajectory **batch_gradient_trajectories(struct batch_gradient *b, int64_
   return more;
 }
 
-// The samples of a tile: positions begin ... end - 1 of the batch.
-struct tile {
+// Positions begin ... end - 1 of the batch: a tile's, or those of a stack.
+struct stretch {
   int64_t begin, end;
 };
 
-static struct tile tile_of(const struct shard *shard, int64_t tile) {
-  const int64_t begin = tile * shard->tile, end = begin + shard->tile;
-  return (struct tile){begin, end < shard->size ? end : shard->size};
+static struct stretch stretch_of(const struct shard *shard, int64_t first, int64_t tiles) {
+  const int64_t begin = first * shard->tile, end = begin + tiles * shard->tile;
+  return (struct stretch){begin, end < shard->size ? end : shard->size};
 }
 
 static size_t place_in_shard(const struct shard *shard, int64_t position) {
   return (size_t)shard->slot[position - shard->position_first];
 }
 
-// Puts a tile's samples in the rows of the k-th slot.
-static void place_tile(struct batch_gradient *b, const struct shard *shard, int64_t tile,
-                       size_t k) {
+// Rows first ... first + count - 1 of a stack.
+struct part {
+  size_t first, count;
+};
+
+static struct part tile_of(const struct shard *shard, struct stretch stack, int64_t tile) {
+  const struct stretch own = stretch_of(shard, tile, 1);
+  return (struct part){(size_t)(own.begin - stack.begin), (size_t)(own.end - own.begin)};
+}
+
+// Puts the samples of a stack in the rows.
+static void place_stack(struct batch_gradient *b, const struct shard *shard, struct stretch stack) {
   const size_t d = real_padded(b->decoder->d), n = real_padded(b->decoder->n);
-  const struct tile range = tile_of(shard, tile);
   const size_t inputs = b->encoder != NULL ? n : d;
   const real *from = b->encoder != NULL ? shard->samples.y : shard->encoding->z;
   real *input =
       b->encoder != NULL ? network_pass_input(b->encoder) : objective_latents(b->objective);
-  input += k * b->slot * inputs;
-  struct objective_row *row = b->rows + k * b->slot;
-  for (int64_t p = range.begin; p < range.end; p++, input += inputs, row++) {
+  struct objective_row *row = b->rows;
+  for (int64_t p = stack.begin; p < stack.end; p++, input += inputs, row++) {
     const size_t i = place_in_shard(shard, p);
     memcpy(input, from + i * inputs, inputs * sizeof *input);
-    row->y = shard->samples.y + i * n;
-    row->w = shard->samples.w == NULL ? NULL : shard->samples.w + i * n;
-    row->weight_sum = shard->samples.weight_sum[i];
+    *row = samples_row(&shard->samples, b->decoder->n, (int64_t)i);
   }
 }
 
-static size_t tile_size(const struct shard *shard, int64_t tile) {
-  const struct tile range = tile_of(shard, tile);
-  return (size_t)(range.end - range.begin);
+// The gradient array of the k-th tile of a stack.
+static real *gradient_of(const struct batch_gradient *b, size_t k) {
+  return b->gradients + k * b->decoder->count;
 }
 
 // ---- the flow's part ----
@@ -199,80 +198,68 @@ static void *state_of(const struct batch_gradient *b, size_t row) {
   return b->states + row * b->state_size;
 }
 
-static void start_adjoints(struct batch_gradient *b, const struct shard *shard, int64_t first,
-                           size_t count, const real *gradient) {
+static void start_adjoints(struct batch_gradient *b, const struct shard *shard,
+                           struct stretch stack, const real *gradient) {
   const size_t d = real_padded(b->decoder->d);
-  for (size_t k = 0; k < count; k++) {
-    const struct tile range = tile_of(shard, first + (int64_t)k);
-    for (int64_t p = range.begin; p < range.end; p++) {
-      const size_t i = place_in_shard(shard, p), row = k * b->slot + (size_t)(p - range.begin);
-      const double sum = shard->samples.weight_sum[i];
-      adjoint_start(b->adjoint, b->flow, b->decoder->d,
-                    b->flow->alpha * (b->flow->time == TIME_SUM ? sum : 1.0), b->trajectories[i],
-                    gradient + row * d, state_of(b, row));
-    }
+  for (int64_t p = stack.begin; p < stack.end; p++) {
+    const size_t i = place_in_shard(shard, p), row = (size_t)(p - stack.begin);
+    adjoint_start(b->adjoint, b->flow, b->decoder->d,
+                  samples_alpha(&shard->samples, b->flow, (int64_t)i), b->trajectories[i],
+                  gradient + row * d, state_of(b, row));
   }
 }
 
-// Fills the slot's rows with what its adjoints ask for. Returns whether any does.
-static bool place_requests(struct batch_gradient *b, size_t k) {
+// Puts what the adjoints of a part's rows ask for behind the `wanted` rows of the sweep. Returns
+// how many there are then.
+static size_t place_requests(struct batch_gradient *b, struct part part, size_t wanted) {
   const size_t d = real_padded(b->decoder->d);
-  real *z = tangent_latents(b->tangent, k), *v = tangent_directions(b->tangent, k);
-  bool any = false;
-  for (size_t i = 0; i < b->slot; i++, z += d, v += d) {
-    const size_t row = k * b->slot + i;
-    b->wanted[row] = b->rows[row];
-    if (b->rows[row].y != NULL && adjoint_request(state_of(b, row), z, v)) {
-      any = true;
-      continue;
-    }
-    b->wanted[row].y = NULL;
-    memset(z, 0, d * sizeof *z);
-    memset(v, 0, d * sizeof *v);
+  real *z = tangent_latents(b->tangent), *v = tangent_directions(b->tangent);
+  for (size_t row = part.first; row < part.first + part.count; row++) {
+    if (!adjoint_request(state_of(b, row), z + wanted * d, v + wanted * d)) continue;
+    b->wanted[wanted] = b->rows[row];
+    b->wanting[wanted++] = row;
   }
-  return any;
+  return wanted;
 }
 
 // Walks the flows of a stack back, all samples in step, and adds their part to the tiles'
 // gradients.
-static void walk_back(struct batch_gradient *b, size_t count) {
+static void walk_back(struct batch_gradient *b, const struct shard *shard, struct stretch stack,
+                      int64_t first, size_t count) {
   const size_t d = real_padded(b->decoder->d);
   for (;;) {
-    bool active[count], any = false;
-    for (size_t k = 0; k < count; k++) {
-      active[k] = place_requests(b, k);
-      any = any || active[k];
+    size_t wanted = 0;
+    for (size_t k = 0; k < count; k++)
+      wanted = place_requests(b, tile_of(shard, stack, first + (int64_t)k), wanted);
+    if (wanted == 0) return;
+    const real *product = tangent_sweep(b->tangent, wanted, b->wanted);
+    for (size_t k = 0, begin = 0, end = 0; k < count; k++, begin = end) {
+      const struct part tile = tile_of(shard, stack, first + (int64_t)k);
+      while (end < wanted && b->wanting[end] < tile.first + tile.count) end++;
+      if (end > begin)
+        tangent_parameter_gradient(b->tangent, begin, end - begin, gradient_of(b, k));
     }
-    if (!any) return;
-    tangent_sweep(b->tangent, count, b->rule->least, b->wanted);
-    for (size_t k = 0; k < count; k++) {
-      if (!active[k]) continue;
-      tangent_parameter_gradient(b->tangent, k, b->gradients + k * b->decoder->count);
-      const real *product = tangent_product(b->tangent, k);
-      for (size_t i = 0; i < b->slot; i++)
-        if (b->wanted[k * b->slot + i].y != NULL)
-          adjoint_receive(state_of(b, k * b->slot + i), product + i * d);
-    }
+    for (size_t i = 0; i < wanted; i++)
+      adjoint_receive(state_of(b, b->wanting[i]), product + i * d);
   }
 }
 
 // ---- the encoder's part ----
 
-// z = E(y) of all rows. Returns where they are, and d loss / d z is to be.
+// z = E(y) of all rows. Returns the array that holds them, to be overwritten with d loss / d z.
 static real *make_latents(struct batch_gradient *b, size_t rows) {
-  real *z = network_pass_forward(b->encoder, b->decoder->theta, rows);
+  real *z = network_pass_forward(b->encoder, decoder_values(b->decoder), rows);
   memcpy(objective_latents(b->objective), z, rows * real_padded(b->decoder->d) * sizeof *z);
   return z;
 }
 
-// Keeps what a tile's samples got from the k-th slot: latents and losses, found by one evaluation.
-static void keep_latents(struct batch_gradient *b, const struct shard *shard, int64_t tile,
-                         size_t k) {
+// Keeps what the samples of a stack got: latents and losses, found by one evaluation.
+static void keep_latents(struct batch_gradient *b, const struct shard *shard,
+                         struct stretch stack) {
   const size_t d = real_padded(b->decoder->d);
-  const struct tile range = tile_of(shard, tile);
-  const real *z = objective_latents(b->objective) + k * b->slot * d;
-  const double *loss = b->loss + k * b->slot;
-  for (int64_t p = range.begin; p < range.end; p++, z += d, loss++) {
+  const real *z = objective_latents(b->objective);
+  const double *loss = b->loss;
+  for (int64_t p = stack.begin; p < stack.end; p++, z += d, loss++) {
     const size_t i = place_in_shard(shard, p);
     memcpy(shard->encoding->z + i * d, z, d * sizeof *z);
     shard->encoding->loss[i] = *loss;
@@ -281,36 +268,30 @@ static void keep_latents(struct batch_gradient *b, const struct shard *shard, in
   }
 }
 
-// dL/dtheta of the encoder: theta acts on the loss through z.
-static void walk_through_encoder(struct batch_gradient *b, const struct shard *shard, int64_t first,
-                                 size_t count, size_t rows) {
-  network_pass_backward(b->encoder, b->decoder->theta, rows, false);
-  for (size_t k = 0; k < count; k++) {
-    network_pass_gradient(b->encoder, k * b->slot, tile_size(shard, first + (int64_t)k),
-                          b->gradients + k * b->decoder->count);
-    keep_latents(b, shard, first + (int64_t)k, k);
-  }
-}
-
 // ---- the whole ----
 
+// The tiles first ... first + count - 1.
 static void add_stack(struct batch_gradient *b, const struct shard *shard, int64_t first,
                       size_t count) {
-  memset(b->rows, 0, b->rule->most * sizeof *b->rows);
-  for (size_t k = 0; k < count; k++) place_tile(b, shard, first + (int64_t)k, k);
-  const size_t rows = count * b->slot < b->rule->least ? b->rule->least : count * b->slot;
+  const struct stretch stack = stretch_of(shard, first, (int64_t)count);
+  const size_t rows = (size_t)(stack.end - stack.begin);
+  place_stack(b, shard, stack);
   real *z = b->encoder != NULL ? make_latents(b, rows) : NULL;
   const real *gradient = objective_evaluate(b->objective, rows, b->rows, b->loss);
-  for (size_t k = 0; k < count; k++)
-    objective_parameter_gradient(b->objective, k * b->slot, tile_size(shard, first + (int64_t)k),
-                                 b->gradients + k * b->decoder->count);
-  if (b->encoder != NULL) {
+  if (b->encoder != NULL) {  // theta acts on the loss through z, too
     memcpy(z, gradient, rows * real_padded(b->decoder->d) * sizeof *z);
-    walk_through_encoder(b, shard, first, count, rows);
+    network_pass_backward(b->encoder, decoder_values(b->decoder), rows, false);
+    keep_latents(b, shard, stack);
+  }
+  for (size_t k = 0; k < count; k++) {
+    const struct part tile = tile_of(shard, stack, first + (int64_t)k);
+    objective_parameter_gradient(b->objective, tile.first, tile.count, gradient_of(b, k));
+    if (b->encoder != NULL)
+      network_pass_gradient(b->encoder, tile.first, tile.count, gradient_of(b, k));
   }
   if (b->adjoint != ADJOINT_NONE) {
-    start_adjoints(b, shard, first, count, gradient);
-    walk_back(b, count);
+    start_adjoints(b, shard, stack, gradient);
+    walk_back(b, shard, stack, first, count);
   }
   clock_enter(PHASE_REDUCE);
   reduction_add(b->reduction, count, b->gradients);
@@ -318,6 +299,8 @@ static void add_stack(struct batch_gradient *b, const struct shard *shard, int64
 }
 
 bool batch_gradient_compute(struct batch_gradient *b, const struct shard *shard, real *gradient) {
+  assert(shard->tile <= b->tile);
+  assert(b->adjoint == ADJOINT_NONE || shard->samples.count <= b->trajectory_count);
   bool finished = false;
   while (!finished) {
     clock_enter(PHASE_GRADIENT);
@@ -327,7 +310,8 @@ bool batch_gradient_compute(struct batch_gradient *b, const struct shard *shard,
       add_stack(b, shard, tile, (size_t)(left < b->stack ? left : b->stack));
     }
     clock_enter(PHASE_REDUCE);
-    finished = reduction_finish(b->reduction, b->comm, 1.0 / (double)shard->size, gradient);
+    finished =
+        reduction_finish(b->reduction, comm_ranks(b->comm), 1.0 / (double)shard->size, gradient);
   }
   return isfinite(gradient[0]);
 }

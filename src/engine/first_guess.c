@@ -76,65 +76,58 @@ static void choice_free(struct choice *choice) {
   memory_free(&choice->number);
 }
 
-// The Hessian of a sample's loss at z, [d][real_padded(d)]: as many of its columns at a time as
-// there are rows in a slot.
-static void find_hessian(const struct run *run, struct tangent *tangent, size_t slot,
-                         struct objective_row sample, const real *z, real *hessian) {
+// The Hessian of a sample's loss at z, [d][real_padded(d)], its columns side by side in a sweep;
+// `rows` has room for d.
+static void find_hessian(const struct run *run, struct tangent *tangent,
+                         struct objective_row sample, const real *z, struct objective_row *rows,
+                         real *hessian) {
   const size_t d = run->decoder->d, stride = real_padded(d);
-  struct objective_row rows[slot];
-  for (size_t i = 0; i < slot; i++) rows[i] = sample;
-  for (size_t first = 0; first < d; first += slot) {
-    real *latents = tangent_latents(tangent, 0), *directions = tangent_directions(tangent, 0);
-    memset(directions, 0, slot * stride * sizeof *directions);
-    for (size_t i = 0; i < slot; i++) {
-      memcpy(latents + i * stride, z, stride * sizeof *z);
-      if (first + i < d) directions[i * stride + first + i] = 1;
-    }
-    tangent_sweep(tangent, 1, run->evaluation_rule.least, rows);
-    const size_t count = d - first < slot ? d - first : slot;
-    memcpy(hessian + first * stride, tangent_product(tangent, 0), count * stride * sizeof *hessian);
+  real *latents = tangent_latents(tangent), *directions = tangent_directions(tangent);
+  memset(directions, 0, d * stride * sizeof *directions);
+  for (size_t i = 0; i < d; i++) {
+    rows[i] = sample;
+    memcpy(latents + i * stride, z, stride * sizeof *z);
+    directions[i * stride + i] = 1;
   }
+  memcpy(hessian, tangent_sweep(tangent, d, rows), d * stride * sizeof *hessian);
 }
 
 // The metric by the Hessians of every few of the samples.
 static void add_metric(struct run *run, struct predictor *predictor, const struct choice *choice,
                        const struct encoding *encoding) {
-  const size_t d = run->decoder->d, stride = real_padded(d), n = run->sets[SET_TRAIN]->stride;
-  const size_t slot = (d + PLACEMENT_ROWS - 1) / PLACEMENT_ROWS * PLACEMENT_ROWS;
+  const size_t d = run->decoder->d, stride = real_padded(d);
   if (d > CURVED_LATENT) return;
   const int64_t every = (choice->samples.total + CURVED - 1) / CURVED;
   real *hessians = memory_new(real, CURVED * d * stride);
-  const size_t slots = (run->evaluation_rule.least + 2 * slot - 1) / (2 * slot);
-  struct tangent *tangent = tangent_create(run->decoder, slots, slot);
+  struct tangent *tangent = tangent_create(run->decoder, d);
+  struct objective_row *rows = memory_new(struct objective_row, d);
   int64_t count = 0;
   for (int64_t i = 0; i < choice->samples.count; i++) {
     if (choice->number[i] % every != 0 || !isfinite(encoding->loss[i])) continue;
-    const size_t at = (size_t)i * n;
-    const struct objective_row sample = {.y = choice->y + at,
-                                         .w = choice->w == NULL ? NULL : choice->w + at,
-                                         .weight_sum = choice->weight_sum[i]};
-    find_hessian(run, tangent, slot, sample, encoding->z + (size_t)i * stride,
-                 hessians + (size_t)count++ * d * stride);
+    find_hessian(run, tangent, samples_row(&choice->samples, run->decoder->n, i),
+                 encoding->z + (size_t)i * stride, rows, hessians + (size_t)count++ * d * stride);
   }
-  predictor_add_metric(predictor, run->comm, count, hessians);
+  predictor_add_metric(predictor, comm_ranks(run->comm), count, hessians);
   tangent_destroy(&tangent);
+  memory_free(&rows);
   memory_free(&hessians);
 }
 
 static struct predictor *fit(struct run *run) {
   const struct decoder *decoder = run->decoder;
   struct solver_options options = run->config.evaluation.solver;
-  if (options.solver == SOLVER_LBFGS && options.max_iterations > FITTED_ITERATIONS)
+  if (solver_ops(&options)->takes_metric && options.max_iterations > FITTED_ITERATIONS)
     options.max_iterations = FITTED_ITERATIONS;
   struct choice choice = choose(run);
   struct encoding *encoding = encoding_create(choice.samples.count, decoder->d);
-  struct ensemble *ensemble = ensemble_create(run->comm, decoder, &options, &run->evaluation_rule);
+  struct ensemble *ensemble =
+      ensemble_create(comm_ranks(run->comm), decoder, &options, run->evaluation_rows);
   ensemble_run(ensemble, &choice.samples, 0, encoding);
   for (int64_t i = 0; i < choice.samples.count; i++)  // a flow that was lost tells nothing
     if (encoding->status[i] == STATUS_NONFINITE)
       memset(encoding->z + (size_t)i * real_padded(decoder->d), 0, decoder->d * sizeof(real));
   struct predictor *predictor =
-      predictor_fit(run->comm, &choice.samples, decoder->d, decoder->n, encoding->z);
+      predictor_fit(comm_ranks(run->comm), &choice.samples, decoder->d, decoder->n, encoding->z);
   add_metric(run, predictor, &choice, encoding);
   ensemble_destroy(&ensemble);
   encoding_destroy(&encoding);
@@ -149,7 +142,7 @@ void first_guess_prepare(struct run *run) {
   clock_enter(before);
 }
 
-void start_flows(struct run *run, const struct samples *samples, struct encoding *encoding) {
+void first_guess_start(struct run *run, const struct samples *samples, struct encoding *encoding) {
   const size_t stride = real_padded(run->decoder->d);
   for (int64_t i = 0; i < samples->count; i++)
     if (encoding->status[i] == STATUS_RUNNING)

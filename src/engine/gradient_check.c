@@ -1,12 +1,13 @@
 #include "engine/gradient_check.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
 #include "decoder/objective.h"
-#include "decoder/placement.h"
 #include "engine/batch_gradient.h"
 #include "engine/ensemble.h"
+#include "engine/rows_sweep.h"
 #include "engine/shard.h"
 #include "ground/clock.h"
 #include "ground/memory.h"
@@ -16,6 +17,7 @@
 const char *gradient_check_name(const struct gradient_check *check, int kind) {
   static const char *const names[] = {"d loss / d z", "d loss / d theta",
                                       "dL / d theta by the flow", "dL / d theta by the encoder"};
+  assert(kind >= 0 && kind < check->kinds);
   return names[kind == GRADIENT_WHOLE && check->encoder ? kind + 1 : kind];
 }
 
@@ -45,6 +47,18 @@ static void move_theta(struct line *line, double h) {
   struct decoder *decoder = line->run->decoder;
   for (size_t i = 0; i < decoder->count; i++)
     decoder->theta[i] = line->theta[i] + (real)h * line->theta_direction[i];
+  decoder_pack(decoder);
+}
+
+// z + h direction of the samples in a block.
+static void place_latents(const struct line *line, double h, const struct rows_sweep *sweep,
+                          real *latents) {
+  const size_t d = real_padded(line->run->decoder->d);
+  for (size_t row = 0; row < sweep->rows; row++) {
+    const size_t at = (size_t)sweep->occupant[row] * d;
+    for (size_t j = 0; j < d; j++)
+      latents[row * d + j] = line->found[at + j] + (real)h * line->z_direction[at + j];
+  }
 }
 
 // The mean loss at the latents found plus h times the direction; *derivative, unless NULL, gets its
@@ -52,49 +66,29 @@ static void move_theta(struct line *line, double h) {
 static double loss_at(struct line *line, double h, double *derivative) {
   const struct run *run = line->run;
   const struct samples *samples = &line->shard->samples;
-  const size_t d = real_padded(run->decoder->d), n = real_padded(run->decoder->n);
-  const size_t most = run->training_rule.most;
-  struct objective *objective = objective_create(run->decoder, most);
-  struct placement *placement = placement_create(&run->training_rule);
-  struct objective_row *rows = memory_new(struct objective_row, most);
-  double *loss = memory_new(double, most), *losses = memory_new(double, samples->count);
-  double *slopes = memory_new(double, samples->count);
-  int64_t *occupant = memory_new(int64_t, most);
-  for (int64_t i = 0; i < samples->count;) {
-    placement_begin(placement);
-    memset(rows, 0, most * sizeof *rows);
-    for (size_t row; i < samples->count; i++) {
-      if (!placement_take(placement, samples->position[i], &row)) break;
-      const size_t at = (size_t)i * d;
-      for (size_t j = 0; j < d; j++)
-        objective_latents(objective)[row * d + j] =
-            line->found[at + j] + (real)h * line->z_direction[at + j];
-      rows[row] = (struct objective_row){samples->y + (size_t)i * n,
-                                         samples->w == NULL ? NULL : samples->w + (size_t)i * n,
-                                         samples->weight_sum[i]};
-      occupant[row] = i;
-    }
-    const size_t count = placement_rows(placement);
-    const real *gradient = objective_evaluate(objective, count, rows, loss);
-    for (size_t row = 0; row < count; row++) {
-      if (rows[row].y == NULL) continue;
-      losses[occupant[row]] = loss[row];
-      slopes[occupant[row]] = solver_dot(run->decoder->d, gradient + row * d,
-                                         line->z_direction + (size_t)occupant[row] * d);
+  const size_t d = real_padded(run->decoder->d), count = (size_t)samples->count;
+  struct objective *objective = objective_create(run->decoder, run->training_rows);
+  struct rows_sweep *sweep = rows_sweep_create(run->training_rows);
+  double *losses = memory_new(double, count), *slopes = memory_new(double, count);
+  rows_sweep_begin(sweep, samples, run->decoder->n, 0, samples->count, NULL, NULL);
+  while (rows_sweep_next(sweep)) {
+    place_latents(line, h, sweep, objective_latents(objective));
+    const real *gradient = objective_evaluate(objective, sweep->rows, sweep->row, sweep->loss);
+    for (size_t row = 0; row < sweep->rows; row++) {
+      const int64_t i = sweep->occupant[row];
+      losses[i] = sweep->loss[row];
+      slopes[i] =
+          solver_dot(run->decoder->d, gradient + row * d, line->z_direction + (size_t)i * d);
     }
   }
-  const double mean =
-      reduction_sum(run->comm, losses, (size_t)samples->count) / (double)samples->total;
-  const double slope =
-      reduction_sum(run->comm, slopes, (size_t)samples->count) / (double)samples->total;
+  const double total = (double)samples->total;
+  const double mean = reduction_sum(comm_ranks(run->comm), losses, count) / total;
+  const double slope = reduction_sum(comm_ranks(run->comm), slopes, count) / total;
   if (derivative != NULL) *derivative = slope;
   objective_destroy(&objective);
-  placement_destroy(&placement);
-  memory_free(&rows);
-  memory_free(&loss);
+  rows_sweep_destroy(&sweep);
   memory_free(&losses);
   memory_free(&slopes);
-  memory_free(&occupant);
   return mean;
 }
 
@@ -109,7 +103,8 @@ static double along_theta(double h, void *context) {
 
 static double mean_loss(const struct line *line) {
   const struct shard *shard = line->shard;
-  return reduction_sum(line->run->comm, shard->encoding->loss, (size_t)shard->samples.count) /
+  return reduction_sum(comm_ranks(line->run->comm), shard->encoding->loss,
+                       (size_t)shard->samples.count) /
          (double)shard->size;
 }
 
@@ -168,7 +163,8 @@ static struct line *line_create(struct run *run, int64_t count) {
   line->run = run;
   line->shard = shard_gather(run->comm, data, decoder->d, zero, count, run->tile, in_order, NULL);
   memory_free(&zero);
-  line->ensemble = ensemble_create(run->comm, decoder, &run->config.encoding, &run->training_rule);
+  line->ensemble =
+      ensemble_create(comm_ranks(run->comm), decoder, &run->config.encoding, run->training_rows);
   const size_t latents = latent_bytes(line) / sizeof(real);
   line->start = memory_new(real, latents);
   line->found = memory_new(real, latents);
@@ -208,11 +204,11 @@ struct gradient_check *gradient_check_run(struct run *run) {
 
   struct line *line = line_create(run, check->count);
   struct encoding *encoding = line->shard->encoding;
-  struct batch_gradient *direct = batch_gradient_create(
-      run->comm, run->decoder, &run->training_rule, run->tile, ADJOINT_NONE, flow);
+  struct batch_gradient *direct = batch_gradient_create(run->comm, run->decoder, run->training_rows,
+                                                        run->tile, ADJOINT_NONE, flow);
   const bool adjoint = flows && !check->encoder;
   struct batch_gradient *whole = line->whole = batch_gradient_create(
-      run->comm, run->decoder, &run->training_rule, run->tile,
+      run->comm, run->decoder, run->training_rows, run->tile,
       adjoint ? ADJOINT_DISCRETE : ADJOINT_NONE, check->encoder ? NULL : flow);
   struct trajectory **recorded = batch_gradient_trajectories(whole, line->shard->samples.count);
   encoding->trajectories = recorded;
@@ -247,5 +243,6 @@ void gradient_check_destroy(struct gradient_check **check) {
 }
 
 bool gradient_check_passed(const struct gradient_check *check, int kind) {
+  assert(kind >= 0 && kind < check->kinds);
   return fabs(check->taylor[kind].slope - 2.0) <= 0.05;
 }

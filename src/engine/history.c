@@ -1,5 +1,6 @@
 #include "engine/history.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,9 +87,13 @@ int64_t history_steps(const struct history *h) { return h->step_count; }
 
 int64_t history_epochs(const struct history *h) { return h->epoch_count; }
 
-const struct history_step *history_step(const struct history *h, int64_t i) { return &h->steps[i]; }
+const struct history_step *history_step(const struct history *h, int64_t i) {
+  assert(i >= 0 && i < h->step_count);
+  return &h->steps[i];
+}
 
 const struct history_epoch *history_epoch(const struct history *h, int64_t i) {
+  assert(i >= 0 && i < h->epoch_count);
   return &h->epochs[i];
 }
 
@@ -146,6 +151,7 @@ void history_state(struct history *h, int rank, struct state *state) {
       state_add(state, (struct state_field){.group = "history",
                                             .name = column->name,
                                             .text = column->text,
+                                            .unit = column->unit,
                                             .dimension = series.dimension,
                                             .type = column->type,
                                             .data = (char *)series.records + column->offset,

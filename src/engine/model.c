@@ -1,12 +1,64 @@
+#include "engine/model.h"
+
+#include <assert.h>
+#include <math.h>
+
 #include "decoder/objective.h"
-#include "engine/model_internal.h"
+#include "engine/batch_gradient.h"
+#include "engine/ensemble.h"
+#include "ground/clock.h"
 #include "ground/memory.h"
 #include "numerics/reduction.h"
 
-extern const struct model_ops model_gfe, model_autoencoder;
+struct model_ops {
+  bool flows;  // latents are found by flows
+  bool (*step)(struct model *model, struct shard *shard, real *gradient, struct model_step *step);
+};
+
+struct model {
+  const struct model_ops *ops;
+  struct run *run;  // borrowed
+  struct batch_gradient *batch_gradient;
+  struct ensemble *ensemble;  // NULL without flows
+};
+
+// The sum of the losses of a batch. Collective.
+static double sum_losses(const struct model *model, const struct shard *shard) {
+  clock_enter(PHASE_REDUCE);
+  return reduction_sum(comm_ranks(model->run->comm), shard->encoding->loss,
+                       (size_t)shard->samples.count);
+}
+
+// Gradient flow encoding: the latents are the ends of flows through the decoder as it stands.
+static bool step_gfe(struct model *model, struct shard *shard, real *gradient,
+                     struct model_step *step) {
+  clock_enter(PHASE_FLOW);
+  const double begun = clock_seconds();
+  shard->encoding->trajectories =
+      batch_gradient_trajectories(model->batch_gradient, shard->samples.count);
+  ensemble_run(model->ensemble, &shard->samples, shard->size, shard->encoding);
+  step->seconds = clock_seconds() - begun;
+  step->loss_sum = sum_losses(model, shard);
+  return isfinite(step->loss_sum) && batch_gradient_compute(model->batch_gradient, shard, gradient);
+}
+
+// The autoencoder that gradient flow encoding is compared with: the latents come from an encoder,
+// whose parameters are trained with the decoder's. One pass there and back does it all.
+static bool step_autoencoder(struct model *model, struct shard *shard, real *gradient,
+                             struct model_step *step) {
+  const bool finite = batch_gradient_compute(model->batch_gradient, shard, gradient);
+  step->seconds = 0.0;  // each sample costs the same
+  step->loss_sum = sum_losses(model, shard);
+  return finite && isfinite(step->loss_sum);
+}
+
+static const struct model_ops models[] = {
+    [MODEL_GFE] = {.flows = true, .step = step_gfe},
+    [MODEL_AUTOENCODER] = {.flows = false, .step = step_autoencoder},
+};
 
 static const struct model_ops *ops_of(const struct run *run) {
-  return run->config.run.model == MODEL_AUTOENCODER ? &model_autoencoder : &model_gfe;
+  return &models[run->config.run.model];
 }
 
 // The flow of which the gradient is taken.
@@ -19,11 +71,11 @@ struct model *model_create(struct run *run) {
   model->ops = ops_of(run);
   model->run = run;
   model->batch_gradient =
-      batch_gradient_create(run->comm, run->decoder, &run->training_rule, run->tile,
+      batch_gradient_create(run->comm, run->decoder, run->training_rows, run->tile,
                             run->config.training.adjoint, flow_of(run));
   if (model->ops->flows)
-    model->ensemble =
-        ensemble_create(run->comm, run->decoder, &run->config.encoding, &run->training_rule);
+    model->ensemble = ensemble_create(comm_ranks(run->comm), run->decoder, &run->config.encoding,
+                                      run->training_rows);
   return model;
 }
 
@@ -35,11 +87,8 @@ void model_destroy(struct model **model) {
 }
 
 bool model_step(struct model *model, struct shard *shard, real *gradient, struct model_step *step) {
+  assert(shard->size > 0 && shard->samples.total == shard->size);
   return model->ops->step(model, shard, gradient, step);
-}
-
-double model_loss_sum(const struct model *model, const struct shard *shard) {
-  return reduction_sum(model->run->comm, shard->encoding->loss, (size_t)shard->samples.count);
 }
 
 void model_state(struct model *model, struct state *state) {
@@ -47,8 +96,7 @@ void model_state(struct model *model, struct state *state) {
 }
 
 double model_bytes(const struct run *run) {
-  const struct placement_rule *rule = &run->training_rule;
-  return batch_gradient_bytes(run->decoder, rule, run->tile, run->config.training.adjoint,
-                              flow_of(run)) +
-         (ops_of(run)->flows ? (double)objective_bytes(run->decoder, rule->most) : 0.0);
+  return batch_gradient_bytes(run->decoder, run->training_rows, run->tile,
+                              run->config.training.adjoint, flow_of(run)) +
+         (ops_of(run)->flows ? (double)objective_bytes(run->decoder, run->training_rows) : 0.0);
 }

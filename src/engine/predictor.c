@@ -1,5 +1,6 @@
 #include "engine/predictor.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "ground/memory.h"
@@ -10,6 +11,7 @@ static const double ridge = 0.3;  // of the mean variance of an entry times the 
 
 struct predictor *predictor_create(size_t d, size_t n) {
   struct predictor *p = memory_new(struct predictor, 1);
+  assert(d > 0 && n > 0);
   p->d = d;
   p->n = n;
   p->mean_latent = memory_new(real, d);
@@ -55,7 +57,7 @@ static void centre(const struct predictor *p, const struct samples *samples, int
 // A fit under way. The samples of all ranks are numbered through; each passes by on every rank, in
 // this order, so that all add the same numbers in the same order.
 struct fit {
-  struct comm *comm;
+  const struct ranks *ranks;
   const struct samples *samples;
   struct predictor *predictor;
   int64_t total;
@@ -64,14 +66,15 @@ struct fit {
   double *latents;  // [d][total] centred, then the coefficients of the samples
 };
 
-static struct fit fit_begin(struct comm *comm, const struct samples *samples, size_t d, size_t n) {
-  const int ranks = comm_size(comm);
-  struct fit fit = {.comm = comm, .samples = samples, .predictor = predictor_create(d, n)};
-  fit.first = memory_new(int64_t, ranks + 1);
-  fit.first[comm_rank(comm) + 1] = samples->count;
-  comm_sum_int64(comm, fit.first, (size_t)ranks + 1);
-  for (int r = 0; r < ranks; r++) fit.first[r + 1] += fit.first[r];
-  fit.total = fit.first[ranks];
+static struct fit fit_begin(const struct ranks *ranks, const struct samples *samples, size_t d,
+                            size_t n) {
+  const int size = ranks_size(ranks);
+  struct fit fit = {.ranks = ranks, .samples = samples, .predictor = predictor_create(d, n)};
+  fit.first = memory_new(int64_t, size + 1);
+  fit.first[ranks_rank(ranks) + 1] = samples->count;
+  ranks_sum_int64(ranks, fit.first, (size_t)size + 1);
+  for (int r = 0; r < size; r++) fit.first[r + 1] += fit.first[r];
+  fit.total = fit.first[size];
   fit.shared = memory_new(real, n);
   fit.latents = memory_new(double, d *(size_t)fit.total);
   return fit;
@@ -86,7 +89,7 @@ static void fit_end(struct fit *fit) {
 // This rank's number of sample j, or -1; *owner gets the rank that has it.
 static int64_t place_of(const struct fit *fit, int64_t j, int *owner) {
   for (*owner = 0; j >= fit->first[*owner + 1];) (*owner)++;
-  return *owner == comm_rank(fit->comm) ? j - fit->first[*owner] : -1;
+  return *owner == ranks_rank(fit->ranks) ? j - fit->first[*owner] : -1;
 }
 
 // Sample j, centred, on all ranks.
@@ -94,7 +97,7 @@ static void pass_by(struct fit *fit, int64_t j) {
   int owner;
   const int64_t i = place_of(fit, j, &owner);
   if (i >= 0) centre(fit->predictor, fit->samples, i, fit->shared);
-  comm_broadcast(fit->comm, fit->shared, fit->predictor->n * sizeof(real), owner);
+  ranks_broadcast(fit->ranks, fit->shared, fit->predictor->n * sizeof(real), owner);
 }
 
 static void find_mean_sample(struct fit *fit) {
@@ -103,7 +106,7 @@ static void find_mean_sample(struct fit *fit) {
   int64_t *observed = memory_new(int64_t, p->n);
   for (int64_t i = 0; i < fit->samples->count; i++)
     for (size_t k = 0; k < p->n; k++) observed[k] += is_observed(p, fit->samples, i, k);
-  comm_sum_int64(fit->comm, observed, p->n);
+  ranks_sum_int64(fit->ranks, observed, p->n);
   for (int64_t j = 0; j < fit->total; j++) {
     pass_by(fit, j);  // the mean is still zero
     for (size_t k = 0; k < p->n; k++) sum[k] += (double)fit->shared[k];
@@ -116,11 +119,11 @@ static void find_mean_sample(struct fit *fit) {
 
 static void find_latents(struct fit *fit, const real *z) {
   struct predictor *p = fit->predictor;
-  const int64_t m = fit->total, first = fit->first[comm_rank(fit->comm)];
+  const int64_t m = fit->total, first = fit->first[ranks_rank(fit->ranks)];
   for (int64_t i = 0; i < fit->samples->count; i++)
     for (size_t k = 0; k < p->d; k++)
       fit->latents[(int64_t)k * m + first + i] = (double)z[(size_t)i * real_padded(p->d) + k];
-  comm_sum_double(fit->comm, fit->latents, p->d * (size_t)m);  // of one number and zeros
+  ranks_sum_double(fit->ranks, fit->latents, p->d * (size_t)m);  // of one number and zeros
   for (size_t k = 0; k < p->d; k++) {
     double *row = fit->latents + (int64_t)k * m, sum = 0.0;
     for (int64_t j = 0; j < m; j++) sum += row[j];
@@ -134,7 +137,7 @@ static void find_latents(struct fit *fit, const real *z) {
 static double *find_products(struct fit *fit) {
   const struct predictor *p = fit->predictor;
   const int64_t m = fit->total, count = fit->samples->count;
-  const int64_t first = fit->first[comm_rank(fit->comm)];
+  const int64_t first = fit->first[ranks_rank(fit->ranks)];
   double *products = memory_new(double, m *m);
   real *mine = memory_new(real, (size_t)count * p->n);
   for (int64_t i = 0; i < count; i++) centre(p, fit->samples, i, mine + (size_t)i * p->n);
@@ -144,7 +147,7 @@ static double *find_products(struct fit *fit) {
       products[(first + i) * m + j] = dot(p->n, mine + (size_t)i * p->n, fit->shared);
   }
   memory_free(&mine);
-  comm_sum_double(fit->comm, products, (size_t)(m * m));
+  ranks_sum_double(fit->ranks, products, (size_t)(m * m));
   return products;
 }
 
@@ -156,9 +159,9 @@ static void solve(struct fit *fit, double *products) {
   for (size_t j = 0; j < m; j++) trace += products[j * m + j];
   const double lambda = ridge * trace / (double)fit->predictor->n;
   for (size_t j = 0; j < m; j++) products[j * m + j] += lambda;
-  if (comm_rank(fit->comm) == 0 && !blas_solve_spd(m, d, products, fit->latents))
+  if (ranks_rank(fit->ranks) == 0 && !blas_solve_spd(m, d, products, fit->latents))
     memset(fit->latents, 0, d * m * sizeof *fit->latents);  // samples without differences
-  comm_broadcast(fit->comm, fit->latents, d * m * sizeof *fit->latents, 0);
+  ranks_broadcast(fit->ranks, fit->latents, d * m * sizeof *fit->latents, 0);
 }
 
 // matrix = C^T Y.
@@ -175,9 +178,9 @@ static void find_matrix(struct fit *fit) {
   }
 }
 
-struct predictor *predictor_fit(struct comm *comm, const struct samples *samples, size_t d,
+struct predictor *predictor_fit(const struct ranks *ranks, const struct samples *samples, size_t d,
                                 size_t n, const real *z) {
-  struct fit fit = fit_begin(comm, samples, d, n);
+  struct fit fit = fit_begin(ranks, samples, d, n);
   find_mean_sample(&fit);
   find_latents(&fit, z);
   double *products = find_products(&fit);
@@ -188,29 +191,29 @@ struct predictor *predictor_fit(struct comm *comm, const struct samples *samples
   return fit.predictor;
 }
 
-void predictor_add_metric(struct predictor *p, struct comm *comm, int64_t count,
+void predictor_add_metric(struct predictor *p, const struct ranks *ranks, int64_t count,
                           const real *hessians) {
   const size_t d = p->d, stride = real_padded(d);
   int64_t total = count;
-  comm_sum_int64(comm, &total, 1);
+  ranks_sum_int64(ranks, &total, 1);
   real *mean = memory_new(real, d * stride);
   struct reduction *reduction = reduction_create(1, &(size_t){d * stride});
   do {
     reduction_begin(reduction, total);
     reduction_add(reduction, (size_t)count, hessians);
-  } while (!reduction_finish(reduction, comm, 1.0 / (double)total, mean));
+  } while (!reduction_finish(reduction, ranks, 1.0 / (double)total, mean));
   double *a = memory_new(double, d *d), *inverse = memory_new(double, d *d);
   for (size_t i = 0; i < d; i++) {
     for (size_t k = 0; k < d; k++) a[i * d + k] = (double)mean[i * stride + k];
     inverse[i * d + i] = 1.0;
   }
-  int64_t good = comm_rank(comm) == 0 && blas_solve_spd(d, d, a, inverse);
-  comm_max_int64(comm, &good, 1);
+  int64_t good = ranks_rank(ranks) == 0 && blas_solve_spd(d, d, a, inverse);
+  ranks_max_int64(ranks, &good, 1);
   if (good) {
     p->metric = memory_new(real, d * stride);
     for (size_t i = 0; i < d; i++)
       for (size_t k = 0; k < d; k++) p->metric[i * stride + k] = (real)inverse[i * d + k];
-    comm_broadcast(comm, p->metric, d * stride * sizeof(real), 0);
+    ranks_broadcast(ranks, p->metric, d * stride * sizeof(real), 0);
   }
   reduction_destroy(&reduction);
   memory_free(&mean);
@@ -218,20 +221,21 @@ void predictor_add_metric(struct predictor *p, struct comm *comm, int64_t count,
   memory_free(&inverse);
 }
 
-void predictor_broadcast(struct predictor *p, struct comm *comm) {
-  comm_broadcast(comm, p->mean_latent, p->d * sizeof(real), 0);
-  comm_broadcast(comm, p->mean_sample, p->n * sizeof(real), 0);
-  comm_broadcast(comm, p->matrix, p->d * p->n * sizeof(real), 0);
+void predictor_broadcast(struct predictor *p, const struct ranks *ranks) {
+  ranks_broadcast(ranks, p->mean_latent, p->d * sizeof(real), 0);
+  ranks_broadcast(ranks, p->mean_sample, p->n * sizeof(real), 0);
+  ranks_broadcast(ranks, p->matrix, p->d * p->n * sizeof(real), 0);
   const size_t metric = p->d * real_padded(p->d);
   bool there = p->metric != NULL;
-  comm_broadcast(comm, &there, sizeof there, 0);
+  ranks_broadcast(ranks, &there, sizeof there, 0);
   if (!there) return;
   if (p->metric == NULL) p->metric = memory_new(real, metric);
-  comm_broadcast(comm, p->metric, metric * sizeof(real), 0);
+  ranks_broadcast(ranks, p->metric, metric * sizeof(real), 0);
 }
 
 void predictor_apply(const struct predictor *p, const struct samples *samples,
                      struct encoding *encoding) {
+  assert(encoding->source == ENCODING_BY_FLOW);
   real *centred = memory_new(real, p->n);
   encoding->metric = p->metric;
   for (int64_t i = 0; i < samples->count; i++) {

@@ -1,8 +1,12 @@
 #include "engine/run.h"
 
+#include <stdio.h>
+
 #include "engine/batch_gradient.h"
 #include "engine/ensemble.h"
 #include "ground/memory.h"
+#include "ground/text.h"
+#include "input/config_table.h"
 
 static const char *const set_names[] = {"train", "test", "encode"};
 
@@ -23,28 +27,20 @@ static int64_t default_tile(int64_t batch) {
   return tile < batch ? tile : batch;
 }
 
-// Rank 0 finds the rule for all, so the ranks must use the same kernel.
-static void find_rule(struct comm *comm, const struct decoder *decoder, size_t rows,
-                      struct placement_rule *rule) {
-  *rule = (struct placement_rule){.least = PLACEMENT_ROWS, .most = rows, .classes = 1};
-  if (comm_rank(comm) == 0) {
-    network_narrow(decoder->network, rule);
-    if (decoder->encoder != NULL) network_narrow(decoder->encoder, rule);
-  }
-  comm_broadcast(comm, rule, sizeof *rule, 0);
+static void choose_tile(struct config *config, const void *run) {
+  (void)run;
+  config->training.tile = default_tile(config->training.batch);
 }
 
-void run_choose_rules(struct run *run) {
+// What the input file may leave to the program; the facts are a struct run.
+static const struct config_rule rules[] = {{"training.tile", choose_tile}};
+
+void run_choose_rows(struct run *run) {
   const int64_t batch = run->config.training.batch;
-  run->tile = run->config.training.tile > 0 ? run->config.training.tile : default_tile(batch);
-  if (run->tile > batch) run->tile = batch;
-  const bool adjoint =
-      run->config.training.adjoint != ADJOINT_NONE || run->config.run.task[TASK_GRADIENT_CHECK];
-  const size_t slot = batch_gradient_rows(run->tile, adjoint);
-  size_t rows = ensemble_rows(run->decoder, (size_t)batch);
-  if (rows < slot) rows = slot;
-  find_rule(run->comm, run->decoder, ensemble_rows(run->decoder, SIZE_MAX), &run->evaluation_rule);
-  find_rule(run->comm, run->decoder, rows, &run->training_rule);
+  config_resolve(&run->config, rules, LENGTH(rules), run);
+  run->tile = run->config.training.tile < batch ? run->config.training.tile : batch;
+  run->training_rows = ensemble_rows(run->decoder, (size_t)batch);
+  run->evaluation_rows = ensemble_rows(run->decoder, SIZE_MAX);
 }
 
 // ---- what a run has ----

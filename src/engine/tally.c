@@ -1,5 +1,6 @@
 #include "engine/tally.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@ void tally_clear(struct tally *tally) { memset(tally, 0, sizeof *tally); }
 void tally_add(struct tally *tally, const struct encoding *encoding, int64_t count) {
   for (int64_t i = 0; i < count; i++) {
     const int64_t evaluations = encoding->evaluations[i];
+    assert(encoding->status[i] >= 0 && encoding->status[i] < STATUS_COUNT && evaluations >= 0);
     tally->samples++;
     tally->evaluations += evaluations;
     tally->statuses[encoding->status[i]]++;
@@ -25,6 +27,7 @@ void tally_fold(struct tally *tally, struct comm *comm) {
 }
 
 void tally_state(struct tally *tally, const struct comm *comm, struct state *state) {
+  assert(comm_rank(comm) == 0 || tally->samples == 0);
   const int64_t count = (int64_t)(sizeof *tally / sizeof(int64_t));
   state_add(state, (struct state_field){
                        .group = "training",
@@ -45,6 +48,7 @@ double tally_mean(const struct tally *tally) {
 }
 
 int64_t tally_percentile(const struct tally *tally, double p) {
+  assert(p >= 0.0 && p <= 1.0);
   const int64_t wanted = (int64_t)ceil(p * (double)tally->samples);
   int64_t seen = 0, bin = 0;
   for (; bin < TALLY_BINS - 1; bin++) {

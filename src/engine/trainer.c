@@ -99,6 +99,7 @@ static bool update(struct trainer *t, struct shard *shard) {
   const double rate = optimiser_rate(options, t->at.step, t->steps, t->at.epoch);
   run_forget_predictor(t->run);
   optimiser_update(t->optimiser, rate, t->gradient, t->run->decoder->theta);
+  decoder_pack(t->run->decoder);
   t->loss_sum += found.loss_sum;
   t->at.step++;
 

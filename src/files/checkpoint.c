@@ -43,13 +43,7 @@ void checkpoint_destroy(struct checkpoint **checkpoint) {
 
 double checkpoint_seconds(const struct checkpoint *c) { return c->seconds; }
 
-enum h5_type checkpoint_type(const struct state_field *field) {
-  static const enum h5_type types[] = {[STATE_REAL] = H5_REAL,
-                                       [STATE_DOUBLE] = H5_DOUBLE,
-                                       [STATE_INT64] = H5_INT64,
-                                       [STATE_INT8] = H5_INT8};
-  return types[field->type];
-}
+enum h5_type checkpoint_type(const struct state_field *field) { return output_type(field->type); }
 
 // ---- the block in front, and the bytes behind it ----
 

@@ -7,6 +7,7 @@
 #include "files/checkpoint_internal.h"
 #include "ground/log.h"
 #include "ground/memory.h"
+#include "ground/provenance.h"
 #include "input/config_compare.h"
 #include "platform/blas.h"
 
@@ -138,18 +139,19 @@ static void check_data(const struct checkpoint *c, struct h5_file *file, struct 
 }
 
 static void check_program(const struct checkpoint *c, struct h5_file *file, struct error *error) {
+  struct error missing = {""};  // in a file of an earlier version
   char *precision = read_root(file, c->source, "precision", error);
-  char *kernel = read_root(file, c->source, "blas_kernel", error);
-  if (!error_is_set(error) && strcmp(precision, REAL_NAME) != 0)
+  char *arithmetic = read_root(file, c->source, "arithmetic", &missing);
+  if (error_is_set(&missing) || strcmp(arithmetic, PROVENANCE_ARITHMETIC) != 0)
+    error_set(error,
+              "%s was written by a version of the program that computes other bits; begin anew with "
+              "another run.directory or run.restart = never, or finish the run with that version",
+              c->source);
+  else if (!error_is_set(error) && strcmp(precision, REAL_NAME) != 0)
     error_set(error, "%s was written in %s; this program computes in " REAL_NAME, c->source,
               precision);
-  if (!error_is_set(error) && strcmp(kernel, blas_kernel()) != 0)
-    log_warning(
-        "%s was written with the BLAS kernel %s, here it is %s: the run goes on, but its last "
-        "bits are not those of an uninterrupted one; OPENBLAS_CORETYPE=%s would make them so",
-        c->source, kernel, blas_kernel(), kernel);
   memory_free(&precision);
-  memory_free(&kernel);
+  memory_free(&arithmetic);
 }
 
 bool checkpoint_open(struct checkpoint *c, struct error *error) {

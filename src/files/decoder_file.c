@@ -196,7 +196,7 @@ static bool check_weights(const struct source *source, size_t inputs,
   if (wrong < count)
     return error_set(error, "decoder.file = %s: %s/layer_%zu, %s: %s", source->name, source->group,
                      wrong, layer_name(layers->list[wrong].kind), reason.text);
-  struct network *network = network_create(inputs, count, layers->list, 0);
+  struct network *network = network_create(inputs, count, layers->list, 0, 0);
   bool good = true;
   for (size_t l = 0; l < network->layer_count && good; l++)
     good = check_weight(source, &network->layers[l], error);
@@ -231,10 +231,10 @@ static bool agree_on_loss(struct h5_file *file, struct config *config, struct er
   if (loss < 0)
     return error_set(error, "decoder.file = %s: /decoder has the unknown loss '%s'",
                      config->decoder.file, word);
-  if (config->decoder.loss_given && config->decoder.loss != loss)
+  if (config_is_given(config, "decoder.loss") && (int)config->decoder.loss != loss)
     return error_set(error, "decoder.loss = %s, but decoder.file = %s was trained with %s",
                      loss_name(config->decoder.loss), config->decoder.file, word);
-  config->decoder.loss = loss;
+  config->decoder.loss = (enum loss_kind)loss;
   return true;
 }
 
@@ -259,9 +259,10 @@ static bool describe_layers(const struct source *source, struct config_layers *l
 static bool describe_encoder(struct h5_file *file, struct config *config, struct error *error) {
   const struct source source = {file, config->decoder.file, encoder_group, "encoder.layers"};
   const bool there = has_layers(file, encoder_group);
-  if (!config->run.model_given) config->run.model = there ? MODEL_AUTOENCODER : MODEL_GFE;
+  if (!config_is_given(config, "run.model"))
+    config->run.model = there ? MODEL_AUTOENCODER : MODEL_GFE;
   if (config->run.model != MODEL_AUTOENCODER)
-    return !config->encoder.layers_given ||
+    return !config_is_given(config, "encoder.layers") ||
            error_set(error,
                      "encoder.layers: decoder.file = %s has no encoder; set run.model = %s to "
                      "train one",
@@ -304,7 +305,7 @@ static bool describe_decoder(struct h5_file *file, struct config *config, struct
     else
       error_set(error, "decoder.file = %s: %s lacks the number latent", name, decoder_group);
   }
-  if (good && config->decoder.latent_given && config->decoder.latent != latent)
+  if (good && config_is_given(config, "decoder.latent") && config->decoder.latent != latent)
     good = error_set(error, "decoder.latent = %lld, but the decoder in decoder.file = %s has %lld",
                      (long long)config->decoder.latent, name, (long long)latent);
   if (good) config->decoder.latent = latent;

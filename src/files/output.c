@@ -15,6 +15,8 @@
 #include "ground/memory.h"
 #include "ground/provenance.h"
 #include "input/config_compare.h"
+#include "input/config_write.h"
+#include "numerics/isa.h"
 #include "platform/blas.h"
 #include "platform/h5.h"
 
@@ -41,9 +43,53 @@ void output_begin(const struct run *run) {
   comm_barrier(run->comm);
 }
 
-// ---- one group per data set ----
-
 enum { GROUP = 24, PATH = 96 };
+
+// ---- fields of a state as datasets ----
+
+enum h5_type output_type(int type) {
+  static const enum h5_type types[] = {[STATE_REAL] = H5_REAL,
+                                       [STATE_DOUBLE] = H5_DOUBLE,
+                                       [STATE_INT64] = H5_INT64,
+                                       [STATE_INT8] = H5_INT8};
+  return types[type];
+}
+
+// Names of values, as CF has them: flag_values and flag_meanings.
+static void declare_value_names(struct h5_file *file, const char *path,
+                                const char *(*value_name)(int value)) {
+  char values[64] = "", meanings[128] = "";
+  for (int value = 0; value_name(value) != NULL; value++) {
+    const char *space = value > 0 ? " " : "";
+    snprintf(values + strlen(values), sizeof values - strlen(values), "%s%d", space, value);
+    snprintf(meanings + strlen(meanings), sizeof meanings - strlen(meanings), "%s%s", space,
+             value_name(value));
+  }
+  h5_write_text(file, path, "flag_values", values);
+  h5_write_text(file, path, "flag_meanings", meanings);
+}
+
+// A dataset in a group that is there, with its dimensions.
+static void declare_field(struct h5_file *file, const struct state_field *field) {
+  char group[PATH], path[PATH];
+  snprintf(group, sizeof group, "/%s", field->group);
+  snprintf(path, sizeof path, "/%s/%s", field->group, field->name);
+  h5_dataset(file, group, field->name, output_type(field->type), field->components == NULL ? 1 : 2,
+             (const char *const[]){field->dimension, field->components},
+             field->unit == NULL ? "1" : field->unit, field->text);
+  if (field->value_name != NULL) declare_value_names(file, path, field->value_name);
+}
+
+// Writes this rank's rows.
+static void write_field(struct h5_file *file, const struct state_field *field) {
+  char path[PATH], *rows = memory_new(char, (size_t)field->count *state_row_bytes(field));
+  snprintf(path, sizeof path, "/%s/%s", field->group, field->name);
+  state_pack(field, 0, field->count, rows);
+  h5_write_rows(file, path, output_type(field->type), field->first, field->count, rows);
+  memory_free(&rows);
+}
+
+// ---- one group per data set ----
 
 static int64_t shown_count(const struct run *run, int set) {
   const int64_t wanted = run->config.output.reconstructions, count = run->shapes[set].count;
@@ -82,7 +128,6 @@ static void declare_set(const struct run *run, const struct evaluation *evaluati
   const int set = evaluation->set;
   const struct data_options *options = run_data(run, set);
   char group[GROUP];
-  const char *const sample[] = {"sample"};
   snprintf(group, sizeof group, "/%s", set_name(set));
   h5_group(file, group, "samples encoded with the decoder of this file");
   h5_write_text(
@@ -92,133 +137,67 @@ static void declare_set(const struct run *run, const struct evaluation *evaluati
   h5_write_number(file, group, "mean_loss", evaluation->loss);
   h5_dimension(file, group, "sample", run->shapes[set].count);
   h5_dimension(file, group, "latent", (int64_t)run->decoder->d);
-  h5_dataset(file, group, "z", H5_REAL, 2, (const char *const[]){"sample", "latent"}, "1",
-             run->config.evaluation.start == START_ZERO
-                 ? "latent of each sample, the end of its gradient flow from z = 0"
-                 : "latent of each sample, the end of its gradient flow from /predictor's guess");
-  h5_dataset(file, group, "loss", H5_DOUBLE, 1, sample, "1",
-             "reconstruction loss of each sample at its latent, mean over entries");
-  if (evaluation->by_encoder != NULL) {
+  if (evaluation->by_encoder != NULL)
     h5_write_number(file, group, "mean_loss_encoder", evaluation->loss_encoder);
-    h5_dataset(file, group, "z_encoder", H5_REAL, 2, (const char *const[]){"sample", "latent"}, "1",
-               "latent of each sample as the autoencoder's encoder gives it");
-    h5_dataset(file, group, "loss_encoder", H5_DOUBLE, 1, sample, "1",
-               "reconstruction loss of each sample at z_encoder");
-  }
-  h5_dataset(file, group, "evaluations", H5_INT64, 1, sample, "1",
-             "gradient evaluations of the flow");
-  h5_dataset(file, group, "iterations", H5_INT64, 1, sample, "1", "accepted steps of the flow");
-  h5_dataset(file, group, "rejected", H5_INT64, 1, sample, "1", "rejected trials of the flow");
-  h5_dataset(file, group, "status", H5_INT8, 1, sample, "1", "how the flow ended");
-  char path[PATH], values[64] = "", meanings[128] = "";
-  for (int status = 0; status < STATUS_COUNT; status++) {
-    snprintf(values + strlen(values), sizeof values - strlen(values), "%s%d", status > 0 ? " " : "",
-             status);
-    snprintf(meanings + strlen(meanings), sizeof meanings - strlen(meanings), "%s%s",
-             status > 0 ? " " : "", status_name(status));
-  }
-  snprintf(path, sizeof path, "%s/status", group);
-  h5_write_text(file, path, "flag_values", values);
-  h5_write_text(file, path, "flag_meanings", meanings);
-  h5_dataset(file, group, "index", H5_INT64, 1, sample, "1", "index of the sample in its file");
-  if (run->sets[set]->label != NULL)
-    h5_dataset(file, group, "label", H5_INT64, 1, sample, "1", "label given with the sample");
+  struct state columns = {.count = 0};
+  evaluation_columns(evaluation, &columns);
+  for (size_t f = 0; f < columns.count; f++) declare_field(file, &columns.fields[f]);
   declare_images(run, set, file, group);
 }
 
-// Rows of width `width` without their padding; owned by the caller.
-static real *unpadded(const real *rows, int64_t count, size_t width) {
-  real *packed = memory_new(real, (size_t)count * width);
-  for (int64_t i = 0; i < count; i++)
-    memcpy(packed + (size_t)i * width, rows + (size_t)i * real_padded(width), width * sizeof *rows);
-  return packed;
-}
-
-static void write_padded(struct h5_file *file, const char *group, const char *name, int64_t first,
-                         int64_t count, const real *rows, size_t width) {
-  char path[PATH];
-  snprintf(path, sizeof path, "%s/%s", group, name);
-  real *packed = unpadded(rows, count, width);
-  h5_write_rows(file, path, H5_REAL, first, count, packed);
-  memory_free(&packed);
+// Rows of a sample's entries, of which this rank has `count` from `first` on.
+static void write_entries(struct h5_file *file, int set, const char *name, int64_t first,
+                          int64_t count, size_t n, const real *rows) {
+  const struct state_field field = {.group = set_name(set),
+                                    .name = name,
+                                    .type = STATE_REAL,
+                                    .data = (void *)rows,
+                                    .first = first,
+                                    .count = count,
+                                    .width = n,
+                                    .stride = real_padded(n) * sizeof *rows};
+  write_field(file, &field);
 }
 
 static void write_images(const struct run *run, const struct evaluation *evaluation,
-                         struct h5_file *file, const char *group) {
-  const struct dataset *data = run->sets[evaluation->set];
-  const int64_t left = shown_count(run, evaluation->set) - data->local_first;
+                         struct h5_file *file) {
+  const int set = evaluation->set;
+  const struct dataset *data = run->sets[set];
+  const int64_t left = shown_count(run, set) - data->local_first;
   const int64_t count = left < 0 ? 0 : left < data->local_count ? left : data->local_count;
   const int64_t first = count > 0 ? data->local_first : 0;
   real *images = evaluation_decode(run, evaluation, count);
-  write_padded(file, group, "reconstruction", first, count, images, data->n);
-  write_padded(file, group, "target", first, count, data->y, data->n);
-  if (has_weights(run, evaluation->set))
-    write_padded(file, group, "weight", first, count, data->w, data->n);
+  write_entries(file, set, "reconstruction", first, count, data->n, images);
+  write_entries(file, set, "target", first, count, data->n, data->y);
+  if (has_weights(run, set)) write_entries(file, set, "weight", first, count, data->n, data->w);
   memory_free(&images);
 }
 
 static void write_set(const struct run *run, const struct evaluation *evaluation,
                       struct h5_file *file) {
-  const struct dataset *data = run->sets[evaluation->set];
-  const struct encoding *encoding = evaluation->encoding;
-  const int64_t first = data->local_first, count = data->local_count;
-  char group[GROUP], path[PATH];
-  snprintf(group, sizeof group, "/%s", set_name(evaluation->set));
-  write_padded(file, group, "z", first, count, encoding->z, run->decoder->d);
-  const struct encoding *own = evaluation->by_encoder;
-  if (own != NULL) write_padded(file, group, "z_encoder", first, count, own->z, run->decoder->d);
-  const struct {
-    const char *name;
-    enum h5_type type;
-    const void *values;
-  } columns[] = {{"loss", H5_DOUBLE, encoding->loss},
-                 {"loss_encoder", H5_DOUBLE, own != NULL ? own->loss : NULL},
-                 {"evaluations", H5_INT64, encoding->evaluations},
-                 {"iterations", H5_INT64, encoding->iterations},
-                 {"rejected", H5_INT64, encoding->rejected},
-                 {"status", H5_INT8, encoding->status},
-                 {"index", H5_INT64, data->index},
-                 {"label", H5_INT64, data->label}};
-  for (size_t k = 0; k < sizeof columns / sizeof *columns; k++) {
-    if (columns[k].values == NULL) continue;
-    snprintf(path, sizeof path, "%s/%s", group, columns[k].name);
-    h5_write_rows(file, path, columns[k].type, first, count, columns[k].values);
-  }
-  write_images(run, evaluation, file, group);
+  struct state columns = {.count = 0};
+  evaluation_columns(evaluation, &columns);
+  for (size_t f = 0; f < columns.count; f++) write_field(file, &columns.fields[f]);
+  write_images(run, evaluation, file);
 }
 
 // ---- history ----
 
-static enum h5_type column_type(const struct history_column *column) {
-  return column->type == STATE_INT64 ? H5_INT64 : H5_DOUBLE;
-}
-
-static void declare_history(const struct history *history, struct h5_file *file) {
+static void declare_history(struct history *history, struct h5_file *file) {
   h5_group(file, "/history", "course of the training, per step and per epoch");
   for (int s = 0; s < HISTORY_SERIES; s++) {
     const struct history_series series = history_series(history, s);
     h5_dimension(file, "/history", series.dimension, series.count);
-    for (size_t c = 0; c < series.column_count; c++) {
-      const struct history_column *column = &series.columns[c];
-      h5_dataset(file, "/history", column->name, column_type(column), 1,
-                 (const char *const[]){series.dimension}, column->unit, column->text);
-    }
   }
+  struct state state = {.count = 0};
+  history_state(history, 0, &state);
+  for (size_t f = 0; f < state.count; f++) declare_field(file, &state.fields[f]);
 }
 
 static void write_history(struct history *history, struct h5_file *file, int rank) {
   struct state state = {.count = 0};
   history_state(history, rank, &state);
-  for (size_t f = 0; f < state.count; f++) {
-    const struct state_field *field = &state.fields[f];
-    const int64_t count = rank == 0 ? field->count : 0;
-    char path[PATH], *values = memory_new(char, (size_t)count *state_row_bytes(field));
-    state_pack(field, 0, count, values);
-    snprintf(path, sizeof path, "/history/%s", field->name);
-    h5_write_rows(file, path, field->type == STATE_INT64 ? H5_INT64 : H5_DOUBLE, 0, field->count,
-                  values);
-    memory_free(&values);
-  }
+  for (size_t f = 0; f < state.count; f++) write_field(file, &state.fields[f]);
 }
 
 // ---- gradient check ----
@@ -283,7 +262,7 @@ void output_provenance(const struct run *run, struct h5_file *file, const char *
   config_write(&run->config, text);
   fclose(text);
   const struct provenance_entry *entry =
-      provenance_entries(command, libraries, blas_kernel(), comm_size(run->comm), input);
+      provenance_entries(command, libraries, isa_name((int)isa_chosen()), comm_size(run->comm), input);
   for (; entry->name != NULL; entry++) h5_write_text(file, "/", entry->name, entry->value);
   free(input);
 }
@@ -298,8 +277,8 @@ static void write_layout(const struct run *run, struct h5_file *file) {
       {"samples_per_tile_least", TILE_MIN},
       {"samples_per_tile_most", TILE_MAX},
       {"tiles_per_batch", TILES_PER_BATCH},
-      {"rows_per_product", PLACEMENT_ROWS},  // or a multiple of it
-      {"rows_per_product_most", (int64_t)run->evaluation_rule.most},
+      {"rows_per_product", 1},  // or a multiple of it
+      {"rows_per_product_most", (int64_t)run->evaluation_rows},
   };
   for (size_t k = 0; k < sizeof entries / sizeof *entries; k++)
     h5_write_integer(file, "/", entries[k].name, entries[k].value);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "ground/memory.h"
+#include "platform/h5.h"
 
 static const char group[] = "/predictor";
 

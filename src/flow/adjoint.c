@@ -3,12 +3,11 @@
 #include <string.h>
 
 #include "ground/memory.h"
+#include "ground/text.h"
 
 static const char *const names[] = {"none", "discrete", "continuous"};
 
-const char *adjoint_name(int kind) {
-  return kind >= 0 && (size_t)kind < sizeof names / sizeof *names ? names[kind] : NULL;
-}
+const char *adjoint_name(int kind) { return IN_TABLE(names, kind) ? names[kind] : NULL; }
 
 // Vectors are padded; the arrays lie behind the struct in the same block. A "vector" has the
 // components of the flow's state.

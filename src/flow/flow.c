@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "ground/text.h"
+
 // ---- gradient: f = -alpha g(z), so (df/dz)^T mu = -alpha H mu ----
 
 static void gradient_rhs(double alpha, double clock, size_t stride, const real *s, const real *g,
@@ -84,8 +86,6 @@ static const struct flow_ops *const table[] = {
     [FLOW_NESTEROV] = &nesterov,
 };
 
-const char *flow_name(int kind) {
-  return kind >= 0 && (size_t)kind < sizeof table / sizeof *table ? table[kind]->name : NULL;
-}
+const char *flow_name(int kind) { return IN_TABLE(table, kind) ? table[kind]->name : NULL; }
 
 const struct flow_ops *flow_ops(enum flow_kind kind) { return table[kind]; }

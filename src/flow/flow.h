@@ -9,7 +9,8 @@
 
 enum flow_kind {
   FLOW_GRADIENT,  // dz/dt = -alpha g(z)
-  FLOW_NESTEROV   // d^2z/dt^2 + (3/t) dz/dt + alpha g(z) = 0 (Su, Boyd, Candes 2016)
+  FLOW_NESTEROV,  // d^2z/dt^2 + (3/t) dz/dt + alpha g(z) = 0 (Su, Boyd, Candes 2016)
+  FLOW_COUNT
 };
 const char *flow_name(int kind);
 

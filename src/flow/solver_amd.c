@@ -255,9 +255,14 @@ static enum solver_status advance(const struct solver_options *options,
 
 const struct solver_ops solver_amd = {.name = "amd",
                                       .tableau = &butcher_euler,
+                                      .controls_step = true,
+                                      .shares_step = true,
                                       .state_size = state_size,
                                       .start = start,
                                       .advance = advance};
 
-const struct solver_ops solver_amd_nesterov = {
-    .name = "amd", .state_size = state_size, .start = start, .advance = advance};
+const struct solver_ops solver_amd_nesterov = {.name = "amd",
+                                               .controls_step = true,
+                                               .state_size = state_size,
+                                               .start = start,
+                                               .advance = advance};

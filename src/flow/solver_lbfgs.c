@@ -206,5 +206,9 @@ static enum solver_status advance(const struct solver_options *options,
   return STATUS_RUNNING;
 }
 
-const struct solver_ops solver_lbfgs = {
-    .name = "lbfgs", .state_size = state_size, .start = start, .advance = advance};
+const struct solver_ops solver_lbfgs = {.name = "lbfgs",
+                                        .ends_at_minimum = true,
+                                        .takes_metric = true,
+                                        .state_size = state_size,
+                                        .start = start,
+                                        .advance = advance};

@@ -51,7 +51,7 @@ static const char *machine(void) {
 }
 
 const struct provenance_entry *provenance_entries(const char *command, const char *libraries,
-                                                  const char *kernel, int ranks,
+                                                  const char *instruction_set, int ranks,
                                                   const char *input) {
   static char input_hash[32], rank_text[64];
   snprintf(input_hash, sizeof input_hash, "%016llx", (unsigned long long)provenance_hash(input));
@@ -66,7 +66,8 @@ const struct provenance_entry *provenance_entries(const char *command, const cha
   add("compiler", GFE_COMPILER);
   add("precision", REAL_NAME);
   add("machine", machine());
-  add("blas_kernel", kernel);
+  add("arithmetic", PROVENANCE_ARITHMETIC);
+  add("instruction_set", instruction_set);
   add("parallelism", rank_text);
   add("command", command);
   add("slurm_job_id", getenv("SLURM_JOB_ID"));

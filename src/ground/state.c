@@ -1,5 +1,6 @@
 #include "ground/state.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "ground/error.h"
@@ -17,6 +18,8 @@ void state_add(struct state *state, struct state_field field) {
   if (state->count == STATE_FIELDS)
     error_fatal("no place for %s/%s among %d arrays of state", field.group, field.name,
                 STATE_FIELDS);
+  assert(field.first >= 0 && field.first + field.count <= field.total);
+  assert(field.stride >= state_row_bytes(&field));
   state->fields[state->count++] = field;
 }
 
@@ -39,6 +42,7 @@ size_t state_row_bytes(const struct state_field *field) {
 }
 
 void state_pack(const struct state_field *field, int64_t first, int64_t count, void *block) {
+  assert(first >= 0 && first + count <= field->count);
   const size_t bytes = state_row_bytes(field);
   for (int64_t i = 0; i < count; i++)
     memcpy((char *)block + (size_t)i * bytes,
@@ -47,6 +51,7 @@ void state_pack(const struct state_field *field, int64_t first, int64_t count, v
 
 void state_unpack(const struct state_field *field, int64_t first, int64_t count,
                   const void *block) {
+  assert(first >= 0 && first + count <= field->count);
   const size_t bytes = state_row_bytes(field);
   for (int64_t i = 0; i < count; i++)
     memcpy((char *)field->data + (size_t)(first + i) * field->stride,

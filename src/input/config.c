@@ -1,178 +1,38 @@
 #include "input/config.h"
 
-#include <string.h>
+#include "ground/text.h"
 
-#include "ground/memory.h"
-#include "input/config_check.h"
-#include "input/config_key.h"
-#include "input/config_source.h"
-
-// ---- the input file ----
-
-static bool assign_map(const struct config_input *input, const struct yaml_tree *map,
-                       const char *section);
-
-static bool assign_child(const struct config_input *input, const struct yaml_tree *child,
-                         const char *section) {
-  char key[CONFIG_KEY_TEXT];
-  config_key_join(key, section, child->key);
-  const struct config_place place = {input->path, NULL, key, child};
-  const bool dotted = strchr(child->key, '.') != NULL;
-  const int index = config_parameter_find(key);
-  if (dotted || (index < 0 && !config_key_is_section(key)))
-    return config_key_complain(&place, section, child->key, input->error);
-  if (yaml_tree_is_null(child)) return true;
-  if (index < 0) {
-    if (child->kind == TREE_MAP) return assign_map(input, child, key);
-    return config_complain(&place, input->error, "must be a section: keys with values");
-  }
-  input->settings[index].node = child;
-  return true;
+const char *task_name(int task) {
+  static const char *const names[] = {"train", "evaluate", "encode", "gradient_check"};
+  return IN_TABLE(names, task) ? names[task] : NULL;
 }
 
-// Hands the values of a section to their parameters.
-static bool assign_map(const struct config_input *input, const struct yaml_tree *map,
-                       const char *section) {
-  for (const struct yaml_tree *child = map->first; child != NULL; child = child->next)
-    if (!assign_child(input, child, section)) return false;
-  return true;
+const char *missing_name(int kind) {
+  static const char *const names[] = {"error", "nan"};
+  return IN_TABLE(names, kind) ? names[kind] : NULL;
 }
 
-// Hands the values of the file to the parameters, all but its section `sweep`.
-static bool assign_file(const struct config_input *input, const struct yaml_tree *tree) {
-  if (tree->kind != TREE_MAP)
-    return error_set(input->error,
-                     "%s:%d: must begin with a section, such as `training:` with keys below it",
-                     input->path, tree->line);
-  for (const struct yaml_tree *child = tree->first; child != NULL; child = child->next)
-    if (strcmp(child->key, CONFIG_SWEEP) != 0 && !assign_child(input, child, "")) return false;
-  return true;
+const char *scale_name(int kind) {
+  static const char *const names[] = {"none", "number", "minmax", "standardise"};
+  return IN_TABLE(names, kind) ? names[kind] : NULL;
 }
 
-// ---- overrides ----
-
-// Parses "section.key=value" and hands the value, whose tree is owned by the caller, to its
-// parameter.
-static bool read_override(const struct config_input *input, const char *override,
-                          struct yaml_tree **tree) {
-  const char *equals = strchr(override, '=');
-  if (equals == NULL || equals == override || equals - override >= CONFIG_KEY_TEXT)
-    return error_set(input->error, "--set %.200s: must look like section.key=value", override);
-  char key[CONFIG_KEY_TEXT];
-  snprintf(key, sizeof key, "%.*s", (int)(equals - override), override);
-  const struct config_place place = {input->path, override, key, NULL};
-  const int index = config_key_find(&place, input->error);
-  if (index < 0) return false;
-  const char *value = equals + 1;
-  if (value[strspn(value, " ")] != '\0') {
-    struct error reason = {0};
-    *tree = yaml_tree_parse(value, strlen(value), NULL, &reason);
-    if (*tree == NULL) return error_set(input->error, "--set %.200s: %s", override, reason.text);
-  }
-  const bool given = *tree != NULL && !yaml_tree_is_null(*tree);
-  input->settings[index] = (struct config_setting){given ? *tree : NULL, override};
-  return true;
+const char *order_name(int kind) {
+  static const char *const names[] = {"shuffled", "file"};
+  return IN_TABLE(names, kind) ? names[kind] : NULL;
 }
 
-// ---- values ----
-
-// What evaluation leaves open is what encoding says.
-static void inherit(const struct config_input *input) {
-  const size_t count = config_parameter_count();
-  for (size_t i = 0; i < count; i++) {
-    const struct config_parameter parameter = config_parameter(i);
-    if (!config_parameter_inherits(&parameter) || input->settings[i].node != NULL) continue;
-    char key[CONFIG_KEY_TEXT];
-    config_key_join(key, "encoding", parameter.row->key);
-    input->settings[i] = input->settings[config_parameter_find(key)];
-  }
+const char *model_name(int kind) {
+  static const char *const names[] = {"gfe", "autoencoder"};
+  return IN_TABLE(names, kind) ? names[kind] : NULL;
 }
 
-static bool read_values(const struct config_input *input, struct config *config) {
-  const size_t count = config_parameter_count();
-  for (size_t i = 0; i < count; i++) {
-    const struct config_parameter parameter = config_parameter(i);
-    const struct config_setting *setting = &input->settings[i];
-    const struct config_place place = {input->path, setting->override, parameter.key,
-                                       setting->node};
-    const char *standard = config_parameter_inherits(&parameter)
-                               ? parameter.row->standard
-                               : config_parameter_standard(&parameter);
-    void *storage = (char *)config + config_parameter_offset(&parameter);
-    if (!config_value_read(parameter.row, standard, &place, storage, input->error)) return false;
-  }
-  return true;
+const char *generator_name(int kind) {
+  static const char *const names[] = {"none", "circle"};
+  return IN_TABLE(names, kind) ? names[kind] : NULL;
 }
 
-// ---- the source ----
-
-struct config_source {
-  const char *path;
-  struct config_setting *settings;  // [config_parameter_count()], before evaluation inherits
-  struct yaml_tree *file, **overrides;
-  size_t override_count;
-};
-
-struct config_source *config_source_open(const char *path, const char *const *overrides,
-                                         size_t override_count, struct error *error) {
-  struct config_source *source = memory_new(struct config_source, 1);
-  *source = (struct config_source){
-      .path = path,
-      .settings = memory_new(struct config_setting, config_parameter_count()),
-      .overrides = memory_new(struct yaml_tree *, override_count),
-      .override_count = override_count};
-  const struct config_input input = {path, source->settings, error};
-  source->file = yaml_tree_read(path, error);
-  bool read = source->file != NULL && assign_file(&input, source->file);
-  for (size_t i = 0; i < override_count && read; i++)
-    read = read_override(&input, overrides[i], &source->overrides[i]);
-  if (!read) config_source_close(&source);
-  return source;
-}
-
-void config_source_close(struct config_source **source) {
-  if (*source == NULL) return;
-  for (size_t i = 0; i < (*source)->override_count; i++)
-    yaml_tree_destroy(&(*source)->overrides[i]);
-  yaml_tree_destroy(&(*source)->file);
-  memory_free(&(*source)->overrides);
-  memory_free(&(*source)->settings);
-  memory_free(source);
-}
-
-const struct yaml_tree *config_source_sweep(const struct config_source *source) {
-  const struct yaml_tree *sweep = yaml_tree_child(source->file, CONFIG_SWEEP);
-  return sweep == NULL || yaml_tree_is_null(sweep) ? NULL : sweep;
-}
-
-const char *config_source_override(const struct config_source *source, int parameter) {
-  return source->settings[parameter].override;
-}
-
-bool config_source_resolve(const struct config_source *source,
-                           const struct config_assignment *assignments, size_t assignment_count,
-                           struct config *config, struct error *error) {
-  const size_t count = config_parameter_count();
-  const struct config_input input = {source->path, memory_new(struct config_setting, count), error};
-  memcpy(input.settings, source->settings, count * sizeof *input.settings);
-  for (size_t i = 0; i < assignment_count; i++) {
-    const struct yaml_tree *node = assignments[i].node;
-    const bool given = node != NULL && !yaml_tree_is_null(node);
-    input.settings[assignments[i].parameter].node = given ? node : NULL;
-  }
-  inherit(&input);
-  memset(config, 0, sizeof *config);
-  const bool read = read_values(&input, config) && config_check(&input, config);
-  struct config_setting *settings = input.settings;
-  memory_free(&settings);
-  return read;
-}
-
-bool config_read(struct config *config, const char *path, const char *const *overrides,
-                 size_t override_count, struct error *error) {
-  memset(config, 0, sizeof *config);
-  struct config_source *source = config_source_open(path, overrides, override_count, error);
-  const bool read = source != NULL && config_source_resolve(source, NULL, 0, config, error);
-  config_source_close(&source);
-  return read;
+const char *start_name(int kind) {
+  static const char *const names[] = {"zero", "predictor"};
+  return IN_TABLE(names, kind) ? names[kind] : NULL;
 }

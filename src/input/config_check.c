@@ -2,6 +2,7 @@
 
 #include "input/config_check.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,16 +12,18 @@
 
 #include "decoder/decoder.h"
 #include "flow/adjoint.h"
-#include "input/config_format.h"
+#include "ground/text.h"
 #include "input/config_layers.h"
 
 static struct config_place place_of(const struct config_input *input, const char *key) {
-  const struct config_setting *setting = &input->settings[config_parameter_find(key)];
+  const int index = config_parameter_find(key);
+  assert(index >= 0);
+  const struct config_setting *setting = &input->settings[index];
   return (struct config_place){input->path, setting->override, key, setting->node};
 }
 
 static bool is_given(const struct config_input *input, const char *key) {
-  return input->settings[config_parameter_find(key)].node != NULL;
+  return place_of(input, key).node != NULL;
 }
 
 // ---- tasks and data ----
@@ -62,8 +65,8 @@ static bool check_generated(const struct config_input *input, const struct data_
                          "must be at least 1: generated data need a number of samples");
 }
 
-static bool check_data(const struct config_input *input, const struct config *config, int task,
-                       const struct data_options *data, const char *section) {
+static bool check_data(const struct config_input *input, const struct config *config,
+                       enum task task, const struct data_options *data, const char *section) {
   if (!config->run.task[task]) return true;
   if (data->generate != GENERATE_NONE) return check_generated(input, data, section);
   if (data->file[0] != '\0') return true;
@@ -85,11 +88,16 @@ static bool check_tasks(const struct config_input *input, struct config *config)
 
 // ---- decoder ----
 
+// What nobody gave, and decoder.file decides.
+static void leave_to_file(const struct config_input *input, struct config *config) {
+  static const char *const keys[] = {"run.model", "decoder.latent", "decoder.loss"};
+  for (size_t i = 0; i < LENGTH(keys); i++)
+    if (!is_given(input, keys[i])) config->given[config_parameter_find(keys[i])] = false;
+}
+
 static bool check_decoder(const struct config_input *input, struct config *config) {
   const bool file = config->decoder.file[0] != '\0';
-  config->decoder.latent_given = !file || is_given(input, "decoder.latent");
-  config->decoder.loss_given = !file || is_given(input, "decoder.loss");
-  config->decoder.layers_given = !file || is_given(input, "decoder.layers");
+  if (file) leave_to_file(input, config);
   const bool *task = config->run.task;
   if (!file && !task[TASK_TRAIN] && (task[TASK_EVALUATE] || task[TASK_ENCODE])) {
     const struct config_place place = place_of(input, "run.tasks");
@@ -102,7 +110,7 @@ static bool check_decoder(const struct config_input *input, struct config *confi
                            "must be given, for example [{dense: 300, activation: elu}, {dense: "
                            "784}], unless decoder.file is");
   }
-  if (config->decoder.layers.count == 0 || !config->decoder.latent_given) return true;
+  if (config->decoder.layers.count == 0 || !config_is_given(config, "decoder.latent")) return true;
   const struct config_place place = place_of(input, "decoder.layers");
   return config_layers_check(&place, (size_t)config->decoder.latent, &config->decoder.layers,
                              input->error);
@@ -114,7 +122,7 @@ static bool check_decoder(const struct config_input *input, struct config *confi
 // checked when it is read.
 static bool check_encoder_layers(const struct config_input *input, const struct config *config) {
   const struct config_layers *decoder = &config->decoder.layers, *encoder = &config->encoder.layers;
-  if (decoder->count == 0 || !config->decoder.latent_given) return true;
+  if (decoder->count == 0 || !config_is_given(config, "decoder.latent")) return true;
   const size_t d = (size_t)config->decoder.latent;
   struct layer_spec mirror[CONFIG_LAYERS];
   if (encoder->count == 0) {
@@ -136,11 +144,8 @@ static bool check_encoder_layers(const struct config_input *input, const struct 
                          outputs, d);
 }
 
-static bool check_model(const struct config_input *input, struct config *config) {
-  const bool file = config->decoder.file[0] != '\0';
-  config->run.model_given = !file || is_given(input, "run.model");
-  config->encoder.layers_given = is_given(input, "encoder.layers");
-  if (!config->run.model_given) return true;
+static bool check_model(const struct config_input *input, const struct config *config) {
+  if (!config_is_given(config, "run.model")) return true;
   if (config->run.model == MODEL_AUTOENCODER) {
     if (config->training.adjoint == ADJOINT_NONE) return check_encoder_layers(input, config);
     const struct config_place place = place_of(input, "training.adjoint");
@@ -149,7 +154,7 @@ static bool check_model(const struct config_input *input, struct config *config)
                            "encoder, not through a flow",
                            model_name(MODEL_GFE));
   }
-  if (!config->encoder.layers_given) return true;
+  if (!is_given(input, "encoder.layers")) return true;
   const struct config_place place = place_of(input, "encoder.layers");
   return config_complain(&place, input->error, "needs run.model = %s, but that is %s",
                          model_name(MODEL_AUTOENCODER), model_name(config->run.model));
@@ -172,38 +177,66 @@ static bool complain(const struct config_input *input, const char *section, cons
   return config_complain(&place, input->error, "%s", text);
 }
 
-static bool check_coupling(const struct config_input *input, const struct solver_options *options,
-                           const char *section) {
-  if (options->coupling == COUPLING_NONE) return true;
-  if (options->solver != SOLVER_AMD)
-    return complain(input, section, "coupling", "needs %s.solver = %s, but that is %s", section,
-                    solver_name(SOLVER_AMD), solver_name(options->solver));
-  if (options->flow != FLOW_GRADIENT)
-    return complain(input, section, "coupling", "needs %s.flow = %s, but that is %s", section,
-                    flow_name(FLOW_GRADIENT), flow_name(options->flow));
-  return true;
+// Appends the solvers for which `fits` is true, as "a, b or c".
+static void append_solvers(char *text, size_t size, enum flow_kind flow,
+                           bool (*fits)(enum solver_kind kind, enum flow_kind flow)) {
+  const char *names[TEXT_NAMES_MAX];
+  size_t count = 0;
+  for (int kind = 0; solver_name(kind) != NULL; kind++)
+    if (fits((enum solver_kind)kind, flow)) names[count++] = solver_name(kind);
+  text_append_names(text, size, names, count);
+}
+
+static bool follows(enum solver_kind kind, enum flow_kind flow) {
+  return solver_find(kind, flow) != NULL;
+}
+
+static bool has_adjoint(enum solver_kind kind, enum flow_kind flow) {
+  return follows(kind, flow) && !solver_find(kind, flow)->ends_at_minimum;
+}
+
+static bool shares_step(enum solver_kind kind, enum flow_kind flow) {
+  return follows(kind, flow) && solver_find(kind, flow)->shares_step;
 }
 
 static bool check_flow(const struct config_input *input, const struct solver_options *options,
                        const char *section) {
-  if (options->solver != SOLVER_LBFGS || options->flow == FLOW_GRADIENT) return true;
+  if (follows(options->solver, options->flow)) return true;
+  const bool descends = !has_adjoint(options->solver, FLOW_GRADIENT);
+  char solvers[128] = "";
+  append_solvers(solvers, sizeof solvers, options->flow, follows);
   return complain(
-      input, section, "flow",
-      "cannot be followed by the solver lbfgs, which descends to the end of the gradient flow; "
-      "set %s.solver to amd, rk4, heun or dopri5",
-      section);
+      input, section, "flow", "cannot be followed by the solver %s%s; set %s.solver to %s",
+      solver_name(options->solver),
+      descends ? ", which descends to the end of the gradient flow" : "", section, solvers);
+}
+
+static bool check_coupling(const struct config_input *input, const struct solver_options *options,
+                           const char *section) {
+  if (options->coupling == COUPLING_NONE || shares_step(options->solver, options->flow))
+    return true;
+  if (shares_step(options->solver, FLOW_GRADIENT))
+    return complain(input, section, "coupling", "needs %s.flow = %s, but that is %s", section,
+                    flow_name(FLOW_GRADIENT), flow_name(options->flow));
+  char solvers[128] = "";
+  append_solvers(solvers, sizeof solvers, FLOW_GRADIENT, shares_step);
+  return complain(input, section, "coupling", "needs %s.solver = %s, but that is %s", section,
+                  solvers, solver_name(options->solver));
 }
 
 // The derivative through the flow needs a flow with steps of each sample's own.
 static bool check_adjoint(const struct config_input *input, const struct config *config) {
-  const int adjoint = config->training.adjoint;
-  if (adjoint == ADJOINT_NONE || !config->run.task[TASK_TRAIN]) return true;
-  if (config->encoding.solver == SOLVER_LBFGS)
-    return complain(
-        input, "training", "adjoint",
-        "cannot go with encoding.solver = lbfgs: it ends at a minimum, where the adjoint's term "
-        "vanishes; use adjoint none, or the solver amd, euler, rk4, heun or dopri5");
-  if (config->encoding.coupling == COUPLING_BATCH)
+  const struct solver_options *encoding = &config->encoding;
+  if (config->training.adjoint == ADJOINT_NONE || !config->run.task[TASK_TRAIN]) return true;
+  if (!has_adjoint(encoding->solver, encoding->flow)) {
+    char solvers[128] = "";
+    append_solvers(solvers, sizeof solvers, encoding->flow, has_adjoint);
+    return complain(input, "training", "adjoint",
+                    "cannot go with encoding.solver = %s: it ends at a minimum, where the "
+                    "adjoint's term vanishes; use adjoint none, or the solver %s",
+                    solver_name(encoding->solver), solvers);
+  }
+  if (encoding->coupling == COUPLING_BATCH)
     return complain(input, "training", "adjoint",
                     "needs encoding.coupling = none: a shared step depends on the whole batch");
   return true;
@@ -222,18 +255,18 @@ static bool check_start(const struct config_input *input, const struct config *c
 static bool check_steps(const struct config_input *input, const struct solver_options *options,
                         const char *section) {
   const bool ordered = options->h_min <= options->h0 && options->h0 <= options->h_max;
-  if (ordered || options->solver != SOLVER_AMD) return true;
+  if (ordered || !solver_ops(options)->controls_step) return true;
   const char *const names[] = {"h0", "h_min", "h_max"};
-  char key[64], h0[CONFIG_NUMBER_TEXT], h_min[CONFIG_NUMBER_TEXT], h_max[CONFIG_NUMBER_TEXT];
+  char key[64], h0[TEXT_NUMBER], h_min[TEXT_NUMBER], h_max[TEXT_NUMBER];
   for (size_t i = 0; i < 3; i++) {
     snprintf(key, sizeof key, "%s.%s", section, names[i]);
     if (is_given(input, key)) break;
   }
   const struct config_place place = place_of(input, key);
-  return config_complain(
-      &place, input->error, "%s needs h_min <= h0 <= h_max in %s; they are %s, %s and %s",
-      solver_name(options->solver), section, config_number_text(options->h_min, h_min),
-      config_number_text(options->h0, h0), config_number_text(options->h_max, h_max));
+  return config_complain(&place, input->error,
+                         "%s needs h_min <= h0 <= h_max in %s; they are %s, %s and %s",
+                         solver_name(options->solver), section, text_number(options->h_min, h_min),
+                         text_number(options->h0, h0), text_number(options->h_max, h_max));
 }
 
 static bool check_solver(const struct config_input *input, const struct solver_options *options,

@@ -5,9 +5,8 @@
 
 #include "ground/memory.h"
 #include "ground/provenance.h"
-#include "input/config_format.h"
-#include "input/config_table.h"
-#include "input/config_value.h"
+#include "input/config_read.h"
+#include "input/config_write.h"
 
 // ---- texts ----
 
@@ -32,9 +31,7 @@ static char *text_take(struct text *text) {
 static void write_line(const struct config *config, const struct config_parameter *parameter,
                        FILE *stream) {
   fprintf(stream, "%s:", parameter->key);
-  if (config_is_given(config, parameter))
-    config_format_value(parameter->row, (const char *)config + config_parameter_offset(parameter),
-                        -1, stream);
+  if (config->given[parameter->index]) config_write_value(config, parameter, -1, stream);
   fputc('\n', stream);
 }
 
@@ -101,16 +98,9 @@ static struct part find_value(const char *lines, const char *key) {
 // The line of a parameter's default, owned.
 static char *default_line(const struct config_parameter *parameter) {
   struct config *config = memory_new(struct config, 1);
-  config->decoder.latent_given = config->decoder.loss_given = config->decoder.layers_given = true;
-  config->run.model_given = true;
   struct error error = {""};
   const struct config_place place = {.path = "the table", .key = parameter->key};
-  const char *standard = config_parameter_inherits(parameter)
-                             ? parameter->row->standard
-                             : config_parameter_standard(parameter);
-  if (!config_value_read(parameter->row, standard, &place,
-                         (char *)config + config_parameter_offset(parameter), &error))
-    error_fatal("%s", error.text);
+  if (!config_parameter_read(parameter, &place, config, &error)) error_fatal("%s", error.text);
   struct text text;
   text_open(&text);
   write_line(config, parameter, text.stream);

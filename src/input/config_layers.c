@@ -1,9 +1,10 @@
 #include "input/config_layers.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "decoder/network.h"
-#include "input/config_format.h"
+#include "ground/text.h"
 
 enum { KEY = 160, ALLOWED = 512 };  // bytes
 
@@ -13,13 +14,13 @@ enum { KEY = 160, ALLOWED = 512 };  // bytes
 static struct config_place inside(const struct config_place *place, char key[KEY], size_t index,
                                   const struct yaml_tree *child) {
   key[0] = '\0';
-  config_append(key, KEY, "%s[%zu]", place->key, index);
-  if (child->key != NULL) config_append(key, KEY, ".%.64s", child->key);
+  text_append(key, KEY, "%s[%zu]", place->key, index);
+  if (child->key != NULL) text_append(key, KEY, ".%.64s", child->key);
   return (struct config_place){place->path, place->override, key, child};
 }
 
 // The keys that layers of this kind have, or all if it is negative.
-static size_t collect_keys(int kind, const char *keys[CONFIG_NAMES]) {
+static size_t collect_keys(int kind, const char *keys[TEXT_NAMES_MAX]) {
   size_t count = 0;
   for (size_t r = 0; r < config_layer_row_count; r++)
     if (kind < 0 || config_layer_has(&config_layer_rows[r], kind))
@@ -35,13 +36,13 @@ static const struct config_row *find_row(const char *key) {
 
 static bool check_keys(const struct config_place *place, const struct yaml_tree *layer,
                        size_t index, struct error *error) {
-  const char *keys[CONFIG_NAMES];
+  const char *keys[TEXT_NAMES_MAX];
   const size_t count = collect_keys(-1, keys);
   for (const struct yaml_tree *child = layer->first; child != NULL; child = child->next) {
     if (find_row(child->key) != NULL) continue;
     char key[KEY], allowed[ALLOWED] = "";
     const struct config_place part = inside(place, key, index, child);
-    config_append_names(allowed, sizeof allowed, keys, count);
+    text_append_names(allowed, sizeof allowed, keys, count);
     const char *nearest = error_nearest(child->key, keys, count);
     return config_complain(&part, error, "unknown key; a layer has %s%s%s%s", allowed,
                            nearest ? "; did you mean " : "", nearest ? nearest : "",
@@ -55,10 +56,10 @@ static bool check_keys_of_kind(const struct config_place *place, const struct ya
                                size_t index, int kind, struct error *error) {
   for (const struct yaml_tree *child = layer->first; child != NULL; child = child->next) {
     if (config_layer_has(find_row(child->key), kind)) continue;
-    const char *keys[CONFIG_NAMES];
+    const char *keys[TEXT_NAMES_MAX];
     char key[KEY], allowed[ALLOWED] = "";
     const struct config_place part = inside(place, key, index, child);
-    config_append_names(allowed, sizeof allowed, keys, collect_keys(kind, keys));
+    text_append_names(allowed, sizeof allowed, keys, collect_keys(kind, keys));
     return config_complain(&part, error, "is no key of a %s layer, which has %s", layer_name(kind),
                            allowed);
   }
@@ -67,8 +68,8 @@ static bool check_keys_of_kind(const struct config_place *place, const struct ya
 
 static bool read_kind(const struct config_place *place, const struct yaml_tree *layer, size_t index,
                       enum layer_kind *kind, struct error *error) {
-  const char *names[CONFIG_NAMES];
-  const size_t count = config_collect_names(layer_name, names);
+  const char *names[TEXT_NAMES_MAX];
+  const size_t count = text_collect_names(layer_name, names);
   size_t found = 0;
   for (size_t k = 0; k < count; k++) {
     if (yaml_tree_child(layer, names[k]) == NULL) continue;
@@ -78,7 +79,7 @@ static bool read_kind(const struct config_place *place, const struct yaml_tree *
   if (found == 1) return true;
   char key[KEY], allowed[ALLOWED] = "";
   const struct config_place part = inside(place, key, index, layer);
-  config_append_names(allowed, sizeof allowed, names, count);
+  text_append_names(allowed, sizeof allowed, names, count);
   return config_complain(&part, error, "needs %s key that says the kind of layer: %s",
                          found == 0 ? "a" : "one single", allowed);
 }
@@ -115,11 +116,11 @@ static bool read_value(const struct config_row *row, const struct config_place *
   const struct yaml_tree *child = yaml_tree_child(layer, row->key);
   const struct yaml_tree *kind = yaml_tree_child(layer, layer_name(spec->kind));
   struct config_place part = inside(place, key, index, child != NULL ? child : kind);
-  const bool given = child != NULL && (row->standard == NULL || !yaml_tree_is_null(child));
-  if (!given && row->standard == NULL)
+  const bool given = child != NULL && (row->otherwise == NULL || !yaml_tree_is_null(child));
+  if (!given && row->otherwise == NULL)
     return config_complain(&part, error, "such a layer needs the key %s", row->key);
   if (!given) part.node = NULL;
-  return config_value_read(row, row->standard, &part, (char *)spec + row->offset, error);
+  return config_value_read(row, row->otherwise, &part, (char *)spec + row->offset, error);
 }
 
 static bool read_layer(const struct config_place *place, const struct yaml_tree *layer,
@@ -212,24 +213,24 @@ bool config_layers_check(const struct config_place *place, size_t inputs,
 static void append_sizes(char *text, const struct layer_sizes *sizes) {
   const bool list = sizes->count > 1;
   for (int64_t i = 0; i < sizes->count; i++)
-    config_append(text, CONFIG_LAYER_TEXT, "%s%lld",
-                  i > 0  ? ", "
-                  : list ? "["
-                         : "",
-                  (long long)sizes->value[i]);
-  if (list) config_append(text, CONFIG_LAYER_TEXT, "]");
+    text_append(text, CONFIG_LAYER_TEXT, "%s%lld",
+                i > 0  ? ", "
+                : list ? "["
+                       : "",
+                (long long)sizes->value[i]);
+  if (list) text_append(text, CONFIG_LAYER_TEXT, "]");
 }
 
 // Appends ", key: value" of a row, but for branches.
 static void append_value(char *text, const struct config_row *row, const struct layer_spec *layer) {
   const void *value = (const char *)layer + row->offset;
-  config_append(text, CONFIG_LAYER_TEXT, "%s%s: ", text[0] == '{' && text[1] == '\0' ? "" : ", ",
-                row->key);
+  text_append(text, CONFIG_LAYER_TEXT, "%s%s: ", text[0] == '{' && text[1] == '\0' ? "" : ", ",
+              row->key);
   if (row->type == TYPE_SIZES) append_sizes(text, value);
   if (row->type == TYPE_INTEGER)
-    config_append(text, CONFIG_LAYER_TEXT, "%lld", (long long)*(const int64_t *)value);
+    text_append(text, CONFIG_LAYER_TEXT, "%lld", (long long)*(const int64_t *)value);
   if (row->type == TYPE_CHOICE)
-    config_append(text, CONFIG_LAYER_TEXT, "%s", row->name(*(const int *)value));
+    text_append(text, CONFIG_LAYER_TEXT, "%s", row->name(*(const int *)value));
 }
 
 // With the text `branches` in place of a residual's.
@@ -240,9 +241,9 @@ static const char *layer_text(const struct layer_spec *layer, const char *branch
     const struct config_row *row = &config_layer_rows[r];
     if (!config_layer_has(row, layer->kind)) continue;
     append_value(text, row, layer);
-    if (row->type == TYPE_BRANCHES) config_append(text, CONFIG_LAYER_TEXT, "%s", branches);
+    if (row->type == TYPE_BRANCHES) text_append(text, CONFIG_LAYER_TEXT, "%s", branches);
   }
-  config_append(text, CONFIG_LAYER_TEXT, "}");
+  text_append(text, CONFIG_LAYER_TEXT, "}");
   return text;
 }
 
@@ -253,6 +254,7 @@ const char *config_layer_text(const struct layer_spec *layer, char text[CONFIG_L
 // Where the layer before `end` begins, with its branches.
 static size_t begin_of(const struct layer_spec *layers, size_t end) {
   const struct layer_spec *last = &layers[end - 1];
+  assert(last->kind != LAYER_RESIDUAL || last->branch[0] + last->branch[1] < (int64_t)end);
   return end - 1 - (size_t)(last->kind == LAYER_RESIDUAL ? last->branch[0] + last->branch[1] : 0);
 }
 
@@ -288,6 +290,7 @@ static void write_list(const struct layer_spec *layers, size_t begin, size_t end
 }
 
 void config_layers_write(const struct layer_spec *layers, size_t count, int indent, FILE *stream) {
+  assert(count <= CONFIG_LAYERS);
   const bool one_line = indent < 0;
   if (one_line) fputs(" [", stream);
   write_list(layers, 0, count, one_line ? ", " : NULL, indent, stream);

@@ -1,57 +1,19 @@
 #include "input/config_table.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "decoder/activation.h"
 #include "decoder/loss.h"
 #include "flow/adjoint.h"
-
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
-
-// The entry of `names`, or NULL beyond the last.
-static const char *name_in(const char *const *names, size_t count, int kind) {
-  return kind >= 0 && (size_t)kind < count ? names[kind] : NULL;
-}
-
-const char *task_name(int task) {
-  static const char *const names[] = {"train", "evaluate", "encode", "gradient_check"};
-  return name_in(names, LENGTH(names), task);
-}
-
-const char *missing_name(int kind) {
-  static const char *const names[] = {"error", "nan"};
-  return name_in(names, LENGTH(names), kind);
-}
-
-const char *scale_name(int kind) {
-  static const char *const names[] = {"none", "number", "minmax", "standardise"};
-  return name_in(names, LENGTH(names), kind);
-}
-
-const char *order_name(int kind) {
-  static const char *const names[] = {"shuffled", "file"};
-  return name_in(names, LENGTH(names), kind);
-}
-
-const char *model_name(int kind) {
-  static const char *const names[] = {"gfe", "autoencoder"};
-  return name_in(names, LENGTH(names), kind);
-}
-
-const char *generator_name(int kind) {
-  static const char *const names[] = {"none", "circle"};
-  return name_in(names, LENGTH(names), kind);
-}
-
-const char *start_name(int kind) {
-  static const char *const names[] = {"zero", "predictor"};
-  return name_in(names, LENGTH(names), kind);
-}
+#include "ground/text.h"
 
 #define COUNT_MAX 1e12
 #define NUMBER_MAX 1e15
 #define AT(member) offsetof(struct config, member)
+
+_Static_assert(sizeof(enum model_kind) == sizeof(int), "TYPE_CHOICE is stored as int");
 
 static const struct config_row run_rows[] = {
     {"directory", TYPE_TEXT, AT(run.directory), "runs/default",
@@ -169,8 +131,9 @@ const struct config_row config_layer_rows[] = {
      .kinds = EVERY_KIND, .text = "applied to the layer's outputs"},
 };
 const size_t config_layer_row_count = LENGTH(config_layer_rows);
+_Static_assert(LENGTH(config_layer_rows) <= TEXT_NAMES_MAX, "messages list all keys of a layer");
 
-bool config_layer_has(const struct config_row *row, int kind) {
+bool config_layer_has(const struct config_row *row, enum layer_kind kind) {
   return (row->kinds & KIND(kind)) != 0;
 }
 
@@ -237,8 +200,9 @@ static const struct config_row training_rows[] = {
      .text = "samples per update of the decoder, over all ranks"},
     {"updates", TYPE_INTEGER, AT(training.updates), "1", .range = {1, 1e6, CLOSED},
      .unit = "updates", .text = "of the decoder per batch, encoding again in between"},
-    {"tile", TYPE_INTEGER, AT(training.tile), "0", .range = {0, 1e9, CLOSED}, .unit = "samples",
-     .text = "samples of a batch that stay together on a rank; 0 = chosen from the batch"},
+    {"tile", TYPE_INTEGER, AT(training.tile), "auto", .range = {1, 1e9, CLOSED}, .unit = "samples",
+     .automatic = "0",
+     .text = "samples of a batch that stay together on a rank; auto: chosen from the batch"},
     {"optimiser", TYPE_CHOICE, AT(training.optimiser.kind), "adam", .name = optimiser_name,
      .text = "how the gradient changes the decoder"},
     {"learning_rate", TYPE_NUMBER, AT(training.optimiser.learning_rate), "2e-3",
@@ -318,16 +282,24 @@ static const struct config_section sections[] = {
      ROWS(checkpoint_rows), .change = CHANGE_IRRELEVANT},
 };
 
+// ---- parameters ----
+
 size_t config_parameter_count(void) {
   size_t count = 0;
   for (size_t s = 0; s < LENGTH(sections); s++) count += sections[s].count;
+  assert(count <= CONFIG_PARAMETERS);
   return count;
 }
 
 struct config_parameter config_parameter(size_t index) {
   const struct config_section *section = sections;
-  for (; index >= section->count; section++) index -= section->count;
-  struct config_parameter parameter = {.section = section, .row = &section->rows[index]};
+  size_t row = index;
+  for (; row >= section->count; section++) {
+    assert(section + 1 < sections + LENGTH(sections));
+    row -= section->count;
+  }
+  struct config_parameter parameter = {
+      .section = section, .row = &section->rows[row], .index = index};
   snprintf(parameter.key, sizeof parameter.key, "%s.%s", section->name, parameter.row->key);
   return parameter;
 }
@@ -343,8 +315,8 @@ int config_parameter_find(const char *key) {
   return -1;
 }
 
-const char *config_parameter_standard(const struct config_parameter *parameter) {
-  return parameter->section->evaluation ? parameter->row->evaluation : parameter->row->standard;
+const char *config_parameter_otherwise(const struct config_parameter *parameter) {
+  return parameter->section->evaluation ? parameter->row->evaluation : parameter->row->otherwise;
 }
 
 bool config_parameter_inherits(const struct config_parameter *parameter) {
@@ -358,4 +330,63 @@ enum config_change config_parameter_change(const struct config_parameter *parame
 
 size_t config_parameter_offset(const struct config_parameter *parameter) {
   return parameter->section->offset + parameter->row->offset;
+}
+
+bool config_is_given(const struct config *config, const char *key) {
+  const int index = config_parameter_find(key);
+  assert(index >= 0);
+  return config->given[index];
+}
+
+void config_resolve(struct config *config, const struct config_rule *rules, size_t count,
+                    const void *facts) {
+  for (size_t r = 0; r < count; r++) {
+    const int index = config_parameter_find(rules[r].key);
+    assert(index >= 0 && config_parameter((size_t)index).row->automatic != NULL);
+    if (config->automatic[index] == AUTOMATIC_NO) continue;
+    rules[r].choose(config, facts);
+    config->automatic[index] = AUTOMATIC_CHOSEN;
+  }
+  for (size_t i = 0; i < CONFIG_PARAMETERS; i++) assert(config->automatic[i] != AUTOMATIC_OPEN);
+}
+
+// ---- describing ----
+
+static void append_range(char *text, size_t size, const struct config_range *range) {
+  char lower[TEXT_NUMBER], upper[TEXT_NUMBER];
+  text_append(text, size, " in %c%s,%s%c", range->ends & OPEN_LOWER ? '(' : '[',
+              text_number(range->lower, lower), text_number(range->upper, upper),
+              range->ends & OPEN_UPPER ? ')' : ']');
+}
+
+static void append_choices(char *text, size_t size, const char *(*name)(int)) {
+  const char *names[TEXT_NAMES_MAX];
+  text_append_names(text, size, names, text_collect_names(name, names));
+}
+
+void config_row_describe(const struct config_row *row, char *text, size_t size) {
+  static const char *const types[] = {
+      [TYPE_BOOLEAN] = "true or false",
+      [TYPE_INTEGER] = "integer",
+      [TYPE_NUMBER] = "number",
+      [TYPE_DURATION] = "number, HH:MM:SS or D-HH:MM:SS",
+      [TYPE_CHOICE] = "",
+      [TYPE_TEXT] = "text",
+      [TYPE_FILE] = "file",
+      [TYPE_FILE_OR_INSIDE] = "file or path in it",
+      [TYPE_TASKS] = "list of ",
+      [TYPE_SCALE] = "none, minmax, standardise or number",
+      [TYPE_INTEGERS] = "list of integers",
+      [TYPE_LAYERS] = "list of layers",
+      [TYPE_SIZES] = "integer or list of integers",
+      [TYPE_BRANCHES] = "two lists of layers",
+  };
+  text_append(text, size, "%s", types[row->type]);
+  if (row->type == TYPE_CHOICE) append_choices(text, size, row->name);
+  if (row->type == TYPE_TASKS) append_choices(text, size, task_name);
+  if (row->type == TYPE_INTEGER || row->type == TYPE_NUMBER || row->type == TYPE_DURATION ||
+      row->type == TYPE_SCALE || row->type == TYPE_SIZES)
+    append_range(text, size, &row->range);
+  if (row->automatic != NULL) text_append(text, size, " or auto");
+  if (row->unit != NULL) text_append(text, size, ", %s", row->unit);
 }

@@ -1,13 +1,13 @@
 #include "input/config_value.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "input/config_format.h"
-#include "input/config_layers.h"
+#include "ground/text.h"
 
 enum { SHOWN = 60, ALLOWED = 512 };  // bytes of a value, and of what is allowed, in a message
 
@@ -16,16 +16,16 @@ enum { SHOWN = 60, ALLOWED = 512 };  // bytes of a value, and of what is allowed
 // Appends " = value" as one short line.
 static void append_value(char *text, size_t size, const struct yaml_tree *node) {
   if (node->kind != TREE_SCALAR) {
-    config_append(text, size, node->kind == TREE_LIST ? " = [...]" : " = {...}");
+    text_append(text, size, node->kind == TREE_LIST ? " = [...]" : " = {...}");
     return;
   }
   size_t length = strlen(node->text);
   if (length > SHOWN)
     for (length = SHOWN; ((unsigned char)node->text[length] & 0xC0) == 0x80;) length--;
-  if (length == 0 && node->quoted) config_append(text, size, " = \"\"");
+  if (length == 0 && node->quoted) text_append(text, size, " = \"\"");
   if (length == 0) return;
-  config_append(text, size, " = %.*s%s", (int)length, node->text,
-                node->text[length] != '\0' ? "..." : "");
+  text_append(text, size, " = %.*s%s", (int)length, node->text,
+              node->text[length] != '\0' ? "..." : "");
 }
 
 // Whether an override is just "key=value", so that these need not be said again.
@@ -43,15 +43,15 @@ bool config_complain(const struct config_place *place, struct error *error, cons
   char *text = message.text;
   const size_t size = sizeof message.text;
   if (place->override != NULL)
-    config_append(text, size, "--set %.200s: ", place->override);
+    text_append(text, size, "--set %.200s: ", place->override);
   else if (place->node != NULL)
-    config_append(text, size, "%s:%d: ", place->path, place->node->line);
+    text_append(text, size, "%s:%d: ", place->path, place->node->line);
   else
-    config_append(text, size, "%s: ", place->path);
+    text_append(text, size, "%s: ", place->path);
   if (place->override == NULL || !says_all(place)) {
-    config_append(text, size, "%.200s", place->key);
+    text_append(text, size, "%.200s", place->key);
     if (place->node != NULL) append_value(text, size, place->node);
-    config_append(text, size, ": ");
+    text_append(text, size, ": ");
   }
   const size_t length = strlen(text);
   va_list arguments;
@@ -84,32 +84,40 @@ static int read_name(const struct config_place *place, const char *const *names,
       place->node->kind == TREE_SCALAR ? find_name(place->node->text, names, count) : -1;
   if (found >= 0) return found;
   char allowed[ALLOWED] = "";
-  config_append_names(allowed, sizeof allowed, names, count);
+  text_append_names(allowed, sizeof allowed, names, count);
   complain_of_name(place, allowed, names, count, error);
   return -1;
 }
 
 // ---- numbers ----
 
-static bool parse_number(const struct yaml_tree *node, double *value) {
-  if (node->kind != TREE_SCALAR || node->text[strspn(node->text, "+-.0123456789eE")] != '\0')
-    return false;
+static bool parse_text(const char *text, double *value) {
+  if (text[strspn(text, "+-.0123456789eE")] != '\0') return false;
   char *end;
-  *value = strtod(node->text, &end);
-  return end != node->text && *end == '\0' && isfinite(*value);
+  *value = strtod(text, &end);
+  return end != text && *end == '\0' && isfinite(*value);
+}
+
+static bool parse_number(const struct yaml_tree *node, double *value) {
+  return node->kind == TREE_SCALAR && parse_text(node->text, value);
+}
+
+// What may be said in place of a number.
+static const char *or_automatic(const struct config_row *row) {
+  return row->automatic != NULL ? " or auto" : "";
 }
 
 static bool check_range(const struct config_row *row, const struct config_place *place,
                         double value, struct error *error) {
   const struct config_range *range = &row->range;
-  char bound[CONFIG_NUMBER_TEXT];
+  char bound[TEXT_NUMBER];
   const bool open_lower = range->ends & OPEN_LOWER, open_upper = range->ends & OPEN_UPPER;
   if (value < range->lower || (open_lower && value == range->lower))
     return config_complain(place, error, "must be %s %s", open_lower ? "greater than" : "at least",
-                           config_number_text(range->lower, bound));
+                           text_number(range->lower, bound));
   if (value > range->upper || (open_upper && value == range->upper))
     return config_complain(place, error, "must be %s %s", open_upper ? "less than" : "at most",
-                           config_number_text(range->upper, bound));
+                           text_number(range->upper, bound));
   return true;
 }
 
@@ -118,7 +126,7 @@ static bool check_range(const struct config_row *row, const struct config_place 
 static bool read_boolean(const struct config_place *place, bool *value, struct error *error) {
   static const char *const names[] = {"true", "yes", "on", "false", "no", "off"};
   for (size_t i = 0; i < 6 && place->node->kind == TREE_SCALAR; i++) {
-    if (!config_same_word(place->node->text, names[i])) continue;
+    if (!text_same_word(place->node->text, names[i])) continue;
     *value = i < 3;
     return true;
   }
@@ -129,7 +137,7 @@ static bool read_integer(const struct config_row *row, const struct config_place
                          int64_t *value, struct error *error) {
   double number;
   if (!parse_number(place->node, &number) || number != floor(number))
-    return config_complain(place, error, "must be an integer");
+    return config_complain(place, error, "must be an integer%s", or_automatic(row));
   if (!check_range(row, place, number, error)) return false;
   *value = (int64_t)number;
   return true;
@@ -138,7 +146,7 @@ static bool read_integer(const struct config_row *row, const struct config_place
 static bool read_number(const struct config_row *row, const struct config_place *place,
                         double *value, struct error *error) {
   if (!parse_number(place->node, value))
-    return config_complain(place, error, "must be a finite number");
+    return config_complain(place, error, "must be a finite number%s", or_automatic(row));
   return check_range(row, place, *value, error);
 }
 
@@ -168,8 +176,8 @@ static bool read_duration(const struct config_row *row, const struct config_plac
 
 static bool read_choice(const struct config_row *row, const struct config_place *place, int *value,
                         struct error *error) {
-  const char *names[CONFIG_NAMES];
-  *value = read_name(place, names, config_collect_names(row->name, names), error);
+  const char *names[TEXT_NAMES_MAX];
+  *value = read_name(place, names, text_collect_names(row->name, names), error);
   return *value >= 0;
 }
 
@@ -185,8 +193,8 @@ static bool read_text(const struct config_place *place, char *value, struct erro
 }
 
 static bool read_task(const struct config_place *place, bool *tasks, struct error *error) {
-  const char *names[CONFIG_NAMES];
-  const int task = read_name(place, names, config_collect_names(task_name, names), error);
+  const char *names[TEXT_NAMES_MAX];
+  const int task = read_name(place, names, text_collect_names(task_name, names), error);
   if (task < 0) return false;
   if (tasks[task]) return config_complain(place, error, "the task is given twice");
   return tasks[task] = true;
@@ -217,8 +225,8 @@ static bool read_scale(const struct config_row *row, const struct config_place *
     scale->kind = kinds[found];
     return true;
   }
-  char allowed[ALLOWED];
-  config_format_row(row, allowed, sizeof allowed);
+  char allowed[ALLOWED] = "";
+  config_row_describe(row, allowed, sizeof allowed);
   return complain_of_name(place, allowed, names, 3, error);
 }
 
@@ -278,20 +286,37 @@ static bool read_node(const struct config_row *row, const struct config_place *p
       return read_scale(row, place, storage, error);
     case TYPE_INTEGERS:
       return read_integers(row, place, storage, error);
-    case TYPE_LAYERS:
-      return config_layers_read(place, storage, error);
     case TYPE_SIZES:
       return read_sizes(row, place, storage, error);
-    default:
+    case TYPE_TEXT:
+    case TYPE_FILE:
+    case TYPE_FILE_OR_INSIDE:
       return read_text(place, storage, error);
+    case TYPE_LAYERS:
+    case TYPE_BRANCHES:
+      break;
   }
+  assert(false);
+  return false;
 }
 
-bool config_value_read(const struct config_row *row, const char *standard,
+bool config_value_is_automatic(const struct config_row *row, const char *otherwise,
+                               const struct config_place *place) {
+  if (row->automatic == NULL) return false;
+  const struct yaml_tree *node = place->node;
+  const char *text = node == NULL ? otherwise : node->kind == TREE_SCALAR ? node->text : NULL;
+  double value, number;
+  return text != NULL &&
+         (strcmp(text, "auto") == 0 ||
+          (parse_text(row->automatic, &number) && parse_text(text, &value) && value == number));
+}
+
+bool config_value_read(const struct config_row *row, const char *otherwise,
                        const struct config_place *place, void *storage, struct error *error) {
+  assert(!config_value_is_automatic(row, otherwise, place));
   if (place->node != NULL) return read_node(row, place, storage, error);
-  if (standard == NULL) return true;
-  struct yaml_tree *tree = yaml_tree_parse(standard, strlen(standard), place->key, error);
+  if (otherwise == NULL) return true;
+  struct yaml_tree *tree = yaml_tree_parse(otherwise, strlen(otherwise), place->key, error);
   if (tree == NULL) return false;
   const struct config_place part = {place->path, place->override, place->key, tree};
   const bool read = read_node(row, &part, storage, error);

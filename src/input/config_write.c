@@ -1,9 +1,151 @@
+#include "input/config_write.h"
+
+#include <assert.h>
+#include <inttypes.h>
 #include <string.h>
 
-#include "input/config.h"
-#include "input/config_format.h"
+#include "ground/text.h"
+#include "input/config_layers.h"
 
 enum { COMMENT_COLUMN = 28, LINE_WIDTH = 100, LINE_TEXT = 256, COMMENT_TEXT = 1024 };
+
+// ---- values ----
+
+// Whether a text may stand without quotes and mean the same to every reader of YAML.
+static bool is_plain(const char *text) {
+  static const char *const words[] = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"};
+  static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_/";
+  if (text[0] == '\0' || strchr(letters, text[0]) == NULL) return false;
+  for (const char *c = text; *c != '\0'; c++)
+    if (strchr(letters, *c) == NULL && strchr("0123456789.-+", *c) == NULL) return false;
+  for (size_t i = 0; i < LENGTH(words); i++)
+    if (text_same_word(text, words[i])) return false;
+  return true;
+}
+
+// The character of UTF-8 that begins at `text`, and its length. One of four bytes never needs an
+// escape and counts as four single ones.
+static unsigned character(const char *text, size_t *bytes) {
+  const unsigned char *c = (const unsigned char *)text;
+  const bool two = (c[0] & 0xE0) == 0xC0 && (c[1] & 0xC0) == 0x80;
+  const bool three = (c[0] & 0xF0) == 0xE0 && (c[1] & 0xC0) == 0x80 && (c[2] & 0xC0) == 0x80;
+  *bytes = two ? 2 : three ? 3 : 1;
+  if (two) return (c[0] & 0x1FU) << 6 | (c[1] & 0x3FU);
+  if (three) return (c[0] & 0x0FU) << 12 | (c[1] & 0x3FU) << 6 | (c[2] & 0x3FU);
+  return c[0];
+}
+
+// Whether YAML would refuse a character as it is, or take it for the end of a line.
+static bool needs_escape(unsigned code, size_t bytes) {
+  if (bytes == 1) return code < 0x20 || code == 0x7F;
+  if (bytes == 2) return code < 0xA0;
+  return code == 0x2028 || code == 0x2029 || code == 0xFEFF || code >= 0xFFFE;
+}
+
+static void write_text(const char *text, FILE *stream) {
+  if (is_plain(text)) {
+    fputs(text, stream);
+    return;
+  }
+  fputc('"', stream);
+  for (size_t bytes; *text != '\0'; text += bytes) {
+    const unsigned code = character(text, &bytes);
+    if (code == '"' || code == '\\')
+      fprintf(stream, "\\%c", (char)code);
+    else if (needs_escape(code, bytes))
+      fprintf(stream, "\\u%04X", code);
+    else
+      fwrite(text, 1, bytes, stream);
+  }
+  fputc('"', stream);
+}
+
+static void write_tasks(const bool *tasks, FILE *stream) {
+  const char *separator = "";
+  fputc('[', stream);
+  for (int task = 0; task < TASK_COUNT; task++) {
+    if (!tasks[task]) continue;
+    fprintf(stream, "%s%s", separator, task_name(task));
+    separator = ", ";
+  }
+  fputc(']', stream);
+}
+
+static void write_integers(const struct config_integers *list, FILE *stream) {
+  for (int64_t i = 0; i < list->count; i++)
+    fprintf(stream, "%s%" PRId64, i == 0 ? "[" : ", ", list->values[i]);
+  fputc(']', stream);
+}
+
+static void write_number(double value, FILE *stream) {
+  char text[TEXT_NUMBER];
+  fputs(text_number(value, text), stream);
+}
+
+static void write_scale(const struct config_scale *scale, FILE *stream) {
+  if (scale->kind == SCALE_NUMBER)
+    write_number(scale->value, stream);
+  else
+    fputs(scale_name(scale->kind), stream);
+}
+
+static const void *value_of(const struct config *config, const struct config_parameter *parameter) {
+  return (const char *)config + config_parameter_offset(parameter);
+}
+
+static void write_stored(const struct config_row *row, const void *storage, int indent,
+                         FILE *stream) {
+  switch (row->type) {
+    case TYPE_BOOLEAN:
+      fputs(*(const bool *)storage ? "true" : "false", stream);
+      break;
+    case TYPE_INTEGER:
+      fprintf(stream, "%" PRId64, *(const int64_t *)storage);
+      break;
+    case TYPE_NUMBER:
+    case TYPE_DURATION:
+      write_number(*(const double *)storage, stream);
+      break;
+    case TYPE_CHOICE:
+      assert(row->name(*(const int *)storage) != NULL);
+      fputs(row->name(*(const int *)storage), stream);
+      break;
+    case TYPE_TASKS:
+      write_tasks(storage, stream);
+      break;
+    case TYPE_SCALE:
+      write_scale(storage, stream);
+      break;
+    case TYPE_INTEGERS:
+      write_integers(storage, stream);
+      break;
+    case TYPE_LAYERS:
+      config_layers_write(((const struct config_layers *)storage)->list,
+                          (size_t)((const struct config_layers *)storage)->count, indent, stream);
+      break;
+    case TYPE_TEXT:
+    case TYPE_FILE:
+    case TYPE_FILE_OR_INSIDE:
+      write_text(storage, stream);
+      break;
+    case TYPE_SIZES:
+    case TYPE_BRANCHES:
+      assert(false);  // of layers alone
+  }
+}
+
+void config_write_value(const struct config *config, const struct config_parameter *parameter,
+                        int indent, FILE *stream) {
+  if (parameter->row->type != TYPE_LAYERS) fputc(' ', stream);
+  const bool automatic = config->automatic[parameter->index] != AUTOMATIC_NO;
+  assert(!automatic || parameter->row->automatic != NULL);
+  if (automatic)
+    fputs(parameter->row->automatic, stream);
+  else
+    write_stored(parameter->row, value_of(config, parameter), indent, stream);
+}
+
+// ---- sections ----
 
 static size_t first_part(const char *name) { return strcspn(name, "."); }
 
@@ -30,23 +172,36 @@ static int begin_section(const struct config_section *section, const char *last,
 
 // ---- the values of a run ----
 
-static const void *config_value(const struct config *config,
-                                const struct config_parameter *parameter) {
-  return (const char *)config + config_parameter_offset(parameter);
-}
-
 // Layers are shown even if it was decoder.file that gave them.
 static bool is_shown(const struct config *config, const struct config_parameter *parameter) {
-  return config_is_given(config, parameter) ||
+  return config->given[parameter->index] ||
          (parameter->row->type == TYPE_LAYERS &&
-          ((const struct config_layers *)config_value(config, parameter))->count > 0);
+          ((const struct config_layers *)value_of(config, parameter))->count > 0);
 }
 
 // Why a parameter has no value.
 static const char *absence(const struct config *config, const struct config_parameter *parameter) {
-  if (config_is_text(parameter->row) || parameter->row->type == TYPE_INTEGERS) return "not given";
+  const enum config_type type = parameter->row->type;
+  if (type == TYPE_TEXT || type == TYPE_FILE || type == TYPE_FILE_OR_INSIDE ||
+      type == TYPE_INTEGERS)
+    return "not given";
   if (strcmp(parameter->key, "encoder.layers") != 0) return "left to decoder.file";
   return config->run.model == MODEL_AUTOENCODER ? "the mirror of decoder.layers" : "not given";
+}
+
+// What stands behind "key:".
+static void write_echo(const struct config *config, const struct config_parameter *parameter,
+                       int indent, FILE *stream) {
+  if (!is_shown(config, parameter)) {
+    fprintf(stream, "  # %s", absence(config, parameter));
+  } else if (config->automatic[parameter->index] == AUTOMATIC_NO) {
+    config_write_value(config, parameter, indent, stream);
+  } else {
+    fputs(" auto", stream);
+    if (config->automatic[parameter->index] == AUTOMATIC_OPEN) return;
+    fputs("  # ", stream);
+    write_stored(parameter->row, value_of(config, parameter), indent, stream);
+  }
 }
 
 void config_write(const struct config *config, FILE *stream) {
@@ -57,12 +212,21 @@ void config_write(const struct config *config, FILE *stream) {
     const struct config_parameter parameter = config_parameter(i);
     const int indent = begin_section(parameter.section, last, false, stream);
     fprintf(stream, "%*s%s:", indent, "", parameter.row->key);
-    if (is_shown(config, &parameter))
-      config_format_value(parameter.row, config_value(config, &parameter), indent + 2, stream);
-    else
-      fprintf(stream, "  # %s", absence(config, &parameter));
+    write_echo(config, &parameter, indent + 2, stream);
     fputc('\n', stream);
     last = parameter.section->name;
+  }
+}
+
+void config_write_chosen(const struct config *config, FILE *stream) {
+  const char *separator = "";
+  const size_t count = config_parameter_count();
+  for (size_t i = 0; i < count; i++) {
+    if (config->automatic[i] != AUTOMATIC_CHOSEN) continue;
+    const struct config_parameter parameter = config_parameter(i);
+    fprintf(stream, "%s%s = ", separator, parameter.key);
+    write_stored(parameter.row, value_of(config, &parameter), -1, stream);
+    separator = ", ";
   }
 }
 
@@ -80,7 +244,7 @@ static const char *example(const char *key) {
       {"decoder.layers", "[{dense: 32, activation: tanh}, {dense: 2}]"},
       {"decoder.loss", "mse"},
   };
-  for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+  for (size_t i = 0; i < LENGTH(table); i++)
     if (strcmp(table[i][0], key) == 0) return table[i][1];
   return NULL;
 }
@@ -100,14 +264,13 @@ static void write_commented(const char *line, const char *comment, FILE *stream)
 }
 
 // The parameter of an earlier section with the same row and the same kind of default, which need
-// not be explained twice; without a row
-// if there is none.
+// not be explained twice; without a row if there is none.
 static struct config_parameter explained_before(size_t index) {
   const struct config_parameter parameter = config_parameter(index);
   for (size_t i = 0; i < index; i++) {
     const struct config_parameter earlier = config_parameter(i);
     const bool same_default =
-        config_parameter_standard(&earlier) == config_parameter_standard(&parameter);
+        config_parameter_otherwise(&earlier) == config_parameter_otherwise(&parameter);
     if (earlier.row == parameter.row && same_default) return earlier;
   }
   return (struct config_parameter){0};
@@ -118,28 +281,28 @@ static void explain(size_t index, char *comment, size_t size) {
   const struct config_parameter parameter = config_parameter(index);
   const struct config_parameter before = explained_before(index);
   if (config_parameter_inherits(&parameter)) {
-    config_append(comment, size, "as encoding.%s", parameter.row->key);
+    text_append(comment, size, "as encoding.%s", parameter.row->key);
   } else if (before.row != NULL) {
-    config_append(comment, size, "see %s", before.key);
+    text_append(comment, size, "see %s", before.key);
   } else {
-    char type[COMMENT_TEXT / 2];
-    config_format_row(parameter.row, type, sizeof type);
-    config_append(comment, size, "%s (%s)", parameter.row->text, type);
+    char type[COMMENT_TEXT / 2] = "";
+    config_row_describe(parameter.row, type, sizeof type);
+    text_append(comment, size, "%s (%s)", parameter.row->text, type);
   }
 }
 
 static void write_parameter(size_t index, int indent, FILE *stream) {
   const struct config_parameter parameter = config_parameter(index);
   char line[LINE_TEXT] = "", comment[COMMENT_TEXT] = "";
-  const char *standard = config_parameter_standard(&parameter), *shown = example(parameter.key);
-  const char *value = shown != NULL ? shown : standard;
-  config_append(line, sizeof line, "%*s%s:", indent, "", parameter.row->key);
-  if (value != NULL) config_append(line, sizeof line, " %s", value);
+  const char *otherwise = config_parameter_otherwise(&parameter), *shown = example(parameter.key);
+  const char *value = shown != NULL ? shown : otherwise;
+  text_append(line, sizeof line, "%*s%s:", indent, "", parameter.row->key);
+  if (value != NULL) text_append(line, sizeof line, " %s", value);
   explain(index, comment, sizeof comment);
   if (shown != NULL)
-    config_append(comment, sizeof comment, "; an example, %s%s",
-                  standard != NULL ? "the default is " : "there is no default",
-                  standard != NULL ? standard : "");
+    text_append(comment, sizeof comment, "; an example, %s%s",
+                otherwise != NULL ? "the default is " : "there is no default",
+                otherwise != NULL ? otherwise : "");
   write_commented(line, comment, stream);
 }
 
@@ -147,12 +310,12 @@ static void write_layer_keys(FILE *stream) {
   fputs("    # A layer has the keys\n", stream);
   for (size_t r = 0; r < config_layer_row_count; r++) {
     const struct config_row *row = &config_layer_rows[r];
-    char line[LINE_TEXT] = "", comment[COMMENT_TEXT] = "", type[COMMENT_TEXT / 2];
-    config_append(line, sizeof line, "    #   %s", row->key);
-    config_format_row(row, type, sizeof type);
-    config_append(comment, sizeof comment, "%s (%s%s%s)", row->text, type,
-                  row->standard != NULL ? "; default " : "",
-                  row->standard != NULL ? row->standard : "");
+    char line[LINE_TEXT] = "", comment[COMMENT_TEXT] = "", type[COMMENT_TEXT / 2] = "";
+    text_append(line, sizeof line, "    #   %s", row->key);
+    config_row_describe(row, type, sizeof type);
+    text_append(comment, sizeof comment, "%s (%s%s%s)", row->text, type,
+                row->otherwise != NULL ? "; default " : "",
+                row->otherwise != NULL ? row->otherwise : "");
     write_commented(line, comment, stream);
   }
 }
@@ -200,8 +363,8 @@ void config_write_summary(FILE *stream) {
   for (size_t i = 0; i < count; i++) {
     const struct config_parameter parameter = config_parameter(i);
     const struct config_parameter before = explained_before(i);
-    const char *standard = config_parameter_standard(&parameter);
-    fprintf(stream, "  %-25s %-18s ", parameter.key, standard != NULL ? standard : "-");
+    const char *otherwise = config_parameter_otherwise(&parameter);
+    fprintf(stream, "  %-25s %-18s ", parameter.key, otherwise != NULL ? otherwise : "-");
     if (config_parameter_inherits(&parameter))
       fprintf(stream, "as encoding.%s\n", parameter.row->key);
     else if (before.row != NULL)

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "ground/memory.h"
+#include "ground/text.h"
 
 struct optimiser {
   struct optimiser_options options;
@@ -67,13 +68,9 @@ static const struct optimiser_ops {
 static const char *const schedules[] = {
     [SCHEDULE_CONSTANT] = "constant", [SCHEDULE_STEP] = "step", [SCHEDULE_COSINE] = "cosine"};
 
-const char *optimiser_name(int kind) {
-  return kind >= 0 && (size_t)kind < sizeof table / sizeof *table ? table[kind].name : NULL;
-}
+const char *optimiser_name(int kind) { return IN_TABLE(table, kind) ? table[kind].name : NULL; }
 
-const char *schedule_name(int kind) {
-  return kind >= 0 && (size_t)kind < sizeof schedules / sizeof *schedules ? schedules[kind] : NULL;
-}
+const char *schedule_name(int kind) { return IN_TABLE(schedules, kind) ? schedules[kind] : NULL; }
 
 struct optimiser *optimiser_create(const struct optimiser_options *options, size_t count) {
   struct optimiser *o = memory_new(struct optimiser, 1);

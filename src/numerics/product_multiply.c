@@ -74,7 +74,7 @@ static void narrow_tile(size_t rows, size_t vectors, const struct place *p) {
     TILE(5)
     TILE(6)
 #if !defined GFE_ISA_avx2
-        TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
+    TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
 #endif
 #endif
   }
@@ -207,7 +207,7 @@ static void gradient_tile(size_t rows, const struct product_gradient *g, size_t 
     TILE(5)
     TILE(6)
 #if !defined GFE_ISA_avx2
-        TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
+    TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
 #endif
 #endif
   }

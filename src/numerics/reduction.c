@@ -27,7 +27,7 @@ static int64_t bits_of_count(int64_t count) {
   return bits;
 }
 
-double reduction_sum(struct comm *comm, const double *values, size_t count) {
+double reduction_sum(const struct ranks *ranks, const double *values, size_t count) {
   double largest = 0.0;
   bool finite = true;
   for (size_t i = 0; i < count; i++) {
@@ -35,14 +35,14 @@ double reduction_sum(struct comm *comm, const double *values, size_t count) {
     largest = fmax(largest, fabs(values[i]));
   }
   int64_t exponent = finite ? exponent_of(largest) : NONFINITE;
-  comm_max_int64(comm, &exponent, 1);
+  ranks_max_int64(ranks, &exponent, 1);
   if (exponent == NONFINITE) return NAN;
   int64_t total = (int64_t)count;
-  comm_sum_int64(comm, &total, 1);
+  ranks_sum_int64(ranks, &total, 1);
   const int shift = (int)(BITS - exponent - bits_of_count(total));
   int64_t sum = 0;
   for (size_t i = 0; i < count; i++) sum += llrint(ldexp(values[i], shift));
-  comm_sum_int64(comm, &sum, 1);
+  ranks_sum_int64(ranks, &sum, 1);
   return ldexp((double)sum, -shift);
 }
 
@@ -144,8 +144,8 @@ static void scale_sum(const struct reduction *r, double factor, real *restrict s
   for (size_t i = 0; i < r->count; i++) scaled[i] = (real)(sum[i] * factor);
 }
 
-bool reduction_finish(struct reduction *r, struct comm *comm, double factor, real *sum) {
-  comm_max_int64(comm, r->largest, r->blocks);
+bool reduction_finish(struct reduction *r, const struct ranks *ranks, double factor, real *sum) {
+  ranks_max_int64(ranks, r->largest, r->blocks);
   bool nonfinite = false, exceeded = false;
   for (size_t b = 0; b < r->blocks; b++) {
     nonfinite = nonfinite || r->largest[b] == NONFINITE;
@@ -157,7 +157,7 @@ bool reduction_finish(struct reduction *r, struct comm *comm, double factor, rea
   }
   if (!exceeded) {
     if (r->empty) memset(r->sum, 0, r->count * sizeof *r->sum);
-    comm_sum_double(comm, r->sum, r->count);
+    ranks_sum_double(ranks, r->sum, r->count);
     scale_sum(r, factor, sum);
   }
   for (size_t b = 0; b < r->blocks; b++) r->exponent[b] = r->largest[b] + HEADROOM;

@@ -15,6 +15,7 @@ enum { CHUNK = 1 << 30 };  // bytes in one message: MPI counts are int
 struct comm {
   MPI_Comm handle;
   int rank, size;
+  struct ranks ranks;
 };
 
 static void abort_all(int code) { MPI_Abort(MPI_COMM_WORLD, code); }
@@ -27,6 +28,37 @@ static void check(int result, const char *call) {
   error_fatal("%s failed: %s", call, text);
 }
 
+static void sum_int64(void *comm, int64_t *values, size_t count) {
+  comm_sum_int64(comm, values, count);
+}
+
+static void sum_double(void *comm, double *values, size_t count) {
+  comm_sum_double(comm, values, count);
+}
+
+static void max_int64(void *comm, int64_t *values, size_t count) {
+  comm_max_int64(comm, values, count);
+}
+
+static void max_double(void *comm, double *values, size_t count) {
+  comm_max_double(comm, values, count);
+}
+
+static void broadcast(void *comm, void *data, size_t bytes, int root) {
+  comm_broadcast(comm, data, bytes, root);
+}
+
+static struct ranks ranks_of(struct comm *comm) {
+  return (struct ranks){.context = comm,
+                        .rank = comm->rank,
+                        .size = comm->size,
+                        .sum_int64 = sum_int64,
+                        .sum_double = sum_double,
+                        .max_int64 = max_int64,
+                        .max_double = max_double,
+                        .broadcast = broadcast};
+}
+
 struct comm *comm_start(int *argc, char ***argv) {
   // Open MPI 4.1: vulcan can hang in collective writes, and data sieving has corrupted files.
   setenv("OMPI_MCA_fcoll", "^vulcan", 0);
@@ -37,6 +69,7 @@ struct comm *comm_start(int *argc, char ***argv) {
   MPI_Comm_set_errhandler(comm->handle, MPI_ERRORS_RETURN);
   MPI_Comm_rank(comm->handle, &comm->rank);
   MPI_Comm_size(comm->handle, &comm->size);
+  comm->ranks = ranks_of(comm);
   error_register_abort(comm->rank, abort_all);
   log_start(comm->rank);
   return comm;
@@ -51,6 +84,8 @@ void comm_finish(struct comm **comm) {
 int comm_rank(const struct comm *comm) { return comm->rank; }
 
 int comm_size(const struct comm *comm) { return comm->size; }
+
+const struct ranks *comm_ranks(const struct comm *comm) { return &comm->ranks; }
 
 const void *comm_handle(const struct comm *comm) { return &comm->handle; }
 

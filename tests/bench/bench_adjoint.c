@@ -6,13 +6,13 @@
 #include <stdlib.h>
 
 #include "decoder/activation.h"
-#include "platform/blas.h"
-#include "ground/clock.h"
 #include "decoder/loss.h"
-#include "ground/memory.h"
 #include "decoder/objective.h"
-#include "ground/rng.h"
 #include "decoder/tangent.h"
+#include "ground/clock.h"
+#include "ground/memory.h"
+#include "ground/rng.h"
+#include "platform/blas.h"
 
 enum { ROUNDS = 9, REPEATS = 5 };
 

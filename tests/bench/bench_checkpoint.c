@@ -11,6 +11,7 @@
 #include "files/checkpoint.h"
 #include "ground/clock.h"
 #include "ground/memory.h"
+#include "input/config_read.h"
 #include "platform/blas.h"
 
 enum { ROUNDS = 5 };

@@ -9,11 +9,11 @@
 #include <time.h>
 
 #include "decoder/activation.h"
-#include "platform/blas.h"
 #include "decoder/loss.h"
-#include "ground/memory.h"
 #include "decoder/objective.h"
+#include "ground/memory.h"
 #include "ground/rng.h"
+#include "platform/blas.h"
 
 enum { SIZE = 2048, ENTRIES = 3072, LATENT = 64, MOST = 99, REPEATS = 4 };
 

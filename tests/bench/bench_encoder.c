@@ -12,7 +12,7 @@
 #include "engine/evaluation.h"
 #include "ground/clock.h"
 #include "ground/memory.h"
-#include "input/config.h"
+#include "input/config_read.h"
 #include "platform/blas.h"
 #include "platform/comm.h"
 
@@ -59,8 +59,8 @@ static double encode_batches(struct run *run) {
   const int64_t batch = run->config.training.batch;
   const int64_t count = data->local_count < BATCHED ? data->local_count : BATCHED;
   const double begun = clock_cpu_seconds();
-  struct ensemble *encoder =
-      ensemble_create(run->comm, run->decoder, &run->config.encoding, &run->training_rule);
+  struct ensemble *encoder = ensemble_create(comm_ranks(run->comm), run->decoder,
+                                             &run->config.encoding, run->training_rows);
   double evaluations = 0.0;
   for (int64_t first = 0; first + batch <= count; first += batch) {
     const struct samples samples = {.count = batch,
@@ -115,7 +115,7 @@ int main(int argc, char **argv) {
   real *a = memory_new(real, SIZE * SIZE), *b = memory_new(real, SIZE * SIZE);
   real *c = memory_new(real, SIZE * SIZE);
   for (size_t i = 0; i < SIZE * SIZE; i++) a[i] = b[i] = (real)(i % 17) / 17;
-  const size_t rows = run->evaluation_rule.most;
+  const size_t rows = run->evaluation_rows;
   double product[ROUNDS], encoder[ROUNDS], batches[ROUNDS], evaluation[ROUNDS], rate[ROUNDS];
   double share[ROUNDS], batches_share[ROUNDS];
   struct encoded found = {0};

@@ -19,7 +19,7 @@ def main():
     for what, text in (("date", about["date"]), ("load at the beginning", load),
                        ("CPU", f"{cpu.group(1) if cpu else 'unknown'}, {os.cpu_count()} cores"),
                        ("machine", about["machine"]),
-                       ("BLAS kernel", about["blas_kernel"]),
+                       ("instruction set", about["instruction_set"]),
                        ("program", f"{about['software']} {about['softwareVersion']}, revision "
                                    f"{about['revision']}, {about['compiler']}"),
                        ("libraries", about["softwareDependencies"]),

@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "platform/comm.h"
 #include "ground/error.h"
+#include "platform/comm.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,10 +7,11 @@
 #include <string.h>
 
 #include "decoder/activation.h"
+#include "decoder/loss.h"
 #include "files/decoder_file.h"
 #include "fuzz.h"
-#include "decoder/loss.h"
 #include "ground/memory.h"
+#include "input/config_table.h"
 
 enum { LONG_TEXT = 64, WRITTEN = 4096, AXES = 10 };
 
@@ -321,9 +322,9 @@ static const char *write_file(struct fuzz_bytes *bytes) {
 static void choose_config(struct fuzz_bytes *bytes, struct config *config) {
   const unsigned said = fuzz_next(bytes);
   memset(config, 0, sizeof *config);
-  config->decoder.latent_given = said & 1;
+  config->given[config_parameter_find("decoder.latent")] = said & 1;
   config->decoder.latent = 1 + (said & 1);
-  config->decoder.loss_given = said & 2;
+  config->given[config_parameter_find("decoder.loss")] = said & 2;
   config->decoder.layers.count = said & 4 ? 1 + (said & 8) / 8 : 0;
   for (int l = 0; l < config->decoder.layers.count; l++)
     config->decoder.layers.list[l] = (struct layer_spec){.kind = 0, .width = 1 + (said >> 6)};

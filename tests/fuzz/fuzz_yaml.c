@@ -3,10 +3,11 @@
 // it is.
 #include <string.h>
 
-#include "fuzz.h"
-#include "ground/memory.h"
 #include "app/sweep.h"
 #include "app/sweep_plan.h"
+#include "fuzz.h"
+#include "ground/memory.h"
+#include "input/config_write.h"
 
 enum { OVERRIDES = 8, MOST_TASKS = 64 };  // every task is read: more would be slow
 

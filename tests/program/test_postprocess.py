@@ -448,6 +448,9 @@ def test_latents(rng, directory):
         write_results(results, rng, shape, loss)
         with Results(results) as opened:
             encoded = opened.set("test")
+            columns = opened.file["test"]
+            check(np.array_equal(encoded.rejected, columns["rejected"][()]),
+                  "whatever column the group holds is read")
         pairs = choose_pairs(encoded, 4, 1)
         check(len(pairs) == 4 and len({k for pair in pairs for k in pair}) == 8
               and all(encoded.label[a] != encoded.label[b] for a, b in pairs)

@@ -266,6 +266,8 @@ static const struct {
     {"  list:\n    - {training.batch: 3}\n    - {training.batch: 0}\n", NULL,
      "input.yaml:6: training.batch = 0: must be at least 1 (task 1"},
     {"  list: [{training.batch: 3}, {training.bacth: 3}]\n", NULL, "did you mean training.batch?"},
+    {"  random: {samples: 2, training.tile: {range: [0, 5]}}\n", NULL, "must be at least 1"},
+    {"  random: {samples: 2, training.tile: {range: [auto, 5]}}\n", NULL, "must be an integer"},
     {"  random: {training.batch: {range: [1, 2]}}\n", NULL, "needs samples: the number of draws"},
     {"  random: {samples: 0, run.seed: {range: [1, 2]}}\n", NULL,
      "input.yaml:4: sweep.random.samples = 0: must be at least 1"},

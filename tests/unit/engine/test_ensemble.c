@@ -11,25 +11,24 @@
 #include "platform/comm.h"
 #include "support/mpi_test.h"
 
-enum { SAMPLES = 101, LATENT = 4, ENTRIES = 50 };
+enum { SAMPLES = 101, LATENT = 4, ENTRIES = 50, ROWS = 48 };
 
 struct fixture {
   struct comm *comm;
   struct decoder *decoder;
-  struct placement_rule rule;
   real *y;
   double *weight_sum;
 };
 
 static struct fixture fixture_create(struct comm *comm) {
-  struct fixture f = {.comm = comm, .rule = {.least = PLACEMENT_ROWS, .most = 48, .classes = 1}};
+  struct fixture f = {.comm = comm};
   const struct layer_spec specs[] = {
       {.kind = LAYER_DENSE, .width = 30, .activation = ACTIVATION_ELU},
       {.kind = LAYER_DENSE, .width = ENTRIES, .activation = ACTIVATION_IDENTITY}};
   f.decoder = decoder_create(LATENT, 2, specs, LOSS_BCE);
   decoder_initialise(f.decoder, 3);
   for (size_t i = 0; i < f.decoder->count; i++) f.decoder->theta[i] *= 3;
-  network_narrow(f.decoder->network, &f.rule);
+  decoder_pack(f.decoder);
   f.y = memory_new(real, SAMPLES * real_padded(ENTRIES));
   f.weight_sum = memory_new(double, SAMPLES);
   for (uint64_t s = 0; s < SAMPLES; s++) {
@@ -51,7 +50,7 @@ static void fixture_destroy(struct fixture *f) {
 static struct encoding *encode(const struct fixture *f, const struct solver_options *options,
                                int64_t first, int64_t count, const int64_t *positions) {
   const size_t stride = real_padded(ENTRIES);
-  struct ensemble *encoder = ensemble_create(f->comm, f->decoder, options, &f->rule);
+  struct ensemble *encoder = ensemble_create(comm_ranks(f->comm), f->decoder, options, ROWS);
   struct encoding *encoding = encoding_create(count, LATENT);
   real *y = memory_new(real, (size_t)count * stride);
   for (int64_t i = 0; i < count; i++)
@@ -104,7 +103,7 @@ static void independence(const struct fixture *f, const struct solver_options *o
   encoding_destroy(&other);
 }
 
-// Bit by bit, and with samples that are encoded already: these are left alone, the others get the
+// In slices, and with samples that are encoded already: these are left alone, the others get the
 // bits of the whole. `group`: samples that must be left or taken together.
 static void resuming(const struct fixture *f, const struct solver_options *options, int64_t group) {
   enum { MARK = 12345 };
@@ -125,7 +124,7 @@ static void resuming(const struct fixture *f, const struct solver_options *optio
                                   .weight_sum = f->weight_sum,
                                   .position_first = first,
                                   .total = SAMPLES};
-  struct ensemble *encoder = ensemble_create(comm, f->decoder, options, &f->rule);
+  struct ensemble *encoder = ensemble_create(comm_ranks(comm), f->decoder, options, ROWS);
   ensemble_begin(encoder, &samples, group, rest);
   int64_t pieces = 0;
   for (; ensemble_advance(encoder, 1e-9); pieces++) {

@@ -7,6 +7,7 @@
 #include "ground/memory.h"
 #include "ground/rng.h"
 #include "platform/blas.h"
+#include "platform/h5.h"
 #include "support/mpi_test.h"
 #include "support/scratch.h"
 
@@ -67,7 +68,7 @@ static double worst_guess(const struct given *g, const struct predictor *p) {
 
 static struct predictor *fit(struct comm *comm, const char *name, double missing, double allowed) {
   struct given g = given_create(comm, missing);
-  struct predictor *p = predictor_fit(comm, &g.samples, LATENT, ENTRIES, g.z);
+  struct predictor *p = predictor_fit(comm_ranks(comm), &g.samples, LATENT, ENTRIES, g.z);
   const double worst = worst_guess(&g, p);
   CHECK(worst < allowed, "%s: a guess is wrong by %g", name, worst);
   CHECK(p->metric == NULL && g.encoding->metric == NULL, "%s: no metric yet", name);
@@ -90,7 +91,7 @@ static void only_flows_that_run(struct comm *comm, const struct predictor *p) {
 static void equal_samples(struct comm *comm) {
   struct given g = given_create(comm, 0.0);
   memset(g.y, 0, (size_t)g.samples.count * real_padded(ENTRIES) * sizeof *g.y);
-  struct predictor *p = predictor_fit(comm, &g.samples, LATENT, ENTRIES, g.z);
+  struct predictor *p = predictor_fit(comm_ranks(comm), &g.samples, LATENT, ENTRIES, g.z);
   const double worst = worst_guess(&g, p);
   CHECK(worst < 0.6, "samples without differences: the mean latent is the guess: %g", worst);
   predictor_destroy(&p);
@@ -109,7 +110,7 @@ static void add_metric(struct comm *comm, struct predictor *p, real sign) {
     for (size_t i = 0; i < LATENT; i++)
       hessian[i * stride + i] = sign * (real)(i + 1) * (k % 2 == 0 ? (real)0.5 : (real)1.5);
   }
-  predictor_add_metric(p, comm, count, hessians);
+  predictor_add_metric(p, comm_ranks(comm), count, hessians);
   memory_free(&hessians);
 }
 

@@ -17,13 +17,12 @@
 #include "platform/comm.h"
 #include "support/mpi_test.h"
 
-enum { SAMPLES = 6, LATENT = 3, HIDDEN = 5, ENTRIES = 8, TILE = 2, DIRECTIONS = 20 };
+enum { SAMPLES = 6, LATENT = 3, HIDDEN = 5, ENTRIES = 8, TILE = 2, ROWS = 24, DIRECTIONS = 20 };
 
 struct problem {
   struct comm *comm;
   struct decoder *decoder;
   struct solver_options options;
-  struct placement_rule rule;
   struct dataset *data;
   struct shard *shard;
   real *latents, *theta;  // starts of the flows; where the test stands
@@ -73,10 +72,9 @@ static struct problem problem_create(struct comm *comm, struct solver_options op
     for (size_t l = 0; l < 2; l++)
       for (size_t i = 0; i < p.decoder->network->layers[l].outputs; i++)
         p.decoder->theta[p.decoder->network->layers[l].bias + i] += (real)(i % 3 == 1 ? -5 : 5);
+  decoder_pack(p.decoder);
   p.theta = memory_new(real, p.decoder->count);
   memcpy(p.theta, p.decoder->theta, p.decoder->count * sizeof(real));
-  p.rule = (struct placement_rule){.least = PLACEMENT_ROWS, .most = 24, .classes = 1};
-  network_narrow(p.decoder->network, &p.rule);
   p.data = make_data(comm);
   p.latents = memory_new(real, (size_t)p.data->local_count * real_padded(LATENT));
   for (int64_t i = 0; i < p.data->local_count; i++)
@@ -102,17 +100,19 @@ static double run_flows(struct problem *p) {
   memcpy(p->shard->encoding->z, fresh->encoding->z,
          (size_t)fresh->samples.count * real_padded(LATENT) * sizeof(real));
   shard_destroy(&fresh);
-  struct ensemble *encoder = ensemble_create(p->comm, p->decoder, &p->options, &p->rule);
+  struct ensemble *encoder =
+      ensemble_create(comm_ranks(p->comm), p->decoder, &p->options, ROWS);
   ensemble_run(encoder, &p->shard->samples, SAMPLES, p->shard->encoding);
   ensemble_destroy(&encoder);
-  return reduction_sum(p->comm, p->shard->encoding->loss, (size_t)p->shard->samples.count) /
+  return reduction_sum(comm_ranks(p->comm), p->shard->encoding->loss,
+                       (size_t)p->shard->samples.count) /
          SAMPLES;
 }
 
 // dL/dtheta of the problem's flows with the given adjoint, [decoder->count], owned by the caller.
 // The trajectories stay in *batch.
 static real *gradient(struct problem *p, int adjoint, struct batch_gradient **batch) {
-  *batch = batch_gradient_create(p->comm, p->decoder, &p->rule, TILE, adjoint, &p->options);
+  *batch = batch_gradient_create(p->comm, p->decoder, ROWS, TILE, adjoint, &p->options);
   p->shard->encoding->trajectories = batch_gradient_trajectories(*batch, p->shard->samples.count);
   p->shard->encoding->replays = NULL;
   run_flows(p);
@@ -133,8 +133,10 @@ static double along(double h, void *context) {
   struct problem *p = line->problem;
   for (size_t i = 0; i < p->decoder->count; i++)
     p->decoder->theta[i] = p->theta[i] + (real)h * line->direction[i];
+  decoder_pack(p->decoder);
   const double loss = run_flows(p);
   memcpy(p->decoder->theta, p->theta, p->decoder->count * sizeof(real));
+  decoder_pack(p->decoder);
   return loss;
 }
 

@@ -32,6 +32,7 @@ static struct decoder *linear_decoder(void) {
   struct decoder *decoder = decoder_create(D, 1, &spec, LOSS_MSE);
   for (size_t i = 0; i < D; i++)
     decoder->theta[decoder->network->layers[0].weight + i * D + i] = (real)weights[i];
+  decoder_pack(decoder);
   return decoder;
 }
 
@@ -43,11 +44,10 @@ struct outcome {
 
 static struct outcome integrate(struct comm *comm, struct solver_options options) {
   struct decoder *decoder = linear_decoder();
-  const struct placement_rule rule = {.least = 12, .most = 12, .classes = 12};
   options.alpha = alpha;
   options.tau = tau;
   options.max_iterations = 100000000;
-  struct ensemble *encoder = ensemble_create(comm, decoder, &options, &rule);
+  struct ensemble *encoder = ensemble_create(comm_ranks(comm), decoder, &options, 12);
   struct encoding *encoding = encoding_create(1, D);
   real y[REAL_PAD] = {0};
   for (int i = 0; i < D; i++) y[i] = (real)target[i];

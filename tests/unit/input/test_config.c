@@ -9,8 +9,8 @@
 #include "decoder/activation.h"
 #include "decoder/loss.h"
 #include "ground/memory.h"
-#include "input/config.h"
-#include "input/config_table.h"
+#include "input/config_read.h"
+#include "input/config_write.h"
 #include "support/test.h"
 
 enum { OVERRIDES = 8 };
@@ -18,7 +18,7 @@ enum { OVERRIDES = 8 };
 // The least that an input file can say; the keys of line 3 on are a test's own.
 #define DATA "data: {train: {generate: circle, count: 200}}\n"
 #define DECODER "decoder: {latent: 1, layers: [{dense: 2}], loss: mse}\n"
-#define LEAST DATA DECODER
+#define MINIMAL DATA DECODER
 
 static struct config config, again;  // large, so not on the stack
 
@@ -39,14 +39,14 @@ static bool read_text(struct config *result, const char *text, const char *const
   return config_read(result, "input.yaml", overrides, count, error);
 }
 
-static bool read_least(struct config *result, const char *override, struct error *error) {
+static bool read_minimal(struct config *result, const char *override, struct error *error) {
   const char *const overrides[] = {override, NULL};
-  return read_text(result, LEAST, overrides, error);
+  return read_text(result, MINIMAL, overrides, error);
 }
 
 static void test_defaults(void) {
   struct error error;
-  CHECK(read_text(&config, LEAST, NULL, &error), "%s", error.text);
+  CHECK(read_text(&config, MINIMAL, NULL, &error), "%s", error.text);
   CHECK(strcmp(config.run.directory, "runs/default") == 0, "%s", config.run.directory);
   CHECK(config.run.task[TASK_TRAIN] && !config.run.task[TASK_EVALUATE], "no data.test");
   CHECK(!config.run.task[TASK_ENCODE], "encode");
@@ -57,7 +57,9 @@ static void test_defaults(void) {
   CHECK(config.decoder.layers.list[0].width == 2, "width");
   CHECK(config.decoder.layers.list[0].activation == ACTIVATION_IDENTITY, "activation");
   CHECK(config.decoder.loss == LOSS_MSE, "loss");
-  CHECK(config.decoder.latent_given && config.decoder.loss_given, "without decoder.file");
+  CHECK(config.automatic[config_parameter_find("training.tile")] == AUTOMATIC_OPEN, "tile");
+  CHECK(config_is_given(&config, "decoder.latent") && config_is_given(&config, "decoder.loss"),
+        "without decoder.file");
   CHECK(config.encoding.solver == SOLVER_LBFGS && config.encoding.memory == 10, "solver");
   CHECK(config.encoding.tau == 1e4 && config.encoding.armijo == 1e-5, "amd");
   CHECK(config.training.batch == 20 && config.training.warm_start, "training");
@@ -97,7 +99,7 @@ static void test_values(void) {
 
 static void test_overrides(void) {
   struct error error;
-  const char *text = LEAST "training: {batch: 30, epochs: wrong}\nrun: {seed: 9}\n";
+  const char *text = MINIMAL "training: {batch: 30, epochs: wrong}\nrun: {seed: 9}\n";
   const char *const overrides[] = {"training.epochs=3",
                                    "training.batch=40",
                                    "training.batch=50",
@@ -115,7 +117,7 @@ static void test_overrides(void) {
 
   const char *const tasks[] = {"run.tasks=evaluate", "decoder.file=model.h5",
                                "data.test.generate=circle", "data.test.count=4", NULL};
-  CHECK(read_text(&config, LEAST, tasks, &error), "%s", error.text);
+  CHECK(read_text(&config, MINIMAL, tasks, &error), "%s", error.text);
   CHECK(config.run.task[TASK_EVALUATE] && !config.run.task[TASK_TRAIN], "a single task");
 }
 
@@ -128,7 +130,7 @@ static void test_durations(void) {
                {"run.walltime=1:2:3", 3723},        {"run.walltime=1e3", 1000}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct error error;
-    CHECK(read_least(&config, cases[i].override, &error), "%s", error.text);
+    CHECK(read_minimal(&config, cases[i].override, &error), "%s", error.text);
     CHECK(config.run.walltime == cases[i].seconds, "%s: %g s", cases[i].override,
           config.run.walltime);
   }
@@ -136,7 +138,7 @@ static void test_durations(void) {
 
 static void test_inheritance(void) {
   struct error error;
-  const char *text = LEAST
+  const char *text = MINIMAL
       "encoding: {solver: amd, tau: 7, tolerance: 0.5, max_iterations: 3, h_max: 100}\n"
       "evaluation: {h_max: 50, h0: }\n";
   const char *const overrides[] = {"encoding.h0=2", NULL};
@@ -162,7 +164,8 @@ static void test_tasks(void) {
       "data: {train: {file: not-here.gz}, encode: {file: samples.gz}}\n";
   CHECK(read_text(&config, only_encode, NULL, &error), "%s", error.text);
   CHECK(config.decoder.layers.count == 0, "left to decoder.file");
-  CHECK(!config.decoder.latent_given && !config.decoder.loss_given, "left to decoder.file");
+  CHECK(!config_is_given(&config, "decoder.latent") && !config_is_given(&config, "decoder.loss"),
+        "left to decoder.file");
   CHECK(config.decoder.latent == 20 && config.decoder.loss == LOSS_BCE, "defaults");
 }
 
@@ -195,130 +198,135 @@ static const struct wrong wrong_files[] = {
     {"- a\n", NULL, "input.yaml:1: must begin with a section"},
     {"text\n", NULL, "input.yaml:1: must begin with a section"},
     {"training:\n\tbatch: 3\n", NULL, "input.yaml:2:1: found a tab where spaces are needed"},
-    {LEAST "run: {seed: 1}\nrun: {seed: 2}\n", NULL,
+    {MINIMAL "run: {seed: 1}\nrun: {seed: 2}\n", NULL,
      "the key run is given twice, in lines 3 and 4"},
-    {LEAST "run: {seed: 1, seed: 2}\n", NULL, "input.yaml:3:16: the key seed is given twice"},
-    {LEAST "run: {seed: *one}\n", NULL, "anchors and aliases (& and *) are not supported"},
+    {MINIMAL "run: {seed: 1, seed: 2}\n", NULL, "input.yaml:3:16: the key seed is given twice"},
+    {MINIMAL "run: {seed: *one}\n", NULL, "anchors and aliases (& and *) are not supported"},
     // keys
-    {LEAST "trainig:\n  batch: 3\n", NULL,
+    {MINIMAL "trainig:\n  batch: 3\n", NULL,
      "input.yaml:3: trainig = {...}: unknown section; did you mean training? Sections: run, data,"},
-    {LEAST "training:\n  bach: 3\n", NULL,
+    {MINIMAL "training:\n  bach: 3\n", NULL,
      "input.yaml:4: training.bach = 3: unknown key; did you mean training.batch? Keys of "
      "training:"},
-    {LEAST "encoding: {epochs: 3}\n", NULL,
+    {MINIMAL "encoding: {epochs: 3}\n", NULL,
      "input.yaml:3: encoding.epochs = 3: unknown key; did you mean training.epochs?"},
-    {LEAST "latent: 3\n", NULL, "latent = 3: unknown section; did you mean decoder.latent?"},
-    {LEAST "test: {count: 3}\n", NULL, "test = {...}: unknown section; did you mean data.test?"},
-    {LEAST "training: {gugus: 3}\n", NULL,
+    {MINIMAL "latent: 3\n", NULL, "latent = 3: unknown section; did you mean decoder.latent?"},
+    {MINIMAL "test: {count: 3}\n", NULL, "test = {...}: unknown section; did you mean data.test?"},
+    {MINIMAL "training: {gugus: 3}\n", NULL,
      "training.gugus = 3: unknown key. Keys of training: epo"},
-    {LEAST "training.batch: 3\n", NULL, "unknown section; write its parts as sections"},
-    {LEAST "training: 3\n", NULL, "input.yaml:3: training = 3: must be a section"},
-    {LEAST "training: [batch]\n", NULL, "training = [...]: must be a section"},
+    {MINIMAL "training.batch: 3\n", NULL, "unknown section; write its parts as sections"},
+    {MINIMAL "training: 3\n", NULL, "input.yaml:3: training = 3: must be a section"},
+    {MINIMAL "training: [batch]\n", NULL, "training = [...]: must be a section"},
     // overrides
-    {LEAST, "training.batch", "--set training.batch: must look like section.key=value"},
-    {LEAST, "two\nlines", "--set two lines: must look like section.key=value"},
-    {LEAST, "=3", "--set =3: must look like section.key=value"},
-    {LEAST, "training=3", "--set training=3: training: is a section; give one key of it"},
-    {LEAST, "training.bach=3",
+    {MINIMAL, "training.batch", "--set training.batch: must look like section.key=value"},
+    {MINIMAL, "two\nlines", "--set two lines: must look like section.key=value"},
+    {MINIMAL, "=3", "--set =3: must look like section.key=value"},
+    {MINIMAL, "training=3", "--set training=3: training: is a section; give one key of it"},
+    {MINIMAL, "training.bach=3",
      "--set training.bach=3: training.bach: unknown key; did you mean tra"},
-    {LEAST, "trainig.batch=3",
+    {MINIMAL, "trainig.batch=3",
      "--set trainig.batch=3: trainig.batch: unknown section; did you mean"},
-    {LEAST, "data.tset.count=3", "data.tset.count: unknown key; did you mean data.test?"},
-    {LEAST, "training.batch.x=3", "training.batch.x: unknown key"},
-    {LEAST, "training.batch=[1", "--set training.batch=[1: did not find expected ',' or ']'"},
-    {LEAST, "training.batch=0", "--set training.batch=0: must be at least 1"},
+    {MINIMAL, "data.tset.count=3", "data.tset.count: unknown key; did you mean data.test?"},
+    {MINIMAL, "training.batch.x=3", "training.batch.x: unknown key"},
+    {MINIMAL, "training.batch=[1", "--set training.batch=[1: did not find expected ',' or ']'"},
+    {MINIMAL, "training.batch=0", "--set training.batch=0: must be at least 1"},
     // types and bounds
-    {LEAST "training: {batch: -3}\n", NULL,
+    {MINIMAL "training: {batch: -3}\n", NULL,
      "input.yaml:3: training.batch = -3: must be at least 1"},
-    {LEAST "training: {batch: 2.5}\n", NULL, "training.batch = 2.5: must be an integer"},
-    {LEAST "training: {batch: twenty}\n", NULL, "training.batch = twenty: must be an integer"},
-    {LEAST "training: {batch: 0x10}\n", NULL, "training.batch = 0x10: must be an integer"},
-    {LEAST "training: {batch: [20]}\n", NULL, "training.batch = [...]: must be an integer"},
-    {LEAST "training: {batch: 1e13}\n", NULL, "training.batch = 1e13: must be at most 1e9"},
-    {LEAST "run: {seed: 99999999999999999999}\n", NULL, "must be at most 1e15"},
-    {LEAST "run: {seed: -1}\n", NULL, "run.seed = -1: must be at least 0"},
-    {LEAST "training: {learning_rate: 0}\n", NULL, "learning_rate = 0: must be greater than 0"},
-    {LEAST "training: {learning_rate: fast}\n", NULL, "= fast: must be a finite number"},
-    {LEAST "training: {learning_rate: 1e-3x}\n", NULL, "= 1e-3x: must be a finite number"},
-    {LEAST "training: {beta1: 1}\n", NULL, "training.beta1 = 1: must be less than 1"},
-    {LEAST "encoding: {tolerance: nan}\n", NULL, "tolerance = nan: must be a finite number"},
-    {LEAST "encoding: {tolerance: .inf}\n", NULL, "tolerance = .inf: must be a finite number"},
-    {LEAST "encoding: {tolerance: 1e999}\n", NULL, "tolerance = 1e999: must be a finite number"},
-    {LEAST "encoding: {shrink: 1}\n", NULL, "encoding.shrink = 1: must be less than 1"},
-    {LEAST "encoding: {growth: 0.9}\n", NULL, "encoding.growth = 0.9: must be at least 1"},
-    {LEAST "encoding: {memory: 101}\n", NULL, "encoding.memory = 101: must be at most 100"},
-    {LEAST "evaluation: {memory: 0}\n", NULL, "evaluation.memory = 0: must be at least 1"},
-    {LEAST "training: {warm_start: maybe}\n", NULL, "= maybe: must be true or false"},
-    {LEAST "training: {warm_start: [true]}\n", NULL, "must be true or false"},
-    {LEAST "training: {optimiser: adma}\n", NULL,
+    {MINIMAL "training: {batch: 2.5}\n", NULL, "training.batch = 2.5: must be an integer"},
+    {MINIMAL "training: {batch: twenty}\n", NULL, "training.batch = twenty: must be an integer"},
+    {MINIMAL "training: {batch: 0x10}\n", NULL, "training.batch = 0x10: must be an integer"},
+    {MINIMAL "training: {batch: [20]}\n", NULL, "training.batch = [...]: must be an integer"},
+    {MINIMAL "training: {batch: 1e13}\n", NULL, "training.batch = 1e13: must be at most 1e9"},
+    {MINIMAL "run: {seed: 99999999999999999999}\n", NULL, "must be at most 1e15"},
+    {MINIMAL "run: {seed: -1}\n", NULL, "run.seed = -1: must be at least 0"},
+    {MINIMAL "training: {learning_rate: 0}\n", NULL, "learning_rate = 0: must be greater than 0"},
+    {MINIMAL "training: {learning_rate: fast}\n", NULL, "= fast: must be a finite number"},
+    {MINIMAL "training: {learning_rate: 1e-3x}\n", NULL, "= 1e-3x: must be a finite number"},
+    {MINIMAL "training: {beta1: 1}\n", NULL, "training.beta1 = 1: must be less than 1"},
+    {MINIMAL "encoding: {tolerance: nan}\n", NULL, "tolerance = nan: must be a finite number"},
+    {MINIMAL "encoding: {tolerance: .inf}\n", NULL, "tolerance = .inf: must be a finite number"},
+    {MINIMAL "encoding: {tolerance: 1e999}\n", NULL, "tolerance = 1e999: must be a finite number"},
+    {MINIMAL "encoding: {shrink: 1}\n", NULL, "encoding.shrink = 1: must be less than 1"},
+    {MINIMAL "encoding: {growth: 0.9}\n", NULL, "encoding.growth = 0.9: must be at least 1"},
+    {MINIMAL "encoding: {memory: 101}\n", NULL, "encoding.memory = 101: must be at most 100"},
+    {MINIMAL "evaluation: {memory: 0}\n", NULL, "evaluation.memory = 0: must be at least 1"},
+    {MINIMAL "training: {warm_start: maybe}\n", NULL, "= maybe: must be true or false"},
+    {MINIMAL "training: {warm_start: [true]}\n", NULL, "must be true or false"},
+    {MINIMAL "training: {optimiser: adma}\n", NULL,
      "training.optimiser = adma: must be adam, rmsprop or sgd; did you mean adam?"},
-    {LEAST "encoding: {solver: {}}\n", NULL,
+    {MINIMAL "encoding: {solver: {}}\n", NULL,
      "encoding.solver = {...}: must be lbfgs, amd, euler, rk4, heun or dopri5"},
-    {LEAST "run: {directory: ''}\n", NULL, "run.directory = \"\": must not be empty"},
-    {LEAST "run: {directory: [a]}\n", NULL, "run.directory = [...]: must be a text"},
-    {LEAST "run: {tasks: [train, evalute]}\n", NULL,
+    {MINIMAL "run: {directory: ''}\n", NULL, "run.directory = \"\": must not be empty"},
+    {MINIMAL "run: {directory: [a]}\n", NULL, "run.directory = [...]: must be a text"},
+    {MINIMAL "run: {tasks: [train, evalute]}\n", NULL,
      "run.tasks = evalute: must be train, evaluate, encode or gradient_check; did you mean "
      "evaluate?"},
-    {LEAST "run: {tasks: []}\n", NULL, "run.tasks = [...]: must be a list of tasks"},
-    {LEAST "run: {tasks: [train, train]}\n", NULL, "run.tasks = train: the task is given twice"},
-    {LEAST, "data.scale=-1", "must be greater than 0"},
-    {LEAST, "data.scale=minmx", "standardise or number in (0,1e15]; did you mean minmax?"},
-    {LEAST, "data.scale=number", "must be none, minmax, standardise or number in (0,1e15]"},
-    {LEAST, "run.walltime=-1", "must be at least 0"},
-    {LEAST, "run.walltime=2:30", "must be a number of seconds, HH:MM:SS or D-HH:MM:SS"},
-    {LEAST, "run.walltime=1:60:00", "must be a number of seconds, HH:MM:SS or D-HH:MM:SS"},
-    {LEAST, "run.walltime=1-24:00:00", "must be a number of seconds, HH:MM:SS or D-HH:MM:SS"},
-    {LEAST, "run.walltime=1:00:00h", "must be a number of seconds, HH:MM:SS or D-HH:MM:SS"},
-    {LEAST, "run.walltime=-1-02:00:00", "must be at most 1e9"},
-    {LEAST "run: {restart: nevr}\n", NULL,
+    {MINIMAL "run: {tasks: []}\n", NULL, "run.tasks = [...]: must be a list of tasks"},
+    {MINIMAL "run: {tasks: [train, train]}\n", NULL, "run.tasks = train: the task is given twice"},
+    {MINIMAL, "data.scale=-1", "must be greater than 0"},
+    {MINIMAL, "data.scale=minmx", "standardise or number in (0,1e15]; did you mean minmax?"},
+    {MINIMAL, "data.scale=number", "must be none, minmax, standardise or number in (0,1e15]"},
+    {MINIMAL, "training.tile=some", "must be an integer or auto"},
+    {MINIMAL, "training.tile=-1", "must be at least 1"},
+    {MINIMAL, "training.batch=auto", "must be an integer"},
+    {MINIMAL, "run.walltime=-1", "must be at least 0"},
+    {MINIMAL, "run.walltime=2:30", "must be a number of seconds, HH:MM:SS or D-HH:MM:SS"},
+    {MINIMAL, "run.walltime=1:60:00", "must be a number of seconds, HH:MM:SS or D-HH:MM:SS"},
+    {MINIMAL, "run.walltime=1-24:00:00", "must be a number of seconds, HH:MM:SS or D-HH:MM:SS"},
+    {MINIMAL, "run.walltime=1:00:00h", "must be a number of seconds, HH:MM:SS or D-HH:MM:SS"},
+    {MINIMAL, "run.walltime=-1-02:00:00", "must be at most 1e9"},
+    {MINIMAL "run: {restart: nevr}\n", NULL,
      "input.yaml:3: run.restart = nevr: No such file or directory (tried nevr); must be auto, "
      "never "
      "or the path of a checkpoint; did you mean never?"},
-    {LEAST, "run.restart=inputs", "inputs is a directory; a file is needed; must be auto, never"},
-    {LEAST, "checkpoint.minutes=-1", "must be at least 0"},
-    {LEAST, "checkpoint.epochs=0.5", "must be an integer"},
-    {LEAST, "checkpoint.stpes=5", "did you mean checkpoint.steps?"},
+    {MINIMAL, "run.restart=inputs", "inputs is a directory; a file is needed; must be auto, never"},
+    {MINIMAL, "checkpoint.minutes=-1", "must be at least 0"},
+    {MINIMAL, "checkpoint.epochs=0.5", "must be an integer"},
+    {MINIMAL, "checkpoint.stpes=5", "did you mean checkpoint.steps?"},
     // lists of integers
-    {LEAST, "data.train.classes=3", "must be a list of integers such as [0, 1, 2]"},
-    {LEAST, "data.train.classes=[]", "must be a list of integers such as [0, 1, 2]"},
-    {LEAST, "data.train.classes=[1, x]", "data.train.classes = x: must be an integer"},
-    {LEAST, "data.train.classes=[1, 0.5]", "data.train.classes = 0.5: must be an integer"},
-    {LEAST, "data.train.classes=[1, 2, 1]", "data.train.classes = 1: is given twice"},
-    {LEAST, "data.train.stride=0", "must be at least 1"},
+    {MINIMAL, "data.train.classes=3", "must be a list of integers such as [0, 1, 2]"},
+    {MINIMAL, "data.train.classes=[]", "must be a list of integers such as [0, 1, 2]"},
+    {MINIMAL, "data.train.classes=[1, x]", "data.train.classes = x: must be an integer"},
+    {MINIMAL, "data.train.classes=[1, 0.5]", "data.train.classes = 0.5: must be an integer"},
+    {MINIMAL, "data.train.classes=[1, 2, 1]", "data.train.classes = 1: is given twice"},
+    {MINIMAL, "data.train.stride=0", "must be at least 1"},
     // layers
     {DATA, NULL, "input.yaml: decoder.layers: must be given"},
-    {LEAST, "decoder.layers=[]", "decoder.layers = [...]: must be a list of layers such as"},
-    {LEAST, "decoder.layers={dense: 2}", "decoder.layers = {...}: must be a list of layers"},
-    {LEAST, "decoder.layers=[2]", "decoder.layers[0] = 2: must be a layer such as {dense:"},
+    {MINIMAL, "decoder.layers=[]", "decoder.layers = [...]: must be a list of layers such as"},
+    {MINIMAL, "decoder.layers={dense: 2}", "decoder.layers = {...}: must be a list of layers"},
+    {MINIMAL, "decoder.layers=[2]", "decoder.layers[0] = 2: must be a layer such as {dense:"},
     {DATA "decoder:\n  layers:\n    - {dense: 2}\n    - {dense: 0}\n", NULL,
      "input.yaml:5: decoder.layers[1].dense = 0: must be at least 1"},
-    {LEAST, "decoder.layers=[{dense: }]", "decoder.layers[0].dense: must be an integer"},
-    {LEAST, "decoder.layers=[{dens: 3}]",
+    {MINIMAL, "decoder.layers=[{dense: }]", "decoder.layers[0].dense: must be an integer"},
+    {MINIMAL, "decoder.layers=[{dens: 3}]",
      "dens = 3: unknown key; a layer has dense, reshape, conv, "},
-    {LEAST, "decoder.layers=[{activation: elu}]", "needs a key that says the kind of layer: dense"},
-    {LEAST, "decoder.layers=[{dense: 2, activation: elo}]", "did you mean elu?"},
+    {MINIMAL, "decoder.layers=[{activation: elu}]",
+     "needs a key that says the kind of layer: dense"},
+    {MINIMAL, "decoder.layers=[{dense: 2, activation: elo}]", "did you mean elu?"},
     // keys that need each other
     {DECODER, NULL, "input.yaml: data.train: the task train needs data; give data.train.file or"},
-    {LEAST, "run.tasks=[train, evaluate]", "data.test: the task evaluate needs data"},
-    {LEAST "data.test:\n", NULL, "write its parts as sections"},
-    {LEAST, "data.test.first=3", "data.test: the task evaluate needs data"},
-    {LEAST, "run.tasks=[train, encode]", "data.encode: the task encode needs data"},
+    {MINIMAL, "run.tasks=[train, evaluate]", "data.test: the task evaluate needs data"},
+    {MINIMAL "data.test:\n", NULL, "write its parts as sections"},
+    {MINIMAL, "data.test.first=3", "data.test: the task evaluate needs data"},
+    {MINIMAL, "run.tasks=[train, encode]", "data.encode: the task encode needs data"},
     {"data: {encode: {generate: circle, count: 1}}\nrun: {tasks: [encode]}\n" DECODER, NULL,
      "input.yaml:2: run.tasks = [...]: without the task train a decoder is needed"},
-    {LEAST, "data.train.file=samples.gz", "cannot go with data.train.generate = circle"},
-    {LEAST, "data.train.labels=x", "cannot go with data.train.generate = circle; leave one out"},
-    {LEAST, "data.train.count=0", "must be at least 1: generated data need a number"},
-    {LEAST "encoding: {coupling: batch}\n", NULL,
+    {MINIMAL, "data.train.file=samples.gz", "cannot go with data.train.generate = circle"},
+    {MINIMAL, "data.train.labels=x", "cannot go with data.train.generate = circle; leave one out"},
+    {MINIMAL, "data.train.count=0", "must be at least 1: generated data need a number"},
+    {MINIMAL "encoding: {coupling: batch}\n", NULL,
      "encoding.coupling = batch: needs encoding.solver = amd, but that is lbfgs"},
-    {LEAST "encoding: {coupling: batch, solver: amd}\nevaluation: {solver: lbfgs}\n", NULL,
+    {MINIMAL "encoding: {coupling: batch, solver: amd}\nevaluation: {solver: lbfgs}\n", NULL,
      "input.yaml:3: evaluation.coupling = batch: needs evaluation.solver = amd"},
-    {LEAST "encoding: {solver: amd, h0: 20}\n", NULL,
+    {MINIMAL "encoding: {solver: amd, h0: 20}\n", NULL,
      "encoding.h0 = 20: amd needs h_min <= h0 <= h_max in encoding; they are 1, 20 and 10"},
-    {LEAST "encoding: {solver: amd, h_max: 0.5}\n", NULL, "encoding.h_max = 0.5: amd needs h_min"},
-    {LEAST "evaluation: {solver: amd, h_min: 2}\n", NULL, "they are 2, 1 and 10"},
+    {MINIMAL "encoding: {solver: amd, h_max: 0.5}\n", NULL,
+     "encoding.h_max = 0.5: amd needs h_min"},
+    {MINIMAL "evaluation: {solver: amd, h_min: 2}\n", NULL, "they are 2, 1 and 10"},
     // files
-    {LEAST, "decoder.file=absent.h5", "No such file or directory (tried absent.h5)"},
-    {LEAST, "decoder.file=inputs", "inputs is a directory; a file is needed"},
+    {MINIMAL, "decoder.file=absent.h5", "No such file or directory (tried absent.h5)"},
+    {MINIMAL, "decoder.file=inputs", "inputs is a directory; a file is needed"},
     {"data:\n  train:\n    file: absent.gz\n" DECODER, NULL,
      "input.yaml:3: data.train.file = absent.gz: No such file or directory (tried absent.gz)"},
     {"data: {train: {file: samples.gz, labels: /y}}\n" DECODER, NULL,
@@ -355,7 +363,7 @@ static void test_wrong_sizes(void) {
   for (size_t i = 0; i < 3; i++) {
     struct error error;
     char *override = long_override("run.directory", cases[i].length);
-    const bool read = read_least(&config, override, &error);
+    const bool read = read_minimal(&config, override, &error);
     CHECK(read == (cases[i].message == NULL), "%zu bytes: %s", cases[i].length, error.text);
     CHECK(read || strstr(error.text, cases[i].message) != NULL, "%s", error.text);
     memory_free(&override);
@@ -364,14 +372,14 @@ static void test_wrong_sizes(void) {
   char layers[1024] = "decoder.layers=[";
   for (int l = 0; l <= CONFIG_LAYERS; l++) strcat(layers, "{dense: 2},");
   strcat(layers, "]");
-  CHECK(!read_least(&config, layers, &error), "accepted");
+  CHECK(!read_minimal(&config, layers, &error), "accepted");
   CHECK(strstr(error.text, "65 layers; at most 64 are allowed") != NULL, "%s", error.text);
 
   char classes[1024] = "data.train.classes=[";
   for (int c = 0; c <= CONFIG_INTEGERS; c++) sprintf(classes + strlen(classes), "%d, ", c);
   strcat(classes, "]");
   error = (struct error){""};
-  CHECK(!read_least(&config, classes, &error), "accepted");
+  CHECK(!read_minimal(&config, classes, &error), "accepted");
   CHECK(strstr(error.text, "65 entries; at most 64 are allowed") != NULL, "%s", error.text);
 
   struct error absent = {0}, directory = {0};
@@ -414,11 +422,13 @@ static void test_round_trip(void) {
       {"data.test.file=samples.gz", "data.test.labels=samples.gz"},
       {"data.train.classes=[7, -3, 1000000000000000]", "data.train.stride=3", "data.train.subset=5",
        "data.train.subset_seed=8"},
+      {"training.tile=0"},
+      {"training.tile=12"},
       {"run.walltime=1-00:00:05", "run.restart=model.h5", "checkpoint.minutes=0.25"},
   };
   for (size_t i = 0; i < sizeof overrides / sizeof overrides[0]; i++) {
     struct error error;
-    CHECK(read_text(&config, LEAST, overrides[i], &error), "%zu: %s", i, error.text);
+    CHECK(read_text(&config, MINIMAL, overrides[i], &error), "%zu: %s", i, error.text);
     check_round_trip(overrides[i][0]);
   }
 }
@@ -438,7 +448,7 @@ static void test_reference(void) {
   check_round_trip("the reference");
 
   // Beyond the examples the reference says what the defaults are.
-  CHECK(read_text(&again, LEAST, NULL, &error), "%s", error.text);
+  CHECK(read_text(&again, MINIMAL, NULL, &error), "%s", error.text);
   CHECK(memcmp(&config.encoding, &again.encoding, sizeof config.encoding) == 0, "encoding");
   CHECK(memcmp(&config.evaluation, &again.evaluation, sizeof config.evaluation) == 0, "evaluation");
   CHECK(memcmp(&config.training, &again.training, sizeof config.training) == 0, "training");
@@ -463,7 +473,7 @@ static void test_table(void) {
 
 // Every beginning of a valid file is read or refused with a message.
 static void test_truncated(void) {
-  char text[] = LEAST "training: {batch: 12, order: file}\nencoding:\n  solver: amd\n  h0: 2\n";
+  char text[] = MINIMAL "training: {batch: 12, order: file}\nencoding:\n  solver: amd\n  h0: 2\n";
   for (size_t length = strlen(text); length > 0; length--) {
     struct error error;
     text[length] = '\0';

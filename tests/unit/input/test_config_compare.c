@@ -4,7 +4,8 @@
 
 #include "ground/memory.h"
 #include "input/config_compare.h"
-#include "input/config_table.h"
+#include "input/config_read.h"
+#include "input/config_write.h"
 #include "support/test.h"
 
 #define INPUT                                                                            \
@@ -38,7 +39,8 @@ static void test_lines(void) {
   memory_free(&lines);
 
   // What decoder.file decides is the same text before and after it is read.
-  now.decoder.latent_given = now.decoder.layers_given = false;
+  now.given[config_parameter_find("decoder.latent")] = false;
+  now.given[config_parameter_find("decoder.layers")] = false;
   const uint64_t open = config_hash(&now);
   now.decoder.latent = 7;
   now.decoder.layers.list[0].width = 9;
@@ -64,6 +66,10 @@ static const struct change changes[] = {
      {0}},
     {"training.schedule=step", REFUSED, "training.schedule: constant before, step now", {0}},
     {"data.missing=nan", REFUSED, "data.missing: error before, nan now", {0}},
+    {"training.tile=5", REFUSED, "training.tile: 0 before, 5 now", {0}},
+    // the spellings of a value that the program chooses
+    {"training.tile=auto", PASSED, "", {0}},
+    {"training.tile=0", PASSED, "", {0}},
     // epochs, without and with a schedule that counts them
     {"training.epochs=3", TAKEN, "training.epochs: 1 before, 3 now", {0}},
     {"training.epochs=3", TAKEN, "training.epochs: 1 before, 3 now", {"training.schedule=step"}},
@@ -94,6 +100,32 @@ static const struct change changes[] = {
     {"checkpoint.minutes=1", PASSED, "", {0}},
     {"checkpoint.steps=7", PASSED, "", {0}},
 };
+
+static void choose_tile(struct config *config, const void *facts) {
+  config->training.tile = *(const int64_t *)facts;
+}
+
+// A choice of the program's is seen in the echo, and changes no comparison.
+static void test_automatic(void) {
+  static const struct config_rule rules[] = {{"training.tile", choose_tile}};
+  const int64_t facts = 17;
+  for (int given = 0; given < 2; given++) {
+    char echo[256] = "";
+    read_input(&now, (const char *const[OVERRIDES]){given ? "training.tile=17" : NULL});
+    char *open = config_lines(&now);
+    const uint64_t hash = config_hash(&now);
+    config_resolve(&now, rules, 1, &facts);
+    CHECK(now.training.tile == 17, "%lld", (long long)now.training.tile);
+    char *after = config_lines(&now);
+    CHECK(strcmp(open, after) == 0 && config_hash(&now) == hash, "the choice changes the input");
+    FILE *stream = fmemopen(echo, sizeof echo, "w");
+    config_write_chosen(&now, stream);
+    fclose(stream);
+    CHECK(strcmp(echo, given ? "" : "training.tile = 17") == 0, "'%s'", echo);
+    memory_free(&open);
+    memory_free(&after);
+  }
+}
 
 static void test_changes(void) {
   for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
@@ -129,20 +161,22 @@ static void test_other_programs(void) {
                         &now, &differences),
         "accepted");
   // Of the rest every default counts; evaluation.tau was that of encoding.
-  CHECK(strcmp(differences.refused,
-               "run.seed: 1 before, 4 now; "
-               "data.train.generate: none before, circle now; "
-               "data.train.count: 0 before, 200 now; "
-               "decoder.latent: 20 before, 1 now; "
-               "decoder.layers: [] before, [{dense: 8, activation: elu}, {dense: 2, activation: "
-               "identity}] now; "
-               "decoder.loss: bce before, mse now; "
-               "encoding.tau: 3 before, 1e4 now; "
-               "training.batch: 20 before, 64 now; "
-               "training.momentum: 0.9 before, 0.5 now; "
-               "training.magic: 7 before, unknown now; "
-               "training.spell: not given before, unknown now") == 0,
-        "%s", differences.refused);
+  CHECK(
+      strcmp(
+          differences.refused,
+          "run.seed: 1 before, 4 now; "
+          "data.train.generate: none before, circle now; "
+          "data.train.count: 0 before, 200 now; "
+          "decoder.latent: 20 before, 1 now; "
+          "decoder.layers: not given before, [{dense: 8, activation: elu}, {dense: 2, activation: "
+          "identity}] now; "
+          "decoder.loss: bce before, mse now; "
+          "encoding.tau: 3 before, 1e4 now; "
+          "training.batch: 20 before, 64 now; "
+          "training.momentum: 0.9 before, 0.5 now; "
+          "training.magic: 7 before, unknown now; "
+          "training.spell: not given before, unknown now") == 0,
+      "%s", differences.refused);
   CHECK(strstr(differences.taken, "evaluation.tau") == NULL, "%s", differences.taken);
   config_differences_clear(&differences);
 }
@@ -171,6 +205,7 @@ int main(void) {
   fputs(INPUT, stream);
   fclose(stream);
   test_lines();
+  test_automatic();
   test_changes();
   test_other_programs();
   test_nothing_overlooked();

@@ -20,9 +20,14 @@ struct config_place {
 bool config_complain(const struct config_place *place, struct error *error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-// Stores what place->node says, checking type and bounds; the default `standard` if the node is
-// NULL, and nothing if that is NULL too.
-bool config_value_read(const struct config_row *row, const char *standard,
+// Whether what place->node says, or the default `otherwise` if the node is NULL, is `auto`.
+bool config_value_is_automatic(const struct config_row *row, const char *otherwise,
+                               const struct config_place *place);
+
+// Stores what place->node says, checking type and bounds; the default `otherwise` if the node is
+// NULL, and nothing if that is NULL too. Not for lists of layers (config_layers_read()) and for
+// `auto`.
+bool config_value_read(const struct config_row *row, const char *otherwise,
                        const struct config_place *place, void *storage, struct error *error);
 
 #endif

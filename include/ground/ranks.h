@@ -1,0 +1,46 @@
+// The ranks of a run as seen by code that knows no MPI: what they say to each other, as functions
+// that the caller gives (platform/comm.h has MPI's). NULL stands for a process that is alone: then
+// nothing is to be done.
+#ifndef GFE_RANKS_H
+#define GFE_RANKS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// Reductions are element-wise and in place; all functions are collective. A sum of doubles has the
+// same bits in any order only if none of its partial sums is rounded.
+struct ranks {
+  void *context;
+  int rank, size;  // this one, from 0; how many there are
+  void (*sum_int64)(void *context, int64_t *values, size_t count);
+  void (*sum_double)(void *context, double *values, size_t count);
+  void (*max_int64)(void *context, int64_t *values, size_t count);
+  void (*max_double)(void *context, double *values, size_t count);
+  void (*broadcast)(void *context, void *data, size_t bytes, int root);
+};
+
+static inline int ranks_rank(const struct ranks *ranks) { return ranks == NULL ? 0 : ranks->rank; }
+
+static inline int ranks_size(const struct ranks *ranks) { return ranks == NULL ? 1 : ranks->size; }
+
+static inline void ranks_sum_int64(const struct ranks *ranks, int64_t *values, size_t count) {
+  if (ranks != NULL) ranks->sum_int64(ranks->context, values, count);
+}
+
+static inline void ranks_sum_double(const struct ranks *ranks, double *values, size_t count) {
+  if (ranks != NULL) ranks->sum_double(ranks->context, values, count);
+}
+
+static inline void ranks_max_int64(const struct ranks *ranks, int64_t *values, size_t count) {
+  if (ranks != NULL) ranks->max_int64(ranks->context, values, count);
+}
+
+static inline void ranks_max_double(const struct ranks *ranks, double *values, size_t count) {
+  if (ranks != NULL) ranks->max_double(ranks->context, values, count);
+}
+
+static inline void ranks_broadcast(const struct ranks *ranks, void *data, size_t bytes, int root) {
+  if (ranks != NULL) ranks->broadcast(ranks->context, data, bytes, root);
+}
+
+#endif

@@ -1,0 +1,75 @@
+// Input files with their overrides, parsed once: from one come the values of a single run or, with
+// other values for some keys each time, those of many.
+#ifndef GFE_CONFIG_READ_H
+#define GFE_CONFIG_READ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "ground/error.h"
+#include "input/config_value.h"
+#include "platform/yaml_tree.h"
+
+// Reads `path` and then the overrides ("section.key=value", in order) into *config, checking every
+// value. False with a message in *error if anything is wrong. Not collective: rank 0 calls it.
+bool config_read(struct config *config, const char *path, const char *const *overrides,
+                 size_t override_count, struct error *error);
+
+// ---- one file, many runs ----
+
+struct config_source;
+
+// A value in place of the file's. The node is borrowed; NULL or a null means the default.
+struct config_assignment {
+  int parameter;  // config_parameter()
+  const struct yaml_tree *node;
+};
+
+// Parses the input file `path` and the overrides (all borrowed) and finds the parameter of each
+// key. Owned; NULL with a message in *error if anything is wrong. Not collective.
+struct config_source *config_source_open(const char *path, const char *const *overrides,
+                                         size_t override_count, struct error *error);
+void config_source_close(struct config_source **source);
+
+// The section `sweep` of the file, borrowed; NULL if it has none.
+const struct yaml_tree *config_source_sweep(const struct config_source *source);
+
+// The override that sets a parameter, borrowed, or NULL.
+const char *config_source_override(const struct config_source *source, int parameter);
+
+// Checks every value and stores it in *config. Assignments win over what the file says. False with
+// a message in *error.
+bool config_source_resolve(const struct config_source *source,
+                           const struct config_assignment *assignments, size_t assignment_count,
+                           struct config *config, struct error *error);
+
+// ---- one parameter ----
+
+// Stores what place->node says of a parameter, or its default if the node is NULL. False with a
+// message in *error.
+bool config_parameter_read(const struct config_parameter *parameter,
+                           const struct config_place *place, struct config *config,
+                           struct error *error);
+
+// ---- full keys, such as "training.batch" ----
+
+enum { CONFIG_KEY_TEXT = 160 };  // bytes of a full key, whatever a user writes
+
+// The one section that holds no parameters: a study of many runs (sweep.h).
+#define CONFIG_SWEEP "sweep"
+
+// Whether parameters have keys that begin with "name."; the empty name is that of the whole file.
+bool config_key_is_section(const char *name);
+
+// "section.name", or "name" in the whole file, cut off where it is too long.
+void config_key_join(char key[CONFIG_KEY_TEXT], const char *section, const char *name);
+
+// Records that `name` is no key of `section`, with what was meant and what there is. Returns false.
+bool config_key_complain(const struct config_place *place, const char *section, const char *name,
+                         struct error *error);
+
+// The parameter of the full key at a place, or -1 with a message that names the first part of the
+// key that is wrong.
+int config_key_find(const struct config_place *place, struct error *error);
+
+#endif

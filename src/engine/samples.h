@@ -1,0 +1,32 @@
+// Samples to be encoded, and how one of them is put in a row of the objective.
+#ifndef GFE_SAMPLES_H
+#define GFE_SAMPLES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "decoder/objective.h"
+#include "flow/solver.h"
+
+// Samples on this rank (all borrowed).
+struct samples {
+  int64_t count;
+  const real *y;             // [count][real_padded(n)]
+  const real *w;             // the same, or NULL
+  const double *weight_sum;  // [count]
+  const int64_t *position;  // [count] place in the whole batch or data set; decides the row's class
+  int64_t position_first;   // if position is NULL: those of samples are position_first + i
+  int64_t total;            // samples on all ranks
+};
+
+// The position of sample i of these.
+int64_t samples_position(const struct samples *samples, int64_t i);
+
+// What the objective wants to know of sample i, of `n` entries (borrowed from the samples).
+struct objective_row samples_row(const struct samples *samples, size_t n, int64_t i);
+
+// The factor alpha of the flow's right-hand side for sample i.
+double samples_alpha(const struct samples *samples, const struct solver_options *options,
+                     int64_t i);
+
+#endif
