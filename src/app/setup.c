@@ -178,7 +178,7 @@ struct run *setup_prepare(struct comm *comm, const struct config *config) {
   return run;
 }
 
-static void load_set(struct run *run, int set) {
+static void load_set(struct run *run, enum set set) {
   struct error error = {""};
   const struct config *config = &run->config;
   run->sets[set] = dataset_read(run->comm, run->sources[set], config->data.missing, &error);

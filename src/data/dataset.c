@@ -1,5 +1,6 @@
 #include "data/dataset.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
@@ -242,6 +243,7 @@ static struct scaling standard_scaling(struct comm *comm, const struct dataset *
 
 struct scaling dataset_scaling(struct comm *comm, enum scale_kind kind, double value,
                                const struct dataset *train) {
+  assert(train != NULL || kind == SCALE_NONE || kind == SCALE_NUMBER);
   switch (kind) {
     case SCALE_NUMBER:
       return (struct scaling){.offset = 0.0, .scale = value};

@@ -2,6 +2,7 @@
 // random subset. A rank judges its part of the range, and a sample's fate follows from how many
 // candidates come before it on all ranks, so no rank needs the list of all. What is found then goes
 // to the ranks that will hold it.
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -125,6 +126,7 @@ bool dataset_count(struct comm *comm, struct dataset_sources *sources, struct er
     sources->before = share.first - sources->range.first;
     sources->total = sources->range.count;
   }
+  assert(sources->total > 0);  // a range has samples, and a class that is wanted occurs in it
   const int64_t stride = stride_of(options), left = (sources->total - 1) / stride + 1;
   if (options->subset > left)
     return error_set(error,

@@ -13,8 +13,8 @@
 
 enum {
   NAME = 64,
-  MOST = 1000000000,
-  MOST_WIDTH = 100000000
+  NUMBER_MAX = 1000000000,
+  WIDTH_MAX = 100000000
 };  // bytes of a text; the largest sizes
 
 static int find_name(const char *(*name)(int), const char *word) {
@@ -54,7 +54,8 @@ static bool read_sizes(struct h5_file *file, const char *path, const char *name,
   while (*at != '\0') {
     char *end;
     const long long value = strtoll(at, &end, 10);
-    if (end == at || value < least || value > MOST || sizes->count == LAYER_AXES) return false;
+    if (end == at || value < least || value > NUMBER_MAX || sizes->count == LAYER_AXES)
+      return false;
     sizes->value[sizes->count++] = value;
     for (at = end; *at == ' ';) at++;
   }
@@ -141,9 +142,9 @@ static bool describe_layer(const struct source *source, size_t l, struct layer_s
       *inputs < 1)
     return error_set(error, "decoder.file = %s: %s must be (%s%s) and %s (out)", source->name, path,
                      transposed ? "in, out" : "out, in", axes > 2 ? ", kernel" : "", bias);
-  if (spec->width > MOST_WIDTH || *inputs > MOST_WIDTH)
+  if (spec->width > WIDTH_MAX || *inputs > WIDTH_MAX)
     return error_set(error, "decoder.file = %s: %s is (%lld, %lld); at most %d are allowed",
-                     source->name, path, (long long)shape[0], (long long)shape[1], MOST_WIDTH);
+                     source->name, path, (long long)shape[0], (long long)shape[1], WIDTH_MAX);
   return true;
 }
 
