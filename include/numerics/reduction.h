@@ -12,9 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "platform/comm.h"
 #include "ground/real.h"
 #include "ground/state.h"
+#include "platform/comm.h"
 
 // Sum over all ranks of `count` values on each (counts may differ or be 0). A value that is not
 // finite makes the sum NaN. Relative to the largest value, each is rounded to 2^-62 times the
@@ -23,8 +23,9 @@ double reduction_sum(struct comm *comm, const double *values, size_t count);
 
 // The sum of parameter gradients over tiles. The parameters come in blocks (a layer's weights, its
 // biases), each with a power of two that bounds its summands; the bounds are carried from step to
-// step with room to grow, so that a step needs one Allreduce. If a summand exceeds its bound, all
-// ranks learn it, the bounds are raised, and the caller adds its tiles anew:
+// step with room to grow, so that a step needs one Allreduce of the sums, after a small one of the
+// exponents. If a summand exceeds its bound, all ranks learn it, the bounds are raised, and the
+// caller adds its tiles anew:
 //
 //   do {
 //     reduction_begin(r, summands);

@@ -1,28 +1,27 @@
 // A batch's samples on their way from the ranks that hold them to the ranks that work on them, and
 // their latents on the way back. The batch is cut into tiles of fixed composition; a tile has one
-// owner. METHOD and CONTRIBUTING say why: where a sample is computed never changes what is
-// computed.
+// owner. CONTRIBUTING says why: where a sample is computed never changes what is computed.
 #ifndef GFE_SHARD_H
 #define GFE_SHARD_H
 
 #include <stdint.h>
 
-#include "platform/comm.h"
 #include "data/dataset.h"
 #include "engine/ensemble.h"
+#include "platform/comm.h"
 
 // Set index of the sample at a position of the batch.
 typedef int64_t shard_order(const void *context, int64_t position);
 
 // This rank's part of a batch. Samples stand in order of arrival; `slot` finds them by position.
 struct shard {
-  int64_t size;                    // samples in the whole batch
-  int64_t tile, tile_count;        // positions per tile, tiles in the whole batch
-  int64_t tile_first, tile_end;    // this rank's tiles
-  int64_t position_first;          // position of the first sample of tile_first
-  struct samples samples;  // what has arrived; arrays owned by the shard
-  struct encoding *encoding;       // their latents and results, owned
-  int64_t *slot;                   // [position - position_first] -> place in `samples`
+  int64_t size;                  // samples in the whole batch
+  int64_t tile, tile_count;      // positions per tile, tiles in the whole batch
+  int64_t tile_first, tile_end;  // this rank's tiles
+  int64_t position_first;        // position of the first sample of tile_first
+  struct samples samples;        // what has arrived; arrays owned by the shard
+  struct encoding *encoding;     // their latents and results, owned
+  int64_t *slot;                 // [position - position_first] -> place in `samples`
   // The rest is shard.c's own.
   struct comm *comm;
   const struct dataset *data;

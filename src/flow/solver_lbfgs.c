@@ -1,5 +1,5 @@
-// Limited-memory BFGS (Nocedal 1980): a quasi-Newton descent of one sample's loss, the best encoder
-// we know (METHOD section 5). It aims at the end of the gradient flow, not along its path.
+// Limited-memory BFGS (Nocedal 1980): a quasi-Newton descent of one sample's loss, which aims at
+// the end of the gradient flow, not along its path. Constants: src/flow/README.md, "L-BFGS".
 #include <math.h>
 #include <string.h>
 
