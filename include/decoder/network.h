@@ -80,8 +80,9 @@ const real *network_pass_backward(struct network_pass *pass, const real *theta, 
                                   bool to_input);
 
 // The sum over rows first ... first + count - 1 of the last pass back of d loss / d theta, into the
-// network's part of `gradient`, which is shaped like theta. `first` is a multiple of
-// PLACEMENT_ROWS, and rows behind the last up to the next such multiple hold nobody.
+// network's part of `gradient`, which is shaped like theta. Where layers have
+// fields, `first` is a multiple of LAYER_ROWS, and rows behind the last up to the next such multiple
+// are empty.
 void network_pass_gradient(struct network_pass *pass, size_t first, size_t count, real *gradient);
 
 // ---- values and tangents: forward over reverse ----
