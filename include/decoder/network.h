@@ -71,7 +71,7 @@ real *network_pass_input(struct network_pass *pass);
 
 // The outputs, [rows][real_padded(outputs)] (borrowed, until the next pass). `rows` must suit the
 // rule of placement (placement.h). The pass back begins in the same place: whoever wants it puts
-// d loss / d output there instead, with zeros for a row where nobody stands and in the padding.
+// d loss / d output there instead, with zeros in empty rows and in the padding.
 real *network_pass_forward(struct network_pass *pass, const real *theta, size_t rows);
 
 // d loss / d input, [rows][real_padded(inputs)] (borrowed, until the next pass); NULL and less work
@@ -81,8 +81,8 @@ const real *network_pass_backward(struct network_pass *pass, const real *theta, 
 
 // The sum over rows first ... first + count - 1 of the last pass back of d loss / d theta, into the
 // network's part of `gradient`, which is shaped like theta. Where layers have
-// fields, `first` is a multiple of LAYER_ROWS, and rows behind the last up to the next such multiple
-// are empty.
+// fields, `first` is a multiple of LAYER_ROWS, and rows behind the last up to the next such
+// multiple are empty.
 void network_pass_gradient(struct network_pass *pass, size_t first, size_t count, real *gradient);
 
 // ---- values and tangents: forward over reverse ----

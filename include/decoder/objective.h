@@ -11,7 +11,8 @@
 #include "decoder/decoder.h"
 #include "ground/real.h"
 
-// The sample in a row (all borrowed). y NULL: nobody; the row's latent must be finite all the same.
+// The sample in a row (all borrowed). y NULL: an empty row, whose latent must be finite all the
+// same.
 struct objective_row {
   const real *y;      // [real_padded(n)]
   const real *w;      // the same, or NULL: 1 everywhere
