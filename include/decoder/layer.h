@@ -76,7 +76,7 @@ struct layer {
   size_t weight_rows, weight_count;  // first axis and elements of the weight
   size_t bias_count;
   size_t weight, bias;     // where they begin in the block of all parameters
-  struct patches patches;  // conv, conv_transpose, upsample: how the fields hang together
+  struct patches patches;  // conv, conv_transpose, upsample: how the fields are connected
   size_t sources;          // 1, or 2 if the outputs of two layers are summed
   size_t source[2];        // layers whose outputs it takes; LAYER_NONE: the network's input
   bool shared[2];          // a later layer, or its own other source, takes the same

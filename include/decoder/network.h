@@ -1,8 +1,8 @@
 // A network: layers whose parameters are one stretch of a block theta, and its passes over rows of
 // samples. Each layer takes the output of the one before it, or where branches begin or are summed
 // of an earlier one. It knows neither loss nor flow: the decoder is a network with a loss, and
-// networks that share a block (an encoder beside a decoder) share its optimiser and sums. Notation
-// of METHOD section 3.
+// networks that share a block (an encoder beside a decoder) share its optimiser and sums. Notation:
+// src/decoder/README.md, "Passes through a network".
 #ifndef GFE_NETWORK_H
 #define GFE_NETWORK_H
 
@@ -71,7 +71,7 @@ real *network_pass_input(struct network_pass *pass);
 
 // The outputs, [rows][real_padded(outputs)] (borrowed, until the next pass). `rows` must suit the
 // rule of placement (placement.h). The pass back begins in the same place: whoever wants it puts
-// d loss / d output there instead, with zeros for a row where nobody stands and in the padding.
+// d loss / d output there instead, with zeros in empty rows and in the padding.
 real *network_pass_forward(struct network_pass *pass, const real *theta, size_t rows);
 
 // d loss / d input, [rows][real_padded(inputs)] (borrowed, until the next pass); NULL and less work
@@ -80,8 +80,9 @@ const real *network_pass_backward(struct network_pass *pass, const real *theta, 
                                   bool to_input);
 
 // The sum over rows first ... first + count - 1 of the last pass back of d loss / d theta, into the
-// network's part of `gradient`, which is shaped like theta. `first` is a multiple of
-// PLACEMENT_ROWS, and rows behind the last up to the next such multiple hold nobody.
+// network's part of `gradient`, which is shaped like theta. Where layers have
+// fields, `first` is a multiple of LAYER_ROWS, and rows behind the last up to the next such
+// multiple are empty.
 void network_pass_gradient(struct network_pass *pass, size_t first, size_t count, real *gradient);
 
 // ---- values and tangents: forward over reverse ----

@@ -1,6 +1,8 @@
 // The seam between decoder and flow: for a block of rows, each a sample at its own latent, the
 // reconstruction loss, its gradient with respect to z, and the gradient with respect to theta of
-// groups of those rows. Notation of METHOD section 3.
+// groups of those rows. Notation: src/decoder/README.md, "Symbols".
+//
+// A term that is added to the loss belongs into tangent.c as well: it has second derivatives, too.
 #ifndef GFE_OBJECTIVE_H
 #define GFE_OBJECTIVE_H
 
@@ -9,7 +11,8 @@
 #include "decoder/decoder.h"
 #include "ground/real.h"
 
-// The sample in a row (all borrowed). y NULL: nobody; the row's latent must be finite all the same.
+// The sample in a row (all borrowed). y NULL: an empty row, whose latent must be finite all the
+// same.
 struct objective_row {
   const real *y;      // [real_padded(n)]
   const real *w;      // the same, or NULL: 1 everywhere

@@ -9,6 +9,13 @@
 
 #include "ground/error.h"
 
+enum { MEMORY_ALIGNMENT = 64 };  // bytes
+
+// `bytes` in whole alignments: where the next array of a block may begin.
+static inline size_t memory_rounded(size_t bytes) {
+  return (bytes + MEMORY_ALIGNMENT - 1) / MEMORY_ALIGNMENT * MEMORY_ALIGNMENT;
+}
+
 // An owned array of `count` zeroed elements of `type`; to be given back by memory_free().
 #define memory_new(type, count) ((type *)memory_allocate((size_t)(count), sizeof(type)))
 void *memory_allocate(size_t count, size_t size);

@@ -121,7 +121,10 @@ static const struct loss_ops table[] = {
                   .curvature = mse_curvature},
 };
 
-const struct loss_ops *loss_ops(enum loss_kind kind) { return &table[kind]; }
+const struct loss_ops *loss_ops(enum loss_kind kind) {
+  assert(loss_name((int)kind) != NULL);
+  return &table[kind];
+}
 
 const char *loss_name(int kind) { return IN_TABLE(table, kind) ? table[kind].name : NULL; }
 

@@ -1,5 +1,7 @@
 #include "decoder/network.h"
 
+#include <assert.h>
+
 #include "decoder/activation.h"
 #include "ground/memory.h"
 
@@ -150,6 +152,7 @@ struct network *network_create(size_t inputs, size_t count, const struct layer_s
                                size_t begin) {
   struct error error = {""};
   struct network *network = memory_new(struct network, 1);
+  assert(inputs > 0 && count > 0 && begin % REAL_PAD == 0);
   network->inputs = inputs;
   network->begin = network->end = begin;
   if (place_layers(network, count, specs, &error) < count) error_fatal("%s", error.text);

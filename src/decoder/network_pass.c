@@ -1,5 +1,6 @@
 // Values and tangents through a network, and the gradients back. Both share the linear parts of the
 // layers, over all rows; between them each puts its own activations.
+#include <assert.h>
 #include <string.h>
 
 #include "decoder/activation.h"
@@ -18,6 +19,7 @@ struct network_buffers {
 
 struct network_rows {
   const struct network *network;
+  size_t room, last;       // rows it has room for, and those of the last pass
   real *input, *gradient;  // [rows][real_padded(inputs)]
   real *work;
   struct network_buffers *layers;
@@ -28,6 +30,7 @@ static struct network_rows *rows_create(const struct network *network, size_t ro
                                         bool own_delta) {
   struct network_rows *r = memory_new(struct network_rows, 1);
   r->network = network;
+  r->room = rows;
   r->input = memory_new(real, rows * real_padded(network->inputs));
   r->gradient = memory_new(real, rows * real_padded(network->inputs));
   r->work = memory_new(real, network_work(network));
@@ -87,6 +90,8 @@ static void add_to(size_t count, const real *restrict from, real *restrict to) {
 static const real *rows_forward(struct network_rows *r, const real *theta, size_t l, size_t rows) {
   const struct layer *layer = &r->network->layers[l];
   const struct network_buffers *b = &r->layers[l];
+  assert(rows <= r->room && rows % layer_block(layer) == 0);
+  r->last = rows;
   layer_ops(layer->kind)->forward(layer, theta, rows, input_of(r, layer, 0), b->a, r->work);
   if (layer->sources == 2) add_to(rows * real_padded(layer->outputs), input_of(r, layer, 1), b->a);
   return layer_bias(layer, theta, b->bias);
@@ -97,6 +102,7 @@ static void rows_backward(struct network_rows *r, const real *theta, size_t l, s
                           bool to_input) {
   const struct layer *layer = &r->network->layers[l];
   const real *delta_s = r->layers[l].delta;
+  assert(rows == r->last);  // those that went forward
   const size_t count = rows * real_padded(layer->outputs);
   for (size_t k = layer->sources; k-- > 0;) {
     const bool from_input = layer->source[k] == LAYER_NONE;
@@ -116,9 +122,11 @@ static void rows_backward(struct network_rows *r, const real *theta, size_t l, s
 // backward_parameters().
 static void rows_gradient(struct network_rows *r, size_t first, size_t rows, size_t bias_rows,
                           bool add, real *gradient) {
+  assert(first + rows <= r->last && bias_rows <= rows);
   for (size_t l = 0; l < r->network->layer_count; l++) {
     const struct layer *layer = &r->network->layers[l];
     const struct layer_ops *ops = layer_ops(layer->kind);
+    assert(first % layer_block(layer) == 0);
     if (ops->backward_parameters != NULL)
       ops->backward_parameters(
           layer, rows, bias_rows, r->layers[l].delta + first * real_padded(layer->outputs),
@@ -205,6 +213,7 @@ struct network_tangent {
 struct network_tangent *network_tangent_create(const struct network *network, size_t slots,
                                                size_t size) {
   struct network_tangent *t = memory_new(struct network_tangent, 1);
+  assert(size % PLACEMENT_ROWS == 0);
   t->size = size;
   t->rows = rows_create(network, 2 * slots * size, true);
   return t;
@@ -234,6 +243,7 @@ real *network_tangent_delta(struct network_tangent *t, size_t slot) {
 const real *network_tangent_forward(struct network_tangent *t, const real *theta, size_t slots,
                                     size_t rows) {
   const struct network *network = t->rows->network;
+  assert(2 * slots * t->size <= rows);
   for (size_t l = 0; l < network->layer_count; l++) {
     const struct layer *layer = &network->layers[l];
     const struct network_buffers *b = &t->rows->layers[l];

@@ -86,7 +86,7 @@ static struct pool *pool_create(const struct ensemble *e, const struct samples *
   pool->queue = memory_new(int64_t, samples->count);
   pool->flows = memory_new(struct flow, e->rule.most);
   const size_t size =
-      (solver_ops(&e->options)->state_size(&e->options, e->decoder->d) + 63) / 64 * 64;
+      memory_rounded(solver_ops(&e->options)->state_size(&e->options, e->decoder->d));
   pool->states = memory_new(char, e->rule.most *size);
   for (size_t i = 0; i < e->rule.most; i++)
     pool->flows[i].state = (struct solver_state *)(void *)(pool->states + i * size);

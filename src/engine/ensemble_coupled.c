@@ -9,15 +9,17 @@
 #include <string.h>
 
 #include "engine/rows_sweep.h"
+#include "flow/solver_amd.h"
 #include "ground/memory.h"
 
-enum { WINDOW = 5, UNIT_BITS = 40 };
+enum { UNIT_BITS = 40 };
 
 // The state of a group, the same on every rank.
 struct group {
-  double t, h, step, mean, losses[WINDOW];
-  int64_t size, iterations, reductions, rejected, evaluations;
-  int standing, status;
+  struct amd_steps steps;
+  double mean;  // loss at the trial
+  int64_t size, rejected, evaluations;
+  enum solver_status status;
 };
 
 // What the ranks tell each other of a group after an evaluation: sums of integers.
@@ -74,15 +76,15 @@ static void evaluate(struct coupled *c) {
   }
 }
 
-// The test of solver_accepts() for one sample: does it accept the group's step?
+// Does a sample accept its group's step? (src/flow/README.md, "Adaptive minimise distance")
 static bool accepts(const struct coupled *c, int64_t i) {
   const size_t d = c->setting.decoder->d;
   const real *g = c->gradient + (size_t)i * stride_of(c);
   const real *g_trial = c->trial_gradient + (size_t)i * stride_of(c);
-  return solver_accepts(c->setting.options->armijo,
-                        group_of(c, i)->step * samples_alpha(c->samples, c->setting.options, i),
-                        c->encoding->loss[i], c->trial_loss[i], -solver_dot(d, g, g),
-                        -solver_dot(d, g_trial, g));
+  return solver_accepts(
+      c->setting.options->armijo,
+      group_of(c, i)->steps.step * samples_alpha(c->samples, c->setting.options, i),
+      c->encoding->loss[i], c->trial_loss[i], -solver_dot(d, g, g), -solver_dot(d, g_trial, g));
 }
 
 // Sums over the samples of each group, on all ranks. Losses are summed in a unit that the largest
@@ -114,46 +116,30 @@ static void count_ballots(struct coupled *c, bool first) {
                         (double)(c->groups[k].size > 0 ? c->groups[k].size : 1);
 }
 
-static bool stands_still(const struct group *group, const struct solver_options *options) {
-  if (options->slope <= 0.0) return group->standing >= 2;
-  const int64_t k = group->iterations;
-  const double fall = group->losses[(k + 1) % WINDOW] - group->losses[k % WINDOW];
-  return k >= WINDOW - 1 && fall < options->slope * (WINDOW - 1);
-}
-
 // Decides on a group's trial. Returns whether its samples move to the trial points.
 static bool decide(struct group *group, const struct ballot *ballot,
                    const struct solver_options *options, bool first) {
+  struct amd_steps *steps = &group->steps;
   group->evaluations++;
   if (first && ballot->nonfinite > 0) {
     group->status = STATUS_NONFINITE;
     return true;
   }
   if (ballot->nonfinite > 0 || ballot->objecting > 0) {
-    group->h = options->shrink * group->step;
     group->rejected++;
-    if (++group->reductions > options->max_reductions) group->status = STATUS_UNDERFLOW;
+    if (!amd_reduce(steps, options)) group->status = STATUS_UNDERFLOW;
     return false;
   }
   if (!first) {
-    const double before = group->losses[group->iterations % WINDOW];
-    const bool standing = before - group->mean < options->tolerance * fabs(before);
-    group->standing = standing ? group->standing + 1 : 0;
-    group->iterations++;
-    group->reductions = 0;
-    if (group->step >= options->tau - group->t)
-      group->t = options->tau;
-    else {
-      group->t += group->step;
-      group->h = fmin(fmax(options->growth * group->step, options->h_min), options->h_max);
-    }
+    const double before = steps->losses[steps->iterations % AMD_WINDOW];
+    amd_accept(steps, options, before, before - group->mean);
   }
-  group->losses[group->iterations % WINDOW] = group->mean;
-  if (stands_still(group, options))
+  amd_note(steps, group->mean);
+  if (amd_rests(steps, options))
     group->status = STATUS_CONVERGED;
-  else if (group->t >= options->tau)
+  else if (steps->t >= options->tau)
     group->status = STATUS_TAU;
-  else if (group->iterations >= options->max_iterations)
+  else if (steps->iterations >= options->max_iterations)
     group->status = STATUS_LIMIT;
   return true;
 }
@@ -174,11 +160,12 @@ static void move(struct coupled *c) {
       memcpy(g, c->trial_gradient + (size_t)i * stride, stride * sizeof *g);
       c->encoding->loss[i] = c->trial_loss[i];
     }
-    c->encoding->iterations[i] = group->iterations;
+    c->encoding->iterations[i] = group->steps.iterations;
     c->encoding->rejected[i] = group->rejected;
     c->encoding->evaluations[i] = group->evaluations;
     c->encoding->status[i] = (int8_t)group->status;
-    const real factor = (real)(group->step * samples_alpha(c->samples, c->setting.options, i));
+    const real factor =
+        (real)(group->steps.step * samples_alpha(c->samples, c->setting.options, i));
     for (size_t j = 0; j < stride; j++) trial[j] = z[j] - factor * g[j];
   }
 }
@@ -195,7 +182,7 @@ static int64_t step(struct coupled *c) {
     c->moved[k] = GROUP_IDLE;
     if (group->status != STATUS_RUNNING) continue;
     c->moved[k] = decide(group, &c->ballots[k], options, first) ? GROUP_MOVED : GROUP_STAYED;
-    group->step = fmin(group->h, options->tau - group->t);
+    amd_next(&group->steps, options);
     if (group->status == STATUS_RUNNING) running++;
   }
   move(c);
@@ -233,7 +220,7 @@ struct coupled *coupled_create(const struct coupled_setting *setting, const stru
   c->trial_loss = memory_new(double, samples->count);
   memcpy(c->trial, encoding->z, size * sizeof *c->trial);
   for (int64_t k = 0; k < c->group_count; k++) {
-    c->groups[k] = (struct group){.h = setting->options->h0, .status = STATUS_RUNNING};
+    c->groups[k] = (struct group){.steps = amd_begin(setting->options), .status = STATUS_RUNNING};
     c->groups[k].size = k + 1 < c->group_count ? group : samples->total - k * group;
   }
   drop_finished(c);

@@ -1,7 +1,9 @@
 #include "flow/adjoint.h"
 
+#include <assert.h>
 #include <string.h>
 
+#include "ground/memory.h"
 #include "ground/text.h"
 
 static const char *const names[] = {"none", "discrete", "continuous"};
@@ -13,19 +15,20 @@ const char *adjoint_name(int kind) { return IN_TABLE(names, kind) ? names[kind] 
 struct adjoint {
   enum adjoint_kind kind;
   const struct flow_ops *flow;
-  const struct butcher *tableau;  // NULL: the semi-implicit Euler step of solver_amd_nesterov.c
+  const struct butcher *tableau;  // NULL: the semi-implicit Euler step of solver_amd.c
   const struct trajectory *trajectory;
   double alpha;
   size_t stride, size;  // of one component, of a vector
   int64_t step;         // the step being walked back through; -1 at the beginning of the flow
   int stage;            // of the next request
+  bool asked;           // a product has been asked for and has not come yet
   real *lambda;
   real *mu;    // what (df/ds)^T is applied to in the present request
   real *nu;    // [stages] results
   real *next;  // scratch
 };
 
-static size_t header_size(void) { return (sizeof(struct adjoint) + 63) / 64 * 64; }
+static size_t header_size(void) { return memory_rounded(sizeof(struct adjoint)); }
 
 size_t adjoint_state_size(const struct solver_options *options, size_t d) {
   const size_t size = flow_ops(options->flow)->components * real_padded(d);
@@ -45,6 +48,8 @@ void adjoint_start(enum adjoint_kind kind, const struct solver_options *options,
                    double alpha, const struct trajectory *trajectory, const real *gradient,
                    void *state) {
   struct adjoint *a = state;
+  assert(kind != ADJOINT_NONE && trajectory->stages == solver_stages(options));
+  assert(trajectory->count == 0 || trajectory->stride == real_padded(d));
   *a = (struct adjoint){.kind = kind,
                         .flow = flow_ops(options->flow),
                         .tableau = solver_ops(options)->tableau,
@@ -177,7 +182,9 @@ static void receive_continuous(struct adjoint *a, const real *product) {
 
 bool adjoint_request(void *state, real *z, real *v) {
   struct adjoint *a = state;
+  assert(!a->asked);
   if (a->step < 0) return false;
+  a->asked = true;
   if (a->kind == ADJOINT_CONTINUOUS)
     request_continuous(a, z, v);
   else if (a->tableau != NULL)
@@ -189,6 +196,8 @@ bool adjoint_request(void *state, real *z, real *v) {
 
 void adjoint_receive(void *state, const real *product) {
   struct adjoint *a = state;
+  assert(a->asked && a->step >= 0);
+  a->asked = false;
   if (a->kind == ADJOINT_CONTINUOUS)
     receive_continuous(a, product);
   else if (a->tableau != NULL)

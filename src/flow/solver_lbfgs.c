@@ -1,9 +1,11 @@
-// Limited-memory BFGS (Nocedal 1980): a quasi-Newton descent of one sample's loss, the best encoder
-// we know (METHOD section 5). It aims at the end of the gradient flow, not along its path.
+// Limited-memory BFGS (Nocedal 1980): a quasi-Newton descent of one sample's loss, which aims at
+// the end of the gradient flow, not along its path. Constants: src/flow/README.md, "L-BFGS".
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
 #include "flow/solver.h"
+#include "ground/memory.h"
 
 enum { MAX_REDUCTIONS = 20 };
 
@@ -29,9 +31,9 @@ struct lbfgs {
 };
 
 static size_t state_size(const struct solver_options *options, size_t d) {
-  const size_t header = (sizeof(struct lbfgs) + 63) / 64 * 64;
+  const size_t header = memory_rounded(sizeof(struct lbfgs));
   const size_t memory = (size_t)options->memory;
-  const size_t doubles = (2 * memory * sizeof(double) + 63) / 64 * 64;
+  const size_t doubles = memory_rounded(2 * memory * sizeof(double));
   return header + doubles + (5 + 2 * memory) * real_padded(d) * sizeof(real);
 }
 
@@ -39,11 +41,12 @@ static void start(const struct solver_options *options, const struct solver_prob
                   const real *z, struct solver_state *state) {
   struct lbfgs *b = (struct lbfgs *)state;
   const size_t stride = real_padded(problem->d), memory = (size_t)options->memory;
+  assert(memory > 0 && problem->replay == NULL && problem->trajectory == NULL);
   *b = (struct lbfgs){.common.loss = INFINITY};
-  char *block = (char *)b + (sizeof *b + 63) / 64 * 64;
+  char *block = (char *)b + memory_rounded(sizeof *b);
   b->inverse = (double *)(void *)block;
   b->coefficient = b->inverse + memory;
-  block += (2 * memory * sizeof(double) + 63) / 64 * 64;
+  block += memory_rounded(2 * memory * sizeof(double));
   b->z = (real *)(void *)block;
   b->gradient = b->z + stride;
   b->p = b->gradient + stride;

@@ -1,8 +1,10 @@
 // Explicit Runge-Kutta methods for either flow: a fixed step, or error control per sample.
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
 #include "flow/solver.h"
+#include "ground/memory.h"
 
 // The step control (Hairer, Norsett, Wanner 1993, II.4): a proportional-integral controller.
 static const double safety = 0.9, smallest_factor = 0.2, largest_factor = 5.0;
@@ -27,7 +29,7 @@ static size_t vector_size(const struct solver_options *options, size_t d) {
   return flow_ops(options->flow)->components * real_padded(d);
 }
 
-static size_t header_size(void) { return (sizeof(struct rk) + 63) / 64 * 64; }
+static size_t header_size(void) { return memory_rounded(sizeof(struct rk)); }
 
 static size_t state_size(const struct solver_options *options, size_t d) {
   const size_t stages = (size_t)tableau_of(options)->stages;
@@ -40,6 +42,7 @@ static void start(const struct solver_options *options, const struct solver_prob
   struct rk *r = (struct rk *)state;
   const size_t size = vector_size(options, problem->d), stride = real_padded(problem->d);
   const size_t stages = (size_t)tableau_of(options)->stages;
+  assert(options->step > 0.0 && (problem->replay == NULL || problem->replay->stride == stride));
   *r = (struct rk){.common.loss = INFINITY, .h = options->step, .error_before = 1.0};
   r->s = (real *)(void *)((char *)r + header_size());
   r->trial = r->s + size;

@@ -7,8 +7,6 @@
 
 #include "ground/error.h"
 
-enum { ALIGNMENT = 64 };
-
 // What a thread attempts, and the blocks that have been taken meanwhile.
 struct attempt {
   jmp_buf failed;
@@ -50,9 +48,9 @@ static void forget(const void *block) {
 }
 
 void *memory_allocate(size_t count, size_t size) {
-  if (size != 0 && count > (SIZE_MAX - ALIGNMENT) / size) fail(count, size);
-  const size_t bytes = (count * size + ALIGNMENT) / ALIGNMENT * ALIGNMENT;
-  void *block = aligned_alloc(ALIGNMENT, bytes);
+  if (size != 0 && count > (SIZE_MAX - MEMORY_ALIGNMENT) / size) fail(count, size);
+  const size_t bytes = memory_rounded(count * size + 1);  // never 0
+  void *block = aligned_alloc(MEMORY_ALIGNMENT, bytes);
   if (block == NULL) fail(count, size);
   if (attempt != NULL && !remember(block)) {
     free(block);

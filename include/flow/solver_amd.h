@@ -1,0 +1,42 @@
+// What adaptive minimise distance (src/flow/README.md, "Adaptive minimise distance") knows of its
+// steps, of one sample or of a group of samples that shares them: their lengths, and whether the
+// loss still falls.
+#ifndef GFE_SOLVER_AMD_H
+#define GFE_SOLVER_AMD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flow/solver.h"
+
+enum { AMD_WINDOW = 5 };  // accepted points that the tests of rest look back on
+
+struct amd_steps {
+  double t, h, step;          // flow time, step control, length of the present trial
+  double losses[AMD_WINDOW];  // of the last accepted points, a ring
+  int64_t iterations;         // accepted steps
+  int64_t reductions;         // of the present step
+  int standing;               // steps in a row that changed the loss by less than `tolerance` of it
+};
+
+// At the beginning of a flow.
+struct amd_steps amd_begin(const struct solver_options *options);
+
+// The length of the next trial; the last step is shortened to end at tau.
+double amd_next(struct amd_steps *steps, const struct solver_options *options);
+
+// The trial is rejected: the next one is shorter. False if there have been too many.
+bool amd_reduce(struct amd_steps *steps, const struct solver_options *options);
+
+// The trial is accepted, at a point where the loss has fallen by `decrease` from `loss`. A
+// shortened step does not feed the step control.
+void amd_accept(struct amd_steps *steps, const struct solver_options *options, double loss,
+                double decrease);
+
+// Takes down the loss of the point accepted last, the first one included.
+void amd_note(struct amd_steps *steps, double loss);
+
+// Whether the loss has stopped falling, by `slope` if that is set, else by `tolerance`.
+bool amd_rests(const struct amd_steps *steps, const struct solver_options *options);
+
+#endif
