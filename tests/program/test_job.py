@@ -218,8 +218,9 @@ def stopped_while_encoding(checks, program, cwd, name, values):
 def encode_values(trained):
     values = {**IMAGES, "run.tasks": ["encode"], "decoder.file": trained, "decoder.latent": None,
               "decoder.layers": None, "decoder.loss": None, "data.encode.file": SMALL,
-              "data.encode.dataset": "/train/images", "evaluation.solver": "amd",
-              "evaluation.tolerance": 0, "evaluation.max_iterations": 400}
+              "data.encode.dataset": "/train/images", "data.encode.count": 600,
+              "evaluation.solver": "amd", "evaluation.tolerance": 0,
+              "evaluation.max_iterations": 400}
     values.update({f"data.{group}.{key}": None for group in ("train", "test")
                    for key in ("file", "dataset", "labels", "count")})
     return values
