@@ -30,7 +30,7 @@ TRAINING = {"training.epochs": 6, "training.batch": 20, "encoding.max_iterations
             "evaluation.max_iterations": 30, "checkpoint.steps": 10,
             "decoder.layers": [{"dense": 128, "activation": "elu"}, {"dense": 784}]}
 STEPS = 6 * 300 // 20
-# Longer than anybody waits, so that it is stopped on any machine; and what is left to do after that.
+# Longer than anybody waits, so it is stopped on any machine; and what is left to do after that.
 ENDLESS = {"training.epochs": 10**6}
 EPOCHS_LEFT = 2
 SMALL_TRAINING = {"training.epochs": 4, "checkpoint.steps": 2, "training.batch": 20}

@@ -5,8 +5,8 @@ images after little training.
 usage: test_quality.py gfe_hpc [more]
 
 The bounds are those that the method reaches with the dense decoder of the paper; the paper's own
-solver, with the authors' parameters, must come out where the authors' program does. `more`: the runs
-that take long, and not those that are over soon.
+solver, with the authors' parameters, must come out where the authors' program does. `more`: the
+runs that take long, and not those that are over soon.
 """
 
 import os

@@ -17,8 +17,8 @@ import h5py
 
 import paper
 import slurm
-from program import (ENVIRONMENT, IMAGES, ROOT, SMALL, SUPPORT, Checks, arguments, read_summary, run,
-                     run_input, write_input)
+from program import (ENVIRONMENT, IMAGES, ROOT, SMALL, SUPPORT, Checks, arguments, read_summary,
+                     run, run_input, write_input)
 
 COMPARE = os.path.join(SUPPORT, "compare_results.py")
 REPOSITORY = ROOT
@@ -170,8 +170,8 @@ def write_sweep(bench, tasks, walltimes):
 
 
 def test_disturbed(bench, references, tasks):
-    """Array and single job, disturbed in every way, side by side. Most tasks get so little time that
-    a leg is a step, until they have been stopped twice."""
+    """Array and single job, disturbed in every way, side by side. Most tasks get so little time
+    that a leg is a step, until they have been stopped twice."""
     walltimes = [0] + (TASKS - 1) * [NO_TIME]
     write_sweep(bench, tasks, walltimes)
     write_input(bench.path("single.yaml"), TRAINING, tasks[0], {"run.directory": "elsewhere"})
