@@ -1,10 +1,24 @@
 #!/bin/sh
-# All tests: those of the optimised build; those but the slow ones and the pure Python ones with the
-# address and undefined behaviour sanitizers; those with valgrind in a portable build. The last lines
-# name those that failed and count them all: N passed, N failed.
+# The tests of the optimised build and with the address and undefined behaviour sanitizers:
+#
+#   sh tests/run.sh       what a change has to pass
+#   sh tests/run.sh all   also what takes long and what another build proves as well (suite `slow`),
+#                         and the leak test with valgrind in a portable build
+#
+# See README.md beside this file. The last lines name those that failed and count them all: N passed,
+# N failed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . jobscripts/setup.sh
+
+case ${1:-} in
+  '') without_slow='--no-suite slow' ;;
+  all) without_slow= ;;
+  *)
+    echo 'usage: sh tests/run.sh [all]' >&2
+    exit 2
+    ;;
+esac
 
 passed=0
 failed=0
@@ -26,11 +40,12 @@ PYTHON
 }
 
 # run_tests DIRECTORY [OPTION OF MESON TEST...]: a build or a log that is not there is a failure.
+# Ten times the limits of meson.build: no slow or busy machine is to run into one.
 run_tests() {
   directory=$1
   shift
   rm -f "$directory/meson-logs/testlog.json"
-  meson test -C "$directory" --print-errorlogs "$@"
+  meson test -C "$directory" --print-errorlogs --timeout-multiplier 10 "$@"
   # shellcheck disable=SC2046  # words
   set -- $(count_results "$directory" || echo 0 1 "no log")
   passed=$((passed + $1))
@@ -50,7 +65,8 @@ allow_root
 export GFE_TESTS_COMPLETE=1 # all packages are there: nothing is skipped for want of one
 
 if build build; then
-  run_tests build
+  # shellcheck disable=SC2086  # words
+  run_tests build $without_slow
 else
   failed=$((failed + 1))
 fi
@@ -60,15 +76,18 @@ export ASAN_OPTIONS=detect_leaks=0:halt_on_error=1:abort_on_error=1
 export UBSAN_OPTIONS=halt_on_error=1:abort_on_error=1:print_stacktrace=1
 if build build-sanitize -Dbuildtype=debugoptimized -Db_sanitize=address,undefined \
      -Db_lundef=false; then
-  run_tests build-sanitize --no-suite slow --no-suite python
+  # shellcheck disable=SC2086  # words
+  run_tests build-sanitize $without_slow
 else
   failed=$((failed + 1))
 fi
 
-if build build-portable -Dnative=false; then
-  run_tests build-portable --suite leaks
-else
-  failed=$((failed + 1))
+if [ -z "$without_slow" ]; then
+  if build build-portable -Dnative=false; then
+    run_tests build-portable --suite leaks
+  else
+    failed=$((failed + 1))
+  fi
 fi
 
 [ -z "$failures" ] || printf 'failed:\n%s' "$failures"

@@ -43,25 +43,30 @@ struct dataset_shape {
   bool weights, labels;
 };
 
-// Opens the files of `options`, checks names, types, shapes and range, and fills *shape. `key` is
-// the section's name for messages, such as "data.train". Collective; every rank gets the same
-// answer, errors are left in *error of at least one rank.
-void dataset_probe(struct comm *comm, const struct data_options *options, const char *key,
-                   uint64_t seed, struct dataset_shape *shape, struct error *error);
+struct dataset_sources;  // the files of a set, opened: what they hold and what is wanted of it
+
+// Opens the files of `options` (borrowed until dataset_close()), checks names, types, shapes and
+// range, and finds out which samples are selected. `key` (borrowed) is the section's name for
+// messages, such as "data.train"; `seed` is that of synthetic sets. config_check() has seen
+// `options`: one of file and generate is given. Owned, by dataset_close(); NULL on all ranks alike
+// with a message in *error of at least one. Collective.
+struct dataset_sources *dataset_open(struct comm *comm, const struct data_options *options,
+                                     const char *key, uint64_t seed, struct error *error);
+struct dataset_shape dataset_describe(const struct dataset_sources *sources);
+void dataset_close(struct dataset_sources **sources);
 
 // Reads this rank's share, [rank N / R, (rank + 1) N / R), unscaled; entries that are NaN get
 // weight 0 and value 0 if `missing` is MISSING_NAN and are an error otherwise; an entry whose given
-// weight is 0 has value 0 whatever the file holds. Returns an owned set, or NULL on all ranks if
-// dataset_probe() would fail or a share is more than a node's memory. Collective; errors as above
-// (comm_settle() them before use).
-struct dataset *dataset_read(struct comm *comm, const struct data_options *options, const char *key,
-                             int missing, uint64_t seed, struct error *error);
+// weight is 0 has value 0 whatever the file holds. Returns an owned set, or NULL on all ranks if a
+// share is more than a node's memory. Collective; errors as above (comm_settle() them before use).
+struct dataset *dataset_read(struct comm *comm, const struct dataset_sources *sources,
+                             enum missing missing, struct error *error);
 
 void dataset_destroy(struct dataset **dataset);
 
 // The scaling that data.scale asks for, from the entries of `train` that have weight; the same on
 // every rank and for any number of ranks. Constant data give scale 1. Collective.
-struct scaling dataset_scaling(struct comm *comm, int kind, double value,
+struct scaling dataset_scaling(struct comm *comm, enum scale_kind kind, double value,
                                const struct dataset *train);
 
 // A checksum of samples, weights and labels that does not depend on the number of ranks; never 0.

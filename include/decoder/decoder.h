@@ -27,7 +27,7 @@ struct decoder {
 struct decoder *decoder_create(size_t d, size_t layer_count, const struct layer_spec *specs,
                                enum loss_kind loss);
 
-// The same in two steps, for who wants to know the size first: theta is NULL until it is allocated.
+// The same in two steps, for callers that need the size first: theta is NULL until allocated.
 struct decoder *decoder_layout(size_t d, size_t layer_count, const struct layer_spec *specs,
                                enum loss_kind loss);
 void decoder_allocate(struct decoder *decoder);

@@ -1,8 +1,8 @@
 // A network: layers whose parameters are one stretch of a block theta, and its passes over rows of
 // samples. Each layer takes the output of the one before it, or where branches begin or are summed
 // of an earlier one. It knows neither loss nor flow: the decoder is a network with a loss, and
-// networks that share a block (an encoder beside a decoder) share its optimiser and sums. Notation
-// of METHOD section 3.
+// networks that share a block (an encoder beside a decoder) share its optimiser and sums. Notation:
+// src/decoder/README.md, "Passes through a network".
 #ifndef GFE_NETWORK_H
 #define GFE_NETWORK_H
 

@@ -1,6 +1,6 @@
 // The seam between decoder and flow: for a block of rows, each a sample at its own latent, the
 // reconstruction loss, its gradient with respect to z, and the gradient with respect to theta of
-// groups of those rows. Notation of METHOD section 3.
+// groups of those rows. Notation: src/decoder/README.md.
 #ifndef GFE_OBJECTIVE_H
 #define GFE_OBJECTIVE_H
 

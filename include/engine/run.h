@@ -20,10 +20,11 @@ enum { TILES_PER_BATCH = 4, TILE_MIN = 10, TILE_MAX = 24 };
 
 struct run {
   struct comm *comm;
-  struct config config;                    // with what decoder.file decides filled in
-  bool used[SET_COUNT];                    // which sets the tasks need
-  struct dataset_shape shapes[SET_COUNT];  // of the used ones
-  struct dataset *sets[SET_COUNT];         // of the used ones, once loaded; else NULL
+  struct config config;                        // with what decoder.file decides filled in
+  bool used[SET_COUNT];                        // which sets the tasks need
+  struct dataset_shape shapes[SET_COUNT];      // of the used ones
+  struct dataset_sources *sources[SET_COUNT];  // of the used ones, until loaded; else NULL; owned
+  struct dataset *sets[SET_COUNT];             // of the used ones, once loaded; else NULL; owned
   struct scaling scaling;
   bool scaled_by_file;                    // `scaling` comes from decoder.file
   bool file_predicts;                     // decoder.file has a predictor

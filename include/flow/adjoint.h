@@ -1,6 +1,6 @@
-// The adjoint of one sample's flow (METHOD section 3), in reverse communication: it says at which z
-// along which v it wants H v, and the mixed derivatives d/dtheta [v . g(z)] that come with these
-// products add up to the flow's part of dL/dtheta,
+// The adjoint of one sample's flow (src/flow/README.md, "Adjoints"), in reverse communication: it
+// says at which z along which v it wants H v, and the mixed derivatives d/dtheta [v . g(z)] that
+// come with these products add up to the flow's part of dL/dtheta,
 //
 //   dL/dtheta = d loss/d theta at z(tau) + sum over requests of d/dtheta [v . g(z)].
 #ifndef GFE_ADJOINT_H

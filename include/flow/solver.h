@@ -3,7 +3,7 @@
 // never calls the decoder: that is what lets the encoder advance thousands of independent adaptive
 // flows in full matrix products.
 //
-// One file and one row of the table in solver.c per solver. Source of the methods: METHOD, README.
+// One file and one row of the table in solver.c per solver. The methods: src/flow/README.md.
 #ifndef GFE_SOLVER_H
 #define GFE_SOLVER_H
 

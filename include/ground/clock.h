@@ -12,7 +12,7 @@ enum phase {
   PHASE_OTHER,
   PHASE_COUNT
 };
-const char *phase_name(int phase);
+const char *phase_name(enum phase phase);
 
 // Seconds of a clock that never goes back.
 double clock_seconds(void);

@@ -6,7 +6,7 @@
 enum stop_reason { STOP_NONE, STOP_USR1, STOP_USR2, STOP_TERM, STOP_FILE, STOP_TIME };
 
 // As summary.json has it, such as "signal USR1"; NULL beyond the last.
-const char *stop_name(int reason);
+const char *stop_name(enum stop_reason reason);
 
 // Catches USR1, USR2 and TERM from now on.
 void stop_catch_signals(void);
@@ -24,8 +24,8 @@ void stop_destroy(struct stop **stop);
 // Seconds left; infinite without a limit, and for `stop` NULL.
 double stop_seconds_left(const struct stop *stop);
 
-// Why to stop (enum stop_reason), if at all, when `reserve` seconds must be left for the end. Of
+// Why to stop, if at all, when `reserve` seconds must be left for the end. Of
 // `stop` NULL (other ranks than 0), the signals.
-int stop_noticed(struct stop *stop, double reserve);
+enum stop_reason stop_noticed(struct stop *stop, double reserve);
 
 #endif

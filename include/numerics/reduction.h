@@ -23,8 +23,9 @@ double reduction_sum(const struct ranks *ranks, const double *values, size_t cou
 
 // The sum of parameter gradients over tiles. The parameters come in blocks (a layer's weights, its
 // biases), each with a power of two that bounds its summands; the bounds are carried from step to
-// step with room to grow, so that a step adds up the numbers once. If a summand exceeds its bound,
-// all ranks learn it, the bounds are raised, and the caller adds its tiles anew:
+// step with room to grow, so that a step needs one Allreduce of the sums, after a small one of the
+// exponents. If a summand exceeds its bound, all ranks learn it, the bounds are raised, and the
+// caller adds its tiles anew:
 //
 //   do {
 //     reduction_begin(r, summands);

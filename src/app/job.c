@@ -33,14 +33,14 @@ struct job {
   struct outcome outcome;
   struct trainer *trainer;  // NULL without the task train
   struct checkpoint *checkpoint;
-  struct stop *stop;  // rank 0's
-  int reason;         // enum stop_reason: the job is to end
-  bool diverged;      // the training has; the last good checkpoint stays
-  bool moved;         // something has been done since the last checkpoint
-  bool kept;          // something has been saved by this job
-  double saved;       // the clock at the last checkpoint
-  double longest;     // seconds of the longest piece of work between two looks, lately
-  double looked;      // the clock at the last look
+  struct stop *stop;        // rank 0's
+  enum stop_reason reason;  // not STOP_NONE: the job is to end
+  bool diverged;            // the training has; the last good checkpoint stays
+  bool moved;               // something has been done since the last checkpoint
+  bool kept;                // something has been saved by this job
+  double saved;             // the clock at the last checkpoint
+  double longest;           // seconds of the longest piece of work between two looks, lately
+  double looked;            // the clock at the last look
   struct job_position position;
 };
 
@@ -168,7 +168,7 @@ static bool may_go_on(struct job *job) {
   int64_t noticed[2] = {stop_noticed(job->stop, reserve(job)),
                         comm_rank(job->run->comm) == 0 && is_time(job)};
   comm_max_int64(job->run->comm, noticed, 2);
-  job->reason = (int)noticed[0];
+  job->reason = (enum stop_reason)noticed[0];
   if (job->reason == STOP_NONE) {
     if (is_due(job) || noticed[1]) save(job);
     return true;
@@ -210,7 +210,7 @@ static bool encodes_train(const struct job *job) {
   return trains(job) && job->run->config.evaluation.train;
 }
 
-static bool encode(struct job *job, int set) {
+static bool encode(struct job *job, enum set set) {
   struct evaluation **evaluation = &job->outcome.evaluations[set];
   if (*evaluation == NULL) *evaluation = evaluation_create(job->run, set);
   while (evaluation_advance(*evaluation, slice)) {

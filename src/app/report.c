@@ -15,7 +15,7 @@
 #include "input/config_write.h"
 #include "numerics/isa.h"
 
-static void report_set(const struct run *run, int set) {
+static void report_set(const struct run *run, enum set set) {
   const struct dataset_shape *shape = &run->shapes[set];
   const struct data_options *options = run_data(run, set);
   char axes[128] = "";

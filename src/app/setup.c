@@ -140,9 +140,10 @@ struct run *setup_prepare(struct comm *comm, const struct config *config) {
   run->used[SET_ENCODE] = config->run.task[TASK_ENCODE];
   for (int set = 0; set < SET_COUNT; set++) {
     if (!run->used[set]) continue;
-    dataset_probe(comm, run_data(run, set), set_keys[set], (uint64_t)config->run.seed,
-                  &run->shapes[set], &error);
+    run->sources[set] =
+        dataset_open(comm, run_data(run, set), set_keys[set], (uint64_t)config->run.seed, &error);
     comm_settle(comm, &error);
+    run->shapes[set] = dataset_describe(run->sources[set]);
   }
   if (!run->used[SET_TRAIN] && !run->scaled_by_file &&
       (config->data.scale.kind == SCALE_MINMAX || config->data.scale.kind == SCALE_STANDARDISE))
@@ -164,12 +165,12 @@ struct run *setup_prepare(struct comm *comm, const struct config *config) {
   return run;
 }
 
-static void load_set(struct run *run, int set) {
+static void load_set(struct run *run, enum set set) {
   struct error error = {""};
   const struct config *config = &run->config;
-  run->sets[set] = dataset_read(run->comm, run_data(run, set), set_keys[set], config->data.missing,
-                                (uint64_t)config->run.seed, &error);
+  run->sets[set] = dataset_read(run->comm, run->sources[set], config->data.missing, &error);
   comm_settle(run->comm, &error);
+  dataset_close(&run->sources[set]);
   if (set == SET_TRAIN && !run->scaled_by_file)
     run->scaling = dataset_scaling(run->comm, config->data.scale.kind, config->data.scale.value,
                                    run->sets[set]);

@@ -1,21 +1,25 @@
 #include "data/dataset.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "data/dataset_internal.h"
 #include "data/reader.h"
 #include "ground/checksum.h"
 #include "ground/memory.h"
+#include "numerics/reduction.h"
 
 // ---- reading ----
 
 // Whether a rank's share of samples and weights could be in its node's memory. Collective.
-static bool check_memory(struct comm *comm, const struct dataset_sources *sources, const char *key,
+static bool check_memory(struct comm *comm, const struct dataset_sources *sources,
                          struct error *error) {
-  const double rows = ceil((double)sources->count / comm_size(comm));
-  const double row = (double)(real_padded((size_t)source_row(&sources->samples)) * sizeof(real));
-  const double bytes = rows * row * (sources->weights.axes > 0 ? 2 : 1);
+  const struct dataset_shape shape = dataset_describe(sources);
+  const double rows = ceil((double)shape.count / comm_size(comm));
+  const double row = (double)(real_padded(shape.n) * sizeof(real));
+  const double bytes = rows * row * (shape.weights ? 2 : 1);
   double memory = -(double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
   comm_max_double(comm, &memory, 1);
   return bytes < -memory ||
@@ -23,20 +27,20 @@ static bool check_memory(struct comm *comm, const struct dataset_sources *source
              error,
              "%s: %.4g GB per rank (%.0f samples of %zu entries) cannot be held in %.4g GB of "
              "memory: take more ranks, or fewer samples by %s.count",
-             key, 1e-9 * bytes, rows, (size_t)source_row(&sources->samples), -1e-9 * memory, key);
+             sources->key, 1e-9 * bytes, rows, shape.n, -1e-9 * memory, sources->key);
 }
 
 static struct dataset *create(const struct comm *comm, const struct dataset_sources *sources) {
-  const struct dataset_source *samples = &sources->samples;
-  const struct dataset_range share = dataset_share(comm, (struct dataset_range){0, sources->count});
+  const struct dataset_shape shape = dataset_describe(sources);
+  const struct source_range share = source_share(comm, (struct source_range){0, shape.count});
   struct dataset *dataset = memory_new(struct dataset, 1);
-  dataset->count = sources->count;
+  dataset->count = shape.count;
   dataset->local_first = share.first;
   dataset->local_count = share.count;
-  dataset->n = (size_t)source_row(samples);
-  dataset->stride = real_padded(dataset->n);
-  dataset->axes = samples->axes - 1;
-  memcpy(dataset->shape, samples->shape + 1, (size_t)dataset->axes * sizeof *dataset->shape);
+  dataset->n = shape.n;
+  dataset->stride = real_padded(shape.n);
+  dataset->axes = shape.axes;
+  memcpy(dataset->shape, shape.shape, sizeof dataset->shape);
   dataset->weight_sum = memory_new(double, share.count);
   return dataset;
 }
@@ -51,11 +55,11 @@ static void spread(real *rows, size_t count, size_t n, size_t stride) {
 
 // This rank's rows of an array of the samples' shape, owned.
 static real *read_array(struct comm *comm, const struct dataset *dataset,
-                        const struct dataset_source *source, const struct dataset_rows *rows,
+                        const struct source *source, const struct source_rows *rows,
                         struct error *error) {
   const size_t count = (size_t)dataset->local_count;
   real *values = memory_new(real, count * dataset->stride);
-  dataset_read_rows(comm, source, rows, ELEMENT_REAL, values, error);
+  source_read(comm, source, rows, ELEMENT_REAL, values, error);
   spread(values, count, dataset->n, dataset->stride);
   return values;
 }
@@ -78,7 +82,7 @@ static void weigh_all(struct dataset *dataset) {
 }
 
 // Checks the value and weight of entry j of row i. Entries that do not count become 0.
-static bool check_entry(struct dataset *dataset, size_t i, size_t j, int missing,
+static bool check_entry(struct dataset *dataset, size_t i, size_t j, enum missing missing,
                         const struct dataset_sources *sources, struct error *error) {
   real *y = dataset->y + i * dataset->stride + j;
   real *w = dataset->w == NULL ? NULL : dataset->w + i * dataset->stride + j;
@@ -104,7 +108,7 @@ static bool check_entry(struct dataset *dataset, size_t i, size_t j, int missing
 }
 
 // Checks row i and sums its weights.
-static bool check_row(struct dataset *dataset, size_t i, int missing,
+static bool check_row(struct dataset *dataset, size_t i, enum missing missing,
                       const struct dataset_sources *sources, struct error *error) {
   for (size_t j = 0; j < dataset->n; j++)
     if (!check_entry(dataset, i, j, missing, sources, error)) return false;
@@ -118,34 +122,28 @@ static bool check_row(struct dataset *dataset, size_t i, int missing,
 }
 
 // Has weights on every rank if any rank has them or needs them for NaN. Collective.
-static void settle_weights(struct comm *comm, struct dataset *dataset, int missing) {
+static void settle_weights(struct comm *comm, struct dataset *dataset, enum missing missing) {
   int64_t needed = dataset->w == NULL && missing == MISSING_NAN && has_nan(dataset);
   comm_max_int64(comm, &needed, 1);
   if (needed) weigh_all(dataset);
 }
 
-struct dataset *dataset_read(struct comm *comm, const struct data_options *options, const char *key,
-                             int missing, uint64_t seed, struct error *error) {
-  struct dataset_sources sources;
-  if (!dataset_open(comm, options, key, seed, &sources, error)) return NULL;
-  if (!check_memory(comm, &sources, key, error)) {
-    dataset_close(&sources);
-    return NULL;
-  }
-  struct dataset *dataset = create(comm, &sources);
-  dataset->index = dataset_select(comm, options, &sources);
-  const struct dataset_rows rows = {dataset->index, dataset->local_count};
-  dataset->y = read_array(comm, dataset, &sources.samples, &rows, error);
-  if (sources.weights.axes > 0)
-    dataset->w = read_array(comm, dataset, &sources.weights, &rows, error);
-  if (sources.labels.axes > 0) {
+struct dataset *dataset_read(struct comm *comm, const struct dataset_sources *sources,
+                             enum missing missing, struct error *error) {
+  if (!check_memory(comm, sources, error)) return NULL;
+  struct dataset *dataset = create(comm, sources);
+  dataset->index = dataset_select(comm, sources);
+  const struct source_rows rows = {dataset->index, dataset->local_count};
+  dataset->y = read_array(comm, dataset, &sources->samples, &rows, error);
+  if (sources->weights.axes > 0)
+    dataset->w = read_array(comm, dataset, &sources->weights, &rows, error);
+  if (sources->labels.axes > 0) {
     dataset->label = memory_new(int64_t, dataset->local_count);
-    dataset_read_rows(comm, &sources.labels, &rows, ELEMENT_INT64, dataset->label, error);
+    source_read(comm, &sources->labels, &rows, ELEMENT_INT64, dataset->label, error);
   }
   settle_weights(comm, dataset, missing);
   for (size_t i = 0; i < (size_t)dataset->local_count && !error_is_set(error); i++)
-    check_row(dataset, i, missing, &sources, error);
-  dataset_close(&sources);
+    check_row(dataset, i, missing, sources, error);
   return dataset;
 }
 
@@ -158,6 +156,8 @@ void dataset_destroy(struct dataset **dataset) {
   memory_free(&(*dataset)->label);
   memory_free(dataset);
 }
+
+// ---- a checksum ----
 
 // Rows of bytes that fill whole words.
 static uint64_t sum_rows(const struct dataset *dataset, const void *rows, size_t bytes) {
@@ -173,4 +173,123 @@ uint64_t dataset_checksum(struct comm *comm, const struct dataset *dataset) {
   comm_sum_int64(comm, (int64_t *)sums, 3);
   const uint64_t sum = checksum(sums, sizeof sums, (uint64_t)dataset->count);
   return sum != 0 ? sum : 1;
+}
+
+// ---- finding the scaling ----
+
+static bool counts(const struct dataset *dataset, size_t entry) {
+  return dataset->w == NULL || dataset->w[entry] > 0;
+}
+
+struct range {
+  double min, max;
+};
+
+static struct range find_range(struct comm *comm, const struct dataset *dataset) {
+  double extremes[2] = {-INFINITY, -INFINITY};  // of -raw and of raw
+  for (size_t i = 0; i < (size_t)dataset->local_count; i++) {
+    for (size_t k = i * dataset->stride; k < i * dataset->stride + dataset->n; k++) {
+      if (!counts(dataset, k)) continue;
+      extremes[0] = fmax(extremes[0], -(double)dataset->y[k]);
+      extremes[1] = fmax(extremes[1], (double)dataset->y[k]);
+    }
+  }
+  comm_max_double(comm, extremes, 2);
+  return (struct range){.min = -extremes[0], .max = extremes[1]};
+}
+
+static bool is_constant(struct range range) { return range.min == range.max; }
+
+static struct scaling range_scaling(struct comm *comm, const struct dataset *dataset) {
+  const struct range range = find_range(comm, dataset);
+  return (struct scaling){.offset = range.min,
+                          .scale = is_constant(range) ? 1.0 : range.max - range.min};
+}
+
+// The sum of (raw - mean)^power over all entries that count. Each sample is summed in the order of
+// its entries, and the samples exactly: the bits do not depend on the ranks. Collective.
+static double sum_of_powers(struct comm *comm, const struct dataset *dataset, double mean,
+                            int power) {
+  const size_t count = (size_t)dataset->local_count;
+  double *sums = memory_new(double, count);
+  for (size_t i = 0; i < count; i++) {
+    for (size_t k = i * dataset->stride; k < i * dataset->stride + dataset->n; k++) {
+      const double difference = (double)dataset->y[k] - mean;
+      if (counts(dataset, k)) sums[i] += power == 2 ? difference * difference : difference;
+    }
+  }
+  const double sum = reduction_sum(comm_ranks(comm), sums, count);
+  memory_free(&sums);
+  return sum;
+}
+
+static int64_t count_entries(struct comm *comm, const struct dataset *dataset) {
+  int64_t entries = 0;
+  for (size_t i = 0; i < (size_t)dataset->local_count; i++)
+    for (size_t k = i * dataset->stride; k < i * dataset->stride + dataset->n; k++)
+      entries += counts(dataset, k);
+  comm_sum_int64(comm, &entries, 1);
+  return entries;
+}
+
+static struct scaling standard_scaling(struct comm *comm, const struct dataset *dataset) {
+  const struct range range = find_range(comm, dataset);
+  if (is_constant(range)) return (struct scaling){.offset = range.min, .scale = 1.0};
+  const double entries = (double)count_entries(comm, dataset);
+  const double mean = sum_of_powers(comm, dataset, 0.0, 1) / entries;
+  const double variance = sum_of_powers(comm, dataset, mean, 2) / entries;
+  return (struct scaling){.offset = mean, .scale = sqrt(variance)};
+}
+
+struct scaling dataset_scaling(struct comm *comm, enum scale_kind kind, double value,
+                               const struct dataset *train) {
+  assert(train != NULL || kind == SCALE_NONE || kind == SCALE_NUMBER);
+  switch (kind) {
+    case SCALE_NUMBER:
+      return (struct scaling){.offset = 0.0, .scale = value};
+    case SCALE_MINMAX:
+      return range_scaling(comm, train);
+    case SCALE_STANDARDISE:
+      return standard_scaling(comm, train);
+    default:
+      return (struct scaling){.offset = 0.0, .scale = 1.0};
+  }
+}
+
+// ---- applying it ----
+
+static bool check_scaled(const struct dataset *dataset, size_t i, size_t k, enum loss_kind loss,
+                         const char *key, struct error *error) {
+  const double y = (double)dataset->y[k];
+  const long long index = (long long)dataset->index[i];
+  const size_t entry = k - i * dataset->stride;
+  if (!isfinite(y))
+    return error_set(error,
+                     "%s: sample %lld, entry %zu is not a finite " REAL_NAME
+                     " after scaling "
+                     "(data.scale)",
+                     key, index, entry);
+  if (!loss_ops(loss)->unit_interval || (y >= 0 && y <= 1)) return true;
+  int other = 0;  // a loss that takes any data
+  while (loss_ops(other)->unit_interval) other++;
+  return error_set(error,
+                   "%s: sample %lld, entry %zu is %.9g after scaling; decoder.loss: %s wants "
+                   "values in [0, 1]: give data.scale, or take %s",
+                   key, index, entry, y, loss_name(loss), loss_name(other));
+}
+
+void dataset_scale(struct dataset *dataset, struct scaling scaling, enum loss_kind loss,
+                   const char *key, struct error *error) {
+  if (!isfinite(scaling.offset) || !isfinite(scaling.scale) || scaling.scale == 0) {
+    error_set(error, "%s: offset %g and scale %g cannot be applied to data (data.scale)", key,
+              scaling.offset, scaling.scale);
+    return;
+  }
+  for (size_t i = 0; i < (size_t)dataset->local_count; i++) {
+    for (size_t k = i * dataset->stride; k < i * dataset->stride + dataset->n; k++) {
+      if (!counts(dataset, k)) continue;
+      dataset->y[k] = (real)(((double)dataset->y[k] - scaling.offset) / scaling.scale);
+      if (!check_scaled(dataset, i, k, loss, key, error)) return;
+    }
+  }
 }

@@ -1,17 +1,23 @@
+#include <assert.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "data/dataset.h"
+#include "data/dataset_internal.h"
 #include "data/reader.h"
+#include "ground/memory.h"
 
-static const int64_t most_entries = (int64_t)1 << 31, most_samples = (int64_t)1 << 40;
+_Static_assert((int)SOURCE_AXES == (int)DATASET_AXES + 1, "the samples' axis and those of one");
+
+static const int64_t entries_max = (int64_t)1 << 31, samples_max = (int64_t)1 << 40;
 
 // ---- files and their formats ----
 
 static bool is_file_format(int reader) { return readers[reader]->matches != NULL; }
 
-static bool complain_of_format(const struct dataset_source *source, struct error *error) {
+static bool complain_of_format(const struct source *source, struct error *error) {
   char known[256] = "";
   for (int i = 0; i < reader_count; i++) {
     const size_t length = strlen(known);
@@ -23,7 +29,7 @@ static bool complain_of_format(const struct dataset_source *source, struct error
                    known);
 }
 
-static bool find_reader(struct dataset_source *source, const unsigned char *head, size_t size) {
+static bool find_reader(struct source *source, const unsigned char *head, size_t size) {
   for (int i = 0; i < reader_count; i++) {
     if (!is_file_format(i) || !readers[i]->matches(source->path, head, size)) continue;
     source->reader = i;
@@ -33,7 +39,7 @@ static bool find_reader(struct dataset_source *source, const unsigned char *head
 }
 
 // Sets source->reader from what the file holds.
-static bool recognise(struct dataset_source *source, struct error *error) {
+static bool recognise(struct source *source, struct error *error) {
   FILE *stream = fopen(source->path, "rb");
   if (stream == NULL)
     return error_set(error, "%s: cannot open the file: %s", source->label, strerror(errno));
@@ -54,13 +60,11 @@ static bool recognise(struct dataset_source *source, struct error *error) {
   return find_reader(source, head, size) || complain_of_format(source, error);
 }
 
-static bool open_file(struct dataset_source *source, struct error *error) {
+static bool open_file(struct source *source, struct error *error) {
   return recognise(source, error) && readers[source->reader]->open(source, error);
 }
 
-static bool is_hdf5(const struct dataset_source *source) {
-  return readers[source->reader] == &reader_hdf5;
-}
+static bool is_hdf5(const struct source *source) { return readers[source->reader] == &reader_hdf5; }
 
 static bool exists(const char *path) {
   FILE *stream = fopen(path, "rb");
@@ -82,7 +86,7 @@ static void resolve(const char *path, const char *neighbour, char resolved[CONFI
 
 // ---- what a source must be like ----
 
-static const char *shape_text(const struct dataset_source *source, char text[256]) {
+static const char *shape_text(const struct source *source, char text[256]) {
   size_t length = (size_t)snprintf(text, 256, "(");
   for (int a = 0; a < source->axes; a++)
     length += (size_t)snprintf(text + length, 256 - length, "%s%lld", a > 0 ? ", " : "",
@@ -91,7 +95,7 @@ static const char *shape_text(const struct dataset_source *source, char text[256
   return text;
 }
 
-static bool check_samples(const struct dataset_source *source, struct error *error) {
+static bool check_samples(const struct source *source, struct error *error) {
   char shape[256];
   if (source->axes == 0)
     return error_set(error, "%s: a single number; samples need a first axis", source->label);
@@ -101,17 +105,19 @@ static bool check_samples(const struct dataset_source *source, struct error *err
     if (source->shape[a] == 0)
       return error_set(error, "%s: samples without entries: the shape is %s", source->label, shape);
   const int64_t n = source_row(source);
-  if (n < 0 || n > most_entries)
+  if (n < 0 || n > entries_max)
     return error_set(error,
                      "%s: too many entries in a sample, at most %lld are allowed: the shape "
                      "is %s",
-                     source->label, (long long)most_entries, shape);
+                     source->label, (long long)entries_max, shape);
   return true;
 }
 
-static bool check_range(const struct data_options *options, const char *key,
-                        const struct dataset_source *source, struct dataset_range *range,
-                        struct error *error) {
+static bool check_range(struct dataset_sources *sources, struct error *error) {
+  const struct data_options *options = sources->options;
+  const struct source *source = &sources->samples;
+  struct source_range *range = &sources->range;
+  const char *key = sources->key;
   const int64_t held = source->shape[0], first = options->first, count = options->count;
   if (first < 0 || first >= held)
     return error_set(error, "%s.first = %lld: must be in [0, %lld]; %s holds %lld samples", key,
@@ -122,17 +128,17 @@ static bool check_range(const struct data_options *options, const char *key,
                      "samples and first = %lld",
                      key, (long long)count, (long long)(held - first), source->path,
                      (long long)held, (long long)first);
-  *range = (struct dataset_range){first, count > 0 ? count : held - first};
+  *range = (struct source_range){first, count > 0 ? count : held - first};
   const int64_t row_bytes = (int64_t)(real_padded((size_t)source_row(source)) * sizeof(real));
   int64_t bytes;
-  if (range->count > most_samples || __builtin_mul_overflow(range->count, row_bytes, &bytes))
+  if (range->count > samples_max || __builtin_mul_overflow(range->count, row_bytes, &bytes))
     return error_set(error, "%s.count = %lld: too many samples for any memory", key,
                      (long long)range->count);
   return true;
 }
 
 static bool check_labels(const struct dataset_sources *sources, struct error *error) {
-  const struct dataset_source *labels = &sources->labels;
+  const struct source *labels = &sources->labels;
   char shape[256];
   const bool single = labels->axes == 1 || (labels->axes == 2 && labels->shape[1] == 1);
   if (!single)
@@ -149,7 +155,7 @@ static bool check_labels(const struct dataset_sources *sources, struct error *er
 }
 
 static bool check_weights(const struct dataset_sources *sources, struct error *error) {
-  const struct dataset_source *weights = &sources->weights, *samples = &sources->samples;
+  const struct source *weights = &sources->weights, *samples = &sources->samples;
   bool same = weights->axes == samples->axes;
   for (int a = 0; same && a < weights->axes; a++) same = weights->shape[a] == samples->shape[a];
   char shape[256], expected[256];
@@ -160,8 +166,8 @@ static bool check_weights(const struct dataset_sources *sources, struct error *e
 
 // ---- the sources of a section ----
 
-static bool open_samples(const struct data_options *options, const char *key,
-                         struct dataset_source *source, struct error *error) {
+static bool open_samples(const struct data_options *options, const char *key, struct source *source,
+                         struct error *error) {
   snprintf(source->key, sizeof source->key, "%s.file", key);
   snprintf(source->file_key, sizeof source->file_key, "%s.file", key);
   snprintf(source->label, sizeof source->label, "%s.file = %s", key, options->file);
@@ -182,8 +188,8 @@ static bool open_samples(const struct data_options *options, const char *key,
 }
 
 // Labels or weights: `value` is a path inside the HDF5 file of the samples, or else a file.
-static bool open_companion(const struct dataset_source *samples, const char *key, const char *item,
-                           const char *value, struct dataset_source *source, struct error *error) {
+static bool open_companion(const struct source *samples, const char *key, const char *item,
+                           const char *value, struct source *source, struct error *error) {
   snprintf(source->key, sizeof source->key, "%s.%s", key, item);
   if (is_hdf5(samples)) {
     memcpy(source->file_key, samples->file_key, sizeof source->file_key);
@@ -200,11 +206,11 @@ static bool open_companion(const struct dataset_source *samples, const char *key
   return open_file(source, error);
 }
 
-static bool open_labels(const struct data_options *options, const char *key,
-                        struct dataset_sources *sources, struct error *error) {
-  const struct dataset_source *samples = &sources->samples;
-  if (options->labels[0] != '\0')
-    return open_companion(samples, key, "labels", options->labels, &sources->labels, error) &&
+static bool open_labels(struct dataset_sources *sources, struct error *error) {
+  const struct source *samples = &sources->samples;
+  const char *given = sources->options->labels;
+  if (given[0] != '\0')
+    return open_companion(samples, sources->key, "labels", given, &sources->labels, error) &&
            check_labels(sources, error);
   if (!readers[samples->reader]->own_labels) return true;
   sources->labels = *samples;
@@ -212,76 +218,82 @@ static bool open_labels(const struct data_options *options, const char *key,
   return readers[samples->reader]->open(&sources->labels, error);
 }
 
-static bool open_generator(const struct data_options *options, const char *key, uint64_t seed,
-                           struct dataset_sources *sources, struct error *error) {
-  struct dataset_source *source = &sources->samples;
-  while (readers[source->reader]->generator != options->generate) source->reader++;
+static bool open_weights(struct dataset_sources *sources, struct error *error) {
+  const char *given = sources->options->weights;
+  return given[0] == '\0' || (open_companion(&sources->samples, sources->key, "weights", given,
+                                             &sources->weights, error) &&
+                              check_weights(sources, error));
+}
+
+static bool open_generator(struct dataset_sources *sources, uint64_t seed, struct error *error) {
+  const struct data_options *options = sources->options;
+  struct source *source = &sources->samples;
+  assert(options->file[0] == '\0' && options->labels[0] == '\0' && options->weights[0] == '\0' &&
+         options->count > 0);
+  while (readers[source->reader]->generator != (enum generator)options->generate) source->reader++;
   source->seed = seed;
   const char *name = readers[source->reader]->name;
-  snprintf(source->label, sizeof source->label, "%s.generate = %s", key, name);
+  snprintf(source->label, sizeof source->label, "%s.generate = %s", sources->key, name);
   snprintf(source->path, sizeof source->path, "%s", name);
-  const char *const refused[][2] = {{"file", options->file},
-                                    {"dataset", options->dataset},
-                                    {"labels", options->labels},
-                                    {"weights", options->weights}};
-  for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
-    if (refused[i][1][0] != '\0')
-      return error_set(error, "%s.%s = %s: not to be given with %s", key, refused[i][0],
-                       refused[i][1], source->label);
-  if (options->count == 0)
-    return error_set(error, "%s.count is missing: %s needs one", key, source->label);
-  return readers[source->reader]->open(source, error) &&
-         check_range(options, key, source, &sources->range, error);
+  return readers[source->reader]->open(source, error) && check_range(sources, error);
 }
 
-static bool check_classes(const struct data_options *options, const char *key,
-                          const struct dataset_sources *sources, struct error *error) {
-  return options->classes.count == 0 || sources->labels.axes > 0 ||
-         error_set(error, "%s.classes: %s has no labels to choose by; give %s.labels", key,
-                   sources->samples.label, key);
+static bool check_classes(const struct dataset_sources *sources, struct error *error) {
+  return sources->options->classes.count == 0 || sources->labels.axes > 0 ||
+         error_set(error, "%s.classes: %s has no labels to choose by; give %s.labels", sources->key,
+                   sources->samples.label, sources->key);
 }
 
-static bool open_sources(const struct data_options *options, const char *key, uint64_t seed,
-                         struct dataset_sources *sources, struct error *error) {
-  if (options->generate != GENERATE_NONE) return open_generator(options, key, seed, sources, error);
-  if (options->file[0] == '\0')
-    return error_set(error, "%s.file is missing: give a data file, or %s.generate", key, key);
-  if (!open_samples(options, key, &sources->samples, error) ||
-      !check_range(options, key, &sources->samples, &sources->range, error))
-    return false;
-  if (!open_labels(options, key, sources, error)) return false;
-  return options->weights[0] == '\0' ||
-         (open_companion(&sources->samples, key, "weights", options->weights, &sources->weights,
-                         error) &&
-          check_weights(sources, error));
+// By rank 0 alone.
+static bool open_sources(struct dataset_sources *sources, uint64_t seed, struct error *error) {
+  const struct data_options *options = sources->options;
+  if (options->generate != GENERATE_NONE)
+    return open_generator(sources, seed, error) && check_classes(sources, error);
+  assert(options->file[0] != '\0');
+  return open_samples(options, sources->key, &sources->samples, error) &&
+         check_range(sources, error) && open_labels(sources, error) &&
+         open_weights(sources, error) && check_classes(sources, error);
 }
 
-bool dataset_open(struct comm *comm, const struct data_options *options, const char *key,
-                  uint64_t seed, struct dataset_sources *sources, struct error *error) {
-  struct error found;
-  memset(&found, 0, sizeof found);
-  memset(sources, 0, sizeof *sources);
-  if (comm_rank(comm) == 0 && open_sources(options, key, seed, sources, &found))
-    check_classes(options, key, sources, &found);
+// Gives all ranks what rank 0 has found. Collective.
+static void broadcast(struct comm *comm, struct dataset_sources *sources) {
+  comm_broadcast(comm, &sources->samples, sizeof sources->samples, 0);
+  comm_broadcast(comm, &sources->labels, sizeof sources->labels, 0);
+  comm_broadcast(comm, &sources->weights, sizeof sources->weights, 0);
+  comm_broadcast(comm, &sources->range, sizeof sources->range, 0);
+}
+
+struct dataset_sources *dataset_open(struct comm *comm, const struct data_options *options,
+                                     const char *key, uint64_t seed, struct error *error) {
+  struct dataset_sources *sources = memory_new(struct dataset_sources, 1);
+  struct error found = {""};
+  sources->options = options;
+  sources->key = key;
+  if (comm_rank(comm) == 0) open_sources(sources, seed, &found);
   comm_broadcast(comm, &found, sizeof found, 0);
-  comm_broadcast(comm, sources, sizeof *sources, 0);
-  if (error_is_set(&found)) return error_set(error, "%s", found.text);
-  if (dataset_count(comm, options, key, sources, error)) return true;
-  dataset_close(sources);
-  return false;
+  if (error_is_set(&found)) {
+    error_set(error, "%s", found.text);
+  } else {
+    broadcast(comm, sources);
+    if (dataset_count(comm, sources, error)) return sources;
+  }
+  dataset_close(&sources);
+  return NULL;
 }
 
-void dataset_probe(struct comm *comm, const struct data_options *options, const char *key,
-                   uint64_t seed, struct dataset_shape *shape, struct error *error) {
-  struct dataset_sources sources;
-  *shape = (struct dataset_shape){0};
-  if (!dataset_open(comm, options, key, seed, &sources, error)) return;
-  const struct dataset_source *samples = &sources.samples;
-  shape->count = sources.count;
-  shape->axes = samples->axes - 1;
-  memcpy(shape->shape, samples->shape + 1, (size_t)shape->axes * sizeof *shape->shape);
-  shape->n = (size_t)source_row(samples);
-  shape->weights = sources.weights.axes > 0;
-  shape->labels = sources.labels.axes > 0;
-  dataset_close(&sources);
+struct dataset_shape dataset_describe(const struct dataset_sources *sources) {
+  const struct source *samples = &sources->samples;
+  struct dataset_shape shape = {.count = sources->count,
+                                .axes = samples->axes - 1,
+                                .n = (size_t)source_row(samples),
+                                .weights = sources->weights.axes > 0,
+                                .labels = sources->labels.axes > 0};
+  memcpy(shape.shape, samples->shape + 1, (size_t)shape.axes * sizeof *shape.shape);
+  return shape;
+}
+
+void dataset_close(struct dataset_sources **sources) {
+  if (*sources == NULL) return;
+  memory_free(&(*sources)->candidates);
+  memory_free(sources);
 }

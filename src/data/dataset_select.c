@@ -2,10 +2,11 @@
 // random subset. A rank judges its part of the range, and a sample's fate follows from how many
 // candidates come before it on all ranks, so no rank needs the list of all. What is found then goes
 // to the ranks that will hold it.
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "data/reader.h"
+#include "data/dataset_internal.h"
 #include "ground/memory.h"
 #include "ground/rng.h"
 #include "platform/comm.h"
@@ -13,18 +14,8 @@
 // Of rng_permute(): no epoch, which the order of a training has as its key, has this number.
 static const uint64_t subset_key = UINT64_MAX;
 
-int64_t dataset_run(const struct dataset_rows *rows, int64_t i) {
-  int64_t length = 1;
-  while (i + length < rows->count && rows->index[i + length] == rows->index[i] + length) length++;
-  return length;
-}
-
-size_t dataset_row_bytes(const struct dataset_source *source, enum element element) {
-  return (size_t)source_row(source) * element_size(element);
-}
-
 // The rows of a range as a list, owned.
-static int64_t *list_range(struct dataset_range range) {
+static int64_t *list_range(struct source_range range) {
   int64_t *list = memory_new(int64_t, range.count);
   for (int64_t i = 0; i < range.count; i++) list[i] = range.first + i;
   return list;
@@ -63,11 +54,11 @@ static bool next_label(struct comm *comm, const int64_t *labels, int64_t count, 
 }
 
 // Says which labels there are instead. Collective.
-static bool complain_of_class(struct comm *comm, const char *key, int64_t missing,
+static bool complain_of_class(struct comm *comm, int64_t missing,
                               const struct dataset_sources *sources, const int64_t *labels,
                               int64_t count, struct error *error) {
   enum { SHOWN = 20 };
-  const struct dataset_range range = sources->range;
+  const struct source_range range = sources->range;
   char list[32 * (SHOWN + 1)] = "";
   int64_t label = 0;
   for (int k = 0; k <= SHOWN && next_label(comm, labels, count, k == 0, label, &label); k++) {
@@ -80,7 +71,7 @@ static bool complain_of_class(struct comm *comm, const char *key, int64_t missin
   return error_set(error,
                    "%s.classes: no sample from %lld to %lld has the label %lld in %s; the labels "
                    "there are %s",
-                   key, (long long)range.first, (long long)(range.first + range.count - 1),
+                   sources->key, (long long)range.first, (long long)(range.first + range.count - 1),
                    (long long)missing, sources->labels.label, list);
 }
 
@@ -95,13 +86,13 @@ static bool is_wanted(const struct config_integers *classes, int64_t label, int6
 
 // Keeps this rank's candidates. False, on all ranks, if the labels cannot be read or one of the
 // classes does not occur.
-static bool keep_classes(struct comm *comm, const struct config_integers *classes, const char *key,
-                         struct dataset_sources *sources, struct error *error) {
-  const struct dataset_range share = dataset_share(comm, sources->range);
+static bool keep_classes(struct comm *comm, struct dataset_sources *sources, struct error *error) {
+  const struct config_integers *classes = &sources->options->classes;
+  const struct source_range share = source_share(comm, sources->range);
   int64_t *labels = memory_new(int64_t, share.count), found[CONFIG_INTEGERS] = {0};
   sources->candidates = list_range(share);
-  const struct dataset_rows rows = {sources->candidates, share.count};
-  dataset_read_rows(comm, &sources->labels, &rows, ELEMENT_INT64, labels, error);
+  const struct source_rows rows = {sources->candidates, share.count};
+  source_read(comm, &sources->labels, &rows, ELEMENT_INT64, labels, error);
   int64_t failed = error_is_set(error);
   comm_max_int64(comm, &failed, 1);
 
@@ -111,7 +102,7 @@ static bool keep_classes(struct comm *comm, const struct config_integers *classe
   comm_sum_int64(comm, found, CONFIG_INTEGERS);
   for (int64_t c = 0; c < classes->count && !failed; c++) {
     if (found[c] > 0) continue;
-    complain_of_class(comm, key, classes->values[c], sources, labels, share.count, error);
+    complain_of_class(comm, classes->values[c], sources, labels, share.count, error);
     failed = true;
   }
   memory_free(&labels);
@@ -125,32 +116,31 @@ static int64_t stride_of(const struct data_options *options) {
   return options->stride > 1 ? options->stride : 1;
 }
 
-bool dataset_count(struct comm *comm, const struct data_options *options, const char *key,
-                   struct dataset_sources *sources, struct error *error) {
+bool dataset_count(struct comm *comm, struct dataset_sources *sources, struct error *error) {
+  const struct data_options *options = sources->options;
   if (options->classes.count > 0) {
-    if (!keep_classes(comm, &options->classes, key, sources, error)) return false;
+    if (!keep_classes(comm, sources, error)) return false;
   } else {
-    const struct dataset_range share = dataset_share(comm, sources->range);
+    const struct source_range share = source_share(comm, sources->range);
     sources->candidate_count = share.count;
     sources->before = share.first - sources->range.first;
     sources->total = sources->range.count;
   }
+  assert(sources->total > 0);  // a range has samples, and a class that is wanted occurs in it
   const int64_t stride = stride_of(options), left = (sources->total - 1) / stride + 1;
   if (options->subset > left)
     return error_set(error,
                      "%s.subset = %lld: must be in [1, %lld], or 0 for all: so many samples are "
                      "left by first, count, classes and stride",
-                     key, (long long)options->subset, (long long)left);
+                     sources->key, (long long)options->subset, (long long)left);
   sources->count = options->subset > 0 ? options->subset : left;
   return true;
 }
 
-void dataset_close(struct dataset_sources *sources) { memory_free(&sources->candidates); }
-
 // ---- selecting ----
 
 // The numbers that [first, first + count) of both ranges share.
-static int64_t overlap(struct dataset_range a, struct dataset_range b) {
+static int64_t overlap(struct source_range a, struct source_range b) {
   const int64_t first = a.first > b.first ? a.first : b.first;
   const int64_t a_end = a.first + a.count, b_end = b.first + b.count;
   const int64_t end = a_end < b_end ? a_end : b_end;
@@ -161,12 +151,12 @@ static int64_t overlap(struct dataset_range a, struct dataset_range b) {
 // `total`, owned. Collective.
 static int64_t *share_out(struct comm *comm, const int64_t *found, int64_t count, int64_t total) {
   const int ranks = comm_size(comm), rank = comm_rank(comm);
-  const struct dataset_range share = dataset_share(comm, (struct dataset_range){0, total});
+  const struct source_range share = source_share(comm, (struct source_range){0, total});
   int64_t *counts = memory_new(int64_t, ranks);
   int *send_counts = memory_new(int, ranks), *receive_counts = memory_new(int, ranks);
   counts[rank] = count;
   comm_sum_int64(comm, counts, (size_t)ranks);
-  struct dataset_range part = {0, 0}, own = {0, count};
+  struct source_range part = {0, 0}, own = {0, count};
   for (int r = 0; r < ranks; part.first += part.count, r++) {
     part.count = counts[r];
     if (r == rank) own.first = part.first;
@@ -174,7 +164,7 @@ static int64_t *share_out(struct comm *comm, const int64_t *found, int64_t count
   }
   for (int r = 0; r < ranks; r++) {
     const int64_t first = comm_share_first(total, ranks, r);
-    const struct dataset_range wanted = {first, comm_share_first(total, ranks, r + 1) - first};
+    const struct source_range wanted = {first, comm_share_first(total, ranks, r + 1) - first};
     send_counts[r] = (int)overlap(own, wanted);
   }
   int64_t *rows = memory_new(int64_t, share.count);
@@ -185,9 +175,9 @@ static int64_t *share_out(struct comm *comm, const int64_t *found, int64_t count
   return rows;
 }
 
-int64_t *dataset_select(struct comm *comm, const struct data_options *options,
-                        const struct dataset_sources *sources) {
-  const struct dataset_range share = dataset_share(comm, sources->range);
+int64_t *dataset_select(struct comm *comm, const struct dataset_sources *sources) {
+  const struct data_options *options = sources->options;
+  const struct source_range share = source_share(comm, sources->range);
   const int64_t stride = stride_of(options), left = (sources->total - 1) / stride + 1;
   const uint64_t seed = (uint64_t)options->subset_seed;
   if (sources->count == sources->range.count) return list_range(share);

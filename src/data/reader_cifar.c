@@ -44,7 +44,7 @@ static bool matches(const char *path, const unsigned char *head, size_t size) {
 }
 
 static bool check_labels(FILE *stream, const char *path, int64_t records,
-                         const struct dataset_source *source, struct error *error) {
+                         const struct source *source, struct error *error) {
   for (int64_t i = 0; i < records && i < PROBED; i++) {
     unsigned char label;
     if (fseeko(stream, i * RECORD, SEEK_SET) != 0 || fread(&label, 1, 1, stream) != 1)
@@ -59,7 +59,7 @@ static bool check_labels(FILE *stream, const char *path, int64_t records,
 }
 
 // Adds the records of one file to source->shape[0].
-static bool add_batch(struct dataset_source *source, const char *path, struct error *error) {
+static bool add_batch(struct source *source, const char *path, struct error *error) {
   FILE *stream = fopen(path, "rb");
   if (stream == NULL || fseeko(stream, 0, SEEK_END) != 0) {
     error_set(error, "%s: %s: %s", source->label, path, strerror(errno));
@@ -78,16 +78,15 @@ static bool add_batch(struct dataset_source *source, const char *path, struct er
   return good;
 }
 
-static bool wants_labels(const struct dataset_source *source) {
+static bool wants_labels(const struct source *source) {
   return strcmp(source->name, SOURCE_OWN_LABELS) == 0;
 }
 
-static bool open_batches(struct dataset_source *source, struct error *error) {
+static bool open_batches(struct source *source, struct error *error) {
   char path[PATH];
   source->axes = wants_labels(source) ? 1 : 4;
   memcpy(source->shape, (const int64_t[]){0, CHANNELS, WIDTH, WIDTH}, 4 * sizeof *source->shape);
   source->integer = true;
-  source->format = (struct element_format){'u', 1, false};
   for (int k = 0; batch_path(source->path, k, path); k++)
     if (!add_batch(source, path, error)) return false;
   return true;
@@ -95,7 +94,7 @@ static bool open_batches(struct dataset_source *source, struct error *error) {
 
 // Of the records `index` of a source that a file holds from record `begun` on, `bytes` bytes from
 // `offset` on of each.
-static bool read_records(FILE *stream, const struct dataset_rows *records, int64_t begun,
+static bool read_records(FILE *stream, const struct source_rows *records, int64_t begun,
                          int64_t offset, size_t bytes, enum element element, char *values) {
   unsigned char raw[IMAGE];
   bool good = true;
@@ -107,15 +106,15 @@ static bool read_records(FILE *stream, const struct dataset_rows *records, int64
   return good;
 }
 
-static void read_rows(struct comm *comm, const struct dataset_source *source,
-                      const struct dataset_rows *rows, enum element element, void *values,
+static void read_rows(struct comm *comm, const struct source *source,
+                      const struct source_rows *rows, enum element element, void *values,
                       struct error *error) {
   (void)comm;
   const size_t bytes = wants_labels(source) ? 1 : IMAGE;
   char path[PATH];
   struct stat status;
-  struct dataset_rows part = {rows->index, 0};  // of one file
-  int64_t begun = 0, done = 0;                  // records of the files before, rows read
+  struct source_rows part = {rows->index, 0};  // of one file
+  int64_t begun = 0, done = 0;                 // records of the files before, rows read
   for (int k = 0; done < rows->count && batch_path(source->path, k, path); k++) {
     if (stat(path, &status) != 0) break;
     const int64_t end = begun + (int64_t)status.st_size / RECORD;

@@ -4,7 +4,7 @@
 #include "data/reader.h"
 #include "ground/rng.h"
 
-static bool open_circle(struct dataset_source *source, struct error *error) {
+static bool open_circle(struct source *source, struct error *error) {
   (void)error;
   source->axes = 2;
   source->shape[0] = INT64_MAX;
@@ -12,8 +12,8 @@ static bool open_circle(struct dataset_source *source, struct error *error) {
   return true;
 }
 
-static void read_points(struct comm *comm, const struct dataset_source *source,
-                        const struct dataset_rows *rows, enum element element, void *values,
+static void read_points(struct comm *comm, const struct source *source,
+                        const struct source_rows *rows, enum element element, void *values,
                         struct error *error) {
   (void)comm, (void)element, (void)error;
   const double full_turn = 2.0 * acos(-1.0);

@@ -15,15 +15,14 @@ static bool matches(const char *path, const unsigned char *head, size_t size) {
 }
 
 // data.*.dataset is missing: names what the file has.
-static bool ask_for_name(struct h5_file *file, const struct dataset_source *source,
-                         struct error *error) {
+static bool ask_for_name(struct h5_file *file, const struct source *source, struct error *error) {
   char list[2048];
   h5_list(file, "", list, sizeof list);
   return error_set(error, "%s is missing: %s is an HDF5 file, in which the samples have a path; %s",
                    source->key, source->path, list);
 }
 
-static bool open_dataset(struct dataset_source *source, struct error *error) {
+static bool open_dataset(struct source *source, struct error *error) {
   struct h5_file *file = h5_open(source->path, source->file_key, error);
   if (file == NULL) return false;
   const bool good = source->name[0] == '\0' ? ask_for_name(file, source, error)
@@ -36,8 +35,8 @@ static bool open_dataset(struct dataset_source *source, struct error *error) {
 
 // The place behind the last row that is read together with the one at place `i`. A compressed chunk
 // costs the same for one of its rows as for all, so rows are read across small gaps.
-static int64_t end_of_block(const struct dataset_rows *rows, int64_t i, size_t bytes) {
-  int64_t end = i + dataset_run(rows, i);
+static int64_t end_of_block(const struct source_rows *rows, int64_t i, size_t bytes) {
+  int64_t end = i + source_run(rows, i);
   const int64_t most = (int64_t)(BLOCK / bytes), first = rows->index[i];
   while (end < rows->count && rows->index[end] - rows->index[end - 1] <= GAP &&
          rows->index[end] - first < most)
@@ -54,8 +53,8 @@ struct reading {
 };
 
 // Reads the rows at places [begin, end) into `values`.
-static bool read_block(const struct reading *reading, const struct dataset_rows *rows,
-                       int64_t begin, int64_t end, char *values, struct error *cause) {
+static bool read_block(const struct reading *reading, const struct source_rows *rows, int64_t begin,
+                       int64_t end, char *values, struct error *cause) {
   const int64_t first = rows->index[begin], span = rows->index[end - 1] - first + 1;
   const size_t bytes = reading->bytes;
   const bool gaps = span > end - begin;
@@ -70,15 +69,15 @@ static bool read_block(const struct reading *reading, const struct dataset_rows 
   return good;
 }
 
-static void read_rows(struct comm *comm, const struct dataset_source *source,
-                      const struct dataset_rows *rows, enum element element, void *values,
+static void read_rows(struct comm *comm, const struct source *source,
+                      const struct source_rows *rows, enum element element, void *values,
                       struct error *error) {
   (void)comm;
   if (rows->count == 0) return;
   struct h5_file *file = h5_open(source->path, source->file_key, error);
   if (file == NULL) return;
   const struct reading reading = {file, source->name, element == ELEMENT_REAL ? H5_REAL : H5_INT64,
-                                  dataset_row_bytes(source, element)};
+                                  source_row_bytes(source, element)};
   struct error cause = {""};
   bool good = true;
   for (int64_t i = 0, end; good && i < rows->count; i = end) {

@@ -41,7 +41,7 @@ static bool matches(const char *path, const unsigned char *head, size_t size) {
   return good;
 }
 
-static gzFile open_stream(const struct dataset_source *source, struct error *error) {
+static gzFile open_stream(const struct source *source, struct error *error) {
   errno = 0;
   gzFile stream = gzopen(source->path, "rb");
   if (stream == NULL)
@@ -53,10 +53,17 @@ static gzFile open_stream(const struct dataset_source *source, struct error *err
 
 // ---- the header ----
 
-static bool read_header(gzFile stream, struct dataset_source *source, struct error *error) {
+// What is kept of it.
+struct idx {
+  struct element_format format;
+  int64_t offset;  // of the first number in the file
+};
+
+static bool read_header(gzFile stream, struct source *source, struct idx *idx,
+                        struct error *error) {
   unsigned char start[4], length[4];
   bool good =
-      gzread(stream, start, sizeof start) == sizeof start && type_of(start[2], &source->format);
+      gzread(stream, start, sizeof start) == sizeof start && type_of(start[2], &idx->format);
   if (good && start[3] > SOURCE_AXES)
     return error_set(error, "%s: the array has %d axes, more than %d", source->label, start[3],
                      SOURCE_AXES);
@@ -65,21 +72,22 @@ static bool read_header(gzFile stream, struct dataset_source *source, struct err
     good = gzread(stream, length, sizeof length) == sizeof length;
     source->shape[a] = (int64_t)length[0] << 24 | length[1] << 16 | length[2] << 8 | length[3];
   }
-  source->integer = source->format.kind != 'f';
-  source->offset = 4 + 4 * source->axes;
+  source->integer = idx->format.kind != 'f';
+  idx->offset = 4 + 4 * source->axes;
   return good || error_set(error, "%s: the file ends within its header", source->label);
 }
 
 // A plain file must hold all its numbers; a gzipped one must be able to.
-static bool check_size(const struct dataset_source *source, bool compressed, struct error *error) {
-  const int64_t bytes = source_bytes(source);
+static bool check_size(const struct source *source, const struct idx *idx, bool compressed,
+                       struct error *error) {
+  const int64_t bytes = source_bytes(source, idx->format.bytes);
   struct stat status;
   if (stat(source->path, &status) != 0)
     return error_set(error, "%s: %s", source->label, strerror(errno));
   const int64_t size = (int64_t)status.st_size;
   if (bytes < 0)
     return error_set(error, "%s: the lengths in the header are impossibly large", source->label);
-  if (compressed ? size < bytes / DEFLATE_RATIO : size - source->offset < bytes)
+  if (compressed ? size < bytes / DEFLATE_RATIO : size - idx->offset < bytes)
     return error_set(error,
                      "%s: the file is truncated: its header promises %lld bytes of numbers, "
                      "too many for a%s file of %lld bytes",
@@ -88,11 +96,13 @@ static bool check_size(const struct dataset_source *source, bool compressed, str
   return true;
 }
 
-static bool open_array(struct dataset_source *source, struct error *error) {
+static bool open_array(struct source *source, struct error *error) {
   gzFile stream = open_stream(source, error);
   if (stream == NULL) return false;
-  const bool good =
-      read_header(stream, source, error) && check_size(source, gzdirect(stream) == 0, error);
+  struct idx idx = {.offset = 0};
+  const bool good = read_header(stream, source, &idx, error) &&
+                    check_size(source, &idx, gzdirect(stream) == 0, error);
+  source_keep(source, &idx, sizeof idx);
   gzclose(stream);
   return good;
 }
@@ -110,38 +120,42 @@ static void next_block(struct parcel *parcel) {
   parcel->left -= parcel->block;
 }
 
-static struct parcel parcel_of(const struct dataset_source *source, int64_t rows) {
-  return (struct parcel){.left = (size_t)(rows * source_row(source) * source->format.bytes)};
-}
-
-// Converts the numbers of a block; returns where the next block's go.
-static char *unpack(const struct dataset_source *source, const unsigned char *raw, size_t bytes,
-                    enum element element, char *values) {
-  const size_t count = bytes / (size_t)source->format.bytes;
-  element_convert(source->format, raw, count, element, values);
-  return values + count * element_size(element);
-}
-
 // One rank's rows on their way from the file to where they belong: on rank 0 the values, on its way
 // to another rank a message, and there the values.
 struct passage {
   struct comm *comm;
-  const struct dataset_source *source;
+  const struct source *source;
+  struct idx idx;
   enum element element;
   int rank;            // that wants them
   unsigned char *raw;  // [BLOCK]
   char *values;        // where the next numbers go; moves
 };
 
+static int64_t row_bytes(const struct passage *passage) {
+  return source_row(passage->source) * passage->idx.format.bytes;
+}
+
+static struct parcel parcel_of(const struct passage *passage, int64_t rows) {
+  return (struct parcel){.left = (size_t)(rows * row_bytes(passage))};
+}
+
+// Converts the numbers of the block in passage->raw.
+static void unpack(struct passage *passage, size_t bytes) {
+  const size_t count = bytes / (size_t)passage->idx.format.bytes;
+  element_convert(passage->idx.format, passage->raw, count, passage->element, passage->values);
+  passage->values += count * element_size(passage->element);
+}
+
 // Tells rank 0 which rows this rank wants. Together with receive_wishes().
-static void send_wishes(struct comm *comm, const struct dataset_rows *rows) {
+static void send_wishes(struct comm *comm, const struct source_rows *rows) {
   comm_send(comm, &rows->count, sizeof rows->count, 0);
   comm_send(comm, rows->index, (size_t)rows->count * sizeof *rows->index, 0);
 }
 
 // The rows that a rank wants; the caller owns the list.
-static struct dataset_rows receive_wishes(struct comm *comm, int rank) {
-  struct dataset_rows rows = {NULL, 0};
+static struct source_rows receive_wishes(struct comm *comm, int rank) {
+  struct source_rows rows = {NULL, 0};
   comm_receive(comm, &rows.count, sizeof rows.count, rank);
   int64_t *index = memory_new(int64_t, rows.count);
   comm_receive(comm, index, (size_t)rows.count * sizeof *index, rank);
@@ -156,14 +170,13 @@ static bool receive_run(struct passage *passage, struct parcel parcel) {
     comm_receive(passage->comm, &good, sizeof good, 0);
     if (!good) return false;
     comm_receive(passage->comm, passage->raw, parcel.block, 0);
-    passage->values =
-        unpack(passage->source, passage->raw, parcel.block, passage->element, passage->values);
+    unpack(passage, parcel.block);
   }
   return true;
 }
 
-static bool read_block(gzFile stream, const struct dataset_source *source, unsigned char *raw,
-                       size_t bytes, struct error *error) {
+static bool read_block(gzFile stream, const struct source *source, unsigned char *raw, size_t bytes,
+                       struct error *error) {
   errno = 0;
   const int got = gzread(stream, raw, (unsigned)bytes);
   if (got == (int)bytes) return true;
@@ -184,52 +197,52 @@ static bool deal_run(struct passage *passage, gzFile stream, bool good, struct p
     if (passage->rank > 0)
       comm_send(passage->comm, passage->raw, parcel.block, passage->rank);
     else
-      passage->values =
-          unpack(passage->source, passage->raw, parcel.block, passage->element, passage->values);
+      unpack(passage, parcel.block);
   }
   return true;
 }
 
 // Goes forward to the first number of a row.
-static bool seek_row(gzFile stream, const struct dataset_source *source, int64_t row,
+static bool seek_row(gzFile stream, const struct passage *passage, int64_t row,
                      struct error *error) {
-  const int64_t place = source->offset + row * source_row(source) * source->format.bytes;
+  const int64_t place = passage->idx.offset + row * row_bytes(passage);
   return gzseek(stream, (z_off_t)place, SEEK_SET) == (z_off_t)place ||
          error_set(error, "%s: the file is truncated or damaged: sample %lld cannot be reached",
-                   source->label, (long long)row);
+                   passage->source->label, (long long)row);
 }
 
 // Rank 0: reads all ranks' rows in order, keeps its own and sends the others theirs.
-static void deal_rows(struct passage *passage, gzFile stream, const struct dataset_rows *own,
+static void deal_rows(struct passage *passage, gzFile stream, const struct source_rows *own,
                       struct error *error) {
   const int ranks = comm_size(passage->comm);
   bool good = stream != NULL;
   for (passage->rank = 0; passage->rank < ranks; passage->rank++) {
-    struct dataset_rows rows = *own;
+    struct source_rows rows = *own;
     if (passage->rank > 0) rows = receive_wishes(passage->comm, passage->rank);
     for (int64_t i = 0, run; i < rows.count; i += run) {
-      run = dataset_run(&rows, i);
-      good = good && seek_row(stream, passage->source, rows.index[i], error);
-      good = deal_run(passage, stream, good, parcel_of(passage->source, run), error);
+      run = source_run(&rows, i);
+      good = good && seek_row(stream, passage, rows.index[i], error);
+      good = deal_run(passage, stream, good, parcel_of(passage, run), error);
       if (!good) break;
     }
     if (passage->rank > 0) memory_release((void *)rows.index);
   }
 }
 
-static void read_rows(struct comm *comm, const struct dataset_source *source,
-                      const struct dataset_rows *rows, enum element element, void *values,
+static void read_rows(struct comm *comm, const struct source *source,
+                      const struct source_rows *rows, enum element element, void *values,
                       struct error *error) {
   struct passage passage = {.comm = comm,
                             .source = source,
                             .element = element,
                             .raw = memory_new(unsigned char, BLOCK),
                             .values = values};
+  source_recall(source, &passage.idx, sizeof passage.idx);
   if (comm_rank(comm) > 0) {
     send_wishes(comm, rows);
     for (int64_t i = 0, run; i < rows->count; i += run) {
-      run = dataset_run(rows, i);
-      if (!receive_run(&passage, parcel_of(source, run))) break;
+      run = source_run(rows, i);
+      if (!receive_run(&passage, parcel_of(&passage, run))) break;
     }
   } else {
     gzFile stream = open_stream(source, error);

@@ -11,7 +11,13 @@
 #include "ground/memory.h"
 
 static const char magic[] = {'\x93', 'N', 'U', 'M', 'P', 'Y'};
-enum { MOST_HEADER = 1 << 20, BLOCK = 1 << 20 };  // bytes
+enum { HEADER_MAX = 1 << 20, BLOCK = 1 << 20 };  // bytes
+
+// What is kept of the header.
+struct npy {
+  struct element_format format;
+  int64_t offset;  // of the first number in the file
+};
 
 static bool matches(const char *path, const unsigned char *head, size_t size) {
   (void)path;
@@ -35,7 +41,7 @@ static const char *find_value(const char *header, const char *key) {
   return *place == ':' ? skip_space(place + 1) : NULL;
 }
 
-static bool parse_shape(const char *text, struct dataset_source *source, struct error *error) {
+static bool parse_shape(const char *text, struct source *source, struct error *error) {
   if (text == NULL || *text != '(')
     return error_set(error, "%s: the header has no shape", source->label);
   text = skip_space(text + 1);
@@ -57,7 +63,8 @@ static bool parse_shape(const char *text, struct dataset_source *source, struct 
   return true;
 }
 
-static bool parse_type(const char *text, struct dataset_source *source, struct error *error) {
+static bool parse_type(const char *text, struct source *source, struct npy *npy,
+                       struct error *error) {
   static const char *const types = "i1 i2 i4 i8 u1 u2 u4 u8 f4 f8 b1";
   char name[3] = "", order = 0;
   if (text == NULL) return error_set(error, "%s: the header has no descr", source->label);
@@ -69,7 +76,7 @@ static bool parse_type(const char *text, struct dataset_source *source, struct e
                      source->label, (int)strcspn(text, ","), text, types);
   const uint16_t one = 1;
   const bool host_is_big = *(const unsigned char *)&one == 0;
-  source->format =
+  npy->format =
       (struct element_format){.kind = name[0] == 'b' ? 'u' : name[0],
                               .bytes = name[1] - '0',
                               .big_endian = order == '>' || (order == '=' && host_is_big)};
@@ -77,8 +84,9 @@ static bool parse_type(const char *text, struct dataset_source *source, struct e
   return true;
 }
 
-static bool parse_header(const char *header, struct dataset_source *source, struct error *error) {
-  if (!parse_type(find_value(header, "descr"), source, error) ||
+static bool parse_header(const char *header, struct source *source, struct npy *npy,
+                         struct error *error) {
+  if (!parse_type(find_value(header, "descr"), source, npy, error) ||
       !parse_shape(find_value(header, "shape"), source, error))
     return false;
   const char *order = find_value(header, "fortran_order");
@@ -92,8 +100,9 @@ static bool parse_header(const char *header, struct dataset_source *source, stru
   return true;
 }
 
-// An owned text, NULL with a message if the file is cut off before its end; sets source->offset.
-static char *read_header(FILE *stream, struct dataset_source *source, struct error *error) {
+// An owned text, NULL with a message if the file is cut off before its end; sets npy->offset.
+static char *read_header(FILE *stream, const struct source *source, struct npy *npy,
+                         struct error *error) {
   unsigned char start[12];
   size_t length = 0;
   if (fread(start, 1, 10, stream) == 10) {
@@ -101,22 +110,23 @@ static char *read_header(FILE *stream, struct dataset_source *source, struct err
     length = (size_t)start[8] | (size_t)start[9] << 8;
     if (wide && fread(start + 10, 1, 2, stream) == 2)
       length |= (size_t)start[10] << 16 | (size_t)start[11] << 24;
-    source->offset = (int64_t)length + (wide ? 12 : 10);
+    npy->offset = (int64_t)length + (wide ? 12 : 10);
   }
-  char *header = length > 0 && length <= MOST_HEADER ? memory_new(char, length + 1) : NULL;
+  char *header = length > 0 && length <= HEADER_MAX ? memory_new(char, length + 1) : NULL;
   if (header != NULL && fread(header, 1, length, stream) == length) return header;
   memory_free(&header);
   error_set(error, "%s: the file ends within its header, or the header is damaged", source->label);
   return NULL;
 }
 
-static bool check_size(FILE *stream, const struct dataset_source *source, struct error *error) {
-  const int64_t bytes = source_bytes(source);
+static bool check_size(FILE *stream, const struct source *source, const struct npy *npy,
+                       struct error *error) {
+  const int64_t bytes = source_bytes(source, npy->format.bytes);
   if (bytes < 0)
     return error_set(error, "%s: the shape in the header is impossibly large", source->label);
   if (fseeko(stream, 0, SEEK_END) != 0)
     return error_set(error, "%s: %s", source->label, strerror(errno));
-  const int64_t held = (int64_t)ftello(stream) - source->offset;
+  const int64_t held = (int64_t)ftello(stream) - npy->offset;
   if (held < bytes)
     return error_set(error,
                      "%s: the file is truncated: it holds %lld bytes of numbers, the header "
@@ -125,12 +135,14 @@ static bool check_size(FILE *stream, const struct dataset_source *source, struct
   return true;
 }
 
-static bool open_array(struct dataset_source *source, struct error *error) {
+static bool open_array(struct source *source, struct error *error) {
   FILE *stream = fopen(source->path, "rb");
   if (stream == NULL) return error_set(error, "%s: %s", source->label, strerror(errno));
-  char *header = read_header(stream, source, error);
-  const bool good =
-      header != NULL && parse_header(header, source, error) && check_size(stream, source, error);
+  struct npy npy = {.offset = 0};
+  char *header = read_header(stream, source, &npy, error);
+  const bool good = header != NULL && parse_header(header, source, &npy, error) &&
+                    check_size(stream, source, &npy, error);
+  source_keep(source, &npy, sizeof npy);
   memory_free(&header);
   fclose(stream);
   return good;
@@ -139,22 +151,22 @@ static bool open_array(struct dataset_source *source, struct error *error) {
 // ---- the numbers ----
 
 // `raw` has room for a block, or for all that is wanted of the file.
-static bool read_numbers(FILE *stream, const struct dataset_source *source, int64_t first,
-                         size_t count, enum element element, unsigned char *raw, char *values) {
-  const size_t bytes = (size_t)source->format.bytes;
-  bool good = fseeko(stream, source->offset + first * (int64_t)bytes, SEEK_SET) == 0;
+static bool read_numbers(FILE *stream, const struct npy *npy, int64_t first, size_t count,
+                         enum element element, unsigned char *raw, char *values) {
+  const size_t bytes = (size_t)npy->format.bytes;
+  bool good = fseeko(stream, npy->offset + first * (int64_t)bytes, SEEK_SET) == 0;
   while (good && count > 0) {
     const size_t block = count < BLOCK / bytes ? count : BLOCK / bytes;
     good = fread(raw, bytes, block, stream) == block;
-    if (good) element_convert(source->format, raw, block, element, values);
+    if (good) element_convert(npy->format, raw, block, element, values);
     values += block * element_size(element);
     count -= block;
   }
   return good;
 }
 
-static void read_rows(struct comm *comm, const struct dataset_source *source,
-                      const struct dataset_rows *rows, enum element element, void *values,
+static void read_rows(struct comm *comm, const struct source *source,
+                      const struct source_rows *rows, enum element element, void *values,
                       struct error *error) {
   (void)comm;
   if (rows->count == 0) return;
@@ -163,16 +175,18 @@ static void read_rows(struct comm *comm, const struct dataset_source *source,
     error_set(error, "%s: %s", source->label, strerror(errno));
     return;
   }
+  struct npy npy;
+  source_recall(source, &npy, sizeof npy);
   const int64_t row = source_row(source);
-  const size_t bytes = dataset_row_bytes(source, element);
-  const size_t all = (size_t)(rows->count * row) * (size_t)source->format.bytes;
+  const size_t bytes = source_row_bytes(source, element);
+  const size_t all = (size_t)(rows->count * row) * (size_t)npy.format.bytes;
   unsigned char *raw = memory_new(unsigned char, all < BLOCK ? all : BLOCK);
   bool good = true;
   for (int64_t i = 0, run; good && i < rows->count; i += run) {
     const int64_t first = rows->index[i];
-    run = dataset_run(rows, i);
+    run = source_run(rows, i);
     errno = 0;
-    good = read_numbers(stream, source, first * row, (size_t)(run * row), element, raw,
+    good = read_numbers(stream, &npy, first * row, (size_t)(run * row), element, raw,
                         (char *)values + (size_t)i * bytes);
     if (!good)
       error_set(error, "%s: cannot read samples %lld to %lld: %s", source->label, (long long)first,

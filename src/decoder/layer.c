@@ -1,5 +1,6 @@
 #include "decoder/layer.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,7 +17,10 @@ const char *layer_name(int kind) {
   return kind >= 0 && kind < LAYER_KINDS ? table[kind]->name : NULL;
 }
 
-const struct layer_ops *layer_ops(enum layer_kind kind) { return table[kind]; }
+const struct layer_ops *layer_ops(enum layer_kind kind) {
+  assert(layer_name((int)kind) != NULL);
+  return table[kind];
+}
 
 // ---- shapes ----
 
@@ -35,11 +39,11 @@ size_t layer_shape_size(const struct layer_shape *shape) {
 }
 
 bool layer_set_output(struct layer *layer, const struct layer_shape *to, struct error *error) {
-  enum { MOST = 1 << 30 };  // numbers in a sample's output
+  enum { MAX_SIZE = 1 << 30 };  // numbers in a sample's output
   char text[LAYER_SHAPE_TEXT];
   size_t size = 1;
   for (size_t axis = 0; axis < to->axes; axis++) {
-    if (to->size[axis] > MOST / size)
+    if (to->size[axis] > MAX_SIZE / size)
       return error_set(error, "its output %s is too large", layer_shape_text(to, text));
     size *= to->size[axis];
   }

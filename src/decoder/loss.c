@@ -16,7 +16,10 @@ static const struct loss_ops table[LOSS_KINDS] = {
 
 static const struct loss_kernels *kernels(void) { return loss_kernels_variants[isa_chosen()]; }
 
-const struct loss_ops *loss_ops(enum loss_kind kind) { return &table[kind]; }
+const struct loss_ops *loss_ops(enum loss_kind kind) {
+  assert(loss_name((int)kind) != NULL);
+  return &table[kind];
+}
 
 const char *loss_name(int kind) { return IN_TABLE(table, kind) ? table[kind].name : NULL; }
 

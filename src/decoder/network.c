@@ -1,5 +1,6 @@
 #include "decoder/network.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "decoder/activation.h"
@@ -164,6 +165,7 @@ struct network *network_create(size_t inputs, size_t count, const struct layer_s
                                size_t begin, size_t packed_begin) {
   struct error error = {""};
   struct network *network = memory_new(struct network, 1);
+  assert(inputs > 0 && count > 0 && begin % REAL_PAD == 0);
   network->inputs = inputs;
   network->begin = network->end = begin;
   network->packed_begin = network->packed_end = packed_begin;

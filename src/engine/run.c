@@ -49,7 +49,10 @@ void run_forget_predictor(struct run *run) { predictor_destroy(&run->predictor);
 
 void run_destroy(struct run **run) {
   if (*run == NULL) return;
-  for (int set = 0; set < SET_COUNT; set++) dataset_destroy(&(*run)->sets[set]);
+  for (int set = 0; set < SET_COUNT; set++) {
+    dataset_close(&(*run)->sources[set]);
+    dataset_destroy(&(*run)->sets[set]);
+  }
   decoder_destroy(&(*run)->decoder);
   predictor_destroy(&(*run)->predictor);
   memory_free(run);

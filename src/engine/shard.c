@@ -1,5 +1,6 @@
 #include "engine/shard.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "ground/memory.h"
@@ -25,6 +26,7 @@ static void plan(struct shard *s, shard_order *order, const void *context) {
   int64_t *sample = memory_new(int64_t, s->size);
   for (int64_t p = 0; p < s->size; p++) {
     sample[p] = order(context, p);
+    assert(sample[p] >= 0 && sample[p] < s->data->count);
     home[p] = comm_share_home(s->data->count, ranks, sample[p]);
     if (home[p] == rank) s->send_counts[owner(s, p)]++;
     if (owner(s, p) == rank) s->receive_counts[home[p]]++;
@@ -42,6 +44,7 @@ static void plan(struct shard *s, shard_order *order, const void *context) {
     s->slot[p - s->position_first] = place;
     position[place] = p;
   }
+  assert(next[ranks - 1] == count);  // every place is taken
   s->samples.count = count;
   s->samples.position = position;
   s->samples.total = s->size;
@@ -64,6 +67,7 @@ static void *exchange(const struct shard *s, const void *from, size_t bytes) {
 struct shard *shard_gather(struct comm *comm, const struct dataset *data, size_t d,
                            const real *latents, int64_t size, int64_t tile, shard_order *order,
                            const void *context) {
+  assert(size > 0 && size <= data->count && tile > 0);
   struct shard *s = memory_new(struct shard, 1);
   s->comm = comm;
   s->data = data;

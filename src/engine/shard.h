@@ -1,7 +1,6 @@
 // A batch's samples on their way from the ranks that hold them to the ranks that work on them, and
 // their latents on the way back. The batch is cut into tiles of fixed composition; a tile has one
-// owner. METHOD and CONTRIBUTING say why: where a sample is computed never changes what is
-// computed.
+// owner. CONTRIBUTING says why: where a sample is computed never changes what is computed.
 #ifndef GFE_SHARD_H
 #define GFE_SHARD_H
 

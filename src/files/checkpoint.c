@@ -1,5 +1,6 @@
 #include "files/checkpoint.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -146,7 +147,9 @@ bool checkpoint_sum(struct comm *comm, const char *path, int64_t bytes, uint64_t
 void checkpoint_add_rows(const struct state_field *field, int64_t first, int64_t count,
                          const void *block, uint64_t *sum) {
   const size_t bytes = state_row_bytes(field), words = (bytes + 7) / 8;
+  assert(first >= 0 && count >= 0);
   if (!field->shared || bytes % 8 == 0) {
+    assert(count == 0 || (uint64_t)first * bytes % 8 == 0);
     *sum += checksum(block, (size_t)count * bytes, (uint64_t)first * bytes / 8);
     return;
   }

@@ -1,5 +1,6 @@
 #include "flow/adjoint.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "ground/memory.h"
@@ -20,6 +21,7 @@ struct adjoint {
   size_t stride, size;  // of one component, of a vector
   int64_t step;         // the step being walked back through; -1 at the beginning of the flow
   int stage;            // of the next request
+  bool asked;           // a product has been asked for and has not come yet
   real *lambda;
   real *mu;    // what (df/ds)^T is applied to in the present request
   real *nu;    // [stages] results
@@ -46,6 +48,8 @@ void adjoint_start(enum adjoint_kind kind, const struct solver_options *options,
                    double alpha, const struct trajectory *trajectory, const real *gradient,
                    void *state) {
   struct adjoint *a = state;
+  assert(kind != ADJOINT_NONE && trajectory->stages == solver_stages(options));
+  assert(trajectory->count == 0 || trajectory->stride == real_padded(d));
   *a = (struct adjoint){.kind = kind,
                         .flow = flow_ops(options->flow),
                         .tableau = solver_ops(options)->tableau,
@@ -178,7 +182,9 @@ static void receive_continuous(struct adjoint *a, const real *product) {
 
 bool adjoint_request(void *state, real *z, real *v) {
   struct adjoint *a = state;
+  assert(!a->asked);
   if (a->step < 0) return false;
+  a->asked = true;
   if (a->kind == ADJOINT_CONTINUOUS)
     request_continuous(a, z, v);
   else if (a->tableau != NULL)
@@ -190,6 +196,8 @@ bool adjoint_request(void *state, real *z, real *v) {
 
 void adjoint_receive(void *state, const real *product) {
   struct adjoint *a = state;
+  assert(a->asked && a->step >= 0);
+  a->asked = false;
   if (a->kind == ADJOINT_CONTINUOUS)
     receive_continuous(a, product);
   else if (a->tableau != NULL)

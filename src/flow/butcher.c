@@ -1,5 +1,7 @@
 #include "flow/butcher.h"
 
+#include <assert.h>
+
 const struct butcher butcher_euler = {.stages = 1, .order = 1, .b = {1.0}};
 
 const struct butcher butcher_rk4 = {
@@ -36,6 +38,7 @@ const struct butcher butcher_dopri5 = {
 };
 
 double butcher_time(const struct butcher *tableau, int stage) {
+  assert(stage >= 0 && stage < tableau->stages);
   double c = 0.0;
   for (int j = 0; j < stage; j++) c += tableau->a[stage][j];
   return c;

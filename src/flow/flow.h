@@ -1,5 +1,5 @@
-// The flows as equations (METHOD sections 2 and 3): ds/dt = f(t, s; theta), where the state s is
-// the latent z alone or (z, p) with p = dz/dt. Any explicit ODE solver runs either.
+// The flows as equations (src/flow/README.md, "The two flows"): ds/dt = f(t, s; theta), where the
+// state s is the latent z alone or (z, p) with p = dz/dt. Any explicit ODE solver runs either.
 #ifndef GFE_FLOW_H
 #define GFE_FLOW_H
 

@@ -1,5 +1,6 @@
-// Limited-memory BFGS (Nocedal 1980): a quasi-Newton descent of one sample's loss, the best encoder
-// we know (METHOD section 5). It aims at the end of the gradient flow, not along its path.
+// Limited-memory BFGS (Nocedal 1980): a quasi-Newton descent of one sample's loss, which aims at
+// the end of the gradient flow, not along its path. Constants: src/flow/README.md, "L-BFGS".
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -40,6 +41,7 @@ static void start(const struct solver_options *options, const struct solver_prob
                   const real *z, struct solver_state *state) {
   struct lbfgs *b = (struct lbfgs *)state;
   const size_t stride = real_padded(problem->d), memory = (size_t)options->memory;
+  assert(memory > 0 && problem->replay == NULL && problem->trajectory == NULL);
   *b = (struct lbfgs){.common.loss = INFINITY};
   char *block = (char *)b + memory_rounded(sizeof *b);
   b->inverse = (double *)(void *)block;

@@ -1,4 +1,5 @@
 // Explicit Runge-Kutta methods for either flow: a fixed step, or error control per sample.
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -41,6 +42,7 @@ static void start(const struct solver_options *options, const struct solver_prob
   struct rk *r = (struct rk *)state;
   const size_t size = vector_size(options, problem->d), stride = real_padded(problem->d);
   const size_t stages = (size_t)tableau_of(options)->stages;
+  assert(options->step > 0.0 && (problem->replay == NULL || problem->replay->stride == stride));
   *r = (struct rk){.common.loss = INFINITY, .h = options->step, .error_before = 1.0};
   r->s = (real *)(void *)((char *)r + header_size());
   r->trial = r->s + size;

@@ -1,5 +1,6 @@
 #include "flow/trajectory.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "ground/memory.h"
@@ -52,6 +53,7 @@ static void make_room(struct trajectory *t) {
 
 void trajectory_append(struct trajectory *t, struct trajectory_step step, const real *points,
                        const real *slope, const real *end) {
+  assert(t->stride > 0 && t->count < t->limit && step.h >= 0.0);
   make_room(t);
   const size_t k = (size_t)t->count++, stages = (size_t)t->stages;
   t->steps[k] = step;

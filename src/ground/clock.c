@@ -11,8 +11,8 @@ static double spent[PHASE_COUNT];
 static enum phase present = PHASE_OTHER;
 static double entered = -1.0, started = -1.0;
 
-const char *phase_name(int phase) {
-  return phase >= 0 && phase < PHASE_COUNT ? names[phase] : NULL;
+const char *phase_name(enum phase phase) {
+  return (size_t)phase < PHASE_COUNT ? names[phase] : NULL;
 }
 
 static double read_clock(clockid_t clock) {

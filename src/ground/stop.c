@@ -20,8 +20,8 @@ static const char *const names[] = {
     [STOP_TERM] = "signal TERM", [STOP_FILE] = "stop file",   [STOP_TIME] = "time limit",
 };
 
-const char *stop_name(int reason) {
-  return reason >= 0 && (size_t)reason < sizeof names / sizeof *names ? names[reason] : NULL;
+const char *stop_name(enum stop_reason reason) {
+  return (size_t)reason < sizeof names / sizeof *names ? names[reason] : NULL;
 }
 
 // ---- signals ----
@@ -129,8 +129,8 @@ double stop_seconds_left(const struct stop *stop) {
   return stop == NULL ? INFINITY : stop->deadline - clock_seconds();
 }
 
-int stop_noticed(struct stop *stop, double reserve) {
-  if (caught != STOP_NONE) return caught;
+enum stop_reason stop_noticed(struct stop *stop, double reserve) {
+  if (caught != STOP_NONE) return (enum stop_reason)caught;
   if (stop == NULL) return STOP_NONE;
   if (stop_seconds_left(stop) < reserve) return STOP_TIME;
   if (clock_seconds() - stop->looked < glance) return STOP_NONE;

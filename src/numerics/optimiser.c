@@ -1,5 +1,6 @@
 #include "numerics/optimiser.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdbool.h>
 
@@ -112,6 +113,7 @@ void optimiser_state(struct optimiser *o, struct state *state) {
 
 double optimiser_rate(const struct optimiser_options *options, int64_t step, int64_t steps,
                       int64_t epoch) {
+  assert(step >= 0 && epoch >= 0);
   const double rate = options->learning_rate, factor = options->schedule_factor;
   if (options->schedule == SCHEDULE_STEP)
     return rate * pow(factor, (double)(epoch / options->schedule_epochs));

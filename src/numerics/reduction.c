@@ -1,5 +1,6 @@
 #include "numerics/reduction.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -53,7 +54,8 @@ struct reduction {
   int64_t *largest;   // [blocks] exponents of the largest summands of this sum so far
   double *sum;        // [count]
   int64_t summand_bits;
-  bool empty;  // nothing has been added to this sum
+  int64_t left;  // gradients that this rank may still add
+  bool empty;    // nothing has been added to this sum
 };
 
 struct reduction *reduction_create(size_t blocks, const size_t *sizes) {
@@ -83,6 +85,7 @@ void reduction_destroy(struct reduction **reduction) {
 
 void reduction_begin(struct reduction *r, int64_t summands) {
   r->summand_bits = bits_of_count(summands);
+  r->left = summands;
   if (r->summand_bits < 2) r->summand_bits = 2;
   for (size_t b = 0; b < r->blocks; b++) r->largest[b] = SMALLEST;
   r->empty = true;
@@ -118,6 +121,8 @@ static void add_rounded(double *restrict sum, const real *restrict x, size_t cou
 }
 
 void reduction_add(struct reduction *r, size_t count, const real *gradients) {
+  assert((int64_t)count <= r->left);
+  r->left -= (int64_t)count;
   enum { CHUNK = 2048 };  // parameters whose sum stays in the first cache
   size_t start = 0;
   for (size_t b = 0; b < r->blocks; start += r->sizes[b++]) {

@@ -1,5 +1,6 @@
 #include "numerics/taylor.h"
 
+#include <assert.h>
 #include <math.h>
 
 // Least squares through the points whose remainder is above the rounding of f.
@@ -18,6 +19,7 @@ static double fitted_slope(const struct taylor *t, double rounding) {
 }
 
 struct taylor taylor_test(taylor_function *f, void *context, double derivative, double first) {
+  assert(first > 0.0);
   struct taylor t;
   const double zero = f(0.0, context);
   double h = first;

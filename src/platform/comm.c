@@ -102,6 +102,7 @@ void comm_barrier(struct comm *comm) { check(MPI_Barrier(comm->handle), "MPI_Bar
 static int chunk_bytes(size_t left) { return left < CHUNK ? (int)left : CHUNK; }
 
 void comm_broadcast(struct comm *comm, void *data, size_t bytes, int root) {
+  assert(root >= 0 && root < comm->size);
   for (size_t done = 0; done < bytes; done += CHUNK)
     check(MPI_Bcast((char *)data + done, chunk_bytes(bytes - done), MPI_BYTE, root, comm->handle),
           "MPI_Bcast");
@@ -156,6 +157,7 @@ void comm_gather_double(struct comm *comm, const double *values, size_t count, d
 void comm_exchange(struct comm *comm, size_t bytes, const void *send, const int *send_counts,
                    void *receive, const int *receive_counts) {
   const size_t ranks = (size_t)comm->size;
+  assert(bytes <= INT_MAX && send_counts[comm->rank] == receive_counts[comm->rank]);
   int *send_starts = memory_new(int, ranks), *receive_starts = memory_new(int, ranks);
   for (size_t r = 1; r < ranks; r++) {
     send_starts[r] = send_starts[r - 1] + send_counts[r - 1];
@@ -173,6 +175,7 @@ void comm_exchange(struct comm *comm, size_t bytes, const void *send, const int 
 }
 
 void comm_send(struct comm *comm, const void *data, size_t bytes, int destination) {
+  assert(destination >= 0 && destination < comm->size && destination != comm->rank);
   for (size_t done = 0; done < bytes; done += CHUNK)
     check(MPI_Send((const char *)data + done, chunk_bytes(bytes - done), MPI_BYTE, destination, 0,
                    comm->handle),
@@ -180,6 +183,7 @@ void comm_send(struct comm *comm, const void *data, size_t bytes, int destinatio
 }
 
 void comm_receive(struct comm *comm, void *data, size_t bytes, int source) {
+  assert(source >= 0 && source < comm->size && source != comm->rank);
   for (size_t done = 0; done < bytes; done += CHUNK)
     check(MPI_Recv((char *)data + done, chunk_bytes(bytes - done), MPI_BYTE, source, 0,
                    comm->handle, MPI_STATUS_IGNORE),

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -214,6 +215,7 @@ static bool read_rows(const struct h5_file *file, const char *name, const struct
 
 bool h5_read_rows(struct h5_file *file, const char *dataset, enum h5_type type, int64_t first,
                   int64_t count, void *data, struct error *error) {
+  assert(first >= 0 && count >= 0);
   struct h5_rows rows;
   if (!h5_open_rows(file, dataset, type, &rows))
     return error_set(error, "there is no dataset %s with 1 to %d axes in %s", dataset, H5_AXES,

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -187,6 +188,7 @@ struct h5_file *h5_open_parallel(const char *path, struct comm *comm) {
 
 void h5_write_rows(struct h5_file *file, const char *dataset, enum h5_type type, int64_t first,
                    int64_t count, const void *data) {
+  assert(first >= 0 && count >= 0);
   struct h5_rows rows;
   check(file, h5_open_rows(file, dataset, type, &rows) ? 0 : -1, "open dataset", dataset);
   const hid_t properties = H5Pcreate(H5P_DATASET_XFER);

@@ -30,7 +30,7 @@ TRAINING = {"training.epochs": 6, "training.batch": 20, "encoding.max_iterations
             "evaluation.max_iterations": 30, "checkpoint.steps": 10,
             "decoder.layers": [{"dense": 128, "activation": "elu"}, {"dense": 784}]}
 STEPS = 6 * 300 // 20
-# Longer than anybody waits, so that it is stopped on any machine; and what is left to do after that.
+# Longer than anybody waits, so it is stopped on any machine; and what is left to do after that.
 ENDLESS = {"training.epochs": 10**6}
 EPOCHS_LEFT = 2
 SMALL_TRAINING = {"training.epochs": 4, "checkpoint.steps": 2, "training.batch": 20}
@@ -218,8 +218,9 @@ def stopped_while_encoding(checks, program, cwd, name, values):
 def encode_values(trained):
     values = {**IMAGES, "run.tasks": ["encode"], "decoder.file": trained, "decoder.latent": None,
               "decoder.layers": None, "decoder.loss": None, "data.encode.file": SMALL,
-              "data.encode.dataset": "/train/images", "evaluation.solver": "amd",
-              "evaluation.tolerance": 0, "evaluation.max_iterations": 400}
+              "data.encode.dataset": "/train/images", "data.encode.count": 600,
+              "evaluation.solver": "amd", "evaluation.tolerance": 0,
+              "evaluation.max_iterations": 400}
     values.update({f"data.{group}.{key}": None for group in ("train", "test")
                    for key in ("file", "dataset", "labels", "count")})
     return values

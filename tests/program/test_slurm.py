@@ -12,13 +12,13 @@ import os
 import signal
 import sys
 import tempfile
-import time
 
 import h5py
 
+import paper
 import slurm
-from program import (ENVIRONMENT, IMAGES, PAPER_LAYERS, ROOT, SMALL, SUPPORT, Checks, arguments,
-                     read_summary, run, run_input, write_input)
+from program import (ENVIRONMENT, IMAGES, ROOT, SMALL, SUPPORT, Checks, arguments, read_summary,
+                     run, run_input, write_input)
 
 COMPARE = os.path.join(SUPPORT, "compare_results.py")
 REPOSITORY = ROOT
@@ -26,9 +26,11 @@ SKIPPED = 77  # meson's exit code for it
 TASKS = 6
 RANKS = 2
 CPUS = 6       # that Slurm believes to have: a job of paused ranks needs none
-SECONDS = 6.0  # of an undisturbed run
+EPOCHS = 3     # of a task whose legs are steps
+SECONDS = 6.0  # of the task that is paused at work, which has to be noticed meanwhile
+NO_TIME = 1e-3  # seconds, over before the first step
 
-TRAINING = {**IMAGES, "decoder.layers": PAPER_LAYERS, "encoding.max_iterations": 20,
+TRAINING = {**IMAGES, "decoder.layers": paper.LAYERS, "encoding.max_iterations": 20,
             "evaluation.max_iterations": 30}
 
 
@@ -100,30 +102,29 @@ class Bench:
 
 # ---- hands that disturb: generators that look once at a time, and act when it is time ----
 
-def pause(bench, job, directory, seconds, **variables):
-    """Pauses the ranks of a job that has begun until it is so old: time passes, work does not."""
-    while steps(directory()) < 1:
+def pause(bench, directory, before=0, **variables):
+    """Pauses the ranks of a job once its run has made more steps than before; returns their ids."""
+    while steps(directory()) <= before:
         yield
     ranks = bench.cluster.ranks(bench.program, **variables)
-    bench.checks(len(ranks) == RANKS, f"job {job} should run {RANKS} ranks, not {len(ranks)}")
     slurm.send(ranks, signal.SIGSTOP)
-    while bench.cluster.age(job) < seconds:
-        yield
-    slurm.send(ranks, signal.SIGCONT)
+    return ranks
 
 
 def meet_limit_and_signal(bench, job, directory):
-    """The first task of an array: its first leg runs into Slurm's limit of a minute (a pause makes
-    a long step, and the program keeps time for another one), the second gets a USR1."""
-    yield from pause(bench, job, directory, 45, SLURM_ARRAY_TASK_ID=0)
+    """The first task of an array: its first leg is paused until Slurm's limit of a minute is over,
+    the second gets a USR1."""
+    ranks = yield from pause(bench, directory, SLURM_ARRAY_TASK_ID=0)
+    while bench.cluster.age(job) <= 60:
+        yield
+    slurm.send(ranks, signal.SIGCONT)
     while reason(directory()) is None:
         yield
     bench.checks(reason(directory()) == "time limit",
                  f"the limit of a minute should stop {job}, not: {reason(directory())}")
-    before = steps(directory())
-    while steps(directory()) <= before:
-        yield
-    bench.cluster.signal(job)
+    ranks = yield from pause(bench, directory, steps(directory()), SLURM_ARRAY_TASK_ID=0)
+    bench.cluster.signal(job, ranks)
+    slurm.send(ranks, signal.SIGCONT)
     while reason(directory()) == "time limit":
         yield
     bench.checks(reason(directory()) == "signal USR1",
@@ -131,9 +132,12 @@ def meet_limit_and_signal(bench, job, directory):
 
 
 def meet_warning(bench, job, directory):
-    """A job whose script Slurm warns, as --signal=B:USR1@25 asks for, before the limit of a minute:
-    after 35 seconds at the latest, for Slurm looks twice a minute."""
-    yield from pause(bench, job, directory, 38, SLURM_JOB_ID=job)
+    """A job whose script Slurm warns, as --signal=B:USR1@25 asks for, before the limit of a minute;
+    it is paused until the warning is there."""
+    ranks = yield from pause(bench, directory, SLURM_JOB_ID=job)
+    while not all(slurm.pending(rank, signal.SIGUSR1) for rank in ranks):
+        yield
+    slurm.send(ranks, signal.SIGCONT)
     while reason(directory()) is None:
         yield
     bench.checks(reason(directory()) == "signal USR1",
@@ -144,38 +148,33 @@ def meet_warning(bench, job, directory):
 # ---- the tests ----
 
 def undisturbed(checks, program, cwd):
-    """Runs of about SECONDS each, one for every task. Returns their results.h5, the values of their
-    inputs, and a wall time that stops them after a tenth of their work, which leaves room for two
-    stops if they go much faster later."""
+    """A run for every task, that of the first so long that it is caught at work. Returns their
+    results.h5 and what sets each of them apart."""
     run_input(checks, program, cwd, "pace", TRAINING, ranks=RANKS)
     pace = read_summary(os.path.join(cwd, "pace"))["training_seconds"]
-    values = {**TRAINING, "training.epochs": max(3, math.ceil(SECONDS / pace))}
-    results, begun, work = [], time.monotonic(), 0.0
-    for task in range(TASKS):
-        name = f"undisturbed_{task}"
-        results.append(run_input(checks, program, cwd, name, values, {"run.seed": task + 1},
-                                 ranks=RANKS))
-        work += read_summary(os.path.join(cwd, name))["seconds"] / TASKS
-    start = (time.monotonic() - begun) / TASKS - work
-    # The wall time counts from the start of the program, which stops a second before its end.
-    return results, values, start + 1.2 + work / 10
+    tasks = [{"run.seed": task + 1, "training.epochs": EPOCHS} for task in range(TASKS)]
+    tasks[0]["training.epochs"] = max(10, math.ceil(SECONDS / pace))
+    results = [run_input(checks, program, cwd, f"undisturbed_{task}", TRAINING, values,
+                         ranks=RANKS) for task, values in enumerate(tasks)]
+    return results, tasks
 
 
-def write_sweep(bench, values, walltimes):
+def write_sweep(bench, tasks, walltimes):
     """The input of the array, replaced as a whole while jobs read it. A wall time decides nothing
     of a result, and may change from one leg of a run to the next."""
-    path = write_input(bench.path("sweep.yaml.new"), values, {
+    path = write_input(bench.path("sweep.yaml.new"), TRAINING, {
         "run.directory": "elsewhere",
-        "sweep.list": [{"run.seed": task + 1, "run.walltime": walltime}
-                       for task, walltime in enumerate(walltimes)]})
+        "sweep.list": [{**values, "run.walltime": walltime}
+                       for values, walltime in zip(tasks, walltimes)]})
     os.replace(path, bench.path("sweep.yaml"))
 
 
-def test_disturbed(bench, references, values, walltime):
-    """Array and single job, disturbed in every way, side by side."""
-    walltimes = [0] + (TASKS - 1) * [walltime]
-    write_sweep(bench, values, walltimes)
-    write_input(bench.path("single.yaml"), values, {"run.seed": 1, "run.directory": "elsewhere"})
+def test_disturbed(bench, references, tasks):
+    """Array and single job, disturbed in every way, side by side. Most tasks get so little time
+    that a leg is a step, until they have been stopped twice."""
+    walltimes = [0] + (TASKS - 1) * [NO_TIME]
+    write_sweep(bench, tasks, walltimes)
+    write_input(bench.path("single.yaml"), TRAINING, tasks[0], {"run.directory": "elsewhere"})
     size = (f"--ntasks={RANKS}", "--time=1")
     single = bench.submit("one_node.sh", "single.yaml", options=(*size, "--signal=B:USR1@25"),
                           launcher="mpirun --bind-to none")
@@ -191,19 +190,21 @@ def test_disturbed(bench, references, values, walltime):
     def over():
         for hand in hands:
             next(hand, None)
-        for each in bench.cluster.jobs(array):  # stopped twice: enough, for it takes time
+        for each in bench.cluster.jobs(array):
             task = each["ArrayTaskId"]
             if task.isdigit() and int(each["Restarts"]) >= 2 and walltimes[int(task)]:
                 walltimes[int(task)] = 0
-                write_sweep(bench, values, walltimes)
+                write_sweep(bench, tasks, walltimes)
         return bench.cluster.over(array) and bench.cluster.over(single)
 
-    bench.cluster.until(over, "end of the disturbed jobs", 600)
+    bench.cluster.until(over, "end of the disturbed jobs")
     bench.ended(array, "COMPLETED", (2, 99), "0:0")
     bench.ended(single, "COMPLETED", (1, 99), "0:0")
     for task, reference in enumerate(references):
         directory = "".join(glob.glob(bench.path("study", f"task_{task}_*")))
         bench.equal(reference, directory)
+        ranks = read_summary(directory)["ranks"]
+        bench.checks(ranks == RANKS, f"task {task} should run {RANKS} ranks, not {ranks}")
         log = bench.log(f"gfe_sweep_{array}_{task}.log")
         bench.checks(f"job {array}_{task} is in the queue again, time 2" in log,
                      f"task {task} should go back into the queue twice: {log[-3000:]}")
@@ -214,8 +215,9 @@ def test_disturbed(bench, references, values, walltime):
 
 def test_not_requeued(bench):
     """Neither a STOP file nor scancel lets a job come back."""
+    write_input(bench.path("endless.yaml"), TRAINING, {"training.epochs": 10**6})
     stopped, cancelled = (
-        bench.submit("one_node.sh", "single.yaml", name, options=(f"--ntasks={RANKS}",))
+        bench.submit("one_node.sh", "endless.yaml", name, options=(f"--ntasks={RANKS}",))
         for name in ("stopped", "cancelled"))
     bench.cluster.until(lambda: all(steps(bench.path(name)) for name in ("stopped", "cancelled")),
                         "first steps of two jobs")
@@ -278,11 +280,11 @@ def main():
         return 1 if os.environ.get("GFE_TESTS_COMPLETE") else SKIPPED
     checks = Checks()
     with tempfile.TemporaryDirectory(prefix="gfe_test_") as cwd:
-        references, values, walltime = undisturbed(checks, program, cwd)
-        print(f"undisturbed runs: wall time of the disturbed ones {walltime:.1f} s", flush=True)
+        references, tasks = undisturbed(checks, program, cwd)
+        print(f"undisturbed runs: the first has {tasks[0]['training.epochs']} epochs", flush=True)
         with slurm.Slurm(CPUS) as cluster:
             bench = Bench(checks, program, cwd, cluster)
-            single = test_disturbed(bench, references, values, walltime)
+            single = test_disturbed(bench, references, tasks)
             test_not_requeued(bench)
             test_finished(bench, single, references[0])
     return checks.finish()

@@ -54,7 +54,8 @@ def arrays(path):
     with h5py.File(path, "r") as file:
         names = []
         file.visititems(lambda name, node: names.append(name)
-                        if isinstance(node, h5py.Dataset) and "seconds" not in name else None)
+                        if isinstance(node, h5py.Dataset)
+                        and not name.endswith(("seconds", "imbalance")) else None)
         return {name: file[name][()].tobytes() for name in names}
 
 

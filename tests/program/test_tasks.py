@@ -372,13 +372,15 @@ def test_divergence(checks, program, cwd):
 
 
 def start_training(program, cwd, path, directory):
-    """Starts a run of `path` in its directory, where there are results already, and returns it
-    once it is training."""
+    """Starts a training without an end of `path` in its directory, where there are results already,
+    and returns it once it is training."""
     history = os.path.join(directory, "history.csv")
     os.truncate(history, 0)
-    process = subprocess.Popen([program, "--set", "run.restart=never", path], cwd=cwd,
-                               env=ENVIRONMENT, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL)
+    # Python ignores SIGXFSZ, and so does the run: writing too much is an error, no signal.
+    process = subprocess.Popen(
+        [program, "--set", "run.restart=never", "--set", "training.epochs=1000000", path], cwd=cwd,
+        env=ENVIRONMENT, text=True, restore_signals=False, stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE)
     while os.path.getsize(history) < 200 and process.poll() is None:
         time.sleep(0.02)
     return process
@@ -391,8 +393,7 @@ def test_killed(checks, program, cwd):
     with open(path, "rb") as file:
         before = file.read()
     long = write_input(os.path.join(cwd, "long.yaml"), CIRCLE,
-                       {"run.directory": "kept", "training.epochs": 10**6,
-                        "evaluation.every": 0})
+                       {"run.directory": "kept", "evaluation.every": 0})
     process = start_training(program, cwd, long, directory)
     checks(process.poll() is None and os.path.getsize(os.path.join(directory, "history.csv")),
            "history.csv should grow while running")
@@ -404,17 +405,14 @@ def test_killed(checks, program, cwd):
 
 
 def test_full(checks, program, cwd):
-    """No room for the checkpoint at the end: exit code 3, and what was there stays."""
-    path = run_input(checks, program, cwd, "full", IMAGES, {"evaluation.max_iterations": 2})
+    """No room for a checkpoint: exit code 3, and what was there stays."""
+    path = run_input(checks, program, cwd, "full", IMAGES,
+                     {"evaluation.max_iterations": 2, "checkpoint.steps": 10})
     directory = os.path.dirname(path)
     with open(path, "rb") as file:
         before = file.read()
-    # Python ignores SIGXFSZ, and so does the run: writing too much is an error, no signal.
-    process = subprocess.Popen(
-        [program, "--set", "run.restart=never", "full.yaml"], cwd=cwd, env=ENVIRONMENT, text=True,
-        restore_signals=False, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE,
-                                              (100 * 2**10, resource.RLIM_INFINITY)))
+    process = start_training(program, cwd, os.path.join(cwd, "full.yaml"), directory)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (100 * 2**10, resource.RLIM_INFINITY))
     _, err = process.communicate()
     checks(process.returncode == 3 and "gfe_hpc: error on rank 0" in err and "checkpoint.h5" in err,
            f"a full disk: exit code {process.returncode}, {err}")

@@ -12,6 +12,7 @@ jobs neither, and what a killed test left behind is cleared away by the next.
 
 import getpass
 import glob
+import math
 import os
 import random
 import shutil
@@ -26,7 +27,9 @@ OVER = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMO
 PREFIX = "gfe_slurm_"
 SEARCH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"  # daemons may not be in a user's path
 
-# Only this machine, no cgroups, no accounting; the clocks as fast as Slurm allows. cred_expire is
+# Only this machine, no cgroups, no accounting; the clocks as fast as Slurm allows. A job may be late
+# by OverTimeLimit minutes: it ends by itself, however slow the machine, and not by Slurm's hand.
+# cred_expire is
 # also how long a requeued job waits: two minutes by default. What a killed step leaves in TmpFS
 # would keep a step of the same number, of another instance, from starting; and the shared memory of
 # its ranks is named by job and step as well: so no two instances number their jobs alike.
@@ -61,6 +64,7 @@ SlurmdParameters=config_overrides
 ReturnToService=2
 JobRequeue=1
 KillWait=20
+OverTimeLimit=60
 FirstJobId={first_job}
 MessageTimeout=60
 NodeName={host} NodeAddr=127.0.0.1 NodeHostname={host} CPUs={cpus} RealMemory=1000000 State=UNKNOWN
@@ -110,6 +114,16 @@ def send(pids, number):
             os.kill(pid, number)
         except ProcessLookupError:
             pass
+
+
+def pending(pid, number):
+    """Whether a signal waits for a paused process, or the process has ended."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+            sets = [int(line.split()[1], 16) for line in file if line.startswith(("SigPnd", "ShdPnd"))]
+    except OSError:
+        return True
+    return any(each >> (number - 1) & 1 for each in sets)
 
 
 def end_processes(configuration):
@@ -168,7 +182,7 @@ class Slurm:
             if len(self.daemons) == 3:
                 self.command("scancel", "--partition=test", check=False)
                 self.until(lambda: not self.command("squeue", "--noheader"), "end of all jobs", 40)
-        except (RuntimeError, subprocess.TimeoutExpired):
+        except RuntimeError:
             pass
         end_processes(self.configuration)
         for daemon in self.daemons:
@@ -209,14 +223,19 @@ class Slurm:
                 [shutil.which(command[0], path=SEARCH), *command[1:]], env=self.environment,
                 stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT))
 
-    def until(self, condition, what, seconds=60):
-        """Waits for a condition; says what did not come, with the daemons' last words."""
+    def until(self, condition, what, seconds=math.inf):
+        """Waits for a condition; says what did not come, with the daemons' last words, if a daemon
+        dies, if somebody loses patience or after so many seconds."""
         deadline = time.monotonic() + seconds
-        while not condition():
-            dead = [daemon for daemon in self.daemons if daemon.poll() is not None]
-            if dead or time.monotonic() > deadline:
-                raise RuntimeError(f"slurm: no {what} in {seconds} s\n{self.last_words()}")
-            time.sleep(0.1)
+        try:
+            while not condition():
+                dead = [daemon for daemon in self.daemons if daemon.poll() is not None]
+                if dead or time.monotonic() > deadline:
+                    raise RuntimeError(f"slurm: no {what}\n{self.last_words()}")
+                time.sleep(0.1)
+        except SystemExit:
+            print(f"slurm: no {what} until interrupted\n{self.last_words()}", flush=True)
+            raise
 
     def last_words(self):
         """The end of every daemon's log."""
@@ -228,24 +247,26 @@ class Slurm:
 
     # ---- what a user types ----
 
-    def command(self, *command, check=True, cwd=None, environment=None, timeout=120):
+    def command(self, *command, check=True, cwd=None, environment=None):
         """Runs one of Slurm's commands and returns what it prints."""
         done = subprocess.run([str(word) for word in command], cwd=cwd,
                               env={**self.environment, **(environment or {})},
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, text=True, timeout=timeout)
+                              stderr=subprocess.PIPE, text=True)
         if check and done.returncode != 0:
             raise RuntimeError(f"{' '.join(done.args)}: exit code {done.returncode}\n"
                                f"{done.stdout}{done.stderr}")
         return done.stdout
 
-    def signal(self, job, *options):
-        """scancel --signal=USR1. Where an array has tasks that never ran, Slurm 22.05 answers "try
-        again later" although the signal got there, and scancel would send it again and again."""
-        try:
-            self.command("scancel", "--signal=USR1", *options, job, timeout=2)
-        except subprocess.TimeoutExpired:
-            pass
+    def signal(self, job, pids):
+        """scancel --signal=USR1, until it has reached these paused processes of the job. Where an
+        array has tasks that never ran, Slurm 22.05 answers "try again later" although the signal
+        got there, and scancel would send it again and again."""
+        with subprocess.Popen(["scancel", "--signal=USR1", job], env=self.environment,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL) as scancel:
+            self.until(lambda: all(pending(pid, signal.SIGUSR1) for pid in pids), f"USR1 in {job}")
+            scancel.kill()
 
     def submit(self, *arguments, **how):
         """sbatch: returns the id of the job."""
@@ -269,9 +290,9 @@ class Slurm:
         """Have the job, or all tasks of the array, ended, with no requeue to come?"""
         return all(each["JobState"] in OVER for each in self.jobs(job))
 
-    def wait(self, job, seconds=120):
+    def wait(self, job):
         """Waits until the job or array is over; returns jobs()."""
-        self.until(lambda: self.over(job), f"end of job {job}", seconds)
+        self.until(lambda: self.over(job), f"end of job {job}")
         return self.jobs(job)
 
     def ranks(self, program, **variables):
