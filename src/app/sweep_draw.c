@@ -3,10 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "input/config_format.h"
+#include "app/sweep_internal.h"
 #include "ground/provenance.h"
 #include "ground/rng.h"
-#include "app/sweep_internal.h"
+#include "input/config_format.h"
+#include "numerics/portable.h"
 
 static double uniform(uint64_t seed, const char *key, int64_t sample) {
   return rng_uniform(seed, RNG_SWEEP, provenance_hash(key), (uint64_t)sample);
@@ -17,13 +18,14 @@ size_t sweep_draw_index(size_t count, uint64_t seed, const char *key, int64_t sa
   return index < count ? index : count - 1;
 }
 
-// Six digits are enough for a study, and they do not depend on the last bit of exp() and log(). The
-// logarithms are subtracted, because the ratio of two numbers can be too large for one.
+// Six digits are enough for a study. The logarithms are subtracted, because the ratio of two
+// numbers can be too large for one.
 static double draw_number(const struct sweep_range *range, double u) {
   const double a = range->lower, b = range->upper;
   char text[CONFIG_NUMBER_TEXT];
   snprintf(text, sizeof text, "%.6g",
-           range->log ? exp(log(a) + u * (log(b) - log(a))) : a + u * (b - a));
+           range->log ? portable_exp(portable_log(a) + u * (portable_log(b) - portable_log(a)))
+                      : a + u * (b - a));
   double value = 0.0;
   sscanf(text, "%lf", &value);
   return fmin(fmax(value, a), b);
@@ -32,7 +34,8 @@ static double draw_number(const struct sweep_range *range, double u) {
 // Each integer owns the interval from itself to the next.
 static double draw_integer(const struct sweep_range *range, double u) {
   const double a = range->lower, b = range->upper + 1.0;
-  const double value = floor(range->log ? a * exp(u * log(b / a)) : a + u * (b - a));
+  const double value =
+      floor(range->log ? a * portable_exp(u * portable_log(b / a)) : a + u * (b - a));
   return fmin(fmax(value, a), range->upper);
 }
 
