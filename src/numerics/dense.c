@@ -190,7 +190,7 @@ static void step(struct eigen *e, size_t begin, size_t end) {
 
 // T becomes diagonal. What lies beside is 0 once it is below the rounding of the largest number.
 static bool make_diagonal(struct eigen *e) {
-  enum { STEPS = 60 };  // of one eigenvalue; 1.7 are usual
+  enum { STEPS = 60 };  // of one eigenvalue; fewer than 2 are usual
   double norm = 0.0;
   for (size_t i = 0; i < e->n; i++) norm = fmax(norm, fabs(e->diagonal[i]) + fabs(e->beside[i]));
   const double small = 0x1p-53 * norm;
