@@ -1,5 +1,4 @@
-// Matrix products and linear equations: the one module that calls BLAS and LAPACK. All matrices are
-// row-major.
+// Matrix products: the one module that calls BLAS. All matrices are row-major.
 #ifndef GFE_BLAS_H
 #define GFE_BLAS_H
 
@@ -19,9 +18,5 @@ const char *blas_library(void);
 // the strides of the rows as stored.
 void blas_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, const real *a,
                size_t lda, const real *b, size_t ldb, real beta, real *c, size_t ldc);
-
-// Solves A X = B for a symmetric positive definite A [n][n], which is destroyed, and the columns of
-// X and B one after the other in b [columns][n]. False if A is not positive definite.
-bool blas_solve_spd(size_t n, size_t columns, double *a, double *b);
 
 #endif

@@ -10,6 +10,7 @@
 #include "ground/rng.h"
 #include "ground/text.h"
 #include "input/config_value.h"
+#include "numerics/portable.h"
 
 enum { FACTORS = SWEEP_KEYS + 3 };
 
@@ -394,13 +395,14 @@ static size_t draw_index(size_t count, uint64_t seed, const char *key, int64_t s
   return index < count ? index : count - 1;
 }
 
-// Six digits are enough for a study, and they do not depend on the last bit of exp() and log(). The
-// logarithms are subtracted, because the ratio of two numbers can be too large for one.
+// Six digits are enough for a study. The logarithms are subtracted, because the ratio of two
+// numbers can be too large for one.
 static double draw_number(const struct range *range, double u) {
   const double a = range->lower, b = range->upper;
   char text[TEXT_NUMBER];
   snprintf(text, sizeof text, "%.6g",
-           range->log ? exp(log(a) + u * (log(b) - log(a))) : a + u * (b - a));
+           range->log ? portable_exp(portable_log(a) + u * (portable_log(b) - portable_log(a)))
+                      : a + u * (b - a));
   double value = 0.0;
   sscanf(text, "%lf", &value);
   return fmin(fmax(value, a), b);
@@ -409,7 +411,8 @@ static double draw_number(const struct range *range, double u) {
 // Each integer owns the interval from itself to the next.
 static double draw_integer(const struct range *range, double u) {
   const double a = range->lower, b = range->upper + 1.0;
-  const double value = floor(range->log ? a * exp(u * log(b / a)) : a + u * (b - a));
+  const double value =
+      floor(range->log ? a * portable_exp(u * portable_log(b / a)) : a + u * (b - a));
   return fmin(fmax(value, a), range->upper);
 }
 

@@ -1,8 +1,7 @@
 // A synthetic set: points on the unit circle, which one latent number describes.
-#include <math.h>
-
 #include "data/reader.h"
 #include "ground/rng.h"
+#include "numerics/portable.h"
 
 static bool open_circle(struct source *source, struct error *error) {
   (void)error;
@@ -16,13 +15,13 @@ static void read_points(struct comm *comm, const struct source *source,
                         const struct source_rows *rows, enum element element, void *values,
                         struct error *error) {
   (void)comm, (void)element, (void)error;
-  const double full_turn = 2.0 * acos(-1.0);
+  const double full_turn = 6.283185307179586;
   real *point = values;
   for (int64_t i = 0; i < rows->count; i++, point += 2) {
     const double angle =
         full_turn * rng_uniform(source->seed, RNG_CIRCLE, (uint64_t)rows->index[i], 0);
-    point[0] = (real)cos(angle);
-    point[1] = (real)sin(angle);
+    point[0] = (real)portable_cos(angle);
+    point[1] = (real)portable_sin(angle);
   }
 }
 

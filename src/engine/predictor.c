@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "ground/memory.h"
+#include "numerics/dense.h"
 #include "numerics/reduction.h"
-#include "platform/blas.h"
 
 static const double ridge = 0.3;  // of the mean variance of an entry times the number of samples
 
@@ -132,8 +132,8 @@ static void find_latents(struct fit *fit, const real *z) {
   }
 }
 
-// The scalar products of all pairs of samples i <= j, [total][total], owned by the caller; each is
-// made by one rank.
+// The scalar products of all pairs of samples, the lower triangle of [total][total], owned by the
+// caller; each is made by one rank.
 static double *find_products(struct fit *fit) {
   const struct predictor *p = fit->predictor;
   const int64_t m = fit->total, count = fit->samples->count;
@@ -144,7 +144,7 @@ static double *find_products(struct fit *fit) {
   for (int64_t j = 0; j < m; j++) {
     pass_by(fit, j);
     for (int64_t i = 0; i < count && first + i <= j; i++)
-      products[(first + i) * m + j] = dot(p->n, mine + (size_t)i * p->n, fit->shared);
+      products[j * m + first + i] = dot(p->n, mine + (size_t)i * p->n, fit->shared);
   }
   memory_free(&mine);
   ranks_sum_double(fit->ranks, products, (size_t)(m * m));
@@ -159,8 +159,12 @@ static void solve(struct fit *fit, double *products) {
   for (size_t j = 0; j < m; j++) trace += products[j * m + j];
   const double lambda = ridge * trace / (double)fit->predictor->n;
   for (size_t j = 0; j < m; j++) products[j * m + j] += lambda;
-  if (ranks_rank(fit->ranks) == 0 && !blas_solve_spd(m, d, products, fit->latents))
-    memset(fit->latents, 0, d * m * sizeof *fit->latents);  // samples without differences
+  if (ranks_rank(fit->ranks) == 0) {
+    if (dense_cholesky(m, products))
+      dense_cholesky_solve(m, products, d, fit->latents);
+    else
+      memset(fit->latents, 0, d * m * sizeof *fit->latents);  // samples without differences
+  }
   ranks_broadcast(fit->ranks, fit->latents, d * m * sizeof *fit->latents, 0);
 }
 
@@ -207,7 +211,8 @@ void predictor_add_metric(struct predictor *p, const struct ranks *ranks, int64_
     for (size_t k = 0; k < d; k++) a[i * d + k] = (double)mean[i * stride + k];
     inverse[i * d + i] = 1.0;
   }
-  int64_t good = ranks_rank(ranks) == 0 && blas_solve_spd(d, d, a, inverse);
+  int64_t good = ranks_rank(ranks) == 0 && dense_cholesky(d, a);
+  if (good) dense_cholesky_solve(d, a, d, inverse);
   ranks_max_int64(ranks, &good, 1);
   if (good) {
     p->metric = memory_new(real, d * stride);

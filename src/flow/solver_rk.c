@@ -5,6 +5,7 @@
 
 #include "flow/solver.h"
 #include "ground/memory.h"
+#include "numerics/portable.h"
 
 // The step control (Hairer, Norsett, Wanner 1993, II.4): a proportional-integral controller.
 static const double safety = 0.9, smallest_factor = 0.2, largest_factor = 5.0;
@@ -182,11 +183,13 @@ static bool accept(struct rk *r, const struct solver_options *options,
   if (tableau->adaptive && problem->replay == NULL) {
     const double power = 1.0 / tableau->order, error = fmax(error_of(r, options, problem), 1e-10);
     if (!(error <= 1.0)) {
-      const double factor = isfinite(error) ? safety * pow(error, -power) : smallest_factor;
+      const double factor =
+          isfinite(error) ? safety * portable_pow(error, -power) : smallest_factor;
       *status = reject(r, options, problem, fmax(factor, smallest_factor));
       return false;
     }
-    const double factor = safety * pow(error, -0.7 * power) * pow(r->error_before, 0.4 * power);
+    const double factor =
+        safety * portable_pow(error, -0.7 * power) * portable_pow(r->error_before, 0.4 * power);
     r->error_before = error;
     r->h = r->step * fmin(fmax(factor, smallest_factor), largest_factor);
   }

@@ -6,6 +6,7 @@
 
 #include "ground/memory.h"
 #include "ground/text.h"
+#include "numerics/portable.h"
 
 struct optimiser {
   struct optimiser_options options;
@@ -18,8 +19,8 @@ struct optimiser {
 static void adam(struct optimiser *o, double rate, const real *restrict gradient,
                  real *restrict theta) {
   const double epsilon = o->options.epsilon > 0.0 ? o->options.epsilon : 1e-8;
-  const double correction1 = 1.0 - pow(o->options.beta1, (double)o->updates);
-  const double correction2 = 1.0 - pow(o->options.beta2, (double)o->updates);
+  const double correction1 = 1.0 - portable_pow(o->options.beta1, (double)o->updates);
+  const double correction2 = 1.0 - portable_pow(o->options.beta2, (double)o->updates);
   const real beta1 = (real)o->options.beta1, beta2 = (real)o->options.beta2;
   const real step = (real)(rate / correction1), unbias = (real)(1.0 / sqrt(correction2));
   const real small = (real)epsilon;
@@ -116,10 +117,11 @@ double optimiser_rate(const struct optimiser_options *options, int64_t step, int
   assert(step >= 0 && epoch >= 0);
   const double rate = options->learning_rate, factor = options->schedule_factor;
   if (options->schedule == SCHEDULE_STEP)
-    return rate * pow(factor, (double)(epoch / options->schedule_epochs));
+    return rate * portable_pow(factor, (double)(epoch / options->schedule_epochs));
   if (options->schedule == SCHEDULE_COSINE && steps > 1) {
     const double done = (double)step / (double)(steps - 1);
-    return rate * (factor + (1.0 - factor) * 0.5 * (1.0 + cos(3.14159265358979323846 * done)));
+    return rate *
+           (factor + (1.0 - factor) * 0.5 * (1.0 + portable_cos(3.14159265358979323846 * done)));
   }
   return rate;
 }

@@ -3,12 +3,14 @@
 #include <assert.h>
 #include <math.h>
 
+#include "numerics/portable.h"
+
 // Least squares through the points whose remainder is above the rounding of f.
 static double fitted_slope(const struct taylor *t, double rounding) {
   double n = 0.0, x = 0.0, y = 0.0, xx = 0.0, xy = 0.0;
   for (int k = 0; k < TAYLOR_STEPS; k++) {
     if (!(t->remainder[k] >= rounding)) continue;
-    const double u = log(t->h[k]), v = log(t->remainder[k]);
+    const double u = portable_log(t->h[k]), v = portable_log(t->remainder[k]);
     n += 1.0;
     x += u;
     y += v;

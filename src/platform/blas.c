@@ -8,17 +8,6 @@ const char *blas_kernel(void) { return openblas_get_corename(); }
 
 const char *blas_library(void) { return openblas_get_config(); }
 
-// LAPACK's, which OpenBLAS brings along and cblas.h does not declare.
-void dposv_(const char *triangle, const blasint *n, const blasint *columns, double *a,
-            const blasint *lda, double *b, const blasint *ldb, blasint *failure);
-
-bool blas_solve_spd(size_t n, size_t columns, double *a, double *b) {
-  const blasint size = (blasint)n, count = (blasint)columns;
-  blasint failure = 0;
-  dposv_("L", &size, &count, a, &size, b, &size, &failure);
-  return failure == 0;
-}
-
 void blas_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, const real *a,
                size_t lda, const real *b, size_t ldb, real beta, real *c, size_t ldc) {
   const enum CBLAS_TRANSPOSE a_form = transpose_a ? CblasTrans : CblasNoTrans;

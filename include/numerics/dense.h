@@ -1,0 +1,28 @@
+// Small dense algebra in double, up to a few thousand rows, wherever it decides a bit of a result:
+// the same bits with every compiler and CPU, which LAPACK does not promise. Each sum has one order,
+// whatever the width of the vectors. Matrices are row-major [n][n]; only the lower triangle of a
+// symmetric one is read.
+#ifndef GFE_DENSE_H
+#define GFE_DENSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+// The Cholesky factor L of a = L L^T takes the place of the lower triangle; what stands above it
+// stays. False, with the triangle half done, if `a` is not positive definite, to rounding, or not
+// finite. About n^3 / 3 operations (Golub and Van Loan 2013, section 4.2).
+bool dense_cholesky(size_t n, double *a);
+
+// Solves L L^T x = b in place for `columns` right-hand sides, one after the other in b
+// [columns][n].
+void dense_cholesky_solve(size_t n, const double *l, size_t columns, double *b);
+
+// All eigenvalues of a symmetric matrix, descending, in values [n], and orthonormal eigenvectors in
+// the rows of vectors [n][n], of each the component of largest magnitude (the first of several)
+// positive. `a` is destroyed. Errors of eigenvalues are a few units in the last place of the
+// largest: those that should be 0 may be slightly negative. False if `a` is not finite (what is
+// returned is then undefined). About 9 n^3 operations; memory for 2 n^2 numbers beyond the
+// arguments.
+bool dense_eigen(size_t n, double *a, double *values, double *vectors);
+
+#endif
