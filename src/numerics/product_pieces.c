@@ -1,0 +1,14 @@
+#include "numerics/product_pieces.h"
+
+#include "numerics/isa.h"
+#include "numerics/product_pieces_kernels.h"
+
+ISA_VARIANTS(struct product_pieces_kernels, product_pieces_kernels);
+
+static const struct product_pieces_kernels *kernels(void) {
+  return product_pieces_kernels_variants[isa_chosen()];
+}
+
+void product_multiply_lines(const struct product_lines *lines) { kernels()->multiply(lines); }
+
+void product_sum_pairs(const struct product_pairs *pairs) { kernels()->sum(pairs); }
