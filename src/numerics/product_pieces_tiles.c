@@ -2,6 +2,21 @@
 #include "numerics/product_pieces_kernels.h"
 #include "numerics/product_tile.h"
 
+// LANES for the preprocessor.
+#if defined GFE_ISA_avx512
+#define VECTOR_FLOATS 16
+#elif defined GFE_ISA_avx2
+#define VECTOR_FLOATS 8
+#else
+#define VECTOR_FLOATS 4
+#endif
+#ifdef GFE_DOUBLE
+#define VECTOR_LANES (VECTOR_FLOATS / 2)
+#else
+#define VECTOR_LANES VECTOR_FLOATS
+#endif
+_Static_assert(VECTOR_LANES == LANES, "see vector.h");
+
 // From one row, line of rows, or term of a tile to the next.
 struct strides {
   size_t line, row, term;
@@ -157,10 +172,12 @@ static void multiply(const struct product_lines *in) {
 
 ALWAYS_INLINE void pair_tile(const size_t rows, const size_t vectors,
                              const struct product_pairs *in, size_t row, size_t column) {
+  const bool begin = in->bias != NULL && !in->add;
   vector sum[TILE_ROWS][WIDE_VECTORS];
   UNROLL
   for (size_t r = 0; r < rows; r++) UNROLL
-  for (size_t v = 0; v < vectors; v++) sum[r][v] = (vector){0};
+  for (size_t v = 0; v < vectors; v++)
+    sum[r][v] = begin ? vector_all(in->bias[row + r]) : (vector){0};
   for (size_t i = 0; i < in->pieces; i++)
     add_piece(1, rows, vectors,
               (struct operands){.count = in->piece[i].count,
@@ -273,5 +290,58 @@ static void sum(const struct product_pairs *in) {
   }
 }
 
-const struct product_pieces_kernels VECTOR_VARIANT(product_pieces_kernels) = {.multiply = multiply,
-                                                                              .sum = sum};
+// ---- transposing ----
+
+// The first halves of two vectors, element by element in turn, and the second ones.
+ALWAYS_INLINE void interleave(vector a, vector b, vector *first, vector *second) {
+#if VECTOR_LANES == 16
+  *first = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  *second =
+      __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+#elif VECTOR_LANES == 8
+  *first = __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+  *second = __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+#elif VECTOR_LANES == 4
+  *first = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+  *second = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+#else
+  *first = __builtin_shufflevector(a, b, 0, 2);
+  *second = __builtin_shufflevector(a, b, 1, 3);
+#endif
+}
+
+// A square of LANES rows, of which those beyond `rows` repeat the last; `columns` are written.
+ALWAYS_INLINE void transpose_square(size_t rows, size_t columns, const real *from,
+                                    size_t from_stride, real *to, size_t to_stride) {
+  vector x[LANES], y[LANES];
+  UNROLL
+  for (size_t i = 0; i < LANES; i++)
+    x[i] = vector_load(from + (i < rows ? i : rows - 1) * from_stride);
+  UNROLL
+  for (size_t step = 1; step < LANES; step *= 2) {
+    UNROLL
+    for (size_t i = 0; i < LANES / 2; i++)
+      interleave(x[i], x[i + LANES / 2], &y[2 * i], &y[2 * i + 1]);
+    UNROLL
+    for (size_t i = 0; i < LANES; i++) x[i] = y[i];
+  }
+  UNROLL
+  for (size_t i = 0; i < LANES; i++)
+    if (i < columns) vector_store(to + i * to_stride, x[i]);
+}
+
+static void transpose(size_t rows, size_t columns, const real *from, size_t from_stride, real *to,
+                      size_t to_stride) {
+  for (size_t i = 0; i < rows; i += LANES)
+    for (size_t j = 0; j < columns; j += LANES) {
+      const real *begin = from + i * from_stride + j;
+      real *end = to + j * to_stride + i;
+      if (rows - i >= LANES && columns - j >= LANES)
+        transpose_square(LANES, LANES, begin, from_stride, end, to_stride);
+      else
+        transpose_square(rows - i, columns - j, begin, from_stride, end, to_stride);
+    }
+}
+
+const struct product_pieces_kernels VECTOR_VARIANT(product_pieces_kernels) = {
+    .multiply = multiply, .sum = sum, .transpose = transpose};

@@ -71,19 +71,17 @@ static size_t meet(const struct convolution *c, size_t axis, bool to_image, size
   return count;
 }
 
-// Whether outputs are begun with the bias and chains added: if that halves the products, counted in
-// vectors of REAL_PAD.
+// Whether outputs are begun with the bias and chains added: if that halves the products.
 static bool is_spread(const struct convolution *c, bool to_image) {
-  const size_t *to = to_image ? c->image : c->grid, *from = to_image ? c->grid : c->image;
-  const size_t outputs = to_image ? c->image_channels : c->grid_channels;
+  const size_t *to = to_image ? c->image : c->grid;
   struct meeting list[8];
-  size_t taken = real_padded(outputs);
+  size_t taken = 1;
   for (size_t axis = 0; axis < 3; axis++) {
     size_t pairs = 0;
     for (size_t o = 0; o < to[axis]; o++) pairs += meet(c, axis, to_image, o, list);
     taken *= pairs;
   }
-  return 2 * product(from) * real_padded(product(c->kernel) * outputs) <= taken;
+  return 2 * product(to_image ? c->grid : c->image) * product(c->kernel) <= taken;
 }
 
 static real weight_of(const struct convolution *c, const real *weight, bool to_image, size_t from,
