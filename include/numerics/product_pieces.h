@@ -57,4 +57,9 @@ void product_sum_pairs(const struct product_pairs *pairs);
 void product_transpose(size_t rows, size_t columns, const real *from, size_t from_stride, real *to,
                        size_t to_stride);
 
+// The same of at most REAL_PAD rows; the REAL_PAD elements of a row of `to` beyond them become
+// zero.
+void product_put_columns(size_t rows, size_t columns, const real *from, size_t from_stride,
+                         real *to, size_t to_stride);
+
 #endif

@@ -48,12 +48,13 @@ static size_t pieces_of(const struct box *box, const struct class *class, const 
 // Outputs of a line from the rows in which they were summed.
 static void put_line(const struct pass *p, bool add, size_t count, const real *sums, size_t row,
                      real *to) {
-  const size_t channels = p->to_channels, stride = p->to_step[2] * REAL_PAD;
-  for (size_t x = 0; x < count; x++, to += stride) {
-    for (size_t o = 0; !add && o < REAL_PAD; o++) to[o] = 0;
-    for (size_t o = 0; o < channels; o++)
-      to[o] = add ? to[o] + sums[o * row + x] : sums[o * row + x];
+  const size_t stride = p->to_step[2] * REAL_PAD;
+  if (!add) {
+    product_put_columns(p->to_channels, count, sums, row, to, stride);
+    return;
   }
+  for (size_t x = 0; x < count; x++, to += stride)
+    for (size_t o = 0; o < p->to_channels; o++) to[o] += sums[o * row + x];
 }
 
 static void put_plane(const struct box *box, const struct share *share, const real *sums,

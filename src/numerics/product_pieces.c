@@ -17,3 +17,8 @@ void product_transpose(size_t rows, size_t columns, const real *from, size_t fro
                        size_t to_stride) {
   kernels()->transpose(rows, columns, from, from_stride, to, to_stride);
 }
+
+void product_put_columns(size_t rows, size_t columns, const real *from, size_t from_stride,
+                         real *to, size_t to_stride) {
+  kernels()->put_columns(rows, columns, from, from_stride, to, to_stride);
+}

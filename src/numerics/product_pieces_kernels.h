@@ -9,6 +9,8 @@ struct product_pieces_kernels {
   void (*sum)(const struct product_pairs *pairs);
   void (*transpose)(size_t rows, size_t columns, const real *from, size_t from_stride, real *to,
                     size_t to_stride);
+  void (*put_columns)(size_t rows, size_t columns, const real *from, size_t from_stride, real *to,
+                      size_t to_stride);
 };
 
 #endif

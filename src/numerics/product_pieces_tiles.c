@@ -2,21 +2,6 @@
 #include "numerics/product_pieces_kernels.h"
 #include "numerics/product_tile.h"
 
-// LANES for the preprocessor.
-#if defined GFE_ISA_avx512
-#define VECTOR_FLOATS 16
-#elif defined GFE_ISA_avx2
-#define VECTOR_FLOATS 8
-#else
-#define VECTOR_FLOATS 4
-#endif
-#ifdef GFE_DOUBLE
-#define VECTOR_LANES (VECTOR_FLOATS / 2)
-#else
-#define VECTOR_LANES VECTOR_FLOATS
-#endif
-_Static_assert(VECTOR_LANES == LANES, "see vector.h");
-
 // From one row, line of rows, or term of a tile to the next.
 struct strides {
   size_t line, row, term;
@@ -194,98 +179,47 @@ ALWAYS_INLINE void pair_tile(const size_t rows, const size_t vectors,
   }
 }
 
+// Of so few rows the sums of one panel would wait for each other: more vectors.
+static size_t most_vectors(size_t rows) {
+#if defined GFE_ISA_plain || defined GFE_ISA_avx2
+  return rows == 1 ? 8 : rows == 2 ? 4 : PANEL_VECTORS;
+#else
+  return rows == 1 ? 8 : rows == 2 ? 6 : rows <= 6 ? 4 : PANEL_VECTORS;
+#endif
+}
+
 static void any_pair_tile(size_t rows, size_t vectors, const struct product_pairs *in, size_t row,
                           size_t column) {
-#define TILE(r)                                                                         \
-  case r:                                                                               \
-    vectors == 2 ? pair_tile(r, 2, in, row, column) : pair_tile(r, 1, in, row, column); \
+#define TILE(r, v)                    \
+  case r * 16 + v:                    \
+    pair_tile(r, v, in, row, column); \
     break;
-  switch (rows) {
-    TILE(1)
-    TILE(2)
-    TILE(3)
-    TILE(4)
+  switch (rows * 16 + vectors) {
+    TILE(1, 1)
+    TILE(1, 2) TILE(1, 3) TILE(1, 4) TILE(1, 5) TILE(1, 6) TILE(1, 7) TILE(1, 8) TILE(2, 1)
+        TILE(2, 2) TILE(2, 3) TILE(2, 4) TILE(3, 1) TILE(3, 2) TILE(4, 1) TILE(4, 2)
 #if !defined GFE_ISA_plain
-    TILE(5)
-    TILE(6)
+            TILE(5, 1) TILE(5, 2) TILE(6, 1) TILE(6, 2)
 #if !defined GFE_ISA_avx2
-    TILE(7)
-    TILE(8)
-    TILE(9)
-    TILE(10)
-    TILE(11)
-    TILE(12)
+                TILE(2, 5) TILE(2, 6) TILE(3, 3) TILE(3, 4) TILE(4, 3) TILE(4, 4) TILE(5, 3)
+                    TILE(5, 4) TILE(6, 3) TILE(6, 4) TILE(7, 1) TILE(7, 2) TILE(8, 1) TILE(8, 2)
+                        TILE(9, 1) TILE(9, 2) TILE(10, 1) TILE(10, 2) TILE(11, 1) TILE(11, 2)
+                            TILE(12, 1) TILE(12, 2)
 #endif
 #endif
   }
 #undef TILE
 }
 
-// So few rows that the sums of one panel would wait for each other: eight vectors, or four.
-enum { WIDE_ROWS = TILE_ROWS / 4, HALF_ROWS = TILE_ROWS / 2, HALF_VECTORS = 4 };
-
-static void wide_pair_tile(size_t rows, const struct product_pairs *in, size_t row, size_t column) {
-  switch (rows) {
-    case 1:
-      pair_tile(1, WIDE_VECTORS, in, row, column);
-      break;
-#if !defined GFE_ISA_plain && !defined GFE_ISA_avx2
-    case 2:
-      pair_tile(2, WIDE_VECTORS, in, row, column);
-      break;
-    case 3:
-      pair_tile(3, WIDE_VECTORS, in, row, column);
-      break;
-#endif
-  }
-}
-
-static void half_pair_tile(size_t rows, const struct product_pairs *in, size_t row, size_t column) {
-  switch (rows) {
-    case 1:
-      pair_tile(1, HALF_VECTORS, in, row, column);
-      break;
-    case 2:
-      pair_tile(2, HALF_VECTORS, in, row, column);
-      break;
-#if !defined GFE_ISA_plain
-    case 3:
-      pair_tile(3, HALF_VECTORS, in, row, column);
-      break;
-#if !defined GFE_ISA_avx2
-    case 4:
-      pair_tile(4, HALF_VECTORS, in, row, column);
-      break;
-    case 5:
-      pair_tile(5, HALF_VECTORS, in, row, column);
-      break;
-    case 6:
-      pair_tile(6, HALF_VECTORS, in, row, column);
-      break;
-#endif
-#endif
-  }
-}
-
 static void sum(const struct product_pairs *in) {
-  const size_t columns = real_padded(in->columns);
-  const struct blocks blocks = blocks_of(in->rows, TILE_ROWS);
-  for (size_t column = 0, vectors; column < columns; column += vectors * LANES) {
-    const size_t left = (columns - column) / LANES;
-    if (in->rows <= WIDE_ROWS && left >= WIDE_VECTORS) {
-      vectors = WIDE_VECTORS;
-      wide_pair_tile(in->rows, in, 0, column);
-      continue;
-    }
-    if (in->rows <= HALF_ROWS && left >= HALF_VECTORS) {
-      vectors = HALF_VECTORS;
-      half_pair_tile(in->rows, in, 0, column);
-      continue;
-    }
-    vectors = left < PANEL_VECTORS ? left : PANEL_VECTORS;
-    for (size_t i = 0; i < blocks.count; i++) {
-      const size_t row = block_begin(blocks, i), end = block_begin(blocks, i + 1);
-      any_pair_tile(end - row, vectors, in, row, column);
+  const struct blocks rows = blocks_of(in->rows, TILE_ROWS);
+  const struct blocks vectors = blocks_of(real_padded(in->columns) / LANES,
+                                          most_vectors((in->rows + rows.count - 1) / rows.count));
+  for (size_t j = 0; j < vectors.count; j++) {
+    const size_t first = block_begin(vectors, j), width = block_begin(vectors, j + 1) - first;
+    for (size_t i = 0; i < rows.count; i++) {
+      const size_t row = block_begin(rows, i), end = block_begin(rows, i + 1);
+      any_pair_tile(end - row, width, in, row, first * LANES);
     }
   }
 }
@@ -294,19 +228,22 @@ static void sum(const struct product_pairs *in) {
 
 // The first halves of two vectors, element by element in turn, and the second ones.
 ALWAYS_INLINE void interleave(vector a, vector b, vector *first, vector *second) {
-#if VECTOR_LANES == 16
-  *first = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-  *second =
-      __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-#elif VECTOR_LANES == 8
-  *first = __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
-  *second = __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
-#elif VECTOR_LANES == 4
-  *first = __builtin_shufflevector(a, b, 0, 4, 1, 5);
-  *second = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+#ifdef __clang__
+  UNROLL
+  for (size_t i = 0; i < LANES; i++) {
+    (*first)[i] = i % 2 == 0 ? a[i / 2] : b[i / 2];
+    (*second)[i] = i % 2 == 0 ? a[(LANES + i) / 2] : b[(LANES + i) / 2];
+  }
 #else
-  *first = __builtin_shufflevector(a, b, 0, 2);
-  *second = __builtin_shufflevector(a, b, 1, 3);
+  typedef real_bits indices __attribute__((vector_size(VECTOR_BYTES)));
+  indices low, high;
+  UNROLL
+  for (size_t i = 0; i < LANES; i++) {
+    low[i] = (real_bits)(i / 2 + i % 2 * LANES);
+    high[i] = (real_bits)(LANES / 2 + i / 2 + i % 2 * LANES);
+  }
+  *first = __builtin_shuffle(a, b, low);
+  *second = __builtin_shuffle(a, b, high);
 #endif
 }
 
@@ -343,5 +280,15 @@ static void transpose(size_t rows, size_t columns, const real *from, size_t from
     }
 }
 
+static void put_columns(size_t rows, size_t columns, const real *from, size_t from_stride, real *to,
+                        size_t to_stride) {
+  for (size_t j = 0; j < columns; j++, to += to_stride) {
+    UNROLL
+    for (size_t v = 1; v < REAL_PAD / LANES; v++) vector_store(to + v * LANES, (vector){0});
+    vector_store(to, (vector){from[j]});
+    for (size_t i = 1; i < rows; i++) to[i] = from[i * from_stride + j];
+  }
+}
+
 const struct product_pieces_kernels VECTOR_VARIANT(product_pieces_kernels) = {
-    .multiply = multiply, .sum = sum, .transpose = transpose};
+    .multiply = multiply, .sum = sum, .transpose = transpose, .put_columns = put_columns};
