@@ -15,7 +15,8 @@ struct derivative {
   struct frame frame;   // of the largest box
   bool gathered, along_line;
   size_t lines, line;  // how many are multiplied one by one, and terms of each
-  size_t channel_step, line_step, term_step;  // in the sums, from a channel of the grid, ...
+  size_t line_step;    // from one of them to the next in the sums
+  size_t row;          // of the sums
 };
 
 static struct derivative derivative_of(const struct convolution *c) {
@@ -37,14 +38,13 @@ static struct derivative derivative_of(const struct convolution *c) {
   d.lines = d.gathered ? 1 : lines;
   d.line = d.gathered ? lines * line : line;
   d.along_line = 2 * channels * real_padded(d.line) <= real_padded(channels) * d.line;
-  d.channel_step = d.along_line ? d.lines * real_padded(d.line) : 1;
-  d.term_step = d.along_line ? 1 : real_padded(channels);
-  d.line_step = d.along_line ? real_padded(d.line) : d.line * d.term_step;
+  d.row = d.along_line ? d.lines * real_padded(d.line) : real_padded(channels);
+  d.line_step = d.along_line ? real_padded(d.line) : d.line * d.row;
   return d;
 }
 
 static size_t sums_size(const struct derivative *d) {
-  return d->along_line ? d->pass.c->grid_channels * d->channel_step : d->lines * d->line_step;
+  return d->row * (d->along_line ? d->pass.c->grid_channels : d->lines * d->line);
 }
 
 size_t derivative_work(const struct convolution *c) {
@@ -139,7 +139,7 @@ static void sum_box(const struct seen *seen, bool add, real *sums) {
       .b = seen->grid,
       .b_stride = real_padded(p->to_channels),
       .add = add,
-      .c_stride = d->along_line ? d->channel_step : d->term_step};
+      .c_stride = d->row};
   for (size_t i = 0; i < d->lines; i++) {
     pairs.pieces = d->gathered ? gathered_pieces(seen, piece)
                                : pieces_of(seen, i / p->c->kernel[1], i % p->c->kernel[1], piece);
@@ -163,20 +163,48 @@ static void gather_box(const struct seen *seen, const real *frames, real *to) {
                  to + i * positions(gathering.count) * d->line);
 }
 
-// Into the weight's layout, some channels of the grid at a time, which lie in a line of the cache.
-static void put(const struct derivative *d, const real *sums, bool add, real *gradient) {
+// Some taps of an image channel, `step` elements apart, for some channels of the grid beside each
+// other; these are turned first, as rows of the gradient often fall on the same lines of the cache.
+static void put_square(size_t taps, size_t channels, const real *sums, size_t step, bool add,
+                       real *gradient, size_t row) {
+  real square[REAL_PAD * REAL_PAD];
+  product_transpose(taps, channels, sums, step, square, REAL_PAD);
+  for (size_t o = 0; o < channels; o++, gradient += row)
+    for (size_t k = 0; k < taps; k++)
+      gradient[k] = add ? gradient[k] + square[o * REAL_PAD + k] : square[o * REAL_PAD + k];
+}
+
+static void put_along_channels(const struct derivative *d, const real *sums, bool add,
+                               real *gradient) {
   const struct convolution *c = d->pass.c;
   const size_t taps = positions(c->kernel), image = c->image_channels, row = image * taps;
-  const size_t per_line = d->gathered ? taps : c->kernel[2];
+  const size_t width = real_padded(c->grid_channels);
   for (size_t o = 0; o < c->grid_channels; o += REAL_PAD)
     for (size_t i = 0; i < image; i++)
-      for (size_t tap = 0; tap < taps; tap++) {
-        const real *from = sums + o * d->channel_step + tap / per_line * d->line_step +
-                           (tap % per_line * image + i) * d->term_step;
-        real *to = gradient + o * row + i * taps + tap;
-        for (size_t k = 0; k < least(REAL_PAD, c->grid_channels - o); k++)
-          to[k * row] = add ? to[k * row] + from[k * d->channel_step] : from[k * d->channel_step];
+      for (size_t tap = 0; tap < taps; tap += REAL_PAD)
+        put_square(least(REAL_PAD, taps - tap), least(REAL_PAD, c->grid_channels - o),
+                   sums + (tap * image + i) * width + o, image * width, add,
+                   gradient + o * row + i * taps + tap, row);
+}
+
+static void put_along_line(const struct derivative *d, const real *sums, bool add, real *gradient) {
+  const struct convolution *c = d->pass.c;
+  const size_t taps = positions(c->kernel), image = c->image_channels;
+  const size_t per_line = taps / d->lines;
+  for (size_t o = 0; o < c->grid_channels; o++, sums += d->lines * real_padded(d->line))
+    for (size_t i = 0; i < image; i++)
+      for (size_t tap = 0; tap < taps; tap++, gradient++) {
+        const real sum = sums[tap / per_line * real_padded(d->line) + tap % per_line * image + i];
+        *gradient = add ? *gradient + sum : sum;
       }
+}
+
+// Into the weight's layout.
+static void put(const struct derivative *d, const real *sums, bool add, real *gradient) {
+  if (d->along_line)
+    put_along_line(d, sums, add, gradient);
+  else
+    put_along_channels(d, sums, add, gradient);
 }
 
 // ---- all boxes ----
