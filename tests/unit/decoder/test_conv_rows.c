@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "decoder/conv_rows.h"
+#include "decoder/upsample_rows.h"
 #include "ground/memory.h"
 #include "ground/rng.h"
 #include "numerics/isa.h"
@@ -304,6 +305,52 @@ static void check_bias(size_t channels, size_t rows) {
   memory_free(&before);
 }
 
+// ---- upsampling ----
+
+static void check_upsampling(const struct upsampling *u) {
+  const size_t large[] = {u->size[0] * u->factor[0], u->size[1] * u->factor[1],
+                          u->size[2] * u->factor[2]};
+  const size_t width = real_padded(u->channels), count = product(large);
+  real *small = new_field(2 * product(u->size), u->channels, 10);
+  real *sums = new_field(2 * product(u->size), u->channels, 11);
+  real *begin = new_field(2 * product(u->size), u->channels, 11);
+  real *field = memory_new(real, 2 * count * width), *total = memory_new(real, product(u->size));
+  size_t other = 0;
+  upsampling_spread(u, 2, small, field);
+  for (size_t i = 0; i < 2 * count; i++) {
+    const size_t z = i / large[2] / large[1] / u->factor[0];  // of both samples
+    const size_t y = i / large[2] % large[1] / u->factor[1], x = i % large[2] / u->factor[2];
+    const size_t at = (z * u->size[1] + y) * u->size[2] + x;
+    other += memcmp(field + i * width, small + at * width, width * sizeof *field) != 0;
+  }
+  CHECK(other == 0, "%zu positions differ", other);
+  fill(field, 2 * count * width, 12);
+  for (int add = 0; add < 2; add++) {
+    upsampling_collect(u, 2, field, add, sums);
+    other = 0;
+    for (size_t c = 0; c < width; c++)
+      for (size_t s = 0; s < 2; s++) {
+        memset(total, 0, product(u->size) * sizeof *total);
+        for (size_t i = 0; i < count; i++) {
+          const size_t z = i / large[2] / large[1] / u->factor[0];
+          const size_t y = i / large[2] % large[1] / u->factor[1], x = i % large[2] / u->factor[2];
+          total[(z * u->size[1] + y) * u->size[2] + x] += field[(s * count + i) * width + c];
+        }
+        for (size_t i = 0; i < product(u->size); i++) {
+          const size_t at = (s * product(u->size) + i) * width + c;
+          other += sums[at] != (add ? begin[at] + total[i] : total[i]);
+        }
+      }
+    CHECK(other == 0, "%zu sums differ", other);
+    memcpy(sums, begin, 2 * product(u->size) * width * sizeof *sums);
+  }
+  memory_free(&small);
+  memory_free(&sums);
+  memory_free(&begin);
+  memory_free(&field);
+  memory_free(&total);
+}
+
 // ---- cases ----
 
 // A convolution of an image, or a transposed one of a grid, by its input.
@@ -388,6 +435,8 @@ int main(void) {
     CHECK(isa_choose(&error) && isa_chosen() == isa, "%s", error.text);
     for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) check_example(&examples[i]);
   }
+  check_upsampling(&(struct upsampling){17, {1, 3, 4}, {1, 2, 3}});
+  check_upsampling(&(struct upsampling){3, {2, 3, 2}, {3, 1, 2}});
   check_bias(3, 1);
   check_bias(17, 700);
   return test_summary();
