@@ -15,6 +15,7 @@ import sys
 LEVELS = [["ground"], ["platform"], ["numerics"], ["decoder", "flow"], ["input"], ["data"],
           ["engine"], ["files"], ["app"]]
 LEVEL = {floor: level for level, floors in enumerate(LEVELS) for floor in floors}
+PARTS = re.compile(r"(_kernels|_internal)?\.[ch]$")
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 INEXACT = re.compile(r"\b(?:a?(?:cos|sin|tan)(?:h|pi)?|sincos|atan2|exp(?:2|10|m1)?|pow|pow10|"
                      r"log(?:2|10|1p)?|cbrt|hypot|erfc?|[lt]?gamma|[jy][01n])[fl]?\s*\(")
@@ -75,11 +76,13 @@ def inexact_calls(files):
 
 
 def circles(files):
-    """Circles of modules, x.c and x.h being one module x, inside of a floor."""
+    """Circles of modules inside of a floor. x.c and x.h are one module x, and so are x_kernels, what
+    is compiled once per instruction set, and x_internal.h, what the files x_* share."""
     module = {}
     for _, floor, name, text in files:
-        here = f"{floor}/{name[:-2]}"
-        module.setdefault(here, set()).update(path[:-2] for path in INCLUDE.findall(text))
+        here = PARTS.sub("", f"{floor}/{name}")
+        module.setdefault(here, set()).update(PARTS.sub("", path)
+                                              for path in INCLUDE.findall(text))
     found, done = [], set()
 
     def visit(here, path):
