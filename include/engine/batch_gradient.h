@@ -22,7 +22,8 @@ struct batch_gradient;  // owned by the caller of batch_gradient_create()
 // and flow are borrowed.
 struct batch_gradient *batch_gradient_create(struct comm *comm, const struct decoder *decoder,
                                              const struct placement_rule *rule, int64_t tile,
-                                             int adjoint, const struct solver_options *flow);
+                                             enum adjoint_kind adjoint,
+                                             const struct solver_options *flow);
 void batch_gradient_destroy(struct batch_gradient **batch);
 
 // Where the flows of `count` samples must record their steps (encoding.trajectories): borrowed;
@@ -41,7 +42,8 @@ void batch_gradient_state(struct batch_gradient *batch, struct state *state);
 // Bytes that a batch gradient takes on a rank, without the trajectories; and, at the most, those of
 // the trajectories of `samples` samples.
 double batch_gradient_bytes(const struct decoder *decoder, const struct placement_rule *rule,
-                            int64_t tile, int adjoint, const struct solver_options *flow);
+                            int64_t tile, enum adjoint_kind adjoint,
+                            const struct solver_options *flow);
 double batch_gradient_trajectory_bytes(const struct decoder *decoder, int64_t samples,
                                        const struct solver_options *flow);
 

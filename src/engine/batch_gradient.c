@@ -22,7 +22,7 @@ struct batch_gradient {
   const struct decoder *decoder;
   const struct placement_rule *rule;
   const struct solver_options *flow;
-  int adjoint;
+  enum adjoint_kind adjoint;
   size_t slot;    // rows of a tile, a multiple of PLACEMENT_ROWS
   int64_t stack;  // tiles in a stack
   struct objective *objective;
@@ -48,7 +48,7 @@ static size_t slot_of(int64_t tile) {
 size_t batch_gradient_rows(int64_t tile, bool adjoint) { return slot_of(tile) * (adjoint ? 2 : 1); }
 
 static int64_t stack_of(const struct decoder *decoder, const struct placement_rule *rule,
-                        int64_t tile, int adjoint) {
+                        int64_t tile, enum adjoint_kind adjoint) {
   if (rule->classes > PLACEMENT_ROWS) return 1;
   size_t rows = rule->most;
   if (adjoint != ADJOINT_NONE && rows > ADJOINT_ROWS) rows = ADJOINT_ROWS;
@@ -65,7 +65,8 @@ static size_t tangent_slots(const struct placement_rule *rule, size_t stack, siz
 }
 
 double batch_gradient_bytes(const struct decoder *decoder, const struct placement_rule *rule,
-                            int64_t tile, int adjoint, const struct solver_options *flow) {
+                            int64_t tile, enum adjoint_kind adjoint,
+                            const struct solver_options *flow) {
   const size_t stack = (size_t)stack_of(decoder, rule, tile, adjoint), slot = slot_of(tile);
   double bytes = (double)objective_bytes(decoder, rule->most);
   bytes += (double)(stack * decoder->count * sizeof(real));
@@ -106,7 +107,8 @@ static struct reduction *create_reduction(const struct decoder *decoder) {
 
 struct batch_gradient *batch_gradient_create(struct comm *comm, const struct decoder *decoder,
                                              const struct placement_rule *rule, int64_t tile,
-                                             int adjoint, const struct solver_options *flow) {
+                                             enum adjoint_kind adjoint,
+                                             const struct solver_options *flow) {
   assert(tile > 0 && batch_gradient_rows(tile, adjoint != ADJOINT_NONE) <= rule->most);
   assert(flow == NULL ? decoder->encoder != NULL && adjoint == ADJOINT_NONE
                       : adjoint == ADJOINT_NONE || solver_stages(flow) > 0);
