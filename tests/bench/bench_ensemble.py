@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The ensemble of flows: as a share of the matrix products that it consists of, and against the same
-solver in PyTorch. CPU seconds.
+"""The ensemble of flows: as a share of the matrix products that it consists of, and against the
+same solver in PyTorch. CPU seconds.
 """
 
 import os
