@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "decoder/loss.h"
 #include "files/decoder_file.h"
 #include "files/predictor_file.h"
 #include "ground/directory.h"

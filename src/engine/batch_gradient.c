@@ -20,7 +20,7 @@ struct batch_gradient {
   struct comm *comm;
   const struct decoder *decoder;
   const struct solver_options *flow;
-  int adjoint;
+  enum adjoint_kind adjoint;
   int64_t tile, stack;  // samples of a tile at most; tiles in a stack
   struct objective *objective;
   struct objective_row *rows;    // [room] samples of a stack
@@ -38,7 +38,8 @@ struct batch_gradient {
   int64_t trajectory_count;
 };
 
-static int64_t stack_of(const struct decoder *decoder, size_t rows, int64_t tile, int adjoint) {
+static int64_t stack_of(const struct decoder *decoder, size_t rows, int64_t tile,
+                        enum adjoint_kind adjoint) {
   if (adjoint != ADJOINT_NONE && rows > ADJOINT_ROWS) rows = ADJOINT_ROWS;
   int64_t stack = (int64_t)rows / tile;
   const int64_t affordable = STACK_BYTES / (int64_t)(decoder->count * sizeof(real));
@@ -47,12 +48,13 @@ static int64_t stack_of(const struct decoder *decoder, size_t rows, int64_t tile
 }
 
 // Samples of a stack at most.
-static size_t room_of(const struct decoder *decoder, size_t rows, int64_t tile, int adjoint) {
+static size_t room_of(const struct decoder *decoder, size_t rows, int64_t tile,
+                      enum adjoint_kind adjoint) {
   return (size_t)(stack_of(decoder, rows, tile, adjoint) * tile);
 }
 
-double batch_gradient_bytes(const struct decoder *decoder, size_t rows, int64_t tile, int adjoint,
-                            const struct solver_options *flow) {
+double batch_gradient_bytes(const struct decoder *decoder, size_t rows, int64_t tile,
+                            enum adjoint_kind adjoint, const struct solver_options *flow) {
   const int64_t stack = stack_of(decoder, rows, tile, adjoint);
   const size_t room = room_of(decoder, rows, tile, adjoint);
   double bytes = (double)objective_bytes(decoder, room);
@@ -93,7 +95,7 @@ static struct reduction *create_reduction(const struct decoder *decoder) {
 }
 
 struct batch_gradient *batch_gradient_create(struct comm *comm, const struct decoder *decoder,
-                                             size_t rows, int64_t tile, int adjoint,
+                                             size_t rows, int64_t tile, enum adjoint_kind adjoint,
                                              const struct solver_options *flow) {
   assert(tile > 0 && rows > 0);
   assert(flow == NULL ? decoder->encoder != NULL && adjoint == ADJOINT_NONE

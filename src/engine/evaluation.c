@@ -20,7 +20,7 @@ static const int64_t *positions(const struct run *run, const struct dataset *dat
   return coupled ? NULL : data->index;
 }
 
-struct evaluation *evaluation_create(struct run *run, int set) {
+struct evaluation *evaluation_create(struct run *run, enum set set) {
   const struct dataset *data = run->sets[set];
   assert(data != NULL && data->stride == real_padded(run->decoder->n));
   struct evaluation *evaluation = memory_new(struct evaluation, 1);

@@ -14,10 +14,10 @@
 #include "ground/rng.h"
 #include "numerics/reduction.h"
 
-const char *gradient_check_name(const struct gradient_check *check, int kind) {
+const char *gradient_check_name(const struct gradient_check *check, enum gradient_kind kind) {
   static const char *const names[] = {"d loss / d z", "d loss / d theta",
                                       "dL / d theta by the flow", "dL / d theta by the encoder"};
-  assert(kind >= 0 && kind < check->kinds);
+  assert((unsigned)kind < (unsigned)check->kinds);
   return names[kind == GRADIENT_WHOLE && check->encoder ? kind + 1 : kind];
 }
 
@@ -242,7 +242,7 @@ void gradient_check_destroy(struct gradient_check **check) {
   memory_free(check);
 }
 
-bool gradient_check_passed(const struct gradient_check *check, int kind) {
-  assert(kind >= 0 && kind < check->kinds);
+bool gradient_check_passed(const struct gradient_check *check, enum gradient_kind kind) {
+  assert((unsigned)kind < (unsigned)check->kinds);
   return fabs(check->taylor[kind].slope - 2.0) <= 0.05;
 }

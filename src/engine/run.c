@@ -10,7 +10,7 @@
 
 static const char *const set_names[] = {"train", "test", "encode"};
 
-const char *set_name(enum set set) { return (size_t)set < SET_COUNT ? set_names[set] : NULL; }
+const char *set_name(enum set set) { return IN_TABLE(set_names, set) ? set_names[set] : NULL; }
 
 const struct data_options *run_data(const struct run *run, enum set set) {
   const struct data_options *const options[] = {&run->config.data.train, &run->config.data.test,
