@@ -83,8 +83,10 @@ static void any_tile(size_t lines, size_t rows, size_t vectors, const struct pro
     TILE(1, 2)
     TILE(1, 3)
     TILE(1, 4)
+    TILE(2, 1)
     TILE(2, 2)
 #if !defined GFE_ISA_plain
+    TILE(3, 1)
     TILE(1, 5)
     TILE(1, 6)
     TILE(3, 2)
@@ -96,6 +98,9 @@ static void any_tile(size_t lines, size_t rows, size_t vectors, const struct pro
     TILE(1, 10)
     TILE(1, 11)
     TILE(1, 12)
+    TILE(4, 1)
+    TILE(5, 1)
+    TILE(6, 1)
     TILE(4, 2)
     TILE(5, 2)
     TILE(6, 2)
@@ -124,15 +129,31 @@ static size_t block_begin(struct blocks blocks, size_t block) {
   return block * blocks.size / blocks.count;
 }
 
-static void multiply_panel(const struct product_lines *in, size_t column, size_t vectors) {
-  const struct blocks rows = blocks_of(in->rows, TILE_ROWS);
-  const struct blocks lines = blocks_of(in->lines, in->rows < TILE_ROWS ? TILE_ROWS / in->rows : 1);
+// How rows and lines are cut into tiles: of one line, which has the simplest addresses, or if these
+// had fewer rows than it takes to hide the time of an FMA, into as few as possible.
+enum { ENOUGH_ROWS = 5 };
+struct tiling {
+  struct blocks rows, lines;
+};
+
+static struct tiling tiling_of(size_t rows, size_t lines) {
+  struct tiling best = {blocks_of(rows, TILE_ROWS), blocks_of(lines, 1)};
+  if (rows / best.rows.count >= ENOUGH_ROWS) return best;
+  for (size_t most = 2; most <= TILE_ROWS / 2; most++) {
+    const struct tiling tiling = {blocks_of(rows, most), blocks_of(lines, TILE_ROWS / most)};
+    if (tiling.rows.count * tiling.lines.count < best.rows.count * best.lines.count) best = tiling;
+  }
+  return best;
+}
+
+static void multiply_panel(const struct product_lines *in, const struct tiling *tiling,
+                           size_t column, size_t vectors) {
   struct place at = {.panel = in->m->panels + column * in->m->terms,
                      .bias = !in->add && in->bias != NULL ? in->bias + column : NULL};
-  for (size_t i = 0; i < lines.count; i++) {
-    const size_t line = block_begin(lines, i), line_end = block_begin(lines, i + 1);
-    for (size_t j = 0; j < rows.count; j++) {
-      const size_t row = block_begin(rows, j), end = block_begin(rows, j + 1);
+  for (size_t i = 0; i < tiling->lines.count; i++) {
+    const size_t line = block_begin(tiling->lines, i), line_end = block_begin(tiling->lines, i + 1);
+    for (size_t j = 0; j < tiling->rows.count; j++) {
+      const size_t row = block_begin(tiling->rows, j), end = block_begin(tiling->rows, j + 1);
       at.a = in->a + line * in->a_line + row * in->a_stride;
       at.c = in->c + line * in->c_line + row * in->c_stride + column;
       any_tile(line_end - line, end - row, vectors, in, &at);
@@ -148,9 +169,11 @@ static void multiply(const struct product_lines *in) {
     turned.a_stride = in->a_line;
     turned.c_stride = in->c_line;
   }
+  const struct tiling tiling = tiling_of(turned.rows, turned.lines);
   const size_t outputs = real_padded(in->m->outputs);
   for (size_t j = 0; j < outputs; j += PANEL)
-    multiply_panel(&turned, j, outputs - j < PANEL ? (outputs - j) / LANES : PANEL_VECTORS);
+    multiply_panel(&turned, &tiling, j,
+                   outputs - j < PANEL ? (outputs - j) / LANES : PANEL_VECTORS);
 }
 
 // ---- sums of products of pairs ----
@@ -197,8 +220,10 @@ static void any_pair_tile(size_t rows, size_t vectors, const struct product_pair
   switch (rows * 16 + vectors) {
     TILE(1, 1)
     TILE(1, 2)
-    TILE(1, 3) TILE(1, 4) TILE(1, 5) TILE(1, 6) TILE(1, 7) TILE(1, 8) TILE(2, 1) TILE(2, 2)
-        TILE(2, 3) TILE(2, 4) TILE(3, 1) TILE(3, 2) TILE(4, 1) TILE(4, 2)
+    TILE(1, 3)
+    TILE(1, 4)
+    TILE(1, 5) TILE(1, 6) TILE(1, 7) TILE(1, 8) TILE(2, 1) TILE(2, 2) TILE(2, 3) TILE(2, 4)
+        TILE(3, 1) TILE(3, 2) TILE(4, 1) TILE(4, 2)
 #if !defined GFE_ISA_plain
             TILE(5, 1) TILE(5, 2) TILE(6, 1) TILE(6, 2)
 #if !defined GFE_ISA_avx2
