@@ -64,6 +64,12 @@ fi
 allow_root
 export GFE_TESTS_COMPLETE=1 # all packages are there: nothing is skipped for want of one
 
+# The same program by another compiler, whose bits program_ranks compares.
+if CC=clang configure build-clang && meson compile -C build-clang gfe_hpc; then
+  GFE_OTHER_COMPILER=$PWD/build-clang/gfe_hpc
+  export GFE_OTHER_COMPILER
+fi
+
 if build build; then
   # shellcheck disable=SC2086  # words
   run_tests build $without_slow
