@@ -13,13 +13,6 @@
 #include "ground/memory.h"
 #include "numerics/reduction.h"
 
-// A sample's class of rows follows its place in the file, so that its latent does not depend on
-// which others are encoded; groups that share a step are counted from the set's own beginning.
-static const int64_t *positions(const struct run *run, const struct dataset *data) {
-  const bool coupled = run->config.evaluation.solver.coupling == COUPLING_BATCH;
-  return coupled ? NULL : data->index;
-}
-
 struct evaluation *evaluation_create(struct run *run, enum set set) {
   const struct dataset *data = run->sets[set];
   assert(data != NULL && data->stride == real_padded(run->decoder->n));
@@ -33,7 +26,6 @@ struct evaluation *evaluation_create(struct run *run, enum set set) {
                                          .y = data->y,
                                          .w = data->w,
                                          .weight_sum = data->weight_sum,
-                                         .position = positions(run, data),
                                          .position_first = data->local_first,
                                          .total = data->count};
   return evaluation;

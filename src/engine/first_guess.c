@@ -29,7 +29,7 @@ struct choice {
   struct samples samples;
   real *y, *w;
   double *weight_sum;
-  int64_t *position, *number;  // in the file; among all that are fitted to
+  int64_t *number;  // among all that are fitted to
 };
 
 // The place among this rank's samples of the j-th that is fitted to, or -1.
@@ -47,7 +47,6 @@ static struct choice choose(const struct run *run) {
   struct choice choice = {.y = memory_new(real, (size_t)mine * stride),
                           .w = data->w == NULL ? NULL : memory_new(real, (size_t)mine * stride),
                           .weight_sum = memory_new(double, mine),
-                          .position = memory_new(int64_t, mine),
                           .number = memory_new(int64_t, mine)};
   for (int64_t j = 0; j < total; j++) {
     const int64_t i = place_of(data, total, j);
@@ -56,14 +55,13 @@ static struct choice choose(const struct run *run) {
     memcpy(choice.y + to, data->y + from, stride * sizeof(real));
     if (data->w != NULL) memcpy(choice.w + to, data->w + from, stride * sizeof(real));
     choice.weight_sum[count] = data->weight_sum[i];
-    choice.number[count] = j;
-    choice.position[count++] = data->index[i];
+    choice.number[count++] = j;
   }
   choice.samples = (struct samples){.count = count,
                                     .y = choice.y,
                                     .w = choice.w,
                                     .weight_sum = choice.weight_sum,
-                                    .position = choice.position,
+                                    .position = choice.number,
                                     .total = total};
   return choice;
 }
@@ -72,7 +70,6 @@ static void choice_free(struct choice *choice) {
   memory_free(&choice->y);
   memory_free(&choice->w);
   memory_free(&choice->weight_sum);
-  memory_free(&choice->position);
   memory_free(&choice->number);
 }
 
