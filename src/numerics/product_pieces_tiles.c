@@ -17,8 +17,8 @@ struct operands {
   size_t b_stride;
 };
 
-// sum[line rows + row][v] = fma(a, b, sum) over the terms. The first three are constants where it
-// is called, so that the sums stay in registers.
+// sum[r][v] = fma(a, b, sum) over the terms, r = line rows + row. The first three are constants
+// where it is called, and one loop runs over lines and rows, so that the sums stay in registers.
 ALWAYS_INLINE void add_piece(const size_t lines, const size_t rows, const size_t vectors,
                              const struct operands in, vector sum[TILE_ROWS][WIDE_VECTORS]) {
   const real *a = in.a, *b = in.b;
@@ -27,12 +27,10 @@ ALWAYS_INLINE void add_piece(const size_t lines, const size_t rows, const size_t
     UNROLL
     for (size_t v = 0; v < vectors; v++) w[v] = vector_load(b + v * LANES);
     UNROLL
-    for (size_t l = 0; l < lines; l++) UNROLL
-    for (size_t r = 0; r < rows; r++) {
-      const vector x = vector_all(a[l * in.a_stride.line + r * in.a_stride.row]);
+    for (size_t r = 0; r < lines * rows; r++) {
+      const vector x = vector_all(a[r / rows * in.a_stride.line + r % rows * in.a_stride.row]);
       UNROLL
-      for (size_t v = 0; v < vectors; v++)
-        sum[l * rows + r][v] = vector_fma(x, w[v], sum[l * rows + r][v]);
+      for (size_t v = 0; v < vectors; v++) sum[r][v] = vector_fma(x, w[v], sum[r][v]);
     }
   }
 }
@@ -47,11 +45,13 @@ struct place {
 
 ALWAYS_INLINE void tile(const size_t lines, const size_t rows, const size_t vectors,
                         const struct product_lines *in, const struct place *at) {
-  vector sum[TILE_ROWS][WIDE_VECTORS];
+  vector sum[TILE_ROWS][WIDE_VECTORS], begin[WIDE_VECTORS];
+  UNROLL
+  for (size_t v = 0; v < vectors; v++)
+    begin[v] = at->bias != NULL ? vector_load(at->bias + v * LANES) : (vector){0};
   UNROLL
   for (size_t r = 0; r < lines * rows; r++) UNROLL
-  for (size_t v = 0; v < vectors; v++)
-    sum[r][v] = at->bias != NULL ? vector_load(at->bias + v * LANES) : (vector){0};
+  for (size_t v = 0; v < vectors; v++) sum[r][v] = begin[v];
   for (size_t i = 0; i < in->pieces; i++)
     add_piece(lines, rows, vectors,
               (struct operands){.count = in->piece[i].count,
@@ -61,12 +61,10 @@ ALWAYS_INLINE void tile(const size_t lines, const size_t rows, const size_t vect
                                 .b_stride = PANEL},
               sum);
   UNROLL
-  for (size_t l = 0; l < lines; l++) UNROLL
-  for (size_t r = 0; r < rows; r++) UNROLL
+  for (size_t r = 0; r < lines * rows; r++) UNROLL
   for (size_t v = 0; v < vectors; v++) {
-    real *to = at->c + l * in->c_line + r * in->c_stride + v * LANES;
-    const vector s = sum[l * rows + r][v];
-    vector_store(to, in->add ? vector_load(to) + s : s);
+    real *to = at->c + r / rows * in->c_line + r % rows * in->c_stride + v * LANES;
+    vector_store(to, in->add ? vector_load(to) + sum[r][v] : sum[r][v]);
   }
 }
 
