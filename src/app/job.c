@@ -261,7 +261,7 @@ static void begin(struct job *job, const char *command) {
   struct run *run = job->run;
   const bool first_rank = comm_rank(run->comm) == 0;
   const struct config *config = &run->config;
-  job->outcome.history = history_create();
+  job->outcome.history = history_create(first_rank);
   if (trains(job)) job->trainer = trainer_create(run, job->outcome.history);
   job->checkpoint = checkpoint_create(run, command);
   restore(job);
