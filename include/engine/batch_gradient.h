@@ -30,9 +30,9 @@ struct trajectory **batch_gradient_trajectories(struct batch_gradient *batch, in
 
 // gradient [decoder->count] of the mean loss of the batch whose part on this rank is `shard`, at
 // its latents; where these come from the encoder, they and the losses are stored in the shard's
-// encoding. False if it is not finite. Collective.
-bool batch_gradient_compute(struct batch_gradient *batch, const struct shard *shard,
-                            real *gradient);
+// encoding. An adjoint wants flows to run where their tiles are. False if it is not finite.
+// Collective.
+bool batch_gradient_compute(struct batch_gradient *batch, struct shard *shard, real *gradient);
 
 // Adds what decides later gradients to a state.
 void batch_gradient_state(struct batch_gradient *batch, struct state *state);

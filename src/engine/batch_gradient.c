@@ -159,7 +159,7 @@ static struct stretch stretch_of(const struct shard *shard, int64_t first, int64
 }
 
 static size_t place_in_shard(const struct shard *shard, int64_t position) {
-  return (size_t)shard->slot[position - shard->position_first];
+  return (size_t)shard_slot(shard, position);
 }
 
 // Rows first ... first + count - 1 of a stack.
@@ -298,9 +298,11 @@ static void add_stack(struct batch_gradient *b, const struct shard *shard, int64
   clock_enter(PHASE_GRADIENT);
 }
 
-bool batch_gradient_compute(struct batch_gradient *b, const struct shard *shard, real *gradient) {
+bool batch_gradient_compute(struct batch_gradient *b, struct shard *shard, real *gradient) {
   assert(shard->tile <= b->tile);
   assert(b->adjoint == ADJOINT_NONE || shard->samples.count <= b->trajectory_count);
+  clock_enter(PHASE_DATA);
+  shard_deliver(shard);
   bool finished = false;
   while (!finished) {
     clock_enter(PHASE_GRADIENT);

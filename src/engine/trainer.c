@@ -7,12 +7,12 @@
 
 #include "engine/evaluation.h"
 #include "engine/model.h"
+#include "engine/sample_order.h"
 #include "engine/shard.h"
 #include "engine/tally.h"
 #include "ground/clock.h"
 #include "ground/log.h"
 #include "ground/memory.h"
-#include "ground/rng.h"
 #include "numerics/optimiser.h"
 
 static const double slice = 1.0;  // seconds of encoding the test set at a time
@@ -25,7 +25,8 @@ struct trainer {
   real *latents;   // [local_count][real_padded(d)] starts of the next epoch's flows
   real *gradient;  // [decoder->count]
   struct optimiser *optimiser;
-  int64_t batches, steps;  // batches per epoch; updates in all
+  struct sample_order *order;  // of the present epoch; NULL until a batch is wanted
+  int64_t batches, steps;      // batches per epoch; updates in all
   struct trainer_position at;
   struct evaluation *test;      // while at.testing, and after the last epoch; else NULL
   double spent, begun;          // seconds until the last saving or restart; the clock then
@@ -56,6 +57,7 @@ void trainer_destroy(struct trainer **trainer) {
   struct trainer *t = *trainer;
   if (t == NULL) return;
   model_destroy(&t->model);
+  sample_order_destroy(&t->order);
   evaluation_destroy(&t->test);
   memory_free(&t->latents);
   memory_free(&t->gradient);
@@ -73,13 +75,15 @@ static double cpu_elapsed(const struct trainer *t) {
   return t->cpu_spent + 1e-9 * (double)nanoseconds;
 }
 
-// The training sample at a position of the present batch.
-static int64_t sample_at(const void *context, int64_t position) {
-  const struct trainer *t = context;
+// The order of the samples in the present epoch.
+static const struct sample_order *present_order(struct trainer *t) {
   const struct config *config = &t->run->config;
-  const int64_t place = t->at.batch * config->training.batch + position;
-  if (config->training.order == ORDER_FILE) return place;
-  return rng_permute((uint64_t)config->run.seed, (uint64_t)t->at.epoch, t->data->count, place);
+  if (t->order == NULL)
+    t->order =
+        config->training.order == ORDER_FILE
+            ? sample_order_in_file(t->data)
+            : sample_order_shuffled(t->data, (uint64_t)config->run.seed, (uint64_t)t->at.epoch);
+  return t->order;
 }
 
 // One parameter update from a batch. False if loss or gradient is not finite.
@@ -124,12 +128,14 @@ static bool train_batch(struct trainer *t) {
   const int64_t left = t->data->count - t->at.batch * config->training.batch;
   const int64_t size = left < config->training.batch ? left : config->training.batch;
   clock_enter(PHASE_DATA);
-  struct shard *shard = shard_gather(t->run->comm, t->data, t->run->decoder->d, t->latents, size,
-                                     t->run->tile, sample_at, t);
+  const struct shard_batch batch = {
+      .first = t->at.batch * config->training.batch, .size = size, .tile = t->run->tile};
+  struct shard *shard =
+      shard_gather(t->run->comm, present_order(t), &batch, t->run->decoder->d, t->latents);
   bool good = true;
   for (int64_t u = 0; u < config->training.updates && good; u++) good = update(t, shard);
   clock_enter(PHASE_DATA);
-  if (config->training.warm_start) shard_return(shard, t->latents);
+  if (config->training.warm_start) shard_return(shard, t->latents, NULL);
   shard_destroy(&shard);
   return good;
 }
@@ -167,6 +173,7 @@ static void end_epoch(struct trainer *t) {
   record.cpu_seconds = cpu_elapsed(t);
   history_add_epoch(t->history, record);
   tally_clear(&t->tally);
+  sample_order_destroy(&t->order);
   t->loss_sum = t->flow_seconds = 0.0;
   t->at = (struct trainer_position){.epoch = t->at.epoch + 1, .step = t->at.step};
   if (t->at.epoch < run->config.training.epochs) evaluation_destroy(&t->test);
@@ -216,6 +223,7 @@ struct evaluation *trainer_take_test(struct trainer *t) {
 
 void trainer_resume(struct trainer *t, struct trainer_position position) {
   t->at = position;
+  sample_order_destroy(&t->order);
   if (position.testing) t->test = evaluation_create(t->run, SET_TEST);
 }
 
