@@ -26,6 +26,12 @@ struct model_step {
 // Collective.
 bool model_step(struct model *model, struct shard *shard, real *gradient, struct model_step *step);
 
+// Whether the flows of a training may run on any rank: not if there are none, nor if an adjoint
+// walks them back, which it does where their tiles are. And whether they take different numbers of
+// evaluations then: not if they share their steps.
+bool model_flows_are_free(const struct run *run);
+bool model_flows_are_uneven(const struct run *run);
+
 // Adds what decides later steps, beside theta, to a state.
 void model_state(struct model *model, struct state *state);
 

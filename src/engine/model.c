@@ -91,6 +91,14 @@ bool model_step(struct model *model, struct shard *shard, real *gradient, struct
   return model->ops->step(model, shard, gradient, step);
 }
 
+bool model_flows_are_free(const struct run *run) {
+  return ops_of(run)->flows && run->config.training.adjoint == ADJOINT_NONE;
+}
+
+bool model_flows_are_uneven(const struct run *run) {
+  return model_flows_are_free(run) && run->config.encoding.coupling == COUPLING_NONE;
+}
+
 void model_state(struct model *model, struct state *state) {
   batch_gradient_state(model->batch_gradient, state);
 }

@@ -22,8 +22,9 @@ struct trainer {
   struct history *history;
   const struct dataset *data;
   struct model *model;
-  real *latents;   // [local_count][real_padded(d)] starts of the next epoch's flows
-  real *gradient;  // [decoder->count]
+  real *latents;         // [local_count][real_padded(d)] starts of the next epoch's flows
+  int64_t *evaluations;  // [local_count] what the flows of an epoch took, for the next one
+  real *gradient;        // [decoder->count]
   struct optimiser *optimiser;
   struct sample_order *order;  // of the present epoch; NULL until a batch is wanted
   int64_t batches, steps;      // batches per epoch; updates in all
@@ -46,6 +47,7 @@ struct trainer *trainer_create(struct run *run, struct history *history) {
   t->steps = t->batches * run->config.training.epochs * run->config.training.updates;
   t->model = model_create(run);
   t->latents = memory_new(real, (size_t)t->data->local_count * real_padded(decoder->d));
+  t->evaluations = memory_new(int64_t, t->data->local_count);
   t->gradient = memory_new(real, decoder->count);
   t->optimiser = optimiser_create(&run->config.training.optimiser, decoder->count);
   t->begun = clock_seconds();
@@ -60,6 +62,7 @@ void trainer_destroy(struct trainer **trainer) {
   sample_order_destroy(&t->order);
   evaluation_destroy(&t->test);
   memory_free(&t->latents);
+  memory_free(&t->evaluations);
   memory_free(&t->gradient);
   optimiser_destroy(&t->optimiser);
   memory_free(trainer);
@@ -129,13 +132,17 @@ static bool train_batch(struct trainer *t) {
   const int64_t size = left < config->training.batch ? left : config->training.batch;
   clock_enter(PHASE_DATA);
   const struct shard_batch batch = {
-      .first = t->at.batch * config->training.batch, .size = size, .tile = t->run->tile};
+      .first = t->at.batch * config->training.batch,
+      .size = size,
+      .tile = t->run->tile,
+      .evaluations = model_flows_are_free(t->run) ? t->evaluations : NULL};
   struct shard *shard =
       shard_gather(t->run->comm, present_order(t), &batch, t->run->decoder->d, t->latents);
   bool good = true;
   for (int64_t u = 0; u < config->training.updates && good; u++) good = update(t, shard);
   clock_enter(PHASE_DATA);
-  if (config->training.warm_start) shard_return(shard, t->latents, NULL);
+  shard_return(shard, config->training.warm_start ? t->latents : NULL,
+               model_flows_are_uneven(t->run) ? t->evaluations : NULL);
   shard_destroy(&shard);
   return good;
 }
@@ -247,19 +254,27 @@ void trainer_state(struct trainer *t, struct state *state) {
                     "parameters of all layers, each weight and bias filled up to whole vectors");
   optimiser_state(t->optimiser, state);
   model_state(t->model, state);
-  const size_t d = decoder->d;
-  state_add(state, (struct state_field){.group = "training",
-                                        .name = "z",
-                                        .text = "latents, where the next flows of samples begin",
-                                        .dimension = "sample",
-                                        .components = "latent",
-                                        .type = STATE_REAL,
-                                        .data = t->latents,
-                                        .shared = true,
-                                        .total = t->data->count,
-                                        .first = t->data->local_first,
-                                        .count = t->data->local_count,
-                                        .width = d,
-                                        .stride = real_padded(d) * sizeof(real)});
+  const struct state_field samples = {.group = "training",
+                                      .dimension = "sample",
+                                      .shared = true,
+                                      .total = t->data->count,
+                                      .first = t->data->local_first,
+                                      .count = t->data->local_count};
+  struct state_field z = samples, evaluations = samples;
+  z.name = "z";
+  z.text = "latents, where the next flows of samples begin";
+  z.components = "latent";
+  z.type = STATE_REAL;
+  z.data = t->latents;
+  z.width = decoder->d;
+  z.stride = real_padded(decoder->d) * sizeof(real);
+  state_add(state, z);
+  evaluations.name = "evaluations";
+  evaluations.text = "gradient evaluations of samples' last flows, by which the next are spread";
+  evaluations.type = STATE_INT64;
+  evaluations.data = t->evaluations;
+  evaluations.width = 1;
+  evaluations.stride = sizeof *t->evaluations;
+  state_add(state, evaluations);
   if (t->test != NULL) evaluation_state(t->test, state);
 }
