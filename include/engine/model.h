@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "engine/batch_gradient.h"
 #include "engine/run.h"
 #include "engine/shard.h"
 #include "ground/state.h"
@@ -17,8 +18,8 @@ void model_destroy(struct model **model);
 
 // What a step found.
 struct model_step {
-  double loss_sum;  // of the batch's losses
-  double seconds;   // of this rank's work on its samples, as far as it differs from rank to rank
+  struct batch_totals totals;  // its notices are to be set before the step
+  double seconds;  // of this rank's work on its samples, as far as it differs from rank to rank
 };
 
 // The latents, losses and counts of the batch whose part on this rank is `shard` into its encoding,

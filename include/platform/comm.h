@@ -45,6 +45,9 @@ void comm_sum_double(struct comm *comm, double *values, size_t count);
 void comm_max_int64(struct comm *comm, int64_t *values, size_t count);
 void comm_max_double(struct comm *comm, double *values, size_t count);
 
+// Sums and maxima of a few numbers in one reduction. Collective.
+void comm_combine(struct comm *comm, const struct ranks_numbers *numbers);
+
 // Rank r's `count` elements of `values` arrive at all + r * count on rank 0 (NULL elsewhere).
 // Collective.
 void comm_gather_double(struct comm *comm, const double *values, size_t count, double *all);

@@ -123,10 +123,11 @@ static double along_flow(double h, void *context) {
 // An encoder's latents and losses come with the gradient.
 static double along_encoder(double h, void *context) {
   struct line *line = context;
+  struct batch_totals totals = {.loss = 0.0};
   move_theta(line, h);
-  batch_gradient_compute(line->whole, line->shard, line->gradient);
+  batch_gradient_compute(line->whole, line->shard, &totals, line->gradient);
   move_theta(line, 0.0);
-  return mean_loss(line);
+  return totals.loss / (double)line->shard->size;
 }
 
 // Directions as long as what they change: uniform in +-1 for latents, +-|theta_i| for parameters.
@@ -215,14 +216,15 @@ struct gradient_check *gradient_check_run(struct run *run) {
   encoding->trajectories = NULL;
   memcpy(line->found, encoding->z, latent_bytes(line));
 
+  struct batch_totals totals = {.loss = 0.0};
   double derivative;
   loss_at(line, 0.0, &derivative);
   check->taylor[GRADIENT_Z] = taylor_test(along_z, line, derivative, first_step);
-  batch_gradient_compute(direct, line->shard, check->gradient);
+  batch_gradient_compute(direct, line->shard, &totals, check->gradient);
   check->taylor[GRADIENT_THETA] =
       taylor_test(along_theta, line, theta_derivative(line, check->gradient), first_step);
   if (differentiable) {
-    batch_gradient_compute(whole, line->shard, check->gradient);
+    batch_gradient_compute(whole, line->shard, &totals, check->gradient);
     encoding->replays = recorded;
     check->taylor[GRADIENT_WHOLE] =
         taylor_test(check->encoder ? along_encoder : along_flow, line,

@@ -90,16 +90,14 @@ static const struct sample_order *present_order(struct trainer *t) {
 }
 
 // One parameter update from a batch. False if loss or gradient is not finite.
-static bool update(struct trainer *t, struct shard *shard) {
-  struct comm *comm = t->run->comm;
+static bool update(struct trainer *t, struct shard *shard, int64_t notices[TRAINER_NOTICES]) {
   struct model_step found;
+  memcpy(found.totals.notices, notices, sizeof found.totals.notices);
   const bool finite = model_step(t->model, shard, t->gradient, &found);
   t->flow_seconds += found.seconds;
   tally_add(&t->tally, shard->encoding, shard->samples.count);
+  memcpy(notices, found.totals.notices, sizeof found.totals.notices);
   if (!finite) return false;
-  int64_t evaluations = 0;
-  for (int64_t i = 0; i < shard->samples.count; i++) evaluations += shard->encoding->evaluations[i];
-  comm_sum_int64(comm, &evaluations, 1);
 
   clock_enter(PHASE_OPTIMISER);
   const struct optimiser_options *options = &t->run->config.training.optimiser;
@@ -107,7 +105,7 @@ static bool update(struct trainer *t, struct shard *shard) {
   run_forget_predictor(t->run);
   optimiser_update(t->optimiser, rate, t->gradient, t->run->decoder->theta);
   decoder_pack(t->run->decoder);
-  t->loss_sum += found.loss_sum;
+  t->loss_sum += found.totals.loss;
   t->at.step++;
 
   clock_enter(PHASE_OUTPUT);
@@ -115,8 +113,8 @@ static bool update(struct trainer *t, struct shard *shard) {
       .epoch = t->at.epoch + 1,
       .samples =
           t->at.epoch * t->data->count + t->at.batch * t->run->config.training.batch + shard->size,
-      .loss = found.loss_sum / (double)shard->size,
-      .evaluations = (double)evaluations / (double)shard->size,
+      .loss = found.totals.loss / (double)shard->size,
+      .evaluations = (double)found.totals.evaluations / (double)shard->size,
       .learning_rate = rate,
       .seconds = elapsed(t)};
   history_add_step(t->history, record);
@@ -126,7 +124,7 @@ static bool update(struct trainer *t, struct shard *shard) {
   return true;
 }
 
-static bool train_batch(struct trainer *t) {
+static bool train_batch(struct trainer *t, int64_t notices[TRAINER_NOTICES]) {
   const struct config *config = &t->run->config;
   const int64_t left = t->data->count - t->at.batch * config->training.batch;
   const int64_t size = left < config->training.batch ? left : config->training.batch;
@@ -139,7 +137,7 @@ static bool train_batch(struct trainer *t) {
   struct shard *shard =
       shard_gather(t->run->comm, present_order(t), &batch, t->run->decoder->d, t->latents);
   bool good = true;
-  for (int64_t u = 0; u < config->training.updates && good; u++) good = update(t, shard);
+  for (int64_t u = 0; u < config->training.updates && good; u++) good = update(t, shard, notices);
   clock_enter(PHASE_DATA);
   shard_return(shard, config->training.warm_start ? t->latents : NULL,
                model_flows_are_uneven(t->run) ? t->evaluations : NULL);
@@ -203,14 +201,16 @@ static bool test(struct trainer *t) {
   return evaluation_advance(t->test, slice);
 }
 
-enum trainer_progress trainer_advance(struct trainer *t) {
+enum trainer_progress trainer_advance(struct trainer *t, int64_t notices[TRAINER_NOTICES]) {
   assert(t->at.epoch < t->run->config.training.epochs && t->at.batch <= t->batches);
   if (t->at.batch < t->batches) {
-    if (!train_batch(t)) {
+    if (!train_batch(t, notices)) {
       complain(t);
       return TRAINER_DIVERGED;
     }
     t->at.batch++;
+  } else {
+    comm_max_int64(t->run->comm, notices, TRAINER_NOTICES);
   }
   if (t->at.batch < t->batches) return TRAINER_RUNNING;
   if (wants_test(t) && test(t)) return TRAINER_RUNNING;

@@ -18,6 +18,7 @@ struct comm {
   int rank, size;
   size_t most;  // bytes in one message of MPI
   struct ranks ranks;
+  MPI_Op combination;  // of struct ranks_numbers
 };
 
 static void abort_all(int code) { MPI_Abort(MPI_COMM_WORLD, code); }
@@ -46,6 +47,10 @@ static void max_double(void *comm, double *values, size_t count) {
   comm_max_double(comm, values, count);
 }
 
+static void combine(void *comm, const struct ranks_numbers *numbers) {
+  comm_combine(comm, numbers);
+}
+
 static void broadcast(void *comm, void *data, size_t bytes, int root) {
   comm_broadcast(comm, data, bytes, root);
 }
@@ -58,8 +63,11 @@ static struct ranks ranks_of(struct comm *comm) {
                         .sum_double = sum_double,
                         .max_int64 = max_int64,
                         .max_double = max_double,
+                        .combine = combine,
                         .broadcast = broadcast};
 }
+
+static void combine_blocks(void *in, void *inout, int *count, MPI_Datatype *type);
 
 struct comm *comm_start(int *argc, char ***argv) {
   // Open MPI 4.1: vulcan can hang in collective writes, and data sieving has corrupted files.
@@ -72,6 +80,7 @@ struct comm *comm_start(int *argc, char ***argv) {
   MPI_Comm_set_errhandler(comm->handle, MPI_ERRORS_RETURN);
   MPI_Comm_rank(comm->handle, &comm->rank);
   MPI_Comm_size(comm->handle, &comm->size);
+  check(MPI_Op_create(combine_blocks, 1, &comm->combination), "MPI_Op_create");
   comm->ranks = ranks_of(comm);
   error_register_abort(comm->rank, abort_all);
   log_start(comm->rank);
@@ -79,6 +88,7 @@ struct comm *comm_start(int *argc, char ***argv) {
 }
 
 void comm_finish(struct comm **comm) {
+  MPI_Op_free(&(*comm)->combination);
   memory_free(comm);
   MPI_Finalize();
   error_register_abort(0, NULL);
@@ -159,6 +169,43 @@ void comm_max_int64(struct comm *comm, int64_t *values, size_t count) {
 
 void comm_max_double(struct comm *comm, double *values, size_t count) {
   reduce(comm, values, count, sizeof *values, MPI_DOUBLE, MPI_MAX);
+}
+
+// A block of numbers as MPI sees it: one element of a type of its own, which is never cut.
+enum { BLOCK_SUMS, BLOCK_MAXIMA, BLOCK_HEAD };  // where the counts stand, then sums and maxima
+
+static void combine_blocks(void *in, void *inout, int *count, MPI_Datatype *type) {
+  (void)type;
+  const int64_t *from = in;
+  int64_t *to = inout;
+  for (int k = 0; k < *count; k++) {
+    const int64_t sums = to[BLOCK_SUMS], maxima = to[BLOCK_MAXIMA];
+    from += BLOCK_HEAD;
+    to += BLOCK_HEAD;
+    for (int64_t i = 0; i < sums; i++) *to++ += *from++;
+    for (int64_t i = 0; i < maxima; i++, to++, from++) *to = *from > *to ? *from : *to;
+  }
+}
+
+void comm_combine(struct comm *comm, const struct ranks_numbers *numbers) {
+  const size_t sums = numbers->sum_count, maxima = numbers->max_count;
+  const size_t count = BLOCK_HEAD + sums + maxima;
+  if (comm->size == 1) return;
+  assert(count <= MESSAGE_BYTES / sizeof(int64_t));
+  int64_t *block = memory_new(int64_t, count);
+  block[BLOCK_SUMS] = (int64_t)sums;
+  block[BLOCK_MAXIMA] = (int64_t)maxima;
+  if (sums > 0) memcpy(block + BLOCK_HEAD, numbers->sums, sums * sizeof *block);
+  if (maxima > 0) memcpy(block + BLOCK_HEAD + sums, numbers->maxima, maxima * sizeof *block);
+  MPI_Datatype type;
+  check(MPI_Type_contiguous((int)count, MPI_INT64_T, &type), "MPI_Type_contiguous");
+  check(MPI_Type_commit(&type), "MPI_Type_commit");
+  check(MPI_Allreduce(MPI_IN_PLACE, block, 1, type, comm->combination, comm->handle),
+        "MPI_Allreduce");
+  MPI_Type_free(&type);
+  if (sums > 0) memcpy(numbers->sums, block + BLOCK_HEAD, sums * sizeof *block);
+  if (maxima > 0) memcpy(numbers->maxima, block + BLOCK_HEAD + sums, maxima * sizeof *block);
+  memory_free(&block);
 }
 
 void comm_gather_double(struct comm *comm, const double *values, size_t count, double *all) {

@@ -99,8 +99,7 @@ static double run_flows(struct problem *p) {
   memcpy(p->shard->encoding->z, fresh->encoding->z,
          (size_t)fresh->samples.count * real_padded(LATENT) * sizeof(real));
   shard_destroy(&fresh);
-  struct ensemble *encoder =
-      ensemble_create(comm_ranks(p->comm), p->decoder, &p->options, ROWS);
+  struct ensemble *encoder = ensemble_create(comm_ranks(p->comm), p->decoder, &p->options, ROWS);
   ensemble_run(encoder, &p->shard->samples, SAMPLES, p->shard->encoding);
   ensemble_destroy(&encoder);
   return reduction_sum(comm_ranks(p->comm), p->shard->encoding->loss,
@@ -116,7 +115,8 @@ static real *gradient(struct problem *p, int adjoint, struct batch_gradient **ba
   p->shard->encoding->replays = NULL;
   run_flows(p);
   real *result = memory_new(real, p->decoder->count);
-  CHECK(batch_gradient_compute(*batch, p->shard, result), "the gradient is finite");
+  struct batch_totals totals = {.loss = 0.0};
+  CHECK(batch_gradient_compute(*batch, p->shard, &totals, result), "the gradient is finite");
   p->shard->encoding->trajectories = NULL;
   return result;
 }

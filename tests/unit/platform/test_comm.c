@@ -13,6 +13,20 @@ static void reductions(struct comm *comm) {
   integers[0] = rank;
   comm_max_int64(comm, integers, 1);
   CHECK(integers[0] == size - 1, "largest integer");
+  for (int64_t many = 0; many < 3000; many = 2 * many + 1) {  // in short and long messages
+    int64_t *sums = memory_new(int64_t, many), *maxima = memory_new(int64_t, many);
+    for (int64_t i = 0; i < many; i++) {
+      sums[i] = i + rank;
+      maxima[i] = i - rank;
+    }
+    comm_combine(comm, &(struct ranks_numbers){sums, maxima, (size_t)many, (size_t)many});
+    int wrong = 0;
+    for (int64_t i = 0; i < many; i++)
+      wrong += sums[i] != i * size + size * (size - 1) / 2 || maxima[i] != i;
+    CHECK(wrong == 0, "%d of %lld numbers are wrong", wrong, (long long)many);
+    memory_free(&sums);
+    memory_free(&maxima);
+  }
   double number = -rank;
   comm_max_double(comm, &number, 1);
   CHECK(number == 0.0, "largest number");
