@@ -28,11 +28,20 @@ void batch_gradient_destroy(struct batch_gradient **batch);
 // NULL if there is no adjoint.
 struct trajectory **batch_gradient_trajectories(struct batch_gradient *batch, int64_t count);
 
+// What all ranks learn of a step in the message that the gradient needs anyway.
+enum { BATCH_NOTICES = 2 };
+struct batch_totals {
+  double loss;                     // sum of the batch's losses
+  int64_t evaluations;             // of its flows, sum
+  int64_t notices[BATCH_NOTICES];  // in: what this rank has to say; out: the greatest of all ranks
+};
+
 // gradient [decoder->count] of the mean loss of the batch whose part on this rank is `shard`, at
 // its latents; where these come from the encoder, they and the losses are stored in the shard's
-// encoding. False if it is not finite. Collective.
-bool batch_gradient_compute(struct batch_gradient *batch, const struct shard *shard,
-                            real *gradient);
+// encoding. An adjoint wants flows to run where their tiles are. False if it or the loss is not
+// finite. Collective.
+bool batch_gradient_compute(struct batch_gradient *batch, struct shard *shard,
+                            struct batch_totals *totals, real *gradient);
 
 // Adds what decides later gradients to a state.
 void batch_gradient_state(struct batch_gradient *batch, struct state *state);

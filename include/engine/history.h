@@ -1,8 +1,9 @@
-// What happened during training: a series per step and one per epoch, kept on all ranks and, step
-// by step, in history.csv.
+// What happened during training: a series per step, kept on rank 0 and, step by step, in
+// history.csv, and one per epoch, kept on all ranks.
 #ifndef GFE_HISTORY_H
 #define GFE_HISTORY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "ground/state.h"
@@ -29,10 +30,12 @@ struct history_epoch {
 
 struct history;  // owned by the caller of history_create()
 
-struct history *history_create(void);
+// `keeps_steps`: for rank 0; the others only count them.
+struct history *history_create(bool keeps_steps);
 void history_destroy(struct history **history);
 
-// Begins the CSV file `path` with the steps so far; every later one is added at once. For rank 0.
+// Begins the CSV file `path` with the steps so far; every later one is added at once. For a history
+// that keeps them.
 void history_open(struct history *history, const char *path);
 
 void history_add_step(struct history *history, struct history_step step);

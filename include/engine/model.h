@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "engine/batch_gradient.h"
 #include "engine/run.h"
 #include "engine/shard.h"
 #include "ground/state.h"
@@ -17,14 +18,20 @@ void model_destroy(struct model **model);
 
 // What a step found.
 struct model_step {
-  double loss_sum;  // of the batch's losses
-  double seconds;   // of this rank's work on its samples, as far as it differs from rank to rank
+  struct batch_totals totals;  // its notices are to be set before the step
+  double seconds;  // of this rank's work on its samples, as far as it differs from rank to rank
 };
 
 // The latents, losses and counts of the batch whose part on this rank is `shard` into its encoding,
 // and gradient [decoder->count] of the mean loss. False if loss or gradient is not finite.
 // Collective.
 bool model_step(struct model *model, struct shard *shard, real *gradient, struct model_step *step);
+
+// Whether the flows of a training may run on any rank: not if there are none, nor if an adjoint
+// walks them back, which it does where their tiles are. And whether they take different numbers of
+// evaluations then: not if they share their steps.
+bool model_flows_are_free(const struct run *run);
+bool model_flows_are_uneven(const struct run *run);
 
 // Adds what decides later steps, beside theta, to a state.
 void model_state(struct model *model, struct state *state);

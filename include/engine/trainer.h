@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "engine/batch_gradient.h"
 #include "engine/evaluation.h"
 #include "engine/history.h"
 #include "engine/run.h"
@@ -30,8 +31,10 @@ void trainer_destroy(struct trainer **trainer);
 // To be called while epochs are left: one batch, or a part of the encoding of the test set at the
 // end of an epoch. Diverged: the loss or the gradient ceased to be finite, a message has been
 // printed, and the decoder is the one before that step. Collective, with the same answer on all
-// ranks.
-enum trainer_progress trainer_advance(struct trainer *trainer);
+// ranks. The ranks may tell each other something with it, at no cost: notices[0 ... TRAINER_NOTICES
+// - 1] are what this rank has to say, and become the greatest of all ranks.
+enum { TRAINER_NOTICES = BATCH_NOTICES };
+enum trainer_progress trainer_advance(struct trainer *trainer, int64_t notices[TRAINER_NOTICES]);
 
 struct trainer_position trainer_position(const struct trainer *trainer);
 

@@ -9,6 +9,8 @@
 
 // Reductions are element-wise and in place; all functions are collective. A sum of doubles has the
 // same bits in any order only if none of its partial sums is rounded.
+struct ranks_numbers;
+
 struct ranks {
   void *context;
   int rank, size;  // this one, from 0; how many there are
@@ -16,7 +18,14 @@ struct ranks {
   void (*sum_double)(void *context, double *values, size_t count);
   void (*max_int64)(void *context, int64_t *values, size_t count);
   void (*max_double)(void *context, double *values, size_t count);
+  void (*combine)(void *context, const struct ranks_numbers *numbers);
   void (*broadcast)(void *context, void *data, size_t bytes, int root);
+};
+
+// Numbers of which the ranks are to know the sums and the greatest, in place and in one message.
+struct ranks_numbers {
+  int64_t *sums, *maxima;
+  size_t sum_count, max_count;  // the same on all ranks; small
 };
 
 static inline int ranks_rank(const struct ranks *ranks) { return ranks == NULL ? 0 : ranks->rank; }
@@ -37,6 +46,10 @@ static inline void ranks_max_int64(const struct ranks *ranks, int64_t *values, s
 
 static inline void ranks_max_double(const struct ranks *ranks, double *values, size_t count) {
   if (ranks != NULL) ranks->max_double(ranks->context, values, count);
+}
+
+static inline void ranks_combine(const struct ranks *ranks, const struct ranks_numbers *numbers) {
+  if (ranks != NULL) ranks->combine(ranks->context, numbers);
 }
 
 static inline void ranks_broadcast(const struct ranks *ranks, void *data, size_t bytes, int root) {

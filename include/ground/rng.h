@@ -19,4 +19,7 @@ double rng_uniform(uint64_t seed, uint64_t purpose, uint64_t a, uint64_t b);
 // range.
 int64_t rng_permute(uint64_t seed, uint64_t key, int64_t count, int64_t i);
 
+// The number whose image is i.
+int64_t rng_permute_back(uint64_t seed, uint64_t key, int64_t count, int64_t i);
+
 #endif

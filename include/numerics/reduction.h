@@ -3,8 +3,8 @@
 // A floating-point sum depends on its order, unless none of its partial sums is rounded. Each
 // summand is therefore rounded to a multiple of one agreed power of two, so large that the whole
 // sum fits: parameter gradients into the 53 bits of a double (pre-rounding, as in Demmel and Nguyen
-// 2015), a few losses into 64-bit integers. What is rounded must not depend on the ranks: a
-// sample's loss, or the parameter gradient of a tile.
+// 2015). What is rounded must not depend on the ranks: the parameter gradient of a tile. A few
+// losses are summed without any rounding.
 #ifndef GFE_REDUCTION_H
 #define GFE_REDUCTION_H
 
@@ -17,8 +17,7 @@
 #include "ground/state.h"
 
 // Sum over all ranks of `count` values on each (counts may differ or be 0). A value that is not
-// finite makes the sum NaN. Relative to the largest value, each is rounded to 2^-62 times the
-// number of values. Collective.
+// finite makes the sum NaN. Exact but for the last rounding (exact_sum.h). Collective.
 double reduction_sum(const struct ranks *ranks, const double *values, size_t count);
 
 // The sum of parameter gradients over tiles. The parameters come in blocks (a layer's weights, its
@@ -30,7 +29,7 @@ double reduction_sum(const struct ranks *ranks, const double *values, size_t cou
 //   do {
 //     reduction_begin(r, summands);
 //     for some tiles of this rank at a time: reduction_add(r, count, gradients);
-//   } while (!reduction_finish(r, ranks, factor, gradient));
+//   } while (!reduction_finish(r, ranks, NULL, factor, gradient));
 struct reduction;  // owned by the caller of reduction_create()
 
 // For `blocks` blocks of sizes[b] parameters each, one after the other.
@@ -45,9 +44,10 @@ void reduction_begin(struct reduction *reduction, int64_t summands);
 void reduction_add(struct reduction *reduction, size_t count, const real *gradients);
 
 // Combines the ranks. True: `sum` holds the sum of all gradients, times `factor`; it is NaN
-// throughout if a summand was not finite. False: begin again. Collective.
-bool reduction_finish(struct reduction *reduction, const struct ranks *ranks, double factor,
-                      real *sum);
+// throughout if a summand was not finite. False: begin again. `others` (or NULL) are numbers of the
+// caller that are combined in the same message as the exponents, in either case. Collective.
+bool reduction_finish(struct reduction *reduction, const struct ranks *ranks,
+                      const struct ranks_numbers *others, double factor, real *sum);
 
 // Adds what decides later sums to a state: one exponent per block.
 void reduction_state(struct reduction *reduction, struct state *state);

@@ -45,14 +45,28 @@ void comm_sum_double(struct comm *comm, double *values, size_t count);
 void comm_max_int64(struct comm *comm, int64_t *values, size_t count);
 void comm_max_double(struct comm *comm, double *values, size_t count);
 
+// Sums and maxima of a few numbers in one reduction. Collective.
+void comm_combine(struct comm *comm, const struct ranks_numbers *numbers);
+
 // Rank r's `count` elements of `values` arrive at all + r * count on rank 0 (NULL elsewhere).
 // Collective.
 void comm_gather_double(struct comm *comm, const double *values, size_t count, double *all);
 
-// Every rank sends send_counts[r] items of `bytes` bytes to rank r, taken in order from `send`, and
-// receives receive_counts[r] items from rank r, in order, into `receive`. Collective.
-void comm_exchange(struct comm *comm, size_t bytes, const void *send, const int *send_counts,
-                   void *receive, const int *receive_counts);
+// Bytes for or from a rank, which may be the own one.
+struct comm_piece {
+  int rank;
+  void *data;  // only read where it is sent
+  size_t bytes;
+};
+
+// Sends and receives at once. All pieces for a rank make one message, in the order in which they
+// are given, or one per GiB; the receiver knows its length, and may cut it into other pieces. Only
+// ranks that have something for each other take part.
+void comm_transfer(struct comm *comm, const struct comm_piece *sent, size_t sent_count,
+                   const struct comm_piece *received, size_t received_count);
+
+// For tests: messages of at most `bytes` bytes instead of a GiB, on all ranks alike.
+void comm_limit_messages(struct comm *comm, size_t bytes);
 
 // Who has which of `count` things in a row (samples, tiles, words): each of `ranks` ranks a range,
 // as even as can be. Where a rank's range begins (that of rank `ranks` would begin at `count`), and

@@ -153,24 +153,29 @@ static bool is_time(const struct job *job) {
   return minutes > 0.0 && clock_seconds() - job->saved >= 60.0 * minutes;
 }
 
-// The seconds that the next piece of work, a checkpoint at its end and a late one may take.
-static double reserve(const struct job *job) {
-  return job->longest + 2.0 * checkpoint_seconds(job->checkpoint) + 1.0;
+// The seconds that `pieces` pieces of work, a checkpoint at their end and a late one may take.
+static double reserve(const struct job *job, int pieces) {
+  return pieces * job->longest + 2.0 * checkpoint_seconds(job->checkpoint) + 1.0;
 }
 
-// Saves if it is due, and learns whether to stop; then it saves what there is still time for. True
-// if the job may go on. Collective.
-static bool may_go_on(struct job *job) {
+// What a rank has noticed: a reason to stop (enum stop_reason) before more than `pieces` further
+// pieces of work are done, and the time to save. Time and file are rank 0's to look after.
+enum { NOTICED_STOP, NOTICED_TIME, NOTICES };
+
+static void look(struct job *job, int pieces, int64_t noticed[NOTICES]) {
   const double now = clock_seconds();
   job->longest = fmax(now - job->looked, 0.9 * job->longest);
   job->looked = now;
-  // What each rank has noticed; time and file by rank 0.
-  int64_t noticed[2] = {stop_noticed(job->stop, reserve(job)),
-                        comm_rank(job->run->comm) == 0 && is_time(job)};
-  comm_max_int64(job->run->comm, noticed, 2);
-  job->reason = (enum stop_reason)noticed[0];
+  noticed[NOTICED_STOP] = stop_noticed(job->stop, reserve(job, pieces));
+  noticed[NOTICED_TIME] = comm_rank(job->run->comm) == 0 && is_time(job);
+}
+
+// Heeds what the ranks have noticed: saves if it is due, or if the job is to stop and there is
+// still time for it. True if the job may go on. Collective.
+static bool heed(struct job *job, const int64_t noticed[NOTICES]) {
+  job->reason = (enum stop_reason)noticed[NOTICED_STOP];
   if (job->reason == STOP_NONE) {
-    if (is_due(job) || noticed[1]) save(job);
+    if (is_due(job) || noticed[NOTICED_TIME]) save(job);
     return true;
   }
   // A job that has saved nothing yet tries it in any case: else its successor would begin where it
@@ -185,13 +190,24 @@ static bool may_go_on(struct job *job) {
   return false;
 }
 
+// Whether the job may go on with the next piece of work. Collective.
+static bool may_go_on(struct job *job) {
+  int64_t noticed[NOTICES];
+  look(job, 1, noticed);
+  comm_max_int64(job->run->comm, noticed, NOTICES);
+  return heed(job, noticed);
+}
+
 // ---- tasks ----
 
 static bool train(struct job *job) {
   const int64_t epochs = job->run->config.training.epochs;
   if (trainer_position(job->trainer).epoch < epochs) report_epoch_header(job->run);
   while (trainer_position(job->trainer).epoch < epochs) {
-    const enum trainer_progress progress = trainer_advance(job->trainer);
+    int64_t noticed[TRAINER_NOTICES];
+    _Static_assert(TRAINER_NOTICES == (int)NOTICES, "what is noticed travels with a step");
+    look(job, 2, noticed);  // once they know, the ranks are in this step, and may want another
+    const enum trainer_progress progress = trainer_advance(job->trainer, noticed);
     job->moved = true;
     job->diverged = progress == TRAINER_DIVERGED;
     if (job->diverged) return true;
@@ -199,7 +215,7 @@ static bool train(struct job *job) {
       const int64_t last = history_epochs(job->outcome.history) - 1;
       report_epoch(last, history_epoch(job->outcome.history, last));
     }
-    if (progress != TRAINER_DONE && !may_go_on(job)) return false;
+    if (progress != TRAINER_DONE && !heed(job, noticed)) return false;
   }
   if (job->outcome.evaluations[SET_TEST] == NULL)
     job->outcome.evaluations[SET_TEST] = trainer_take_test(job->trainer);
@@ -261,7 +277,7 @@ static void begin(struct job *job, const char *command) {
   struct run *run = job->run;
   const bool first_rank = comm_rank(run->comm) == 0;
   const struct config *config = &run->config;
-  job->outcome.history = history_create();
+  job->outcome.history = history_create(first_rank);
   if (trains(job)) job->trainer = trainer_create(run, job->outcome.history);
   job->checkpoint = checkpoint_create(run, command);
   restore(job);

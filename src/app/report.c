@@ -72,11 +72,13 @@ void report_start(const struct run *run) {
         (long long)run->tile, optimiser_name(config->training.optimiser.kind),
         config->training.optimiser.learning_rate, flow_name(config->encoding.flow),
         solver_name(config->encoding.solver));
-    if (comm_size(run->comm) > tiles)
+    const int64_t parts = model_flows_are_free(run) ? batch : tiles;
+    if (comm_size(run->comm) > parts)
       log_warning(
-          "%d ranks share the %lld tiles of a batch, so some stand idle while training; "
-          "raise training.batch or lower training.tile",
-          comm_size(run->comm), (long long)tiles);
+          "%d ranks share the %lld %s of a batch, so some stand idle while training; "
+          "raise training.batch%s",
+          comm_size(run->comm), (long long)parts, parts == batch ? "samples" : "tiles",
+          parts == batch ? "" : " or lower training.tile");
   }
   log_line("  %-8s %d, products by %s", "ranks", comm_size(run->comm), isa_name((int)isa_chosen()));
   report_chosen(config);

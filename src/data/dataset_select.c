@@ -152,26 +152,31 @@ static int64_t overlap(struct source_range a, struct source_range b) {
 static int64_t *share_out(struct comm *comm, const int64_t *found, int64_t count, int64_t total) {
   const int ranks = comm_size(comm), rank = comm_rank(comm);
   const struct source_range share = source_share(comm, (struct source_range){0, total});
-  int64_t *counts = memory_new(int64_t, ranks);
-  int *send_counts = memory_new(int, ranks), *receive_counts = memory_new(int, ranks);
+  int64_t *counts = memory_new(int64_t, ranks), *rows = memory_new(int64_t, share.count);
+  struct comm_piece *sent = memory_new(struct comm_piece, ranks);
+  struct comm_piece *received = memory_new(struct comm_piece, ranks);
   counts[rank] = count;
   comm_sum_int64(comm, counts, (size_t)ranks);
   struct source_range part = {0, 0}, own = {0, count};
+  int64_t *place = rows;
   for (int r = 0; r < ranks; part.first += part.count, r++) {
     part.count = counts[r];
     if (r == rank) own.first = part.first;
-    receive_counts[r] = (int)overlap(part, share);
+    const int64_t arriving = overlap(part, share);
+    received[r] = (struct comm_piece){r, place, (size_t)arriving * sizeof *rows};
+    place += arriving;
   }
   for (int r = 0; r < ranks; r++) {
     const int64_t first = comm_share_first(total, ranks, r);
     const struct source_range wanted = {first, comm_share_first(total, ranks, r + 1) - first};
-    send_counts[r] = (int)overlap(own, wanted);
+    const int64_t leaving = overlap(own, wanted);
+    sent[r] = (struct comm_piece){r, (void *)found, (size_t)leaving * sizeof *rows};
+    found += leaving;
   }
-  int64_t *rows = memory_new(int64_t, share.count);
-  comm_exchange(comm, sizeof *rows, found, send_counts, rows, receive_counts);
+  comm_transfer(comm, sent, (size_t)ranks, received, (size_t)ranks);
   memory_free(&counts);
-  memory_free(&send_counts);
-  memory_free(&receive_counts);
+  memory_free(&sent);
+  memory_free(&received);
   return rows;
 }
 

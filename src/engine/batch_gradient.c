@@ -8,6 +8,7 @@
 #include "decoder/tangent.h"
 #include "ground/clock.h"
 #include "ground/memory.h"
+#include "numerics/exact_sum.h"
 #include "numerics/reduction.h"
 
 enum {
@@ -161,7 +162,7 @@ static struct stretch stretch_of(const struct shard *shard, int64_t first, int64
 }
 
 static size_t place_in_shard(const struct shard *shard, int64_t position) {
-  return (size_t)shard->slot[position - shard->position_first];
+  return (size_t)shard_slot(shard, position);
 }
 
 // Rows first ... first + count - 1 of a stack.
@@ -300,9 +301,32 @@ static void add_stack(struct batch_gradient *b, const struct shard *shard, int64
   clock_enter(PHASE_GRADIENT);
 }
 
-bool batch_gradient_compute(struct batch_gradient *b, const struct shard *shard, real *gradient) {
+// Sums over the batch, before and after the ranks have combined them.
+struct sums {
+  struct exact_sum loss;
+  int64_t evaluations;
+};
+
+static struct sums sums_of(const struct shard *shard) {
+  struct sums sums = {.evaluations = 0};
+  for (int64_t i = 0; i < shard->samples.count; i++) {
+    exact_sum_add(&sums.loss, shard->encoding->loss[i]);
+    sums.evaluations += shard->encoding->evaluations[i];
+  }
+  return sums;
+}
+
+bool batch_gradient_compute(struct batch_gradient *b, struct shard *shard,
+                            struct batch_totals *totals, real *gradient) {
   assert(shard->tile <= b->tile);
   assert(b->adjoint == ADJOINT_NONE || shard->samples.count <= b->trajectory_count);
+  clock_enter(PHASE_DATA);
+  shard_deliver(shard);
+  struct sums sums;
+  struct ranks_numbers numbers = {.sums = (int64_t *)&sums,
+                                  .maxima = totals->notices,
+                                  .sum_count = sizeof sums / sizeof(int64_t),
+                                  .max_count = BATCH_NOTICES};
   bool finished = false;
   while (!finished) {
     clock_enter(PHASE_GRADIENT);
@@ -312,10 +336,13 @@ bool batch_gradient_compute(struct batch_gradient *b, const struct shard *shard,
       add_stack(b, shard, tile, (size_t)(left < b->stack ? left : b->stack));
     }
     clock_enter(PHASE_REDUCE);
-    finished =
-        reduction_finish(b->reduction, comm_ranks(b->comm), 1.0 / (double)shard->size, gradient);
+    sums = sums_of(shard);
+    finished = reduction_finish(b->reduction, comm_ranks(b->comm), &numbers,
+                                1.0 / (double)shard->size, gradient);
   }
-  return isfinite(gradient[0]);
+  totals->loss = exact_sum_value(&sums.loss);
+  totals->evaluations = sums.evaluations;
+  return isfinite(totals->loss) && isfinite(gradient[0]);
 }
 
 void batch_gradient_state(struct batch_gradient *b, struct state *state) {

@@ -24,6 +24,7 @@ const char *gradient_check_name(const struct gradient_check *check, enum gradien
 // The samples, and the line in z or theta along which the loss is looked at.
 struct line {
   struct run *run;
+  struct sample_order *order;
   struct shard *shard;
   struct ensemble *ensemble;
   real *start, *found;  // [samples.count][real_padded(d)] z(0), z(tau)
@@ -32,11 +33,6 @@ struct line {
   struct batch_gradient *whole;  // borrowed
   real *gradient;                // [decoder->count] that of `whole` beside the place of the check
 };
-
-static int64_t in_order(const void *context, int64_t position) {
-  (void)context;
-  return position;
-}
 
 static size_t latent_bytes(const struct line *line) {
   return (size_t)line->shard->samples.count * real_padded(line->run->decoder->d) * sizeof(real);
@@ -127,10 +123,11 @@ static double along_flow(double h, void *context) {
 // An encoder's latents and losses come with the gradient.
 static double along_encoder(double h, void *context) {
   struct line *line = context;
+  struct batch_totals totals = {.loss = 0.0};
   move_theta(line, h);
-  batch_gradient_compute(line->whole, line->shard, line->gradient);
+  batch_gradient_compute(line->whole, line->shard, &totals, line->gradient);
   move_theta(line, 0.0);
-  return mean_loss(line);
+  return totals.loss / (double)line->shard->size;
 }
 
 // Directions as long as what they change: uniform in +-1 for latents, +-|theta_i| for parameters.
@@ -161,7 +158,9 @@ static struct line *line_create(struct run *run, int64_t count) {
   const struct dataset *data = run->sets[SET_TRAIN];
   real *zero = memory_new(real, (size_t)data->local_count * real_padded(decoder->d));
   line->run = run;
-  line->shard = shard_gather(run->comm, data, decoder->d, zero, count, run->tile, in_order, NULL);
+  const struct shard_batch batch = {.first = 0, .size = count, .tile = run->tile};
+  line->order = sample_order_in_file(data);
+  line->shard = shard_gather(run->comm, line->order, &batch, decoder->d, zero);
   memory_free(&zero);
   line->ensemble =
       ensemble_create(comm_ranks(run->comm), decoder, &run->config.encoding, run->training_rows);
@@ -179,6 +178,7 @@ static struct line *line_create(struct run *run, int64_t count) {
 
 static void line_destroy(struct line **line) {
   shard_destroy(&(*line)->shard);
+  sample_order_destroy(&(*line)->order);
   ensemble_destroy(&(*line)->ensemble);
   memory_free(&(*line)->start);
   memory_free(&(*line)->found);
@@ -216,14 +216,15 @@ struct gradient_check *gradient_check_run(struct run *run) {
   encoding->trajectories = NULL;
   memcpy(line->found, encoding->z, latent_bytes(line));
 
+  struct batch_totals totals = {.loss = 0.0};
   double derivative;
   loss_at(line, 0.0, &derivative);
   check->taylor[GRADIENT_Z] = taylor_test(along_z, line, derivative, first_step);
-  batch_gradient_compute(direct, line->shard, check->gradient);
+  batch_gradient_compute(direct, line->shard, &totals, check->gradient);
   check->taylor[GRADIENT_THETA] =
       taylor_test(along_theta, line, theta_derivative(line, check->gradient), first_step);
   if (differentiable) {
-    batch_gradient_compute(whole, line->shard, check->gradient);
+    batch_gradient_compute(whole, line->shard, &totals, check->gradient);
     encoding->replays = recorded;
     check->taylor[GRADIENT_WHOLE] =
         taylor_test(check->encoder ? along_encoder : along_flow, line,

@@ -10,14 +10,17 @@
 #include "ground/memory.h"
 
 struct history {
+  bool keeps_steps;  // else they are counted only
   FILE *csv;
   struct history_step *steps;
   struct history_epoch *epochs;
   int64_t step_count, step_room, epoch_count, epoch_room;
 };
 
-struct history *history_create(void) {
-  return memory_new(struct history, 1);
+struct history *history_create(bool keeps_steps) {
+  struct history *history = memory_new(struct history, 1);
+  history->keeps_steps = keeps_steps;
+  return history;
 }
 
 void history_destroy(struct history **history) {
@@ -43,6 +46,7 @@ static void flush(struct history *h) {
 }
 
 void history_open(struct history *h, const char *path) {
+  assert(h->keeps_steps);
   h->csv = fopen(path, "w");
   if (h->csv == NULL) error_fatal("cannot write %s: %s", path, strerror(errno));
   fprintf(h->csv, "step,epoch,samples,loss,evaluations,learning_rate,seconds\n");
@@ -64,7 +68,8 @@ static void *grow(void *block, int64_t count, int64_t wanted, int64_t *room, siz
 }
 
 void history_resize(struct history *h, int64_t steps, int64_t epochs) {
-  h->steps = grow(h->steps, h->step_count, steps, &h->step_room, sizeof *h->steps);
+  if (h->keeps_steps)
+    h->steps = grow(h->steps, h->step_count, steps, &h->step_room, sizeof *h->steps);
   h->epochs = grow(h->epochs, h->epoch_count, epochs, &h->epoch_room, sizeof *h->epochs);
   h->step_count = steps;
   h->epoch_count = epochs;
@@ -72,6 +77,7 @@ void history_resize(struct history *h, int64_t steps, int64_t epochs) {
 
 void history_add_step(struct history *h, struct history_step step) {
   history_resize(h, h->step_count + 1, h->epoch_count);
+  if (!h->keeps_steps) return;
   h->steps[h->step_count - 1] = step;
   if (h->csv == NULL) return;
   write_line(h, h->step_count - 1);
@@ -88,7 +94,7 @@ int64_t history_steps(const struct history *h) { return h->step_count; }
 int64_t history_epochs(const struct history *h) { return h->epoch_count; }
 
 const struct history_step *history_step(const struct history *h, int64_t i) {
-  assert(i >= 0 && i < h->step_count);
+  assert(h->keeps_steps && i >= 0 && i < h->step_count);
   return &h->steps[i];
 }
 
@@ -148,18 +154,20 @@ void history_state(struct history *h, int rank, struct state *state) {
     const struct history_series series = history_series(h, s);
     for (size_t c = 0; c < series.column_count; c++) {
       const struct history_column *column = &series.columns[c];
-      state_add(state, (struct state_field){.group = "history",
-                                            .name = column->name,
-                                            .text = column->text,
-                                            .unit = column->unit,
-                                            .dimension = series.dimension,
-                                            .type = column->type,
-                                            .data = (char *)series.records + column->offset,
-                                            .shared = true,
-                                            .total = series.count,
-                                            .count = rank == 0 ? series.count : 0,
-                                            .width = 1,
-                                            .stride = series.record_size});
+      state_add(state,
+                (struct state_field){
+                    .group = "history",
+                    .name = column->name,
+                    .text = column->text,
+                    .unit = column->unit,
+                    .dimension = series.dimension,
+                    .type = column->type,
+                    .data = series.records == NULL ? NULL : (char *)series.records + column->offset,
+                    .shared = true,
+                    .total = series.count,
+                    .count = rank == 0 ? series.count : 0,
+                    .width = 1,
+                    .stride = series.record_size});
     }
   }
 }

@@ -1,14 +1,11 @@
 #include "engine/model.h"
 
 #include <assert.h>
-#include <math.h>
 
 #include "decoder/objective.h"
-#include "engine/batch_gradient.h"
 #include "engine/ensemble.h"
 #include "ground/clock.h"
 #include "ground/memory.h"
-#include "numerics/reduction.h"
 
 struct model_ops {
   bool flows;  // latents are found by flows
@@ -22,13 +19,6 @@ struct model {
   struct ensemble *ensemble;  // NULL without flows
 };
 
-// The sum of the losses of a batch. Collective.
-static double sum_losses(const struct model *model, const struct shard *shard) {
-  clock_enter(PHASE_REDUCE);
-  return reduction_sum(comm_ranks(model->run->comm), shard->encoding->loss,
-                       (size_t)shard->samples.count);
-}
-
 // Gradient flow encoding: the latents are the ends of flows through the decoder as it stands.
 static bool step_gfe(struct model *model, struct shard *shard, real *gradient,
                      struct model_step *step) {
@@ -38,18 +28,15 @@ static bool step_gfe(struct model *model, struct shard *shard, real *gradient,
       batch_gradient_trajectories(model->batch_gradient, shard->samples.count);
   ensemble_run(model->ensemble, &shard->samples, shard->size, shard->encoding);
   step->seconds = clock_seconds() - begun;
-  step->loss_sum = sum_losses(model, shard);
-  return isfinite(step->loss_sum) && batch_gradient_compute(model->batch_gradient, shard, gradient);
+  return batch_gradient_compute(model->batch_gradient, shard, &step->totals, gradient);
 }
 
 // The autoencoder that gradient flow encoding is compared with: the latents come from an encoder,
 // whose parameters are trained with the decoder's. One pass there and back does it all.
 static bool step_autoencoder(struct model *model, struct shard *shard, real *gradient,
                              struct model_step *step) {
-  const bool finite = batch_gradient_compute(model->batch_gradient, shard, gradient);
   step->seconds = 0.0;  // each sample costs the same
-  step->loss_sum = sum_losses(model, shard);
-  return finite && isfinite(step->loss_sum);
+  return batch_gradient_compute(model->batch_gradient, shard, &step->totals, gradient);
 }
 
 static const struct model_ops models[] = {
@@ -89,6 +76,14 @@ void model_destroy(struct model **model) {
 bool model_step(struct model *model, struct shard *shard, real *gradient, struct model_step *step) {
   assert(shard->size > 0 && shard->samples.total == shard->size);
   return model->ops->step(model, shard, gradient, step);
+}
+
+bool model_flows_are_free(const struct run *run) {
+  return ops_of(run)->flows && run->config.training.adjoint == ADJOINT_NONE;
+}
+
+bool model_flows_are_uneven(const struct run *run) {
+  return model_flows_are_free(run) && run->config.encoding.coupling == COUPLING_NONE;
 }
 
 void model_state(struct model *model, struct state *state) {

@@ -205,7 +205,7 @@ void predictor_add_metric(struct predictor *p, const struct ranks *ranks, int64_
   do {
     reduction_begin(reduction, total);
     reduction_add(reduction, (size_t)count, hessians);
-  } while (!reduction_finish(reduction, ranks, 1.0 / (double)total, mean));
+  } while (!reduction_finish(reduction, ranks, NULL, 1.0 / (double)total, mean));
   double *a = memory_new(double, d *d), *inverse = memory_new(double, d *d);
   for (size_t i = 0; i < d; i++) {
     for (size_t k = 0; k < d; k++) a[i * d + k] = (double)mean[i * stride + k];

@@ -1,10 +1,11 @@
 #include "engine/shard.h"
 
 #include <assert.h>
-#include <string.h>
 
+#include "engine/balance.h"
 #include "ground/memory.h"
-#include "platform/comm.h"
+
+// ---- who has what ----
 
 // The position where rank r's tiles begin.
 static int64_t position_of_rank(const struct shard *s, int rank) {
@@ -12,91 +13,211 @@ static int64_t position_of_rank(const struct shard *s, int rank) {
   return position < s->size ? position : s->size;
 }
 
-static int owner(const struct shard *s, int64_t position) {
+static int tile_rank(const struct shard *s, int64_t position) {
   return comm_share_home(s->tile_count, comm_size(s->comm), position / s->tile);
 }
 
-// Who sends what to whom: every rank works it out by itself from the order. Positions are walked
-// upwards, so both sides see the items of a pair of ranks in the same order.
-static void plan(struct shard *s, shard_order *order, const void *context) {
-  const int ranks = comm_size(s->comm), rank = comm_rank(s->comm);
-  s->send_counts = memory_new(int, ranks);
-  s->receive_counts = memory_new(int, ranks);
-  int *home = memory_new(int, s->size);
-  int64_t *sample = memory_new(int64_t, s->size);
-  for (int64_t p = 0; p < s->size; p++) {
-    sample[p] = order(context, p);
-    assert(sample[p] >= 0 && sample[p] < s->data->count);
-    home[p] = comm_share_home(s->data->count, ranks, sample[p]);
-    if (home[p] == rank) s->send_counts[owner(s, p)]++;
-    if (owner(s, p) == rank) s->receive_counts[home[p]]++;
-  }
+static int flow_rank(const struct shard *s, int64_t position) {
+  return s->flow_rank != NULL ? s->flow_rank[position] : tile_rank(s, position);
+}
 
-  const int64_t count = position_of_rank(s, rank + 1) - s->position_first;
-  int64_t *next = memory_new(int64_t, ranks), *position = memory_new(int64_t, count);
-  for (int r = 1; r < ranks; r++) next[r] = next[r - 1] + s->receive_counts[r - 1];
-  s->slot = memory_new(int64_t, count);
-  s->leaving = memory_new(int64_t, s->size);
-  for (int64_t p = 0; p < s->size; p++) {  // owners rise with p, so this is the order of sending
-    if (home[p] == rank) s->leaving[s->leaving_count++] = sample[p] - s->data->local_first;
-    if (owner(s, p) != rank) continue;
-    const int64_t place = next[home[p]]++;
-    s->slot[p - s->position_first] = place;
-    position[place] = p;
+static int home_rank(const struct shard *s, int64_t position) {
+  const int64_t sample = sample_order_at(s->order, s->first + position);
+  return comm_share_home(sample_order_data(s->order)->count, comm_size(s->comm), sample);
+}
+
+// This rank's own samples of the batch, by rising positions.
+static int64_t own_samples(const struct shard *s, const struct own_sample **own) {
+  return sample_order_own(s->order, s->first, s->size, own);
+}
+
+// Every rank learns what the flows of the batch took lately, and finds the same assignment.
+static void spread_flows(struct shard *s, const int64_t *evaluations) {
+  int64_t *costs = memory_new(int64_t, s->size);
+  const struct own_sample *own;
+  const int64_t count = own_samples(s, &own);
+  for (int64_t i = 0; i < count; i++) costs[own[i].place - s->first] = evaluations[own[i].local];
+  comm_sum_int64(s->comm, costs, (size_t)s->size);
+  s->flow_rank = memory_new(int, s->size);
+  balance_flows(s->size, costs, comm_size(s->comm), s->flow_rank);
+  memory_free(&costs);
+}
+
+// Lists the samples that this rank is to hold: own flows, and behind them the rest of its tiles.
+static void list_samples(struct shard *s) {
+  const int rank = comm_rank(s->comm);
+  const int64_t tiles_end = position_of_rank(s, rank + 1), tiled = tiles_end - s->position_first;
+  const int64_t begin = s->flow_rank != NULL ? 0 : s->position_first;
+  const int64_t end = s->flow_rank != NULL ? s->size : tiles_end;
+  int64_t flows = 0;
+  for (int64_t p = begin; p < end; p++) flows += flow_rank(s, p) == rank;
+  int64_t *position = memory_new(int64_t, flows + tiled);
+  s->slot = memory_new(int64_t, tiled);
+  for (int64_t p = begin; p < end; p++) {
+    if (flow_rank(s, p) != rank) continue;
+    if (p >= s->position_first && p < tiles_end) s->slot[p - s->position_first] = s->held;
+    position[s->held++] = p;
   }
-  assert(next[ranks - 1] == count);  // every place is taken
-  s->samples.count = count;
+  assert(s->held == flows);
+  for (int64_t p = s->position_first; p < tiles_end; p++) {
+    if (flow_rank(s, p) == rank) continue;
+    s->slot[p - s->position_first] = s->held;
+    position[s->held++] = p;
+  }
+  s->samples.count = flows;
   s->samples.position = position;
   s->samples.total = s->size;
-  memory_free(&home);
-  memory_free(&sample);
-  memory_free(&next);
 }
 
-// Rows of `bytes` bytes from the local array `from`, exchanged; an owned array.
-static void *exchange(const struct shard *s, const void *from, size_t bytes) {
-  char *packed = memory_new(char, (size_t)s->leaving_count *bytes);
-  char *arrived = memory_new(char, (size_t)s->samples.count *bytes);
-  for (int64_t i = 0; i < s->leaving_count; i++)
-    memcpy(packed + (size_t)i * bytes, (const char *)from + (size_t)s->leaving[i] * bytes, bytes);
-  comm_exchange(s->comm, bytes, packed, s->send_counts, arrived, s->receive_counts);
-  memory_free(&packed);
-  return arrived;
+// ---- what goes from rank to rank ----
+
+// Pieces for or from other ranks. Both sides of a pair list theirs by rising positions.
+struct mail {
+  struct comm_piece *pieces;
+  size_t count, room;
+};
+
+static struct mail mail_create(int64_t samples, size_t pieces_each) {
+  const size_t room = (size_t)samples * pieces_each;
+  return (struct mail){.pieces = memory_new(struct comm_piece, room), .room = room};
 }
 
-struct shard *shard_gather(struct comm *comm, const struct dataset *data, size_t d,
-                           const real *latents, int64_t size, int64_t tile, shard_order *order,
-                           const void *context) {
-  assert(size > 0 && size <= data->count && tile > 0);
+static void add(struct mail *mail, int rank, const void *data, size_t bytes) {
+  assert(mail->count < mail->room);
+  mail->pieces[mail->count++] = (struct comm_piece){rank, (void *)data, bytes};
+}
+
+static void transfer(struct comm *comm, struct mail *sent, struct mail *received) {
+  comm_transfer(comm, sent->pieces, sent->count, received->pieces, received->count);
+  memory_free(&sent->pieces);
+  memory_free(&received->pieces);
+}
+
+// ---- from home ----
+
+enum { SAMPLE_PIECES = 4 };  // y, w, weight sum, latent
+
+// Sample i of arrays that hold one after the other. A latent goes only to where the flow is.
+static void add_sample(struct mail *mail, int rank, const struct dataset *data, const real *y,
+                       const real *w, const double *weight_sum, int64_t i) {
+  const size_t at = (size_t)i * data->stride, bytes = data->stride * sizeof(real);
+  add(mail, rank, y + at, bytes);
+  if (w != NULL) add(mail, rank, w + at, bytes);
+  add(mail, rank, weight_sum + i, sizeof *weight_sum);
+}
+
+static const real *latent_of(const struct shard *s, const real *latents, int64_t i) {
+  return latents + (size_t)i * real_padded(s->d);
+}
+
+static size_t latent_bytes(const struct shard *s) { return real_padded(s->d) * sizeof(real); }
+
+static struct mail leave_home(const struct shard *s, const real *latents) {
+  const struct dataset *data = sample_order_data(s->order);
+  const struct own_sample *own;
+  const int64_t count = own_samples(s, &own);
+  struct mail mail = mail_create(2 * count, SAMPLE_PIECES);
+  for (int64_t k = 0; k < count; k++) {
+    const int rank = flow_rank(s, own[k].place - s->first);
+    add_sample(&mail, rank, data, data->y, data->w, data->weight_sum, own[k].local);
+    add(&mail, rank, latent_of(s, latents, own[k].local), latent_bytes(s));
+  }
+  for (int64_t k = 0; k < count; k++) {
+    const int64_t position = own[k].place - s->first;
+    const int rank = tile_rank(s, position);
+    if (rank != flow_rank(s, position))
+      add_sample(&mail, rank, data, data->y, data->w, data->weight_sum, own[k].local);
+  }
+  return mail;
+}
+
+static struct mail arrive(const struct shard *s, const real *y, const real *w,
+                          const double *weight_sum) {
+  const struct dataset *data = sample_order_data(s->order);
+  struct mail mail = mail_create(s->held, SAMPLE_PIECES);
+  for (int64_t i = 0; i < s->held; i++) {
+    const int rank = home_rank(s, s->samples.position[i]);
+    add_sample(&mail, rank, data, y, w, weight_sum, i);
+    if (i < s->samples.count) add(&mail, rank, latent_of(s, s->encoding->z, i), latent_bytes(s));
+  }
+  return mail;
+}
+
+static void fetch(struct shard *s, const real *latents) {
+  const struct dataset *data = sample_order_data(s->order);
+  const size_t entries = (size_t)s->held * data->stride;
+  real *y = memory_new(real, entries), *w = data->w != NULL ? memory_new(real, entries) : NULL;
+  double *weight_sum = memory_new(double, s->held);
+  s->encoding = encoding_create(s->held, s->d);
+  struct mail sent = leave_home(s, latents), received = arrive(s, y, w, weight_sum);
+  transfer(s->comm, &sent, &received);
+  s->samples.y = y;
+  s->samples.w = w;
+  s->samples.weight_sum = weight_sum;
+}
+
+struct shard *shard_gather(struct comm *comm, const struct sample_order *order,
+                           const struct shard_batch *batch, size_t d, const real *latents) {
+  assert(batch->first >= 0 && batch->size > 0 && batch->tile > 0);
+  assert(batch->first + batch->size <= sample_order_data(order)->count);
   struct shard *s = memory_new(struct shard, 1);
   s->comm = comm;
-  s->data = data;
+  s->order = order;
   s->d = d;
-  s->size = size;
-  s->tile = tile;
-  s->tile_count = (size + tile - 1) / tile;
+  s->first = batch->first;
+  s->size = batch->size;
+  s->tile = batch->tile;
+  s->tile_count = (batch->size + batch->tile - 1) / batch->tile;
   s->tile_first = comm_share_first(s->tile_count, comm_size(comm), comm_rank(comm));
   s->tile_end = comm_share_first(s->tile_count, comm_size(comm), comm_rank(comm) + 1);
   s->position_first = position_of_rank(s, comm_rank(comm));
-  plan(s, order, context);
-
-  s->samples.y = exchange(s, data->y, data->stride * sizeof(real));
-  if (data->w != NULL) s->samples.w = exchange(s, data->w, data->stride * sizeof(real));
-  s->samples.weight_sum = exchange(s, data->weight_sum, sizeof(double));
-  s->encoding = encoding_create(s->samples.count, d);
-  real *z = exchange(s, latents, real_padded(d) * sizeof(real));
-  memcpy(s->encoding->z, z, (size_t)s->samples.count * real_padded(d) * sizeof(real));
-  memory_free(&z);
+  if (batch->evaluations != NULL && comm_size(comm) > 1) spread_flows(s, batch->evaluations);
+  list_samples(s);
+  fetch(s, latents);
   return s;
 }
 
-void shard_return(struct shard *s, real *latents) {
-  const size_t bytes = real_padded(s->d) * sizeof(real);
-  char *arrived = memory_new(char, (size_t)s->leaving_count *bytes);
-  comm_exchange(s->comm, bytes, s->encoding->z, s->receive_counts, arrived, s->send_counts);
-  for (int64_t i = 0; i < s->leaving_count; i++)
-    memcpy((char *)latents + (size_t)s->leaving[i] * bytes, arrived + (size_t)i * bytes, bytes);
-  memory_free(&arrived);
+int64_t shard_slot(const struct shard *s, int64_t position) {
+  assert(position / s->tile >= s->tile_first && position / s->tile < s->tile_end);
+  return s->slot[position - s->position_first];
+}
+
+// ---- to the tiles, and back home ----
+
+void shard_deliver(struct shard *s) {
+  if (s->flow_rank == NULL) return;  // they are there
+  const int rank = comm_rank(s->comm);
+  const int64_t flows = s->samples.count;
+  struct mail sent = mail_create(flows, 1), received = mail_create(s->held - flows, 1);
+  for (int64_t i = 0; i < s->held; i++) {
+    const int64_t position = s->samples.position[i];
+    const real *z = latent_of(s, s->encoding->z, i);
+    if (i >= flows)
+      add(&received, s->flow_rank[position], z, latent_bytes(s));
+    else if (tile_rank(s, position) != rank)
+      add(&sent, tile_rank(s, position), z, latent_bytes(s));
+  }
+  transfer(s->comm, &sent, &received);
+}
+
+static void add_result(const struct shard *s, struct mail *mail, int rank, const real *latents,
+                       const int64_t *evaluations, int64_t i) {
+  if (latents != NULL) add(mail, rank, latent_of(s, latents, i), latent_bytes(s));
+  if (evaluations != NULL) add(mail, rank, &evaluations[i], sizeof *evaluations);
+}
+
+void shard_return(struct shard *s, real *latents, int64_t *evaluations) {
+  const struct own_sample *own;
+  const int64_t count = own_samples(s, &own), flows = s->samples.count;
+  struct mail sent = mail_create(flows, 2), received = mail_create(count, 2);
+  for (int64_t i = 0; i < flows; i++)
+    add_result(s, &sent, home_rank(s, s->samples.position[i]),
+               latents != NULL ? s->encoding->z : NULL,
+               evaluations != NULL ? s->encoding->evaluations : NULL, i);
+  for (int64_t k = 0; k < count; k++)
+    add_result(s, &received, flow_rank(s, own[k].place - s->first), latents, evaluations,
+               own[k].local);
+  transfer(s->comm, &sent, &received);
 }
 
 void shard_destroy(struct shard **shard) {
@@ -107,9 +228,7 @@ void shard_destroy(struct shard **shard) {
   memory_release((void *)s->samples.weight_sum);
   memory_release((void *)s->samples.position);
   encoding_destroy(&s->encoding);
+  memory_free(&s->flow_rank);
   memory_free(&s->slot);
-  memory_free(&s->send_counts);
-  memory_free(&s->receive_counts);
-  memory_free(&s->leaving);
   memory_free(shard);
 }

@@ -1,43 +1,61 @@
-// A batch's samples on their way from the ranks that hold them to the ranks that work on them, and
-// their latents on the way back. The batch is cut into tiles of fixed composition; a tile has one
-// owner. CONTRIBUTING says why: where a sample is computed never changes what is computed.
+// A batch's samples on their way from the ranks that hold them to those that work on them, and what
+// came of it on the way back. The flow of a sample may run on any rank; for the gradient, the batch
+// is cut into tiles of fixed composition, and a tile has one owner. CONTRIBUTING says why: where a
+// sample is computed never changes what is computed. What the ranks have for each other goes point
+// to point.
 #ifndef GFE_SHARD_H
 #define GFE_SHARD_H
 
 #include <stdint.h>
 
 #include "data/dataset.h"
-#include "engine/ensemble.h"
+#include "engine/encoding.h"
+#include "engine/sample_order.h"
+#include "engine/samples.h"
 #include "platform/comm.h"
 
-// Set index of the sample at a position of the batch.
-typedef int64_t shard_order(const void *context, int64_t position);
-
-// This rank's part of a batch. Samples stand in order of arrival; `slot` finds them by position.
+// This rank's part of a batch: first the samples whose flows are its own, by rising positions, then
+// those that only belong to its tiles.
 struct shard {
   int64_t size;                  // samples in the whole batch
   int64_t tile, tile_count;      // positions per tile, tiles in the whole batch
   int64_t tile_first, tile_end;  // this rank's tiles
-  int64_t position_first;        // position of the first sample of tile_first
-  struct samples samples;        // what has arrived; arrays owned by the shard
-  struct encoding *encoding;     // their latents and results, owned
-  int64_t *slot;                 // [position - position_first] -> place in `samples`
+  struct samples samples;        // those with own flows; the arrays, owned by the shard, hold all
+  struct encoding *encoding;     // latents of all, results of those with own flows; owned
   // The rest is shard.c's own.
   struct comm *comm;
-  const struct dataset *data;
-  size_t d;
-  int *send_counts, *receive_counts;  // [ranks]
-  int64_t *leaving, leaving_count;    // local samples that were sent, in order of sending
+  const struct sample_order *order;
+  int64_t first;   // place in the order of the batch's first sample
+  size_t d;        // numbers in a latent
+  int *flow_rank;  // [size] who has the flow of the sample at a position; NULL: tile's owner
+  int64_t held;    // samples in all
+  int64_t position_first;  // of this rank's tiles
+  int64_t *slot;           // [position - position_first] which of the samples held stands there
 };
 
-// Gathers the batch of `size` samples that `order` names; latents come from `latents`
-// ([data->local_count][real_padded(d)]). Collective.
-struct shard *shard_gather(struct comm *comm, const struct dataset *data, size_t d,
-                           const real *latents, int64_t size, int64_t tile, shard_order *order,
-                           const void *context);
+// Which samples, and how they are spread.
+struct shard_batch {
+  int64_t first, size;  // places in the order of the first sample; how many
+  int64_t tile;         // samples per tile
+  // What the flows of this rank's samples took lately: flows are spread accordingly. [local_count]
+  // on all ranks; NULL on all ranks: the owner of a tile has its flows.
+  const int64_t *evaluations;
+};
 
-// Sends the latents back to where they live. Collective.
-void shard_return(struct shard *shard, real *latents);
+// Gathers a batch of `order` (borrowed as long as the shard lives); latents come from `latents`
+// ([local_count][real_padded(d)]). Collective.
+struct shard *shard_gather(struct comm *comm, const struct sample_order *order,
+                           const struct shard_batch *batch, size_t d, const real *latents);
+
+// Which of the samples held is the one at a position of this rank's tiles.
+int64_t shard_slot(const struct shard *shard, int64_t position);
+
+// Takes the latents from where the flows ran to the owners of the tiles. Collective.
+void shard_deliver(struct shard *shard);
+
+// Sends latents and numbers of evaluations back to where the samples live; either may be NULL.
+// Collective.
+void shard_return(struct shard *shard, real *latents, int64_t *evaluations);
 
 void shard_destroy(struct shard **shard);
 

@@ -7,12 +7,12 @@
 
 #include "engine/evaluation.h"
 #include "engine/model.h"
+#include "engine/sample_order.h"
 #include "engine/shard.h"
 #include "engine/tally.h"
 #include "ground/clock.h"
 #include "ground/log.h"
 #include "ground/memory.h"
-#include "ground/rng.h"
 #include "numerics/optimiser.h"
 
 static const double slice = 1.0;  // seconds of encoding the test set at a time
@@ -22,10 +22,12 @@ struct trainer {
   struct history *history;
   const struct dataset *data;
   struct model *model;
-  real *latents;   // [local_count][real_padded(d)] starts of the next epoch's flows
-  real *gradient;  // [decoder->count]
+  real *latents;         // [local_count][real_padded(d)] starts of the next epoch's flows
+  int64_t *evaluations;  // [local_count] what the flows of an epoch took, for the next one
+  real *gradient;        // [decoder->count]
   struct optimiser *optimiser;
-  int64_t batches, steps;  // batches per epoch; updates in all
+  struct sample_order *order;  // of the present epoch; NULL until a batch is wanted
+  int64_t batches, steps;      // batches per epoch; updates in all
   struct trainer_position at;
   struct evaluation *test;      // while at.testing, and after the last epoch; else NULL
   double spent, begun;          // seconds until the last saving or restart; the clock then
@@ -45,6 +47,7 @@ struct trainer *trainer_create(struct run *run, struct history *history) {
   t->steps = t->batches * run->config.training.epochs * run->config.training.updates;
   t->model = model_create(run);
   t->latents = memory_new(real, (size_t)t->data->local_count * real_padded(decoder->d));
+  t->evaluations = memory_new(int64_t, t->data->local_count);
   t->gradient = memory_new(real, decoder->count);
   t->optimiser = optimiser_create(&run->config.training.optimiser, decoder->count);
   t->begun = clock_seconds();
@@ -56,8 +59,10 @@ void trainer_destroy(struct trainer **trainer) {
   struct trainer *t = *trainer;
   if (t == NULL) return;
   model_destroy(&t->model);
+  sample_order_destroy(&t->order);
   evaluation_destroy(&t->test);
   memory_free(&t->latents);
+  memory_free(&t->evaluations);
   memory_free(&t->gradient);
   optimiser_destroy(&t->optimiser);
   memory_free(trainer);
@@ -73,26 +78,26 @@ static double cpu_elapsed(const struct trainer *t) {
   return t->cpu_spent + 1e-9 * (double)nanoseconds;
 }
 
-// The training sample at a position of the present batch.
-static int64_t sample_at(const void *context, int64_t position) {
-  const struct trainer *t = context;
+// The order of the samples in the present epoch.
+static const struct sample_order *present_order(struct trainer *t) {
   const struct config *config = &t->run->config;
-  const int64_t place = t->at.batch * config->training.batch + position;
-  if (config->training.order == ORDER_FILE) return place;
-  return rng_permute((uint64_t)config->run.seed, (uint64_t)t->at.epoch, t->data->count, place);
+  if (t->order == NULL)
+    t->order =
+        config->training.order == ORDER_FILE
+            ? sample_order_in_file(t->data)
+            : sample_order_shuffled(t->data, (uint64_t)config->run.seed, (uint64_t)t->at.epoch);
+  return t->order;
 }
 
 // One parameter update from a batch. False if loss or gradient is not finite.
-static bool update(struct trainer *t, struct shard *shard) {
-  struct comm *comm = t->run->comm;
+static bool update(struct trainer *t, struct shard *shard, int64_t notices[TRAINER_NOTICES]) {
   struct model_step found;
+  memcpy(found.totals.notices, notices, sizeof found.totals.notices);
   const bool finite = model_step(t->model, shard, t->gradient, &found);
   t->flow_seconds += found.seconds;
   tally_add(&t->tally, shard->encoding, shard->samples.count);
+  memcpy(notices, found.totals.notices, sizeof found.totals.notices);
   if (!finite) return false;
-  int64_t evaluations = 0;
-  for (int64_t i = 0; i < shard->samples.count; i++) evaluations += shard->encoding->evaluations[i];
-  comm_sum_int64(comm, &evaluations, 1);
 
   clock_enter(PHASE_OPTIMISER);
   const struct optimiser_options *options = &t->run->config.training.optimiser;
@@ -100,7 +105,7 @@ static bool update(struct trainer *t, struct shard *shard) {
   run_forget_predictor(t->run);
   optimiser_update(t->optimiser, rate, t->gradient, t->run->decoder->theta);
   decoder_pack(t->run->decoder);
-  t->loss_sum += found.loss_sum;
+  t->loss_sum += found.totals.loss;
   t->at.step++;
 
   clock_enter(PHASE_OUTPUT);
@@ -108,8 +113,8 @@ static bool update(struct trainer *t, struct shard *shard) {
       .epoch = t->at.epoch + 1,
       .samples =
           t->at.epoch * t->data->count + t->at.batch * t->run->config.training.batch + shard->size,
-      .loss = found.loss_sum / (double)shard->size,
-      .evaluations = (double)evaluations / (double)shard->size,
+      .loss = found.totals.loss / (double)shard->size,
+      .evaluations = (double)found.totals.evaluations / (double)shard->size,
       .learning_rate = rate,
       .seconds = elapsed(t)};
   history_add_step(t->history, record);
@@ -119,17 +124,23 @@ static bool update(struct trainer *t, struct shard *shard) {
   return true;
 }
 
-static bool train_batch(struct trainer *t) {
+static bool train_batch(struct trainer *t, int64_t notices[TRAINER_NOTICES]) {
   const struct config *config = &t->run->config;
   const int64_t left = t->data->count - t->at.batch * config->training.batch;
   const int64_t size = left < config->training.batch ? left : config->training.batch;
   clock_enter(PHASE_DATA);
-  struct shard *shard = shard_gather(t->run->comm, t->data, t->run->decoder->d, t->latents, size,
-                                     t->run->tile, sample_at, t);
+  const struct shard_batch batch = {
+      .first = t->at.batch * config->training.batch,
+      .size = size,
+      .tile = t->run->tile,
+      .evaluations = model_flows_are_free(t->run) ? t->evaluations : NULL};
+  struct shard *shard =
+      shard_gather(t->run->comm, present_order(t), &batch, t->run->decoder->d, t->latents);
   bool good = true;
-  for (int64_t u = 0; u < config->training.updates && good; u++) good = update(t, shard);
+  for (int64_t u = 0; u < config->training.updates && good; u++) good = update(t, shard, notices);
   clock_enter(PHASE_DATA);
-  if (config->training.warm_start) shard_return(shard, t->latents);
+  shard_return(shard, config->training.warm_start ? t->latents : NULL,
+               model_flows_are_uneven(t->run) ? t->evaluations : NULL);
   shard_destroy(&shard);
   return good;
 }
@@ -167,6 +178,7 @@ static void end_epoch(struct trainer *t) {
   record.cpu_seconds = cpu_elapsed(t);
   history_add_epoch(t->history, record);
   tally_clear(&t->tally);
+  sample_order_destroy(&t->order);
   t->loss_sum = t->flow_seconds = 0.0;
   t->at = (struct trainer_position){.epoch = t->at.epoch + 1, .step = t->at.step};
   if (t->at.epoch < run->config.training.epochs) evaluation_destroy(&t->test);
@@ -189,14 +201,16 @@ static bool test(struct trainer *t) {
   return evaluation_advance(t->test, slice);
 }
 
-enum trainer_progress trainer_advance(struct trainer *t) {
+enum trainer_progress trainer_advance(struct trainer *t, int64_t notices[TRAINER_NOTICES]) {
   assert(t->at.epoch < t->run->config.training.epochs && t->at.batch <= t->batches);
   if (t->at.batch < t->batches) {
-    if (!train_batch(t)) {
+    if (!train_batch(t, notices)) {
       complain(t);
       return TRAINER_DIVERGED;
     }
     t->at.batch++;
+  } else {
+    comm_max_int64(t->run->comm, notices, TRAINER_NOTICES);
   }
   if (t->at.batch < t->batches) return TRAINER_RUNNING;
   if (wants_test(t) && test(t)) return TRAINER_RUNNING;
@@ -216,6 +230,7 @@ struct evaluation *trainer_take_test(struct trainer *t) {
 
 void trainer_resume(struct trainer *t, struct trainer_position position) {
   t->at = position;
+  sample_order_destroy(&t->order);
   if (position.testing) t->test = evaluation_create(t->run, SET_TEST);
 }
 
@@ -239,19 +254,27 @@ void trainer_state(struct trainer *t, struct state *state) {
                     "parameters of all layers, each weight and bias filled up to whole vectors");
   optimiser_state(t->optimiser, state);
   model_state(t->model, state);
-  const size_t d = decoder->d;
-  state_add(state, (struct state_field){.group = "training",
-                                        .name = "z",
-                                        .text = "latents, where the next flows of samples begin",
-                                        .dimension = "sample",
-                                        .components = "latent",
-                                        .type = STATE_REAL,
-                                        .data = t->latents,
-                                        .shared = true,
-                                        .total = t->data->count,
-                                        .first = t->data->local_first,
-                                        .count = t->data->local_count,
-                                        .width = d,
-                                        .stride = real_padded(d) * sizeof(real)});
+  const struct state_field samples = {.group = "training",
+                                      .dimension = "sample",
+                                      .shared = true,
+                                      .total = t->data->count,
+                                      .first = t->data->local_first,
+                                      .count = t->data->local_count};
+  struct state_field z = samples, evaluations = samples;
+  z.name = "z";
+  z.text = "latents, where the next flows of samples begin";
+  z.components = "latent";
+  z.type = STATE_REAL;
+  z.data = t->latents;
+  z.width = decoder->d;
+  z.stride = real_padded(decoder->d) * sizeof(real);
+  state_add(state, z);
+  evaluations.name = "evaluations";
+  evaluations.text = "gradient evaluations of samples' last flows, by which the next are spread";
+  evaluations.type = STATE_INT64;
+  evaluations.data = t->evaluations;
+  evaluations.width = 1;
+  evaluations.stride = sizeof *t->evaluations;
+  state_add(state, evaluations);
   if (t->test != NULL) evaluation_state(t->test, state);
 }

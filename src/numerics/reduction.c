@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ground/memory.h"
+#include "numerics/exact_sum.h"
 #include "numerics/isa.h"
 #include "numerics/reduction_kernels.h"
 
@@ -15,10 +16,9 @@ static const struct reduction_kernels *kernels(void) {
 }
 
 enum {
-  BITS = 62,        // of magnitude in the fixed-point numbers, with the sign one less than the word
-  MANTISSA = 53,    // bits of a double
-  HEADROOM = 4,     // powers of two by which a step's gradients may exceed the last step's
-  SMALLEST = -200,  // exponent below which summands count as zero
+  MANTISSA = 53,         // bits of a double
+  HEADROOM = 4,          // powers of two by which a step's gradients may exceed the last step's
+  SMALLEST = -200,       // exponent below which summands count as zero
   NONFINITE = INT32_MAX  // as an exponent: a summand is not finite
 };
 
@@ -37,22 +37,10 @@ static int64_t bits_of_count(int64_t count) {
 }
 
 double reduction_sum(const struct ranks *ranks, const double *values, size_t count) {
-  double largest = 0.0;
-  bool finite = true;
-  for (size_t i = 0; i < count; i++) {
-    finite = finite && isfinite(values[i]);
-    largest = fmax(largest, fabs(values[i]));
-  }
-  int64_t exponent = finite ? exponent_of(largest) : NONFINITE;
-  ranks_max_int64(ranks, &exponent, 1);
-  if (exponent == NONFINITE) return NAN;
-  int64_t total = (int64_t)count;
-  ranks_sum_int64(ranks, &total, 1);
-  const int shift = (int)(BITS - exponent - bits_of_count(total));
-  int64_t sum = 0;
-  for (size_t i = 0; i < count; i++) sum += llrint(ldexp(values[i], shift));
-  ranks_sum_int64(ranks, &sum, 1);
-  return ldexp((double)sum, -shift);
+  struct exact_sum sum = {.nonfinite = 0};
+  for (size_t i = 0; i < count; i++) exact_sum_add(&sum, values[i]);
+  ranks_sum_int64(ranks, (int64_t *)&sum, EXACT_NUMBERS);
+  return exact_sum_value(&sum);
 }
 
 struct reduction {
@@ -129,8 +117,26 @@ void reduction_add(struct reduction *r, size_t count, const real *gradients) {
   r->empty = false;
 }
 
-bool reduction_finish(struct reduction *r, const struct ranks *ranks, double factor, real *sum) {
-  ranks_max_int64(ranks, r->largest, r->blocks);
+// The greatest exponents of all ranks, in one message with the caller's numbers.
+static void agree(struct reduction *r, const struct ranks *ranks,
+                  const struct ranks_numbers *others) {
+  const struct ranks_numbers given = others != NULL ? *others : (struct ranks_numbers){0};
+  struct ranks_numbers all = given;
+  all.max_count += r->blocks;
+  all.maxima = memory_new(int64_t, all.max_count);
+  memcpy(all.maxima, r->largest, r->blocks * sizeof *r->largest);
+  if (given.max_count > 0)
+    memcpy(all.maxima + r->blocks, given.maxima, given.max_count * sizeof *given.maxima);
+  ranks_combine(ranks, &all);
+  memcpy(r->largest, all.maxima, r->blocks * sizeof *r->largest);
+  if (given.max_count > 0)
+    memcpy(given.maxima, all.maxima + r->blocks, given.max_count * sizeof *given.maxima);
+  memory_free(&all.maxima);
+}
+
+bool reduction_finish(struct reduction *r, const struct ranks *ranks,
+                      const struct ranks_numbers *others, double factor, real *sum) {
+  agree(r, ranks, others);
   bool nonfinite = false, exceeded = false;
   for (size_t b = 0; b < r->blocks; b++) {
     nonfinite = nonfinite || r->largest[b] == NONFINITE;

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <limits.h>
 #include <mpi.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,12 +11,14 @@
 #include "ground/log.h"
 #include "ground/memory.h"
 
-enum { CHUNK = 1 << 30 };  // bytes in one message: MPI counts are int
+enum { MESSAGE_BYTES = 1 << 30 };  // MPI counts are int
 
 struct comm {
   MPI_Comm handle;
   int rank, size;
+  size_t most;  // bytes in one message of MPI
   struct ranks ranks;
+  MPI_Op combination;  // of struct ranks_numbers
 };
 
 static void abort_all(int code) { MPI_Abort(MPI_COMM_WORLD, code); }
@@ -44,6 +47,10 @@ static void max_double(void *comm, double *values, size_t count) {
   comm_max_double(comm, values, count);
 }
 
+static void combine(void *comm, const struct ranks_numbers *numbers) {
+  comm_combine(comm, numbers);
+}
+
 static void broadcast(void *comm, void *data, size_t bytes, int root) {
   comm_broadcast(comm, data, bytes, root);
 }
@@ -56,8 +63,11 @@ static struct ranks ranks_of(struct comm *comm) {
                         .sum_double = sum_double,
                         .max_int64 = max_int64,
                         .max_double = max_double,
+                        .combine = combine,
                         .broadcast = broadcast};
 }
+
+static void combine_blocks(void *in, void *inout, int *count, MPI_Datatype *type);
 
 struct comm *comm_start(int *argc, char ***argv) {
   // Open MPI 4.1: vulcan can hang in collective writes, and data sieving has corrupted files.
@@ -66,9 +76,11 @@ struct comm *comm_start(int *argc, char ***argv) {
   check(MPI_Init(argc, argv), "MPI_Init");
   struct comm *comm = memory_new(struct comm, 1);
   comm->handle = MPI_COMM_WORLD;
+  comm->most = MESSAGE_BYTES;
   MPI_Comm_set_errhandler(comm->handle, MPI_ERRORS_RETURN);
   MPI_Comm_rank(comm->handle, &comm->rank);
   MPI_Comm_size(comm->handle, &comm->size);
+  check(MPI_Op_create(combine_blocks, 1, &comm->combination), "MPI_Op_create");
   comm->ranks = ranks_of(comm);
   error_register_abort(comm->rank, abort_all);
   log_start(comm->rank);
@@ -76,6 +88,7 @@ struct comm *comm_start(int *argc, char ***argv) {
 }
 
 void comm_finish(struct comm **comm) {
+  MPI_Op_free(&(*comm)->combination);
   memory_free(comm);
   MPI_Finalize();
   error_register_abort(0, NULL);
@@ -99,12 +112,21 @@ const char *comm_library(void) {
 
 void comm_barrier(struct comm *comm) { check(MPI_Barrier(comm->handle), "MPI_Barrier"); }
 
-static int chunk_bytes(size_t left) { return left < CHUNK ? (int)left : CHUNK; }
+void comm_limit_messages(struct comm *comm, size_t bytes) {
+  assert(bytes >= sizeof(int64_t) && bytes <= MESSAGE_BYTES);
+  comm->most = bytes;
+}
+
+// What the next message takes of the `left` bytes.
+static int message_bytes(const struct comm *comm, size_t left) {
+  return (int)(left < comm->most ? left : comm->most);
+}
 
 void comm_broadcast(struct comm *comm, void *data, size_t bytes, int root) {
   assert(root >= 0 && root < comm->size);
-  for (size_t done = 0; done < bytes; done += CHUNK)
-    check(MPI_Bcast((char *)data + done, chunk_bytes(bytes - done), MPI_BYTE, root, comm->handle),
+  for (size_t done = 0; done < bytes; done += comm->most)
+    check(MPI_Bcast((char *)data + done, message_bytes(comm, bytes - done), MPI_BYTE, root,
+                    comm->handle),
           "MPI_Bcast");
 }
 
@@ -125,7 +147,7 @@ void comm_settle(struct comm *comm, const struct error *error) {
 
 static void reduce(struct comm *comm, void *values, size_t count, size_t size, MPI_Datatype type,
                    MPI_Op operation) {
-  const size_t most = CHUNK / size;
+  const size_t most = comm->most / size;
   for (size_t done = 0; done < count; done += most)
     check(MPI_Allreduce(MPI_IN_PLACE, (char *)values + done * size,
                         (int)(count - done < most ? count - done : most), type, operation,
@@ -149,43 +171,161 @@ void comm_max_double(struct comm *comm, double *values, size_t count) {
   reduce(comm, values, count, sizeof *values, MPI_DOUBLE, MPI_MAX);
 }
 
+// A block of numbers as MPI sees it: one element of a type of its own, which is never cut.
+enum { BLOCK_SUMS, BLOCK_MAXIMA, BLOCK_HEAD };  // where the counts stand, then sums and maxima
+
+static void combine_blocks(void *in, void *inout, int *count, MPI_Datatype *type) {
+  (void)type;
+  const int64_t *from = in;
+  int64_t *to = inout;
+  for (int k = 0; k < *count; k++) {
+    const int64_t sums = to[BLOCK_SUMS], maxima = to[BLOCK_MAXIMA];
+    from += BLOCK_HEAD;
+    to += BLOCK_HEAD;
+    for (int64_t i = 0; i < sums; i++) *to++ += *from++;
+    for (int64_t i = 0; i < maxima; i++, to++, from++) *to = *from > *to ? *from : *to;
+  }
+}
+
+void comm_combine(struct comm *comm, const struct ranks_numbers *numbers) {
+  const size_t sums = numbers->sum_count, maxima = numbers->max_count;
+  const size_t count = BLOCK_HEAD + sums + maxima;
+  if (comm->size == 1) return;
+  assert(count <= MESSAGE_BYTES / sizeof(int64_t));
+  int64_t *block = memory_new(int64_t, count);
+  block[BLOCK_SUMS] = (int64_t)sums;
+  block[BLOCK_MAXIMA] = (int64_t)maxima;
+  if (sums > 0) memcpy(block + BLOCK_HEAD, numbers->sums, sums * sizeof *block);
+  if (maxima > 0) memcpy(block + BLOCK_HEAD + sums, numbers->maxima, maxima * sizeof *block);
+  MPI_Datatype type;
+  check(MPI_Type_contiguous((int)count, MPI_INT64_T, &type), "MPI_Type_contiguous");
+  check(MPI_Type_commit(&type), "MPI_Type_commit");
+  check(MPI_Allreduce(MPI_IN_PLACE, block, 1, type, comm->combination, comm->handle),
+        "MPI_Allreduce");
+  MPI_Type_free(&type);
+  if (sums > 0) memcpy(numbers->sums, block + BLOCK_HEAD, sums * sizeof *block);
+  if (maxima > 0) memcpy(numbers->maxima, block + BLOCK_HEAD + sums, maxima * sizeof *block);
+  memory_free(&block);
+}
+
 void comm_gather_double(struct comm *comm, const double *values, size_t count, double *all) {
+  assert(count <= MESSAGE_BYTES / sizeof *values);
   check(MPI_Gather(values, (int)count, MPI_DOUBLE, all, (int)count, MPI_DOUBLE, 0, comm->handle),
         "MPI_Gather");
 }
 
-void comm_exchange(struct comm *comm, size_t bytes, const void *send, const int *send_counts,
-                   void *receive, const int *receive_counts) {
-  const size_t ranks = (size_t)comm->size;
-  assert(bytes <= INT_MAX && send_counts[comm->rank] == receive_counts[comm->rank]);
-  int *send_starts = memory_new(int, ranks), *receive_starts = memory_new(int, ranks);
-  for (size_t r = 1; r < ranks; r++) {
-    send_starts[r] = send_starts[r - 1] + send_counts[r - 1];
-    receive_starts[r] = receive_starts[r - 1] + receive_counts[r - 1];
+// ---- transfers ----
+
+// Requests under way.
+struct requests {
+  MPI_Request *list;
+  size_t count, room;
+};
+
+static MPI_Request *new_request(struct requests *requests) {
+  if (requests->count == requests->room) {
+    requests->room = 2 * requests->room + 16;
+    MPI_Request *more = memory_new(MPI_Request, requests->room);
+    if (requests->count > 0) memcpy(more, requests->list, requests->count * sizeof *more);
+    memory_free(&requests->list);
+    requests->list = more;
   }
-  MPI_Datatype item;
-  check(MPI_Type_contiguous((int)bytes, MPI_BYTE, &item), "MPI_Type_contiguous");
-  check(MPI_Type_commit(&item), "MPI_Type_commit");
-  check(MPI_Alltoallv(send, send_counts, send_starts, item, receive, receive_counts, receive_starts,
-                      item, comm->handle),
-        "MPI_Alltoallv");
-  MPI_Type_free(&item);
-  memory_free(&send_starts);
-  memory_free(&receive_starts);
+  return &requests->list[requests->count++];
+}
+
+// The blocks of memory that make a message of MPI.
+struct blocks {
+  int *lengths;
+  MPI_Aint *addresses;
+  int count;
+};
+
+// Posts the blocks as one message and empties the list.
+static void post_blocks(struct comm *comm, struct blocks *blocks, int rank, bool sends,
+                        struct requests *requests) {
+  MPI_Datatype type;
+  check(
+      MPI_Type_create_hindexed(blocks->count, blocks->lengths, blocks->addresses, MPI_BYTE, &type),
+      "MPI_Type_create_hindexed");
+  check(MPI_Type_commit(&type), "MPI_Type_commit");
+  MPI_Request *request = new_request(requests);
+  if (sends)
+    check(MPI_Isend(MPI_BOTTOM, 1, type, rank, 0, comm->handle, request), "MPI_Isend");
+  else
+    check(MPI_Irecv(MPI_BOTTOM, 1, type, rank, 0, comm->handle, request), "MPI_Irecv");
+  MPI_Type_free(&type);  // once the message is through
+  blocks->count = 0;
+}
+
+// The blocks of the pieces (given in order[0 ... count - 1]) for or from one rank, a message for
+// every comm->most bytes: sender and receiver know the same sizes, and so the same messages.
+static void post_pieces(struct comm *comm, const struct comm_piece *pieces, const size_t *order,
+                        size_t count, bool sends, struct requests *requests) {
+  struct blocks blocks = {.lengths = memory_new(int, count + 1),
+                          .addresses = memory_new(MPI_Aint, count + 1)};
+  size_t bytes = 0;  // in the blocks
+  for (size_t i = 0; i < count; i++) {
+    const struct comm_piece *piece = &pieces[order[i]];
+    for (size_t done = 0; done < piece->bytes;) {
+      const size_t left = piece->bytes - done, space = comm->most - bytes;
+      const size_t length = left < space ? left : space;
+      check(MPI_Get_address((char *)piece->data + done, &blocks.addresses[blocks.count]),
+            "MPI_Get_address");
+      blocks.lengths[blocks.count++] = (int)length;
+      bytes += length;
+      done += length;
+      if (bytes < comm->most) continue;
+      post_blocks(comm, &blocks, pieces[order[i]].rank, sends, requests);
+      bytes = 0;
+    }
+  }
+  if (bytes > 0) post_blocks(comm, &blocks, pieces[order[0]].rank, sends, requests);
+  memory_free(&blocks.lengths);
+  memory_free(&blocks.addresses);
+}
+
+// Posts all pieces, rank by rank, those of a rank in the order in which they are given.
+static void post_all(struct comm *comm, const struct comm_piece *pieces, size_t count, bool sends,
+                     struct requests *requests) {
+  const size_t ranks = (size_t)comm->size;
+  size_t *starts = memory_new(size_t, ranks + 1), *order = memory_new(size_t, count);
+  for (size_t i = 0; i < count; i++) {
+    assert(pieces[i].rank >= 0 && pieces[i].rank < comm->size);
+    starts[pieces[i].rank + 1]++;
+  }
+  for (size_t r = 0; r < ranks; r++) starts[r + 1] += starts[r];
+  for (size_t i = 0; i < count; i++) order[starts[pieces[i].rank]++] = i;
+  for (size_t r = 0, first = 0; r < ranks; first = starts[r++]) {  // starts[r]: now its end
+    assert(starts[r] - first < INT_MAX);
+    if (starts[r] > first)
+      post_pieces(comm, pieces, order + first, starts[r] - first, sends, requests);
+  }
+  memory_free(&starts);
+  memory_free(&order);
+}
+
+void comm_transfer(struct comm *comm, const struct comm_piece *sent, size_t sent_count,
+                   const struct comm_piece *received, size_t received_count) {
+  struct requests requests = {0};
+  post_all(comm, received, received_count, false, &requests);
+  post_all(comm, sent, sent_count, true, &requests);
+  assert(requests.count <= INT_MAX);
+  check(MPI_Waitall((int)requests.count, requests.list, MPI_STATUSES_IGNORE), "MPI_Waitall");
+  memory_free(&requests.list);
 }
 
 void comm_send(struct comm *comm, const void *data, size_t bytes, int destination) {
   assert(destination >= 0 && destination < comm->size && destination != comm->rank);
-  for (size_t done = 0; done < bytes; done += CHUNK)
-    check(MPI_Send((const char *)data + done, chunk_bytes(bytes - done), MPI_BYTE, destination, 0,
-                   comm->handle),
+  for (size_t done = 0; done < bytes; done += comm->most)
+    check(MPI_Send((const char *)data + done, message_bytes(comm, bytes - done), MPI_BYTE,
+                   destination, 0, comm->handle),
           "MPI_Send");
 }
 
 void comm_receive(struct comm *comm, void *data, size_t bytes, int source) {
   assert(source >= 0 && source < comm->size && source != comm->rank);
-  for (size_t done = 0; done < bytes; done += CHUNK)
-    check(MPI_Recv((char *)data + done, chunk_bytes(bytes - done), MPI_BYTE, source, 0,
+  for (size_t done = 0; done < bytes; done += comm->most)
+    check(MPI_Recv((char *)data + done, message_bytes(comm, bytes - done), MPI_BYTE, source, 0,
                    comm->handle, MPI_STATUS_IGNORE),
           "MPI_Recv");
 }

@@ -67,7 +67,7 @@ int main(int argc, char **argv) {
   comm_settle(comm, &error);
   struct run *run = setup_prepare(comm, config);
   setup_load(run);
-  struct history *history = history_create();
+  struct history *history = history_create(true);
   struct trainer *trainer = trainer_create(run, history);
   struct checkpoint *checkpoint = checkpoint_create(run, "bench_checkpoint");
 

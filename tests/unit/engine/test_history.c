@@ -10,7 +10,7 @@ int main(void) {
   enum { STEPS = 600 };
   char path[] = "/tmp/test_history_XXXXXX";
   close(mkstemp(path));
-  struct history *history = history_create();
+  struct history *history = history_create(true);
   history_open(history, path);
   for (int i = 0; i < STEPS; i++)
     history_add_step(
@@ -34,7 +34,7 @@ int main(void) {
   // What a state carries over makes the same history, and the same file.
   struct state saved = {.count = 0}, *read = &(struct state){.count = 0};
   history_state(history, 0, &saved);
-  struct history *again = history_create();
+  struct history *again = history_create(true);
   history_resize(again, STEPS, 1);
   history_state(again, 0, read);
   CHECK(read->count == saved.count, "%zu fields, then %zu", saved.count, read->count);
@@ -60,9 +60,15 @@ int main(void) {
   history_destroy(&again);
   unlink(path);
 
-  struct history *silent = history_create();
+  struct history *silent = history_create(true);
   history_add_step(silent, (struct history_step){.loss = 1.0});
   CHECK(history_steps(silent) == 1, "without a file too");
+  history_destroy(&silent);
+  silent = history_create(false);
+  history_add_step(silent, (struct history_step){.loss = 1.0});
+  history_add_epoch(silent, (struct history_epoch){.train_loss = 0.25});
+  CHECK(history_steps(silent) == 1 && history_series(silent, 0).records == NULL, "only counted");
+  CHECK(history_epoch(silent, 0)->train_loss == 0.25, "epochs are kept in any case");
   history_destroy(&silent);
   return test_summary();
 }

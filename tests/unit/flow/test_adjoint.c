@@ -19,19 +19,17 @@
 
 enum { SAMPLES = 6, LATENT = 3, HIDDEN = 5, ENTRIES = 8, TILE = 2, ROWS = 24, DIRECTIONS = 20 };
 
+static const struct shard_batch all = {.size = SAMPLES, .tile = TILE};
+
 struct problem {
   struct comm *comm;
   struct decoder *decoder;
   struct solver_options options;
   struct dataset *data;
+  struct sample_order *order;
   struct shard *shard;
   real *latents, *theta;  // starts of the flows; where the test stands
 };
-
-static int64_t in_order(const void *context, int64_t position) {
-  (void)context;
-  return position;
-}
 
 static struct dataset *make_data(struct comm *comm) {
   struct dataset *data = memory_new(struct dataset, 1);
@@ -81,12 +79,14 @@ static struct problem problem_create(struct comm *comm, struct solver_options op
     for (size_t j = 0; j < LATENT; j++)
       p.latents[(size_t)i * real_padded(LATENT) + j] =
           (real)(rng_uniform(42, RNG_TEST, (uint64_t)(p.data->local_first + i), j) - 0.5);
-  p.shard = shard_gather(comm, p.data, LATENT, p.latents, SAMPLES, TILE, in_order, NULL);
+  p.order = sample_order_in_file(p.data);
+  p.shard = shard_gather(comm, p.order, &all, LATENT, p.latents);
   return p;
 }
 
 static void problem_destroy(struct problem *p) {
   shard_destroy(&p->shard);
+  sample_order_destroy(&p->order);
   dataset_destroy(&p->data);
   decoder_destroy(&p->decoder);
   memory_free(&p->latents);
@@ -95,13 +95,11 @@ static void problem_destroy(struct problem *p) {
 
 // Runs the flows from their starts; the mean loss at their ends.
 static double run_flows(struct problem *p) {
-  struct shard *fresh =
-      shard_gather(p->comm, p->data, LATENT, p->latents, SAMPLES, TILE, in_order, NULL);
+  struct shard *fresh = shard_gather(p->comm, p->order, &all, LATENT, p->latents);
   memcpy(p->shard->encoding->z, fresh->encoding->z,
          (size_t)fresh->samples.count * real_padded(LATENT) * sizeof(real));
   shard_destroy(&fresh);
-  struct ensemble *encoder =
-      ensemble_create(comm_ranks(p->comm), p->decoder, &p->options, ROWS);
+  struct ensemble *encoder = ensemble_create(comm_ranks(p->comm), p->decoder, &p->options, ROWS);
   ensemble_run(encoder, &p->shard->samples, SAMPLES, p->shard->encoding);
   ensemble_destroy(&encoder);
   return reduction_sum(comm_ranks(p->comm), p->shard->encoding->loss,
@@ -117,7 +115,8 @@ static real *gradient(struct problem *p, int adjoint, struct batch_gradient **ba
   p->shard->encoding->replays = NULL;
   run_flows(p);
   real *result = memory_new(real, p->decoder->count);
-  CHECK(batch_gradient_compute(*batch, p->shard, result), "the gradient is finite");
+  struct batch_totals totals = {.loss = 0.0};
+  CHECK(batch_gradient_compute(*batch, p->shard, &totals, result), "the gradient is finite");
   p->shard->encoding->trajectories = NULL;
   return result;
 }

@@ -35,16 +35,18 @@ static void permutations(void) {
   for (size_t k = 0; k < sizeof counts / sizeof *counts; k++) {
     const int64_t count = counts[k];
     bool *seen = calloc((size_t)count, sizeof *seen);
-    int64_t hits = 0, fixed = 0;
+    int64_t hits = 0, fixed = 0, back = 0;
     for (int64_t i = 0; i < count; i++) {
       const int64_t image = rng_permute(5, 1, count, i);
       if (image >= 0 && image < count && !seen[image]) hits++;
       if (image >= 0 && image < count) seen[image] = true;
       fixed += image == i;
+      back += rng_permute_back(5, 1, count, image) == i;
     }
     CHECK(hits == count, "%lld of %lld are hit", (long long)hits, (long long)count);
     CHECK(count < 1000 || fixed < 10, "%lld fixed points of %lld", (long long)fixed,
           (long long)count);
+    CHECK(back == count, "%lld of %lld find back", (long long)back, (long long)count);
     free(seen);
   }
 }

@@ -30,7 +30,7 @@ static void sum_gradients(struct comm *comm, int stride, real *sum) {
         for (size_t i = 0; i < PARAMETERS; i++) x[i] = summand(k, i);
         reduction_add(r, 1, x);
       }
-    } while (!reduction_finish(r, comm_ranks(comm), 0.5, sum));
+    } while (!reduction_finish(r, comm_ranks(comm), NULL, 0.5, sum));
   }
   CHECK(rounds == 3, "the bounds were raised once, and the second sum needed no other: %d", rounds);
   memory_free(&x);
@@ -71,7 +71,7 @@ static void nonfinite_is_told(struct comm *comm) {
   if (comm_rank(comm) == comm_size(comm) - 1) x[17] = (real)NAN;
   reduction_begin(r, comm_size(comm));
   reduction_add(r, 1, x);
-  CHECK(reduction_finish(r, comm_ranks(comm), 1.0, sum), "a NaN ends the sum");
+  CHECK(reduction_finish(r, comm_ranks(comm), NULL, 1.0, sum), "a NaN ends the sum");
   CHECK(isnan(sum[0]) && isnan(sum[39]), "and is passed on");
   reduction_destroy(&r);
 }

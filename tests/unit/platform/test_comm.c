@@ -13,6 +13,20 @@ static void reductions(struct comm *comm) {
   integers[0] = rank;
   comm_max_int64(comm, integers, 1);
   CHECK(integers[0] == size - 1, "largest integer");
+  for (int64_t many = 0; many < 3000; many = 2 * many + 1) {  // in short and long messages
+    int64_t *sums = memory_new(int64_t, many), *maxima = memory_new(int64_t, many);
+    for (int64_t i = 0; i < many; i++) {
+      sums[i] = i + rank;
+      maxima[i] = i - rank;
+    }
+    comm_combine(comm, &(struct ranks_numbers){sums, maxima, (size_t)many, (size_t)many});
+    int wrong = 0;
+    for (int64_t i = 0; i < many; i++)
+      wrong += sums[i] != i * size + size * (size - 1) / 2 || maxima[i] != i;
+    CHECK(wrong == 0, "%d of %lld numbers are wrong", wrong, (long long)many);
+    memory_free(&sums);
+    memory_free(&maxima);
+  }
   double number = -rank;
   comm_max_double(comm, &number, 1);
   CHECK(number == 0.0, "largest number");
@@ -31,30 +45,70 @@ static void broadcast_and_gather(struct comm *comm) {
   memory_free(&all);
 }
 
-// Rank r sends q items to rank q, each the pair (r, q).
-static void exchange(struct comm *comm) {
+// Rank r sends q items to rank q, each the pair (r, q), the last rank's first; the receiver takes
+// all that come from a rank as one piece.
+static void transfer(struct comm *comm) {
   const int rank = comm_rank(comm), size = comm_size(comm);
-  int *send_counts = memory_new(int, size), *receive_counts = memory_new(int, size);
-  for (int q = 0; q < size; q++) {
-    send_counts[q] = q;
-    receive_counts[q] = rank;
-  }
-  int(*send)[2] = memory_allocate((size_t)(size * size), sizeof *send);
-  int(*receive)[2] = memory_allocate((size_t)(size * size), sizeof *receive);
-  for (int q = 0, at = 0; q < size; q++)
-    for (int k = 0; k < q; k++, at++) {
-      send[at][0] = rank;
-      send[at][1] = q;
+  const size_t items = (size_t)(size * size);
+  int(*send)[2] = memory_allocate(items, sizeof *send);
+  int(*receive)[2] = memory_allocate(items, sizeof *receive);
+  struct comm_piece *sent = memory_new(struct comm_piece, items);
+  struct comm_piece *received = memory_new(struct comm_piece, size);
+  size_t leaving = 0;
+  for (int q = size - 1; q >= 0; q--)
+    for (int k = 0; k < q; k++, leaving++) {
+      send[leaving][0] = rank;
+      send[leaving][1] = q;
+      sent[leaving] = (struct comm_piece){q, send[leaving], sizeof *send};
     }
-  comm_exchange(comm, sizeof *send, send, send_counts, receive, receive_counts);
+  for (int r = 0; r < size; r++)
+    received[r] = (struct comm_piece){r, receive[r * rank], (size_t)rank * sizeof *receive};
+  comm_transfer(comm, sent, leaving, received, (size_t)size);
   int wrong = 0;
   for (int r = 0, at = 0; r < size; r++)
     for (int k = 0; k < rank; k++, at++) wrong += receive[at][0] != r || receive[at][1] != rank;
   CHECK(wrong == 0, "%d items are wrong", wrong);
-  memory_free(&send_counts);
-  memory_free(&receive_counts);
   memory_free(&send);
   memory_free(&receive);
+  memory_free(&sent);
+  memory_free(&received);
+}
+
+// `bytes` bytes from each rank to the next one, in pieces of odd sizes on one side only.
+static void ring(struct comm *comm, size_t bytes) {
+  const int rank = comm_rank(comm), size = comm_size(comm);
+  uint64_t *leaving = memory_new(uint64_t, bytes / 8), *arriving = memory_new(uint64_t, bytes / 8);
+  for (size_t i = 0; i < bytes / 8; i++) leaving[i] = i * 0x9e3779b97f4a7c15U + (uint64_t)rank;
+  const int next = (rank + 1) % size, before = (rank + size - 1) % size;
+  const size_t first = bytes > 7 ? bytes / 3 : 0;
+  const struct comm_piece sent[] = {{next, leaving, first},
+                                    {next, (char *)leaving + first, bytes - first}};
+  const struct comm_piece received = {before, arriving, bytes};
+  comm_transfer(comm, sent, 2, &received, 1);
+  size_t wrong = 0;
+  for (size_t i = 0; i < bytes / 8; i++)
+    wrong += arriving[i] != i * 0x9e3779b97f4a7c15U + (uint64_t)before;
+  CHECK(wrong == 0, "of %zu bytes, %zu words are wrong", bytes, wrong);
+  memory_free(&leaving);
+  memory_free(&arriving);
+}
+
+// What is longer than a message arrives in several, by all ways.
+static void short_messages(struct comm *comm) {
+  comm_limit_messages(comm, 24);
+  static const size_t sizes[] = {0, 8, 24, 48, 56, 1000, 24000};
+  for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) ring(comm, sizes[k]);
+  transfer(comm);
+  int64_t values[20];
+  for (int i = 0; i < 20; i++) values[i] = comm_rank(comm) == 0 ? i : 0;
+  comm_sum_int64(comm, values, 20);
+  int wrong = 0;
+  for (int i = 0; i < 20; i++) wrong += values[i] != i;
+  for (int i = 0; i < 20; i++) values[i] += comm_rank(comm);
+  comm_broadcast(comm, values, sizeof values, 0);
+  for (int i = 0; i < 20; i++) wrong += values[i] != i;
+  CHECK(wrong == 0, "%d numbers are wrong", wrong);
+  comm_limit_messages(comm, (size_t)1 << 30);
 }
 
 static void point_to_point(struct comm *comm) {
@@ -102,9 +156,14 @@ int main(int argc, char **argv) {
   struct comm *comm = comm_start(&argc, &argv);
   const struct error none = {""};
   comm_settle(comm, &none);
+  if (argc > 1) {  // bytes, by hand: too many for every day
+    ring(comm, strtoull(argv[1], NULL, 10));
+    return mpi_test_summary(&comm);
+  }
   reductions(comm);
   broadcast_and_gather(comm);
-  exchange(comm);
+  transfer(comm);
+  short_messages(comm);
   point_to_point(comm);
   shares();
   CHECK(comm_library()[0] != '\0', "the library has a name");

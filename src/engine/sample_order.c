@@ -1,0 +1,78 @@
+#include "engine/sample_order.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "ground/memory.h"
+#include "ground/rng.h"
+
+struct sample_order {
+  const struct dataset *data;
+  bool shuffled;
+  uint64_t seed, key;
+  struct own_sample *own;  // [data->local_count] by rising places
+};
+
+static struct sample_order *create(struct sample_order order) {
+  struct sample_order *created = memory_new(struct sample_order, 1);
+  *created = order;
+  created->own = memory_new(struct own_sample, order.data->local_count);
+  return created;
+}
+
+struct sample_order *sample_order_in_file(const struct dataset *data) {
+  struct sample_order *order = create((struct sample_order){.data = data});
+  for (int64_t i = 0; i < data->local_count; i++)
+    order->own[i] = (struct own_sample){.place = data->local_first + i, .local = i};
+  return order;
+}
+
+static int by_place(const void *a, const void *b) {
+  const int64_t p = ((const struct own_sample *)a)->place;
+  const int64_t q = ((const struct own_sample *)b)->place;
+  return (p > q) - (p < q);
+}
+
+struct sample_order *sample_order_shuffled(const struct dataset *data, uint64_t seed,
+                                           uint64_t key) {
+  struct sample_order *order =
+      create((struct sample_order){.data = data, .shuffled = true, .seed = seed, .key = key});
+  for (int64_t i = 0; i < data->local_count; i++)
+    order->own[i] = (struct own_sample){
+        .place = rng_permute_back(seed, key, data->count, data->local_first + i), .local = i};
+  qsort(order->own, (size_t)data->local_count, sizeof *order->own, by_place);
+  return order;
+}
+
+void sample_order_destroy(struct sample_order **order) {
+  if (*order == NULL) return;
+  memory_free(&(*order)->own);
+  memory_free(order);
+}
+
+const struct dataset *sample_order_data(const struct sample_order *order) { return order->data; }
+
+int64_t sample_order_at(const struct sample_order *order, int64_t place) {
+  assert(place >= 0 && place < order->data->count);
+  return order->shuffled ? rng_permute(order->seed, order->key, order->data->count, place) : place;
+}
+
+// How many of this rank's samples stand before a place.
+static int64_t count_before(const struct sample_order *order, int64_t place) {
+  int64_t least = 0, most = order->data->local_count;
+  while (least < most) {
+    const int64_t middle = least + (most - least) / 2;
+    if (order->own[middle].place < place)
+      least = middle + 1;
+    else
+      most = middle;
+  }
+  return least;
+}
+
+int64_t sample_order_own(const struct sample_order *order, int64_t first, int64_t count,
+                         const struct own_sample **own) {
+  const int64_t begin = count_before(order, first);
+  *own = order->own + begin;
+  return count_before(order, first + count) - begin;
+}

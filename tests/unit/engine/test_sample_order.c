@@ -1,0 +1,46 @@
+// A rank's list of its own samples says the same as asking for every place.
+#include "engine/sample_order.h"
+#include "ground/memory.h"
+#include "support/mpi_test.h"
+
+// Own samples in a stretch, against the whole order.
+static void check_stretch(const struct sample_order *order, int64_t first, int64_t count) {
+  const struct dataset *data = sample_order_data(order);
+  const struct own_sample *own;
+  const int64_t found = sample_order_own(order, first, count, &own);
+  int64_t expected = 0, wrong = 0;
+  for (int64_t place = first; place < first + count; place++) {
+    const int64_t local = sample_order_at(order, place) - data->local_first;
+    if (local < 0 || local >= data->local_count) continue;
+    wrong += expected >= found || own[expected].place != place || own[expected].local != local;
+    expected++;
+  }
+  CHECK(found == expected && wrong == 0, "%lld own samples of %lld, %lld wrong", (long long)found,
+        (long long)expected, (long long)wrong);
+}
+
+static void check_order(int64_t count, struct sample_order *order) {
+  int64_t *seen = memory_new(int64_t, count), wrong = 0;
+  for (int64_t place = 0; place < count; place++) seen[sample_order_at(order, place)]++;
+  for (int64_t i = 0; i < count; i++) wrong += seen[i] != 1;
+  CHECK(wrong == 0, "%lld samples occur never or twice", (long long)wrong);
+  for (int64_t size = 1; size <= count; size = 3 * size + 1)
+    for (int64_t first = 0; first < count; first += size)
+      check_stretch(order, first, first + size < count ? size : count - first);
+  memory_free(&seen);
+  sample_order_destroy(&order);
+}
+
+int main(int argc, char **argv) {
+  struct comm *comm = comm_start(&argc, &argv);
+  static const int64_t counts[] = {1, 2, 17, 100};
+  for (size_t k = 0; k < sizeof counts / sizeof *counts; k++) {
+    const int64_t first = comm_share_first(counts[k], comm_size(comm), comm_rank(comm));
+    const int64_t end = comm_share_first(counts[k], comm_size(comm), comm_rank(comm) + 1);
+    const struct dataset data = {
+        .count = counts[k], .local_first = first, .local_count = end - first};
+    check_order(counts[k], sample_order_in_file(&data));
+    check_order(counts[k], sample_order_shuffled(&data, 5, 1));
+  }
+  return mpi_test_summary(&comm);
+}
