@@ -49,6 +49,12 @@ void ensemble_destroy(struct ensemble **ensemble) {
   memory_free(ensemble);
 }
 
+double ensemble_bytes(const struct decoder *decoder, const struct solver_options *options,
+                      size_t rows) {
+  return (double)objective_bytes(decoder, rows) +
+         (double)rows * (double)solver_ops(options)->state_size(options, decoder->d);
+}
+
 // A sample under way and its solver's state.
 struct flow {
   int64_t sample, evaluations;
