@@ -15,13 +15,13 @@ struct field {
   real **layer;  // [layer_count]
 };
 
-// Of the network's input and every layer; of layers with an activation; of all but the last layer,
-// whose delta stands where its output was.
-enum field_kind { FIELD_VALUES, FIELD_SLOPES, FIELD_DELTAS };
+// Of the network's input and every layer; of layers with an activation; of the input and all but
+// the last layer, whose delta stands where its output was; of the input alone.
+enum field_kind { FIELD_VALUES, FIELD_SLOPES, FIELD_DELTAS, FIELD_INPUT };
 
 static bool field_has(enum field_kind kind, const struct network *network, size_t l) {
   if (kind == FIELD_SLOPES) return network->layers[l].activation != ACTIVATION_IDENTITY;
-  return kind == FIELD_VALUES || l + 1 < network->layer_count;
+  return kind == FIELD_VALUES || (kind == FIELD_DELTAS && l + 1 < network->layer_count);
 }
 
 static size_t field_size(enum field_kind kind, const struct network *network) {
@@ -181,17 +181,27 @@ struct network_pass {
   const struct network *network;
   size_t capacity;
   struct field a, slope, delta;
+  enum field_kind deltas;
   real *work;
 };
 
-struct network_pass *network_pass_create(const struct network *network, size_t rows) {
+// The way back needs slopes alone, so that a delta may stand where the layer's output was; the
+// gradient of theta wants both.
+static enum field_kind deltas_of(bool with_parameters) {
+  return with_parameters ? FIELD_DELTAS : FIELD_INPUT;
+}
+
+struct network_pass *network_pass_create(const struct network *network, size_t rows,
+                                         bool with_parameters) {
   struct network_pass *pass = memory_new(struct network_pass, 1);
   pass->network = network;
   pass->capacity = rows;
   field_create(&pass->a, FIELD_VALUES, network, rows);
   field_create(&pass->slope, FIELD_SLOPES, network, rows);
-  field_create(&pass->delta, FIELD_DELTAS, network, rows);
-  pass->delta.layer[network->layer_count - 1] = pass->a.layer[network->layer_count - 1];
+  pass->deltas = deltas_of(with_parameters);
+  field_create(&pass->delta, pass->deltas, network, rows);
+  for (size_t l = 0; l < network->layer_count; l++)
+    if (!field_has(pass->deltas, network, l)) pass->delta.layer[l] = pass->a.layer[l];
   pass->work = memory_new(real, network_work(network));
   return pass;
 }
@@ -199,16 +209,16 @@ struct network_pass *network_pass_create(const struct network *network, size_t r
 void network_pass_destroy(struct network_pass **pass) {
   struct network_pass *p = *pass;
   if (p == NULL) return;
-  field_destroy(&p->delta, FIELD_DELTAS, p->network);
+  field_destroy(&p->delta, p->deltas, p->network);
   field_destroy(&p->slope, FIELD_SLOPES, p->network);
   field_destroy(&p->a, FIELD_VALUES, p->network);
   memory_free(&p->work);
   memory_free(pass);
 }
 
-size_t network_pass_bytes(const struct network *network, size_t rows) {
+size_t network_pass_bytes(const struct network *network, size_t rows, bool with_parameters) {
   const size_t row = field_size(FIELD_VALUES, network) + field_size(FIELD_SLOPES, network) +
-                     field_size(FIELD_DELTAS, network);
+                     field_size(deltas_of(with_parameters), network);
   return (rows * row + network_work(network)) * sizeof(real);
 }
 
@@ -256,6 +266,7 @@ const real *network_pass_backward(struct network_pass *pass, struct network_valu
 }
 
 void network_pass_gradient(struct network_pass *pass, size_t first, size_t count, real *gradient) {
+  assert(pass->deltas == FIELD_DELTAS);
   const struct layer_rows some = {.samples = count, .work = pass->work};
   layer_gradient(pass->network, &some, &pass->delta, &pass->a, first, true, false, gradient);
 }

@@ -48,7 +48,7 @@ static double evaluation_bytes(const struct run *run) {
   const size_t rows = run->evaluation_rows;
   double bytes = ensemble_bytes(run->decoder, &run->config.evaluation.solver, rows);
   if (run->decoder->encoder != NULL)
-    bytes += (double)network_pass_bytes(run->decoder->encoder, rows);
+    bytes += (double)network_pass_bytes(run->decoder->encoder, rows, false);
   return bytes;
 }
 
@@ -127,7 +127,7 @@ static void choose_tile(struct config *config, const void *context) {
   int64_t tile = (batch + TILES_PER_BATCH - 1) / TILES_PER_BATCH;
   if (tile < TILE_MIN) tile = TILE_MIN;
   if (tile > TILE_MAX) tile = TILE_MAX;
-  while (tile > 1 && objective_bytes(run->decoder, (size_t)tile) > TILE_BYTES) tile--;
+  while (tile > 1 && objective_bytes(run->decoder, (size_t)tile, true) > TILE_BYTES) tile--;
   config->training.tile = tile < batch ? tile : batch;
 }
 
