@@ -106,10 +106,11 @@ struct network_pair {
   real *value, *dot;
 };
 
-// Room for up to `rows` rows through `network` (borrowed).
-struct network_tangent *network_tangent_create(const struct network *network, size_t rows);
+// As of a pass.
+struct network_tangent *network_tangent_create(const struct network *network, size_t rows,
+                                               bool with_parameters);
 void network_tangent_destroy(struct network_tangent **tangent);
-size_t network_tangent_bytes(const struct network *network, size_t rows);
+size_t network_tangent_bytes(const struct network *network, size_t rows, bool with_parameters);
 
 // Inputs and directions, to be filled before a sweep: [rows][real_padded(inputs)], borrowed.
 real *network_tangent_input(struct network_tangent *tangent);

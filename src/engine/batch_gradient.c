@@ -62,7 +62,7 @@ double batch_gradient_bytes(const struct decoder *decoder, size_t rows, int64_t 
   bytes += (double)(decoder->count * sizeof(int64_t));
   if (flow == NULL) return bytes + (double)network_pass_bytes(decoder->encoder, room, true);
   if (adjoint == ADJOINT_NONE) return bytes;
-  return bytes + (double)tangent_bytes(decoder, room) +
+  return bytes + (double)tangent_bytes(decoder, room, true) +
          (double)(room * adjoint_state_size(flow, decoder->d));
 }
 
@@ -112,7 +112,7 @@ struct batch_gradient *batch_gradient_create(struct comm *comm, const struct dec
   b->reduction = create_reduction(decoder);
   if (flow == NULL) b->encoder = network_pass_create(decoder->encoder, room, true);
   if (adjoint == ADJOINT_NONE) return b;
-  b->tangent = tangent_create(decoder, room);
+  b->tangent = tangent_create(decoder, room, true);
   b->state_size = adjoint_state_size(flow, decoder->d);
   b->states = memory_new(char, room * b->state_size);
   b->wanting = memory_new(size_t, room);

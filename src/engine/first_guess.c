@@ -109,7 +109,7 @@ static void add_metric(struct run *run, struct predictor *predictor, const struc
   if (d > CURVED_LATENT) return;
   const int64_t every = (choice->samples.total + CURVED - 1) / CURVED;
   real *hessians = memory_new(real, CURVED * d * stride);
-  struct tangent *tangent = tangent_create(run->decoder, columns_at_once(run));
+  struct tangent *tangent = tangent_create(run->decoder, columns_at_once(run), false);
   struct objective_row *rows = memory_new(struct objective_row, columns_at_once(run));
   int64_t count = 0;
   for (int64_t i = 0; i < choice->samples.count; i++) {
@@ -166,7 +166,7 @@ double first_guess_bytes(const struct run *run) {
   double bytes = (d * n + n + d * (d + 1.0)) * (double)sizeof(real);
   if (!run->used[SET_TRAIN]) return bytes;
   const double m = (double)fitted(&run->shapes[SET_TRAIN]);
-  if (d <= CURVED_LATENT) bytes += (double)tangent_bytes(run->decoder, columns_at_once(run));
+  if (d <= CURVED_LATENT) bytes += (double)tangent_bytes(run->decoder, columns_at_once(run), false);
   return bytes + m * (m + 2.0 * d) * (double)sizeof(double) +
          (2.0 * ceil(m / comm_size(run->comm)) * n + CURVED * d * d) * (double)sizeof(real);
 }

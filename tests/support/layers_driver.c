@@ -119,7 +119,7 @@ int main(void) {
   for (size_t i = 0; i < samples; i++) printf(" %.17g", losses[i]);
   printf("\n");
 
-  struct tangent *tangent = tangent_create(decoder, samples);
+  struct tangent *tangent = tangent_create(decoder, samples, true);
   memcpy(tangent_latents(tangent), z, samples * stride_d * sizeof *z);
   memcpy(tangent_directions(tangent), v, samples * stride_d * sizeof *v);
   print_rows("product", samples, d, tangent_sweep(tangent, samples, rows));
