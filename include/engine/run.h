@@ -34,9 +34,6 @@ struct run {
   size_t training_rows, evaluation_rows;  // rows of products at most
 };
 
-// Sets run->tile and the rows of products from configuration and decoder.
-void run_choose_rows(struct run *run);
-
 // Before the decoder changes: the predictor is fitted to the old theta.
 void run_forget_predictor(struct run *run);
 

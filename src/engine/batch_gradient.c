@@ -58,12 +58,12 @@ double batch_gradient_bytes(const struct decoder *decoder, size_t rows, int64_t 
                             enum adjoint_kind adjoint, const struct solver_options *flow) {
   const int64_t stack = stack_of(decoder, rows, tile, adjoint);
   const size_t room = room_of(decoder, rows, tile, adjoint);
-  double bytes = (double)objective_bytes(decoder, room);
+  double bytes = (double)objective_bytes(decoder, room, true);
   bytes += (double)stack * (double)(decoder->count * sizeof(real));
   bytes += (double)(decoder->count * sizeof(int64_t));
-  if (flow == NULL) return bytes + (double)network_pass_bytes(decoder->encoder, room);
+  if (flow == NULL) return bytes + (double)network_pass_bytes(decoder->encoder, room, true);
   if (adjoint == ADJOINT_NONE) return bytes;
-  return bytes + (double)tangent_bytes(decoder, room) +
+  return bytes + (double)tangent_bytes(decoder, room, true) +
          (double)(room * adjoint_state_size(flow, decoder->d));
 }
 
@@ -106,14 +106,14 @@ struct batch_gradient *batch_gradient_create(struct comm *comm, const struct dec
   *b = (struct batch_gradient){
       .comm = comm, .decoder = decoder, .flow = flow, .adjoint = adjoint, .tile = tile};
   b->stack = stack_of(decoder, rows, tile, adjoint);
-  b->objective = objective_create(decoder, room);
+  b->objective = objective_create(decoder, room, true);
   b->rows = memory_new(struct objective_row, room);
   b->loss = memory_new(double, room);
   b->gradients = memory_new(real, (size_t)b->stack * decoder->count);
   b->reduction = create_reduction(decoder);
-  if (flow == NULL) b->encoder = network_pass_create(decoder->encoder, room);
+  if (flow == NULL) b->encoder = network_pass_create(decoder->encoder, room, true);
   if (adjoint == ADJOINT_NONE) return b;
-  b->tangent = tangent_create(decoder, room);
+  b->tangent = tangent_create(decoder, room, true);
   b->state_size = adjoint_state_size(flow, decoder->d);
   b->states = memory_new(char, room * b->state_size);
   b->wanting = memory_new(size_t, room);

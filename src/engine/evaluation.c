@@ -105,8 +105,8 @@ static bool advance_encoder(struct evaluation *evaluation, double seconds) {
   const double begun = clock_seconds();
   const int64_t count = evaluation->samples.count;
   const size_t rows = run->evaluation_rows;
-  struct network_pass *encoder = network_pass_create(run->decoder->encoder, rows);
-  struct objective *objective = objective_create(run->decoder, rows);
+  struct network_pass *encoder = network_pass_create(run->decoder->encoder, rows, false);
+  struct objective *objective = objective_create(run->decoder, rows, false);
   struct rows_sweep *sweep = rows_sweep_create(rows);
   rows_sweep_begin(sweep, &evaluation->samples, run->decoder->n, evaluation->passed, count, NULL,
                    NULL);
@@ -186,7 +186,7 @@ void evaluation_columns(const struct evaluation *evaluation, struct state *state
 real *evaluation_decode(const struct run *run, const struct evaluation *evaluation, int64_t count) {
   assert(count <= evaluation->samples.count && evaluation->flows_ended);
   const size_t d = real_padded(run->decoder->d), n = real_padded(run->decoder->n);
-  struct objective *objective = objective_create(run->decoder, run->evaluation_rows);
+  struct objective *objective = objective_create(run->decoder, run->evaluation_rows, false);
   struct rows_sweep *sweep = rows_sweep_create(run->evaluation_rows);
   real *z = objective_latents(objective), *images = memory_new(real, (size_t)count * n);
   rows_sweep_begin(sweep, &evaluation->samples, run->decoder->n, 0, count, NULL, NULL);

@@ -63,7 +63,7 @@ static double loss_at(struct line *line, double h, double *derivative) {
   const struct run *run = line->run;
   const struct samples *samples = &line->shard->samples;
   const size_t d = real_padded(run->decoder->d), count = (size_t)samples->count;
-  struct objective *objective = objective_create(run->decoder, run->training_rows);
+  struct objective *objective = objective_create(run->decoder, run->training_rows, false);
   struct rows_sweep *sweep = rows_sweep_create(run->training_rows);
   double *losses = memory_new(double, count), *slopes = memory_new(double, count);
   rows_sweep_begin(sweep, samples, run->decoder->n, 0, samples->count, NULL, NULL);

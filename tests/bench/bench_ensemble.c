@@ -81,7 +81,7 @@ static double encode_batches(struct run *run) {
 static double evaluate(struct run *run, size_t rows) {
   enum { REPEATS = 20 };
   const struct dataset *data = run->sets[SET_ENCODE];
-  struct objective *objective = objective_create(run->decoder, rows);
+  struct objective *objective = objective_create(run->decoder, rows, true);
   struct objective_row *samples = memory_new(struct objective_row, rows);
   double *loss = memory_new(double, rows);
   for (size_t i = 0; i < rows; i++) {

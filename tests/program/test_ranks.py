@@ -8,6 +8,7 @@ usage: test_ranks.py gfe_hpc [more]
 
 import csv
 import os
+import re
 import sys
 import tempfile
 
@@ -15,7 +16,8 @@ import h5py
 import numpy as np
 
 import paper
-from program import (CONV, FULL, IMAGES, SMALL, SUPPORT, Checks, read_summary, run, run_input)
+from program import (CONV, FULL, IMAGES, SMALL, SUPPORT, Checks, read_summary, run, run_input,
+                     write_input)
 
 COMPARE = os.path.join(SUPPORT, "compare_results.py")
 
@@ -202,6 +204,31 @@ def test_interrupted(checks, program, cwd):
             {"whole": whole, "resumed": resumed})
 
 
+def memory_of(program, cwd, pattern, *values):
+    """The figure and the unit that --check names, or its refusal, in bytes."""
+    path = write_input(os.path.join(cwd, "memory.yaml"), *values)
+    said = run(program, "--check", path, cwd=cwd)
+    figure, unit = re.search(pattern, said.out + said.err).groups()
+    return float(figure) * {"MiB": 2**20, "GB": 1e9}[unit]
+
+
+def test_limit(checks, program, cwd):
+    """The same bits however little memory the rows of products may have."""
+    values = (TRAINING, IMAGES, CONV, FEWER, PREDICTOR, {"training.batch": 100})
+    whole = memory_of(program, cwd, r"in all +(\S+) (MiB)", *values)
+    least = memory_of(program, cwd, r"a rank needs (\S+) (GB)", *values,
+                      {"run.memory_limit": "1 MB"})
+    runs, rows = {}, []
+    for name, limit, ranks in (("auto", "auto", 1), ("half", (whole + least) // 2, 3),
+                               ("least", f"{least / 1e6 + 0.1:.1f} MB", 1)):
+        runs[name] = run_input(checks, program, cwd, f"limit_{name}", *values,
+                               {"run.memory_limit": limit}, ranks=ranks)
+        with h5py.File(runs[name], "r") as file:
+            rows.append(int(file.attrs["rows_per_product_most"]))
+    checks(rows[0] > rows[1] > rows[2] == 1, f"rows of products by limits: {rows}")
+    compare(checks, f"memory limits, {rows} rows", runs)
+
+
 def test_few(checks, program, cwd):
     """One run of each kind."""
     trained = test_counts(checks, program, cwd, "batch_20", (1, 2, 3, 4, 7), IMAGES, PAPER)
@@ -220,6 +247,7 @@ def test_few(checks, program, cwd):
     test_lone_sample(checks, program, cwd, "encode_conv", conv)
     test_counts(checks, program, cwd, "chosen", (1, 7), IMAGES, CHOSEN)
     test_counts(checks, program, cwd, "few", (1, 7), IMAGES, FEW)
+    test_limit(checks, program, cwd)
     test_sets(checks, program, cwd)
     test_interrupted(checks, program, cwd)
 
