@@ -6,6 +6,7 @@
 #include "decoder/activation.h"
 #include "decoder/loss.h"
 #include "engine/budget.h"
+#include "engine/model.h"
 #include "ground/clock.h"
 #include "ground/log.h"
 #include "ground/memory.h"
