@@ -14,9 +14,16 @@
 enum set { SET_TRAIN, SET_TEST, SET_ENCODE, SET_COUNT };
 const char *set_name(enum set set);  // "train", "test", "encode"
 
-// Samples per tile where training.tile is 0: about a quarter of a small batch, so that a few ranks
-// find work, and two dozen in a large one, as each tile costs one conversion of all gradients.
-enum { TILES_PER_BATCH = 4, TILE_MIN = 10, TILE_MAX = 24 };
+// Samples per tile where the input file leaves them to the program: about a quarter of a small
+// batch, so that some ranks share the gradient, within limits that follow from the decoder. Each
+// tile costs a store and a conversion of all parameters, as much as the flows of two samples if a
+// parameter is used once in a pass (10 to 24 samples per tile, then), and less where it is used at
+// many places, as in convolutions. Flows are not bound to tiles.
+enum { TILES_PER_BATCH = 4 };
+struct tile_limits {
+  int64_t least, most;
+};
+struct tile_limits run_tile_limits(const struct decoder *decoder);
 
 struct run {
   struct comm *comm;

@@ -1,5 +1,6 @@
 #include "engine/run.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "engine/batch_gradient.h"
@@ -20,16 +21,28 @@ const struct data_options *run_data(const struct run *run, enum set set) {
 
 // ---- tiles and products ----
 
-static int64_t default_tile(int64_t batch) {
-  int64_t tile = (batch + TILES_PER_BATCH - 1) / TILES_PER_BATCH;
-  if (tile < TILE_MIN) tile = TILE_MIN;
-  if (tile > TILE_MAX) tile = TILE_MAX;
-  return tile < batch ? tile : batch;
+// At least 1, and `samples` where each weight is used once on each way.
+static int64_t tile_limit(const struct network *network, double samples) {
+  double weights = 0.0;
+  for (size_t l = 0; l < network->layer_count; l++)
+    weights += (double)network->layers[l].weight_count;
+  const double uses = network_flops(network) / (4.0 * weights);
+  return (int64_t)fmax(1.0, floor(samples / uses + 0.5));
 }
 
-static void choose_tile(struct config *config, const void *run) {
-  (void)run;
-  config->training.tile = default_tile(config->training.batch);
+struct tile_limits run_tile_limits(const struct decoder *decoder) {
+  return (struct tile_limits){.least = tile_limit(decoder->network, 10.0),
+                              .most = tile_limit(decoder->network, 24.0)};
+}
+
+static void choose_tile(struct config *config, const void *facts) {
+  const struct run *run = facts;
+  const struct tile_limits limits = run_tile_limits(run->decoder);
+  const int64_t batch = config->training.batch;
+  int64_t tile = (batch + TILES_PER_BATCH - 1) / TILES_PER_BATCH;
+  if (tile < limits.least) tile = limits.least;
+  if (tile > limits.most) tile = limits.most;
+  config->training.tile = tile < batch ? tile : batch;
 }
 
 // What the input file may leave to the program; the facts are a struct run.
