@@ -12,7 +12,7 @@ find_python
 export PYTHONPATH="$PWD/tests/support:$PWD/postprocess"
 build build >/dev/null
 ninja -C build tests/bench/bench_encoder tests/bench/bench_adjoint tests/bench/bench_conv \
-  tests/bench/bench_floor >/dev/null
+  tests/bench/bench_balance tests/bench/bench_floor >/dev/null
 allow_root
 export PYTHONPATH="$PWD/tests/support:$PWD/postprocess"
 for python in "$python" /usr/bin/python3; do
@@ -46,6 +46,6 @@ rm -rf runs/bench/decoder_* # made anew by the program as it is now
 table=/dev/null
 if [ $# = 0 ]; then
   table=runs/bench/table.md
-  set -- encoder evaluations training time_to_loss ranks start adjoint conv
+  set -- encoder evaluations training time_to_loss ranks balance start adjoint conv
 fi
 topics "$@" | tee $table
