@@ -14,10 +14,6 @@
 enum set { SET_TRAIN, SET_TEST, SET_ENCODE, SET_COUNT };
 const char *set_name(enum set set);  // "train", "test", "encode"
 
-// Samples per tile where training.tile is 0: about a quarter of a small batch, so that a few ranks
-// find work, and two dozen in a large one, as each tile costs one conversion of all gradients.
-enum { TILES_PER_BATCH = 4, TILE_MIN = 10, TILE_MAX = 24 };
-
 struct run {
   struct comm *comm;
   struct config config;                        // with what decoder.file decides filled in

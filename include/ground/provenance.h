@@ -19,7 +19,8 @@ struct provenance_entry {
 // `ranks` their number, `input` the resolved input
 // file.
 const struct provenance_entry *provenance_entries(const char *command, const char *libraries,
-                                                  const char *instruction_set, int ranks, const char *input);
+                                                  const char *instruction_set, int ranks,
+                                                  const char *input);
 
 // FNV-1a, 64 bits: names a text, guards nothing.
 uint64_t provenance_hash(const char *text);

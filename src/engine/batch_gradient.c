@@ -179,14 +179,14 @@ static struct part tile_of(const struct shard *shard, struct stretch stack, int6
 static void place_stack(struct batch_gradient *b, const struct shard *shard, struct stretch stack) {
   const size_t d = real_padded(b->decoder->d), n = real_padded(b->decoder->n);
   const size_t inputs = b->encoder != NULL ? n : d;
-  const real *from = b->encoder != NULL ? shard->samples.y : shard->encoding->z;
+  const real *from = b->encoder != NULL ? shard->all.y : shard->encoding->z;
   real *input =
       b->encoder != NULL ? network_pass_input(b->encoder) : objective_latents(b->objective);
   struct objective_row *row = b->rows;
   for (int64_t p = stack.begin; p < stack.end; p++, input += inputs, row++) {
     const size_t i = place_in_shard(shard, p);
     memcpy(input, from + i * inputs, inputs * sizeof *input);
-    *row = samples_row(&shard->samples, b->decoder->n, (int64_t)i);
+    *row = samples_row(&shard->all, b->decoder->n, (int64_t)i);
   }
 }
 
@@ -207,7 +207,7 @@ static void start_adjoints(struct batch_gradient *b, const struct shard *shard,
   for (int64_t p = stack.begin; p < stack.end; p++) {
     const size_t i = place_in_shard(shard, p), row = (size_t)(p - stack.begin);
     adjoint_start(b->adjoint, b->flow, b->decoder->d,
-                  samples_alpha(&shard->samples, b->flow, (int64_t)i), b->trajectories[i],
+                  samples_alpha(&shard->all, b->flow, (int64_t)i), b->trajectories[i],
                   gradient + row * d, state_of(b, row));
   }
 }

@@ -121,12 +121,27 @@ double budget_bytes(const struct run *run) {
 
 // ---- what is left to the program ----
 
+// At least 1, and `samples` where each weight is used once on each way.
+static int64_t tile_limit(const struct network *network, double samples) {
+  double weights = 0.0;
+  for (size_t l = 0; l < network->layer_count; l++)
+    weights += (double)network->layers[l].weight_count;
+  const double uses = network_flops(network) / (4.0 * weights);
+  return (int64_t)fmax(1.0, floor(samples / uses + 0.5));
+}
+
+struct tile_limits budget_tile_limits(const struct decoder *decoder) {
+  return (struct tile_limits){.least = tile_limit(decoder->network, 10.0),
+                              .most = tile_limit(decoder->network, 24.0)};
+}
+
 static void choose_tile(struct config *config, const void *context) {
   const struct run *run = context;
+  const struct tile_limits limits = budget_tile_limits(run->decoder);
   const int64_t batch = config->training.batch;
   int64_t tile = (batch + TILES_PER_BATCH - 1) / TILES_PER_BATCH;
-  if (tile < TILE_MIN) tile = TILE_MIN;
-  if (tile > TILE_MAX) tile = TILE_MAX;
+  if (tile < limits.least) tile = limits.least;
+  if (tile > limits.most) tile = limits.most;
   while (tile > 1 && objective_bytes(run->decoder, (size_t)tile, true) > TILE_BYTES) tile--;
   config->training.tile = tile < batch ? tile : batch;
 }

@@ -154,6 +154,8 @@ static void fetch(struct shard *s, const real *latents) {
   s->samples.y = y;
   s->samples.w = w;
   s->samples.weight_sum = weight_sum;
+  s->all = s->samples;
+  s->all.count = s->held;
 }
 
 struct shard *shard_gather(struct comm *comm, const struct sample_order *order,

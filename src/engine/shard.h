@@ -20,7 +20,8 @@ struct shard {
   int64_t size;                  // samples in the whole batch
   int64_t tile, tile_count;      // positions per tile, tiles in the whole batch
   int64_t tile_first, tile_end;  // this rank's tiles
-  struct samples samples;        // those with own flows; the arrays, owned by the shard, hold all
+  struct samples samples;        // those with own flows
+  struct samples all;            // all; the arrays are the shard's
   struct encoding *encoding;     // latents of all, results of those with own flows; owned
   // The rest is shard.c's own.
   struct comm *comm;

@@ -143,10 +143,11 @@ static void check_program(const struct checkpoint *c, struct h5_file *file, stru
   char *precision = read_root(file, c->source, "precision", error);
   char *arithmetic = read_root(file, c->source, "arithmetic", &missing);
   if (error_is_set(&missing) || strcmp(arithmetic, PROVENANCE_ARITHMETIC) != 0)
-    error_set(error,
-              "%s was written by a version of the program that computes other bits; begin anew with "
-              "another run.directory or run.restart = never, or finish the run with that version",
-              c->source);
+    error_set(
+        error,
+        "%s was written by a version of the program that computes other bits; begin anew with "
+        "another run.directory or run.restart = never, or finish the run with that version",
+        c->source);
   else if (!error_is_set(error) && strcmp(precision, REAL_NAME) != 0)
     error_set(error, "%s was written in %s; this program computes in " REAL_NAME, c->source,
               precision);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "decoder/loss.h"
+#include "engine/budget.h"
 #include "files/decoder_file.h"
 #include "files/predictor_file.h"
 #include "ground/directory.h"
@@ -261,21 +262,22 @@ void output_provenance(const struct run *run, struct h5_file *file, const char *
   if (text == NULL) error_fatal("out of memory");
   config_write(&run->config, text);
   fclose(text);
-  const struct provenance_entry *entry =
-      provenance_entries(command, libraries, isa_name((int)isa_chosen()), comm_size(run->comm), input);
+  const struct provenance_entry *entry = provenance_entries(
+      command, libraries, isa_name((int)isa_chosen()), comm_size(run->comm), input);
   for (; entry->name != NULL; entry++) h5_write_text(file, "/", entry->name, entry->value);
   free(input);
 }
 
 // How the work was cut into tiles and rows of products: gfe_scaling.py predicts other runs from it.
 static void write_layout(const struct run *run, struct h5_file *file) {
+  const struct tile_limits limits = budget_tile_limits(run->decoder);
   const struct {
     const char *name;
     int64_t value;
   } entries[] = {
       {"samples_per_tile", run->tile},
-      {"samples_per_tile_least", TILE_MIN},
-      {"samples_per_tile_most", TILE_MAX},
+      {"samples_per_tile_least", limits.least},
+      {"samples_per_tile_most", limits.most},
       {"tiles_per_batch", TILES_PER_BATCH},
       {"rows_per_product", 1},  // or a multiple of it
       {"rows_per_product_most", (int64_t)run->evaluation_rows},

@@ -208,7 +208,8 @@ static const struct config_row training_rows[] = {
      .unit = "updates", .text = "of the decoder per batch, encoding again in between"},
     {"tile", TYPE_INTEGER, AT(training.tile), "auto", .range = {1, 1e9, CLOSED}, .unit = "samples",
      .automatic = "0",
-     .text = "samples of a batch that stay together on a rank; auto: from batch and decoder"},
+     .text =
+         "samples of a batch whose gradient is summed on one rank; auto: from batch and decoder"},
     {"optimiser", TYPE_CHOICE, AT(training.optimiser.kind), "adam", .name = optimiser_name,
      .text = "how the gradient changes the decoder"},
     {"learning_rate", TYPE_NUMBER, AT(training.optimiser.learning_rate), "2e-3",

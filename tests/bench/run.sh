@@ -13,7 +13,7 @@ install_packages tests
 find_python
 build build >/dev/null
 ninja -C build tests/bench/bench_products tests/bench/bench_decoder \
-  tests/bench/bench_decoder_double >/dev/null
+  tests/bench/bench_decoder_double tests/bench/bench_balance >/dev/null
 allow_root
 export PYTHONPATH="$PWD/tests/support:$PWD/postprocess"
 for python in "$python" /usr/bin/python3; do
@@ -21,13 +21,12 @@ for python in "$python" /usr/bin/python3; do
 done
 
 both='products decoders training encoding time_to_loss solvers' # for each instruction set
-once='ranks start memory'
-[ ! -f tests/bench/bench_spread.py ] || once="$once spread" # work of 64 ranks
+once='ranks balance start memory'
 
 # topic NAME: on one core, but for what runs on two ranks.
 topic() {
   case $1 in
-    ranks | start | scaling | spread) "$python" "tests/bench/bench_$1.py" ;;
+    ranks | start | scaling) "$python" "tests/bench/bench_$1.py" ;;
     *) taskset -c 0 "$python" "tests/bench/bench_$1.py" ;;
   esac || echo "| $1 | FAILED | | | |"
 }

@@ -316,8 +316,12 @@ def test_check(checks, program, cwd):
     run_input(checks, program, folder, "real", IMAGES, {"evaluation.max_iterations": 2})
     real = os.path.getsize(os.path.join(folder, "real", "results.h5"))
     checks(0.5 < promised / real < 1.5, f"--check: results.h5 of {promised} bytes has {real}")
-    many = run(program, "--check", "input.yaml", ranks=4, cwd=folder)
-    checks(many.code == 0 and "warning: 4 ranks" in many.err, f"more ranks than tiles: {many}")
+    for settings, kind in ((["training.batch=3"], "samples"),
+                           (["training.adjoint=discrete", "encoding.solver=rk4"], "tiles")):
+        settings = [word for setting in settings for word in ("--set", setting)]
+        many = run(program, "--check", "input.yaml", *settings, ranks=4, cwd=folder)
+        checks(many.code == 0 and re.search(rf"warning: 4 ranks share the \d+ {kind}", many.err),
+               f"more ranks than {kind}: {many}")
 
 
 def test_memory(checks, program, cwd):
