@@ -10,7 +10,7 @@ packages_run='meson ninja-build pkg-config gcc libc6-dev libopenmpi-dev openmpi-
   libhdf5-openmpi-dev libopenblas-dev libyaml-dev zlib1g-dev
   python3-h5py python3-numpy python3-matplotlib'
 packages_tests='python3-xarray python3-h5netcdf hdf5-tools dataset-fashion-mnist valgrind
-  slurm-wlm python3-torch python3-venv python3-setuptools python3-wheel'
+  slurm-wlm python3-torch clang python3-venv python3-setuptools python3-wheel'
 
 # missing_packages PACKAGE...: prints those that are not installed.
 missing_packages() {
@@ -78,16 +78,19 @@ allow_root() {
   fi
 }
 
-# build DIRECTORY [MESON OPTION...]: sets the build up unless it is, and compiles.
-build() {
+# configure DIRECTORY [MESON OPTION...]: sets a build up, or changes its options.
+configure() {
   build_directory=$1
   shift
   if [ -f "$build_directory/build.ninja" ]; then
     meson configure "$build_directory" "-Dpython=$python" "$@"
   else
     meson setup "$build_directory" "-Dpython=$python" "$@"
-  fi && meson compile -C "$build_directory"
+  fi
 }
+
+# build DIRECTORY [MESON OPTION...]: the same, and compiles.
+build() { configure "$@" && meson compile -C "$1"; }
 
 case $0 in
   setup.sh | */setup.sh) install_packages "$@" ;;

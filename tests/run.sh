@@ -2,8 +2,8 @@
 # The tests of the optimised build and with the address and undefined behaviour sanitizers:
 #
 #   sh tests/run.sh       what a change has to pass
-#   sh tests/run.sh all   also what takes long and what another build proves as well (suite `slow`),
-#                         and the leak test with valgrind in a portable build
+#   sh tests/run.sh all   also what takes long, such as the leak test with valgrind, and what another
+#                         build proves as well (suite `slow`)
 #
 # See README.md beside this file. The last lines name those that failed and count them all: N passed,
 # N failed.
@@ -64,6 +64,12 @@ fi
 allow_root
 export GFE_TESTS_COMPLETE=1 # all packages are there: nothing is skipped for want of one
 
+# The same program by another compiler, whose bits program_ranks compares.
+if CC=clang configure build-clang && meson compile -C build-clang gfe_hpc; then
+  GFE_OTHER_COMPILER=$PWD/build-clang/gfe_hpc
+  export GFE_OTHER_COMPILER
+fi
+
 if build build; then
   # shellcheck disable=SC2086  # words
   run_tests build $without_slow
@@ -80,14 +86,6 @@ if build build-sanitize -Dbuildtype=debugoptimized -Db_sanitize=address,undefine
   run_tests build-sanitize $without_slow
 else
   failed=$((failed + 1))
-fi
-
-if [ -z "$without_slow" ]; then
-  if build build-portable -Dnative=false; then
-    run_tests build-portable --suite leaks
-  else
-    failed=$((failed + 1))
-  fi
 fi
 
 [ -z "$failures" ] || printf 'failed:\n%s' "$failures"

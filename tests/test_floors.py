@@ -5,6 +5,9 @@ A file includes headers of its own floor or of lower ones. `decoder` and `flow` 
 same level, and neither knows the other. A header stands in include/FLOOR if another floor includes
 it, else beside its source in src/FLOOR. Of each breach a line says which file includes what.
 
+The table of floors in CONTRIBUTING.md names the same ones in the same order, and the functions that
+src/README.md walks through are there.
+
 No file calls a function of libm that IEEE 754 does not round in one way (exp, pow, sin, ...): its
 last bit depends on library and CPU. numerics/portable.h and numerics/elementary.h have our own.
 """
@@ -15,6 +18,7 @@ import sys
 LEVELS = [["ground"], ["platform"], ["numerics"], ["decoder", "flow"], ["input"], ["data"],
           ["engine"], ["files"], ["app"]]
 LEVEL = {floor: level for level, floors in enumerate(LEVELS) for floor in floors}
+PARTS = re.compile(r"(_kernels|_internal)?\.[ch]$")
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 INEXACT = re.compile(r"\b(?:a?(?:cos|sin|tan)(?:h|pi)?|sincos|atan2|exp(?:2|10|m1)?|pow|pow10|"
                      r"log(?:2|10|1p)?|cbrt|hypot|erfc?|[lt]?gamma|[jy][01n])[fl]?\s*\(")
@@ -64,7 +68,7 @@ def breaches(root):
         if path.endswith(".h") and tree == "include" and not others:
             found.append(f"include/{path} is included by its own floor only: "
                          "it belongs beside its source")
-    return found + circles(files) + inexact_calls(files)
+    return found + circles(files) + inexact_calls(files) + documents(root, files)
 
 
 def inexact_calls(files):
@@ -74,12 +78,32 @@ def inexact_calls(files):
             for call in INEXACT.findall(COMMENT.sub("", text))]
 
 
+def documents(root, files):
+    """What CONTRIBUTING.md and src/README.md say of floors and functions that is not so."""
+    def read(name):
+        with open(os.path.join(root, name), encoding="utf-8") as file:
+            return file.read()
+
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", read("CONTRIBUTING.md"), re.MULTILINE)
+    found = []
+    if [re.findall(r"\w+", row) for row in rows] != LEVELS[::-1]:
+        found.append(f"CONTRIBUTING.md: the table of floors has {rows}")
+    text = {f"{floor}/{name}": text for _, floor, name, text in files}
+    for path, function in re.findall(r"`(\w+/\w+\.c):(\w+)`", read("src/README.md")):
+        definition = re.compile(rf"^\w[^;{{}}=]*?\b{function}\([^;]*?\) \{{", re.MULTILINE)
+        if not definition.search(text.get(path, "")):
+            found.append(f"src/README.md: {path} has no function {function}")
+    return found
+
+
 def circles(files):
-    """Circles of modules, x.c and x.h being one module x, inside of a floor."""
+    """Circles of modules inside of a floor. x.c and x.h are one module x, and so are x_kernels, what
+    is compiled once per instruction set, and x_internal.h, what the files x_* share."""
     module = {}
     for _, floor, name, text in files:
-        here = f"{floor}/{name[:-2]}"
-        module.setdefault(here, set()).update(path[:-2] for path in INCLUDE.findall(text))
+        here = PARTS.sub("", f"{floor}/{name}")
+        module.setdefault(here, set()).update(PARTS.sub("", path)
+                                              for path in INCLUDE.findall(text))
     found, done = [], set()
 
     def visit(here, path):

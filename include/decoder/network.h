@@ -71,12 +71,14 @@ size_t network_work(const struct network *network);
 
 struct network_pass;  // owned by the caller of network_pass_create()
 
-// Room for up to `rows` rows through `network` (borrowed).
-struct network_pass *network_pass_create(const struct network *network, size_t rows);
+// Room for up to `rows` rows through `network` (borrowed); more of it `with_parameters`, for which
+// alone network_pass_gradient() may be called.
+struct network_pass *network_pass_create(const struct network *network, size_t rows,
+                                         bool with_parameters);
 void network_pass_destroy(struct network_pass **pass);
 
 // Bytes that network_pass_create() takes.
-size_t network_pass_bytes(const struct network *network, size_t rows);
+size_t network_pass_bytes(const struct network *network, size_t rows, bool with_parameters);
 
 // The rows' inputs, to be filled before a pass: [rows][real_padded(inputs)], borrowed.
 real *network_pass_input(struct network_pass *pass);
@@ -104,10 +106,11 @@ struct network_pair {
   real *value, *dot;
 };
 
-// Room for up to `rows` rows through `network` (borrowed).
-struct network_tangent *network_tangent_create(const struct network *network, size_t rows);
+// As of a pass.
+struct network_tangent *network_tangent_create(const struct network *network, size_t rows,
+                                               bool with_parameters);
 void network_tangent_destroy(struct network_tangent **tangent);
-size_t network_tangent_bytes(const struct network *network, size_t rows);
+size_t network_tangent_bytes(const struct network *network, size_t rows, bool with_parameters);
 
 // Inputs and directions, to be filled before a sweep: [rows][real_padded(inputs)], borrowed.
 real *network_tangent_input(struct network_tangent *tangent);

@@ -4,6 +4,7 @@
 #ifndef GFE_OBJECTIVE_H
 #define GFE_OBJECTIVE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "decoder/decoder.h"
@@ -18,12 +19,14 @@ struct objective_row {
 
 struct objective;  // owned by the caller of objective_create()
 
-// Room for evaluations of up to `rows` rows with `decoder` (borrowed).
-struct objective *objective_create(const struct decoder *decoder, size_t rows);
+// Room for evaluations of up to `rows` rows with `decoder` (borrowed); more of it
+// `with_parameters`, for which alone objective_parameter_gradient() may be called.
+struct objective *objective_create(const struct decoder *decoder, size_t rows,
+                                   bool with_parameters);
 void objective_destroy(struct objective **objective);
 
 // Bytes that objective_create() takes.
-size_t objective_bytes(const struct decoder *decoder, size_t rows);
+size_t objective_bytes(const struct decoder *decoder, size_t rows, bool with_parameters);
 
 // The rows' latents, to be filled before an evaluation: [rows][real_padded(d)], borrowed.
 real *objective_latents(struct objective *objective);

@@ -5,6 +5,7 @@
 #ifndef GFE_TANGENT_H
 #define GFE_TANGENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "decoder/decoder.h"
@@ -13,10 +14,11 @@
 
 struct tangent;  // owned by the caller of tangent_create()
 
-// Room for up to `rows` rows with `decoder` (borrowed).
-struct tangent *tangent_create(const struct decoder *decoder, size_t rows);
+// Room for up to `rows` rows with `decoder` (borrowed); more of it `with_parameters`, for which alone
+// tangent_parameter_gradient() may be called.
+struct tangent *tangent_create(const struct decoder *decoder, size_t rows, bool with_parameters);
 void tangent_destroy(struct tangent **tangent);
-size_t tangent_bytes(const struct decoder *decoder, size_t rows);
+size_t tangent_bytes(const struct decoder *decoder, size_t rows, bool with_parameters);
 
 // The rows' latents and directions, to be filled before a sweep: [rows][real_padded(d)], borrowed.
 real *tangent_latents(struct tangent *tangent);

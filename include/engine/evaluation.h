@@ -12,7 +12,7 @@
 #include "ground/state.h"
 
 struct evaluation {
-  int set;                      // enum set
+  enum set set;
   struct encoding *encoding;    // of this rank's samples, owned
   struct encoding *by_encoder;  // z and loss by the autoencoder's encoder, owned; NULL without one
   // Once all are:
@@ -29,7 +29,7 @@ struct evaluation {
 };
 
 // An evaluation of which nothing is done yet, of a set that is loaded.
-struct evaluation *evaluation_create(struct run *run, int set);
+struct evaluation *evaluation_create(struct run *run, enum set set);
 void evaluation_destroy(struct evaluation **evaluation);
 
 // Encodes for about `seconds` with run->decoder, which must be the same in every call. True while

@@ -27,9 +27,9 @@ struct gradient_check *gradient_check_run(struct run *run);
 void gradient_check_destroy(struct gradient_check **check);
 
 // What a kind (enum gradient_kind) is called in the log and in results.h5 (static).
-const char *gradient_check_name(const struct gradient_check *check, int kind);
+const char *gradient_check_name(const struct gradient_check *check, enum gradient_kind kind);
 
 // Whether the slope of a kind is 2 within 0.05.
-bool gradient_check_passed(const struct gradient_check *check, int kind);
+bool gradient_check_passed(const struct gradient_check *check, enum gradient_kind kind);
 
 #endif

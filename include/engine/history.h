@@ -49,7 +49,7 @@ const struct history_epoch *history_epoch(const struct history *history, int64_t
 // One member of the records of a series; all are of 8 bytes.
 struct history_column {
   const char *name, *unit, *text;
-  int type;  // STATE_INT64 or STATE_DOUBLE
+  enum state_type type;  // STATE_INT64 or STATE_DOUBLE
   size_t offset;
 };
 

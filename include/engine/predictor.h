@@ -10,7 +10,6 @@
 #include <stddef.h>
 
 #include "engine/ensemble.h"
-#include "ground/error.h"
 #include "ground/ranks.h"
 #include "ground/real.h"
 

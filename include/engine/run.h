@@ -14,17 +14,6 @@
 enum set { SET_TRAIN, SET_TEST, SET_ENCODE, SET_COUNT };
 const char *set_name(enum set set);  // "train", "test", "encode"
 
-// Samples per tile where the input file leaves them to the program: about a quarter of a small
-// batch, so that some ranks share the gradient, within limits that follow from the decoder. Each
-// tile costs a store and a conversion of all parameters, as much as the flows of two samples if a
-// parameter is used once in a pass (10 to 24 samples per tile, then), and less where it is used at
-// many places, as in convolutions. Flows are not bound to tiles.
-enum { TILES_PER_BATCH = 4 };
-struct tile_limits {
-  int64_t least, most;
-};
-struct tile_limits run_tile_limits(const struct decoder *decoder);
-
 struct run {
   struct comm *comm;
   struct config config;                        // with what decoder.file decides filled in
@@ -40,9 +29,6 @@ struct run {
   int64_t tile;                           // samples per tile in training
   size_t training_rows, evaluation_rows;  // rows of products at most
 };
-
-// Sets run->tile and the rows of products from configuration and decoder.
-void run_choose_rows(struct run *run);
 
 // Before the decoder changes: the predictor is fitted to the old theta.
 void run_forget_predictor(struct run *run);

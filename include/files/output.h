@@ -24,7 +24,7 @@ void output_begin(const struct run *run);
 void output_provenance(const struct run *run, struct h5_file *file, const char *command);
 
 // The type in a file of an array of a state (enum state_type).
-enum h5_type output_type(int type);
+enum h5_type output_type(enum state_type type);
 
 // Writes results.h5: the evaluated sets, history, decoder, gradient check and provenance. An
 // existing file is replaced only when the new one is complete. Collective.

@@ -1,6 +1,6 @@
 // Solvers of the flows (flow.h): small state machines, one per sample, in reverse communication. A
 // solver says at which z it wants loss and gradient, is given them, and says whether it goes on. It
-// never calls the decoder: that is what lets the encoder advance thousands of independent adaptive
+// never calls the decoder: that is what lets the engine advance thousands of independent adaptive
 // flows in full matrix products.
 //
 // One file and one row of the table in solver.c per solver. The methods: src/flow/README.md.

@@ -4,14 +4,11 @@
 
 // All failures are the environment's errors.
 
-// Brings a file's bytes safely to its disk.
-void durable_sync(const char *path);
-
 // Renames a file within its directory, replacing what is there, and makes that safe. `from` need
 // not exist: then nothing happens.
 void durable_rename(const char *from, const char *to);
 
-// durable_sync() and durable_rename(): a complete file takes its place.
+// Brings a file's bytes safely to its disk, then durable_rename(): a complete file takes its place.
 void durable_put(const char *from, const char *to);
 
 #endif

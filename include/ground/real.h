@@ -25,6 +25,14 @@ static inline real real_fma(real a, real b, real c) {
 #endif
 }
 
+static inline real real_sqrt(real x) {
+#ifdef GFE_DOUBLE
+  return __builtin_sqrt(x);
+#else
+  return __builtin_sqrtf(x);
+#endif
+}
+
 enum { REAL_PAD = 16 };  // rows of samples are padded to this many elements, see real_padded()
 
 // The stride of a row of `width` elements: whole vectors only, so that no element of a row is

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 enum state_type { STATE_REAL, STATE_DOUBLE, STATE_INT64, STATE_INT8 };
-size_t state_type_size(int type);
+size_t state_type_size(enum state_type type);
 
 enum { STATE_FIELDS = 96 };
 
@@ -19,7 +19,7 @@ struct state_field {
   const char *unit;                      // NULL: "1"
   const char *(*value_name)(int value);  // names of its values 0, 1, ..., or NULL
   const char *dimension, *components;    // names of the axes; components NULL: rows of one number
-  int type;                              // enum state_type
+  enum state_type type;
   void *data;
   bool shared;                  // ranks hold different rows; else all hold all
   int64_t total, first, count;  // rows in all, and those of this rank
@@ -35,8 +35,9 @@ struct state {
 void state_add(struct state *state, struct state_field field);
 
 // Adds `count` numbers, gap-free, that are the same on all ranks.
-void state_add_numbers(struct state *state, const char *group, const char *name, int type,
-                       void *data, int64_t count, const char *dimension, const char *text);
+void state_add_numbers(struct state *state, const char *group, const char *name,
+                       enum state_type type, void *data, int64_t count, const char *dimension,
+                       const char *text);
 
 // Bytes of one row without gaps.
 size_t state_row_bytes(const struct state_field *field);

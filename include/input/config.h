@@ -89,6 +89,7 @@ struct config {
     enum model_kind model;
     char restart[CONFIG_TEXT];  // RESTART_AUTO, RESTART_NEVER or the path of a checkpoint
     double walltime;            // seconds that the job may take; 0 = not given
+    double memory_limit;        // bytes that a rank may take
   } run;
   struct {
     double minutes;         // between checkpoints; 0 = off, like the others

@@ -13,6 +13,7 @@ enum config_type {      // stored as
   TYPE_INTEGER,         // int64_t
   TYPE_NUMBER,          // double
   TYPE_DURATION,        // double, seconds: a number, or "HH:MM:SS" or "D-HH:MM:SS"
+  TYPE_BYTES,           // double: a number, or one with a unit such as "4 GiB"
   TYPE_CHOICE,          // an enumeration, of the size of int
   TYPE_TEXT,            // char[CONFIG_TEXT]
   TYPE_FILE,            // char[CONFIG_TEXT], a file that exists

@@ -35,7 +35,7 @@ struct product_lines {
 };
 void product_multiply_lines(const struct product_lines *lines);
 
-// c[i][j] = sum over pieces and k < count of
+// c[i][j] = bias[i] + sum over pieces and k < count of
 //   a[piece.a + k a_stride + i] b[piece.b + k b_stride + j],   i < rows, j < columns.
 struct product_pairs {
   size_t pieces;
@@ -45,10 +45,21 @@ struct product_pairs {
   size_t a_stride;
   const real *b;  // readable up to real_padded(columns)
   size_t b_stride;
-  bool add;  // to what stands in c
-  real *c;   // rows of real_padded(columns), all of which are written
+  const real *bias;  // [rows]; NULL: none
+  bool add;          // to what stands in c, instead of the bias
+  real *c;           // rows of real_padded(columns), all of which are written
   size_t c_stride;
 };
 void product_sum_pairs(const struct product_pairs *pairs);
+
+// to[j][i] = from[i][j], i < rows and j < columns. Rows of `from` are readable, and rows of `to`
+// are written, up to REAL_PAD - 1 elements beyond.
+void product_transpose(size_t rows, size_t columns, const real *from, size_t from_stride, real *to,
+                       size_t to_stride);
+
+// The same of at most REAL_PAD rows; the REAL_PAD elements of a row of `to` beyond them become
+// zero.
+void product_put_columns(size_t rows, size_t columns, const real *from, size_t from_stride,
+                         real *to, size_t to_stride);
 
 #endif

@@ -31,9 +31,9 @@ enum { VECTOR_BYTES = 16, TILE_ROWS = 12 };
 enum { VECTOR_BYTES = 16, TILE_ROWS = 4 };
 #endif
 
-// Before a loop over registers: all of it.
+// Before a loop over registers: all of it, or they would be an array in memory.
 #ifdef __clang__
-#define UNROLL _Pragma("unroll")
+#define UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define UNROLL _Pragma("GCC unroll 16")
 #endif

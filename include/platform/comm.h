@@ -29,6 +29,10 @@ const void *comm_handle(const struct comm *comm);
 // The MPI library's own version line (borrowed, static).
 const char *comm_library(void);
 
+// Bytes of memory that a rank can count on: its node's, divided by the ranks there; the least of all
+// ranks. Collective.
+double comm_memory(struct comm *comm);
+
 void comm_barrier(struct comm *comm);
 
 // Copies `bytes` bytes at `data` from rank `root` to all. Collective.

@@ -165,7 +165,7 @@ class Sample:
 
 
 def shares(count, ranks):
-    """How many of `count` items each rank has: contiguous, as in src/dataset.c."""
+    """How many of `count` items each rank has: contiguous, as comm_share_first() has it."""
     return np.diff(count * np.arange(ranks + 1) // ranks)
 
 

@@ -5,9 +5,7 @@
 
 #include "decoder/activation.h"
 #include "decoder/loss.h"
-#include "decoder/objective.h"
-#include "engine/batch_gradient.h"
-#include "engine/first_guess.h"
+#include "engine/budget.h"
 #include "engine/model.h"
 #include "ground/clock.h"
 #include "ground/log.h"
@@ -106,51 +104,13 @@ static void check_network(const char *name, const struct network *network) {
   log_line("  there and back for one sample: %.3g MFLOP", 1e-6 * network_flops(network));
 }
 
-// Returns the sum of what it prints.
-static double check_training_memory(const struct run *run) {
-  const struct config *config = &run->config;
-  const double theta = (double)run->decoder->count * (double)sizeof(real);
-  const double step = model_bytes(run);
-  const double optimiser =  // with the batch gradient
-      theta + (double)optimiser_bytes(&config->training.optimiser, run->decoder->count);
-  check_line("optimiser", optimiser);
-  check_line("batch: flows, gradients, exact sums", step);
-  if (config->training.adjoint == ADJOINT_NONE) return step + optimiser;
-  const int64_t tiles = (config->training.batch + run->tile - 1) / run->tile;
-  const int64_t samples = (tiles + comm_size(run->comm) - 1) / comm_size(run->comm) * run->tile;
-  const double trajectories =
-      batch_gradient_trajectory_bytes(run->decoder, samples, &config->encoding);
-  check_line("trajectories, at the most", trajectories);
-  return step + optimiser + trajectories;
-}
-
 static void check_memory(const struct run *run) {
-  const double theta =
-      (double)((run->decoder->count + decoder_packed_size(run->decoder)) * sizeof(real));
-  const int ranks = comm_size(run->comm);
-  double samples = 0.0;
-  for (int set = 0; set < SET_COUNT; set++) {
-    if (!run->used[set]) continue;
-    const double share = ceil((double)run->shapes[set].count / ranks);
-    const double copies = run->shapes[set].weights || run->config.data.missing ? 2.0 : 1.0;
-    samples += share * (copies * (double)(real_padded(run->shapes[set].n) * sizeof(real)) +
-                        (double)encoding_memory_bytes(ENCODING_BY_FLOW, run->decoder->d));
-  }
-  log_line("\nmemory per rank");
-  double work = (double)objective_bytes(run->decoder, run->evaluation_rows);
-  if (run->decoder->encoder != NULL)
-    work += (double)network_pass_bytes(run->decoder->encoder, run->evaluation_rows);
-  double sum = samples + theta + work;
-  check_line("samples and latents", samples);
-  check_line("parameters, and packed for products", theta);
-  check_line("work space of the flows", work);
-  if (run->config.evaluation.start == START_PREDICTOR) {
-    const double predictor = first_guess_bytes(run);
-    check_line("predictor of where flows begin", predictor);
-    sum += predictor;
-  }
-  if (run->config.run.task[TASK_TRAIN]) sum += check_training_memory(run);
-  check_line("in all, beside MPI and HDF5", sum);
+  struct budget_part parts[BUDGET_PARTS];
+  const size_t count = budget_parts(run, parts);
+  log_line("\nmemory per rank, at the most");
+  for (size_t i = 0; i < count; i++) check_line(parts[i].name, parts[i].bytes);
+  check_line("in all", budget_bytes(run));
+  check_line("run.memory_limit", run->config.run.memory_limit);
 }
 
 static void check_files(const struct run *run) {

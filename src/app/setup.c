@@ -1,9 +1,8 @@
 #include "app/setup.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
-#include "decoder/loss.h"
+#include "engine/budget.h"
 #include "files/decoder_file.h"
 #include "files/predictor_file.h"
 #include "ground/directory.h"
@@ -103,19 +102,6 @@ static void check_shapes(const struct run *run, struct error *error) {
   }
 }
 
-// theta, its gradients and sums, and the optimiser's means must find room in the machine.
-static void check_decoder_memory(const struct run *run, struct error *error) {
-  const size_t count = run->decoder->count;
-  const double bytes = (double)count * (5.0 * sizeof(real) + sizeof(int64_t)) +
-                       (double)optimiser_bytes(&run->config.training.optimiser, count);
-  const double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-  if (bytes > memory)
-    error_set(error,
-              "decoder.layers: %.3g parameters take %.1f GB on each rank, more than the machine's "
-              "%.1f GB",
-              (double)network_parameters(run->decoder->network), 1e-9 * bytes, 1e-9 * memory);
-}
-
 struct run *setup_prepare(struct comm *comm, const struct config *config) {
   struct run *run = memory_new(struct run, 1);
   struct error error = {""};
@@ -158,10 +144,10 @@ struct run *setup_prepare(struct comm *comm, const struct config *config) {
                      config->decoder.layers.list, config->decoder.loss);
   check_shapes(run, &error);
   add_encoder(run, &error);
-  check_decoder_memory(run, &error);
+  comm_settle(comm, &error);
+  budget_settle(run, &error);
   comm_settle(comm, &error);
   decoder_allocate(run->decoder);
-  run_choose_rows(run);
   return run;
 }
 

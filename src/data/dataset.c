@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <math.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "data/dataset_internal.h"
 #include "data/reader.h"
@@ -13,21 +12,20 @@
 
 // ---- reading ----
 
-// Whether a rank's share of samples and weights could be in its node's memory. Collective.
+// Whether a rank's share of samples and weights could be in its part of the node's memory.
+// Collective.
 static bool check_memory(struct comm *comm, const struct dataset_sources *sources,
                          struct error *error) {
   const struct dataset_shape shape = dataset_describe(sources);
   const double rows = ceil((double)shape.count / comm_size(comm));
   const double row = (double)(real_padded(shape.n) * sizeof(real));
-  const double bytes = rows * row * (shape.weights ? 2 : 1);
-  double memory = -(double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-  comm_max_double(comm, &memory, 1);
-  return bytes < -memory ||
+  const double bytes = rows * row * (shape.weights ? 2 : 1), memory = comm_memory(comm);
+  return bytes < memory ||
          error_set(
              error,
              "%s: %.4g GB per rank (%.0f samples of %zu entries) cannot be held in %.4g GB of "
              "memory: take more ranks, or fewer samples by %s.count",
-             sources->key, 1e-9 * bytes, rows, shape.n, -1e-9 * memory, sources->key);
+             sources->key, 1e-9 * bytes, rows, shape.n, 1e-9 * memory, sources->key);
 }
 
 static struct dataset *create(const struct comm *comm, const struct dataset_sources *sources) {

@@ -1,8 +1,33 @@
-// What the files of convolution share: the geometry of one direction, and frames.
+// What the files of convolution share: the geometry of one direction, frames, and the ways to go.
 #ifndef GFE_CONVOLUTION_INTERNAL_H
 #define GFE_CONVOLUTION_INTERNAL_H
 
 #include "decoder/convolution.h"
+#include "numerics/product_pieces.h"
+
+static inline size_t positions(const size_t size[CONVOLUTION_AXES]) {
+  return size[0] * size[1] * size[2];
+}
+static inline size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+struct range {
+  size_t begin, end;
+};
+static inline size_t range_length(struct range range) { return range.end - range.begin; }
+
+// Parts of an axis whose lengths differ by one at the most.
+struct parts {
+  size_t begin, count, length;
+};
+static inline struct parts parts_of(size_t begin, size_t end, size_t most) {
+  return (struct parts){begin, (end - begin + most - 1) / most, end - begin};
+}
+static inline struct range part_of(const struct parts *parts, size_t part) {
+  return (struct range){parts->begin + part * parts->length / parts->count,
+                        parts->begin + (part + 1) * parts->length / parts->count};
+}
+
+// ---- geometry (convolution_pass.c) ----
 
 // One direction of the map. Along an axis its outputs fall into `to_step` residue classes, r = 0
 // ... to_step - 1, which see different taps; output q of class r is q to_step + r - before, and
@@ -22,61 +47,108 @@ struct pass pass_of(const struct convolution *c, bool to_image);
 struct view {
   size_t taps, lead;
 };
-struct view pass_view(const struct pass *p, size_t axis, size_t r);
 
-// The tap of the kernel that is number j of class r.
-size_t pass_tap(const struct pass *p, size_t axis, size_t r, size_t j);
-
-// The q of class r whose outputs are there, within begin ... end - 1.
-struct range {
-  size_t begin, end;
+// A residue class of each axis; terms of one of its outputs.
+struct class {
+  size_t r[CONVOLUTION_AXES];
+  struct view view[CONVOLUTION_AXES];
+  size_t terms;
 };
-struct range pass_range(const struct pass *p, size_t axis, size_t r, struct range within);
+static inline size_t class_count(const struct pass *p) { return positions(p->to_step); }
+struct class class_of(const struct pass *p, size_t number);
 
-// Whether the product is with the sources where they stand: every output sees one of them, in
-// order.
-bool pass_is_trivial(const struct pass *p);
+// The tap of the kernel that is number j of a class.
+size_t class_tap(const struct pass *p, const struct class *class, const size_t j[CONVOLUTION_AXES]);
 
-// Whether it is spread, source by source (convolution_spread.c).
-bool pass_is_spread(const struct pass *p);
-size_t spread_work(const struct pass *p);
-void spread(const struct pass *p, const real *panels, const struct convolution_rows *rows,
-            real *work);
+// The q of a class within begin ... end - 1 whose outputs are there.
+struct range class_range(const struct pass *p, const struct class *class, size_t axis,
+                         struct range within);
 
-// Elements of work space of convolution_to_weight().
-size_t derivative_work(const struct convolution *c);
+// Whether tap j of outputs q.begin ... q.end - 1 meets any source along an axis.
+bool class_meets(const struct pass *p, const struct class *class, size_t axis, struct range q,
+                 size_t j);
 
-static inline size_t positions(const size_t size[CONVOLUTION_AXES]) {
-  return size[0] * size[1] * size[2];
+// Tells of rows, the positions of all samples counted through, that are complete.
+static inline void pass_finish(const struct pass *p, const struct convolution_rows *rows,
+                               size_t begin, size_t end) {
+  if (rows->finish != NULL && end > begin)
+    rows->finish->act(rows->finish->context, begin, end - begin, 0, real_padded(p->to_channels));
 }
-static inline size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+// ---- frames (convolution_frame.c) ----
 
 // A part of a field, with zeros where it reaches beyond, without the padding of its channels.
 struct frame {
   size_t channels, size[CONVOLUTION_AXES];
 };
 
-// What a box of q sees, and where that begins.
+// What a box of q sees.
 struct frame frame_of(const struct pass *p, const size_t extent[CONVOLUTION_AXES]);
-ptrdiff_t frame_origin(const struct pass *p, size_t axis, size_t begin);
 
+// Elements, with REAL_PAD to spare.
 size_t frame_size(const struct frame *frame);
 static inline size_t frame_line(const struct frame *f) { return f->size[2] * f->channels; }
 static inline size_t frame_plane(const struct frame *f) { return f->size[1] * frame_line(f); }
 
+// The frame of the box that begins at q = begin.
 void frame_fill(const struct pass *p, const struct frame *frame,
                 const size_t begin[CONVOLUTION_AXES], const real *field, real *to);
 
-// Parts of an axis whose lengths differ by one at the most.
-struct parts {
-  size_t begin, count, length;
+// Rows of a frame that lie in `count` per axis, `step` elements apart, and in each of them lines of
+// `line` elements, `lines` and `line_step` per axis: to [row][line][element]. REAL_PAD elements
+// beyond the last one may be overwritten.
+struct gathering {
+  size_t count[CONVOLUTION_AXES], step[CONVOLUTION_AXES];
+  size_t lines[2], line_step[2], line;
 };
-static inline struct parts parts_of(size_t begin, size_t end, size_t most) {
-  return (struct parts){begin, (end - begin + most - 1) / most, end - begin};
-}
-static inline struct range part_of(const struct parts *parts, size_t part) {
-  return (struct range){parts->begin + part * parts->length / parts->count,
-                        parts->begin + (part + 1) * parts->length / parts->count};
-}
+void frame_gather(const struct gathering *gathering, const real *frame, real *to);
+
+// Whether lines of the kernel are too short to be multiplied one by one.
+static inline bool line_is_thin(size_t line, size_t lines) { return line < REAL_PAD && lines > 1; }
+
+// ---- the ways to go ----
+
+// A box of outputs, of some samples whose frames follow each other.
+struct box {
+  const struct pass *pass;
+  const struct convolution_rows *rows;
+  struct frame frame;
+  const real *frames;
+  size_t sample, samples;
+  struct range q[CONVOLUTION_AXES];
+};
+
+// A class's share of a box.
+struct share {
+  struct range q[CONVOLUTION_AXES];
+  size_t at[CONVOLUTION_AXES];  // its first row in the frame, by positions,
+  size_t to[CONVOLUTION_AXES];  // and in the outputs
+};
+bool class_share(const struct box *box, const struct class *class, struct share *share);
+
+// Few channels go out (convolution_few.c): a vector lies along the positions.
+bool pass_is_few(const struct pass *p);
+size_t few_work(const struct pass *p, const struct frame *frame);
+void few_multiply(const struct box *box, const real *weights, real *work);
+
+// Source by source (convolution_spread.c).
+bool pass_is_spread(const struct pass *p);
+size_t spread_work(const struct pass *p);
+void spread(const struct pass *p, const real *panels, const struct convolution_rows *rows,
+            real *work);
+
+// Every output sees one source, and they lie in the same order.
+bool pass_is_trivial(const struct pass *p);
+
+// All others, and few, box by box (convolution_multiply.c).
+size_t multiply_work(const struct pass *p);
+void multiply(const struct pass *p, const real *packed, const struct convolution_rows *rows,
+              real *work);
+
+// Elements of a class's packed weights.
+size_t class_packed_size(const struct pass *p, const struct class *class);
+
+// Elements of work space of convolution_to_weight() (convolution_derivative.c).
+size_t derivative_work(const struct convolution *c);
 
 #endif

@@ -1,7 +1,5 @@
-// Outputs that are sums over sources one after the other: a product gives what every source adds
+// Where few sources see many taps, each source gives to its outputs: a product makes what it gives
 // through every tap, [source][tap][channel], and this is added where it belongs.
-#include <string.h>
-
 #include "decoder/convolution_internal.h"
 
 enum { SPREAD = 1 << 15 };  // elements of such a product, if it has more than one row
@@ -37,56 +35,58 @@ static bool output_of(const struct pass *p, size_t axis, size_t source, size_t t
   return *to < p->to[axis];
 }
 
-static void add_row(size_t channels, const real *restrict from, real *restrict to) {
-  for (size_t o = 0; o < channels; o++) to[o] += from[o];
+// Sources of a fragment that reach outputs of a line through a tap: the first one of them, counted
+// from the fragment's, the first output, and how many there are.
+struct reach {
+  size_t source, output, count;
+};
+
+static struct reach reach_of(const struct pass *p, const struct fragment *f, size_t tap) {
+  struct reach reach = {f->begin, 0, 0};
+  while (reach.source < f->end && !output_of(p, 2, reach.source, tap, &reach.output))
+    reach.source++;
+  if (reach.source == f->end) return reach;
+  const size_t left = (f->end - reach.source + p->from_step[2] - 1) / p->from_step[2];
+  reach.count = least(left, (p->to[2] - reach.output + p->to_step[2] - 1) / p->to_step[2]);
+  reach.source -= f->begin;
+  return reach;
 }
 
-// Sources of a fragment through one tap of a line; `given` and `line` are those of the first source
-// of the field's line and of the first output of the line.
-static void add_tap(const struct pass *p, const struct fragment *f, size_t tap, const real *given,
-                    real *line) {
-  const size_t step = p->to_image ? 1 : p->from_step[2], channels = p->to_channels;
-  const size_t width = real_padded(channels), row = row_size(p);
-  size_t x = f->begin, o = 0;
-  while (x < f->end && !output_of(p, 2, x, tap, &o)) x++;
-  if (x >= f->end) return;
-  const size_t left = (f->end - x + step - 1) / step;
-  const size_t count = least(left, (p->to[2] - o + p->to_step[2] - 1) / p->to_step[2]);
-  given += (x - f->begin) * row;
-  line += o * width;
-  if (channels == 1)
-    for (size_t i = 0; i < count; i++) line[i * p->to_step[2] * width] += given[i * step * row];
-  else
-    for (size_t i = 0; i < count; i++)
-      add_row(channels, given + i * step * row, line + i * p->to_step[2] * width);
+static void add_tap(const struct pass *p, const struct reach *reach, const real *restrict given,
+                    real *restrict line) {
+  const size_t channels = p->to_channels, row = p->from_step[2] * row_size(p);
+  const size_t step = p->to_step[2] * real_padded(channels);
+  given += reach->source * row_size(p);
+  line += reach->output * real_padded(channels);
+  for (size_t i = 0; i < reach->count; i++, given += row, line += step)
+    for (size_t o = 0; o < channels; o++) line[o] += given[o];
 }
 
-static void add_fragment(const struct pass *p, const struct fragment *f, real *to) {
+// One tap along the last axis, through all lines of the kernel.
+static void add_lines(const struct pass *p, const struct fragment *f, size_t tap, real *to) {
   const size_t *kernel = p->c->kernel, width = real_padded(p->to_channels);
+  const struct reach reach = reach_of(p, f, tap);
   size_t z, y;
-  for (size_t i = 0; i < kernel[0]; i++) {
-    if (!output_of(p, 0, f->z, i, &z)) continue;
-    for (size_t j = 0; j < kernel[1]; j++) {
-      if (!output_of(p, 1, f->y, j, &y)) continue;
-      real *line = to + ((f->sample * p->to[0] + z) * p->to[1] + y) * p->to[2] * width;
-      for (size_t k = 0; k < kernel[2]; k++) {
-        const size_t tap = p->to_image ? kernel[2] - 1 - k : k;  // sources in their order
-        add_tap(p, f, tap, f->given + ((i * kernel[1] + j) * kernel[2] + tap) * p->to_channels,
-                line);
-      }
-    }
-  }
+  if (reach.count == 0) return;
+  for (size_t i = 0; i < kernel[0]; i++)
+    for (size_t j = 0; j < kernel[1] && output_of(p, 0, f->z, i, &z); j++)
+      if (output_of(p, 1, f->y, j, &y))
+        add_tap(p, &reach, f->given + ((i * kernel[1] + j) * kernel[2] + tap) * p->to_channels,
+                to + ((f->sample * p->to[0] + z) * p->to[1] + y) * p->to[2] * width);
+}
+
+// An output of a line takes sources of the fragment in their order.
+static void add_fragment(const struct pass *p, const struct fragment *f, real *to) {
+  const size_t taps = p->c->kernel[2];
+  for (size_t k = 0; k < taps; k++) add_lines(p, f, p->to_image ? taps - 1 - k : k, to);
 }
 
 static void begin_sample(const struct pass *p, const struct convolution_rows *rows, size_t sample) {
   const size_t width = real_padded(p->to_channels), count = positions(p->to);
   real *to = rows->to + sample * count * width;
   if (rows->add) return;
-  if (rows->bias == NULL) {
-    memset(to, 0, count * width * sizeof *to);
-    return;
-  }
-  for (size_t i = 0; i < count; i++) memcpy(to + i * width, rows->bias, width * sizeof *to);
+  for (size_t i = 0; i < count; i++, to += width)
+    for (size_t o = 0; o < width; o++) to[o] = rows->bias != NULL ? rows->bias[o] : 0;
 }
 
 // Outputs of a sample that no source from `next` on reaches: lines or planes across the first axis
@@ -137,8 +137,7 @@ void spread(const struct pass *p, const real *panels, const struct convolution_r
                    rows->to);
       if (next != end && next % sources != 0) continue;
       const size_t now = sample * outputs + complete(p, at + next - i);
-      if (rows->finish != NULL && now > done)
-        rows->finish->act(rows->finish->context, done, now - done, 0, real_padded(p->to_channels));
+      pass_finish(p, rows, done, now);
       done = now;
     }
   }

@@ -6,6 +6,7 @@
 
 #include "decoder/activation.h"
 #include "ground/rng.h"
+#include "ground/text.h"
 
 static const struct layer_ops *const table[LAYER_KINDS] = {
     [LAYER_DENSE] = &layer_dense,       [LAYER_RESHAPE] = &layer_reshape,
@@ -13,9 +14,7 @@ static const struct layer_ops *const table[LAYER_KINDS] = {
     [LAYER_UPSAMPLE] = &layer_upsample, [LAYER_RESIDUAL] = &layer_residual,
 };
 
-const char *layer_name(int kind) {
-  return kind >= 0 && kind < LAYER_KINDS ? table[kind]->name : NULL;
-}
+const char *layer_name(int kind) { return IN_TABLE(table, kind) ? table[kind]->name : NULL; }
 
 const struct layer_ops *layer_ops(enum layer_kind kind) {
   assert(layer_name((int)kind) != NULL);

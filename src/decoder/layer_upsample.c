@@ -1,8 +1,9 @@
 // Upsampling: every position of the input, the grid, becomes a box of equal ones of the output, the
-// image. The boxes lie side by side, so that the way back is their sum.
+// image (upsampling.h).
 #include <string.h>
 
 #include "decoder/layer.h"
+#include "decoder/upsampling.h"
 
 static bool place(struct layer *layer, const struct layer_spec *spec, struct error *error) {
   const size_t axes = layer->from.axes - 1;
@@ -28,55 +29,35 @@ static bool place(struct layer *layer, const struct layer_spec *spec, struct err
   return layer_set_output(layer, &to, error);
 }
 
-// Calls for every line of the image with it and the line of the grid that its boxes are of.
-#define EACH_LINE(c, z, y)                   \
-  for (size_t z = 0; z < (c)->image[0]; z++) \
-    for (size_t y = 0; y < (c)->image[1]; y++)
-
-static size_t grid_line(const struct convolution *c, size_t z, size_t y) {
-  return (z / c->kernel[0] * c->grid[1] + y / c->kernel[1]) * c->grid[2];
+static struct upsampling upsampling_of(const struct layer *layer) {
+  const struct convolution *c = &layer->map;
+  struct upsampling u = {.channels = c->grid_channels};
+  memcpy(u.size, c->grid, sizeof u.size);
+  memcpy(u.factor, c->kernel, sizeof u.factor);
+  return u;
 }
 
-static void spread(const struct convolution *c, size_t stride, const real *grid, real *image) {
-  EACH_LINE(c, z, y) {
-    const real *from = grid + grid_line(c, z, y) * stride;
-    for (size_t x = 0; x < c->grid[2]; x++, from += stride)
-      for (size_t k = 0; k < c->kernel[2]; k++, image += stride)
-        memcpy(image, from, stride * sizeof *image);
-  }
-}
-
-static void collect(const struct convolution *c, size_t stride, const real *restrict image,
-                    real *restrict grid) {
-  EACH_LINE(c, z, y) {
-    real *to = grid + grid_line(c, z, y) * stride;
-    for (size_t x = 0; x < c->grid[2]; x++, to += stride)
-      for (size_t k = 0; k < c->kernel[2]; k++, image += stride)
-        for (size_t j = 0; j < stride; j++) to[j] += image[j];
-  }
+static void finish_rows(const struct layer_shape *shape, size_t samples,
+                        const struct product_finish *finish) {
+  if (finish != NULL)
+    finish->act(finish->context, 0, samples * layer_positions(shape), 0,
+                real_padded(layer_channels(shape)));
 }
 
 static void forward(const struct layer *layer, const struct layer_rows *rows, const real *a,
                     bool affine, const struct product_finish *finish, real *s) {
   (void)affine;
-  const size_t stride = real_padded(layer_channels(&layer->to));
-  for (size_t k = 0; k < rows->samples; k++)
-    spread(&layer->map, stride, a + k * layer_stride(&layer->from),
-           s + k * layer_stride(&layer->to));
-  if (finish != NULL)
-    finish->act(finish->context, 0, rows->samples * layer_positions(&layer->to), 0, stride);
+  const struct upsampling u = upsampling_of(layer);
+  upsampling_spread(&u, rows->samples, a, s);
+  finish_rows(&layer->to, rows->samples, finish);
 }
 
 static void backward_input(const struct layer *layer, const struct layer_rows *rows,
                            const real *delta_s, bool add, const struct product_finish *finish,
                            real *delta_a) {
-  const size_t stride = real_padded(layer_channels(&layer->from));
-  const size_t size = layer_stride(&layer->from);
-  if (!add) memset(delta_a, 0, rows->samples * size * sizeof *delta_a);
-  for (size_t k = 0; k < rows->samples; k++)
-    collect(&layer->map, stride, delta_s + k * layer_stride(&layer->to), delta_a + k * size);
-  if (finish != NULL)
-    finish->act(finish->context, 0, rows->samples * layer_positions(&layer->from), 0, stride);
+  const struct upsampling u = upsampling_of(layer);
+  upsampling_collect(&u, rows->samples, delta_s, add, delta_a);
+  finish_rows(&layer->from, rows->samples, finish);
 }
 
 const struct layer_ops layer_upsample = {

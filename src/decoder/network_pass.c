@@ -15,13 +15,13 @@ struct field {
   real **layer;  // [layer_count]
 };
 
-// Of the network's input and every layer; of layers with an activation; of all but the last layer,
-// whose delta stands where its output was.
-enum field_kind { FIELD_VALUES, FIELD_SLOPES, FIELD_DELTAS };
+// Of the network's input and every layer; of layers with an activation; of the input and all but
+// the last layer, whose delta stands where its output was; of the input alone.
+enum field_kind { FIELD_VALUES, FIELD_SLOPES, FIELD_DELTAS, FIELD_INPUT };
 
 static bool field_has(enum field_kind kind, const struct network *network, size_t l) {
   if (kind == FIELD_SLOPES) return network->layers[l].activation != ACTIVATION_IDENTITY;
-  return kind == FIELD_VALUES || l + 1 < network->layer_count;
+  return kind == FIELD_VALUES || (kind == FIELD_DELTAS && l + 1 < network->layer_count);
 }
 
 static size_t field_size(enum field_kind kind, const struct network *network) {
@@ -45,6 +45,20 @@ static void field_destroy(struct field *f, enum field_kind kind, const struct ne
     if (field_has(kind, network, l)) memory_free(&f->layer[l]);
   memory_free(&f->layer);
   memory_free(&f->input);
+}
+
+// The way back needs slopes alone, so that a delta may stand where the layer's output was; the
+// gradient of theta wants both.
+static enum field_kind deltas_of(bool with_parameters) {
+  return with_parameters ? FIELD_DELTAS : FIELD_INPUT;
+}
+
+// Creates delta beside what it may stand in.
+static void deltas_create(struct field *delta, enum field_kind kind, const struct network *network,
+                          size_t rows, const struct field *a) {
+  field_create(delta, kind, network, rows);
+  for (size_t l = 0; l < network->layer_count; l++)
+    if (!field_has(kind, network, l)) delta->layer[l] = a->layer[l];
 }
 
 // Where the k-th source of a layer stands in a field.
@@ -181,17 +195,19 @@ struct network_pass {
   const struct network *network;
   size_t capacity;
   struct field a, slope, delta;
+  enum field_kind deltas;
   real *work;
 };
 
-struct network_pass *network_pass_create(const struct network *network, size_t rows) {
+struct network_pass *network_pass_create(const struct network *network, size_t rows,
+                                         bool with_parameters) {
   struct network_pass *pass = memory_new(struct network_pass, 1);
   pass->network = network;
   pass->capacity = rows;
   field_create(&pass->a, FIELD_VALUES, network, rows);
   field_create(&pass->slope, FIELD_SLOPES, network, rows);
-  field_create(&pass->delta, FIELD_DELTAS, network, rows);
-  pass->delta.layer[network->layer_count - 1] = pass->a.layer[network->layer_count - 1];
+  pass->deltas = deltas_of(with_parameters);
+  deltas_create(&pass->delta, pass->deltas, network, rows, &pass->a);
   pass->work = memory_new(real, network_work(network));
   return pass;
 }
@@ -199,17 +215,21 @@ struct network_pass *network_pass_create(const struct network *network, size_t r
 void network_pass_destroy(struct network_pass **pass) {
   struct network_pass *p = *pass;
   if (p == NULL) return;
-  field_destroy(&p->delta, FIELD_DELTAS, p->network);
+  field_destroy(&p->delta, p->deltas, p->network);
   field_destroy(&p->slope, FIELD_SLOPES, p->network);
   field_destroy(&p->a, FIELD_VALUES, p->network);
   memory_free(&p->work);
   memory_free(pass);
 }
 
-size_t network_pass_bytes(const struct network *network, size_t rows) {
-  const size_t row = field_size(FIELD_VALUES, network) + field_size(FIELD_SLOPES, network) +
-                     field_size(FIELD_DELTAS, network);
-  return (rows * row + network_work(network)) * sizeof(real);
+// Elements of a row.
+static size_t pass_row(const struct network *network, bool with_parameters) {
+  return field_size(FIELD_VALUES, network) + field_size(FIELD_SLOPES, network) +
+         field_size(deltas_of(with_parameters), network);
+}
+
+size_t network_pass_bytes(const struct network *network, size_t rows, bool with_parameters) {
+  return (rows * pass_row(network, with_parameters) + network_work(network)) * sizeof(real);
 }
 
 real *network_pass_input(struct network_pass *pass) { return pass->a.input; }
@@ -256,6 +276,7 @@ const real *network_pass_backward(struct network_pass *pass, struct network_valu
 }
 
 void network_pass_gradient(struct network_pass *pass, size_t first, size_t count, real *gradient) {
+  assert(pass->deltas == FIELD_DELTAS);
   const struct layer_rows some = {.samples = count, .work = pass->work};
   layer_gradient(pass->network, &some, &pass->delta, &pass->a, first, true, false, gradient);
 }
@@ -266,28 +287,22 @@ struct network_tangent {
   const struct network *network;
   size_t capacity;
   struct field a, a_dot, slope, bend, delta, delta_dot;
+  enum field_kind deltas;
   real *work;
 };
 
-enum { TANGENT_FIELDS = 6 };
-static const enum field_kind tangent_kinds[TANGENT_FIELDS] = {
-    FIELD_VALUES, FIELD_VALUES, FIELD_SLOPES, FIELD_SLOPES, FIELD_DELTAS, FIELD_DELTAS};
-
-static struct field *tangent_field(struct network_tangent *t, size_t i) {
-  struct field *const fields[TANGENT_FIELDS] = {&t->a,    &t->a_dot, &t->slope,
-                                                &t->bend, &t->delta, &t->delta_dot};
-  return fields[i];
-}
-
-struct network_tangent *network_tangent_create(const struct network *network, size_t rows) {
+struct network_tangent *network_tangent_create(const struct network *network, size_t rows,
+                                               bool with_parameters) {
   struct network_tangent *t = memory_new(struct network_tangent, 1);
-  const size_t last = network->layer_count - 1;
   t->network = network;
   t->capacity = rows;
-  for (size_t i = 0; i < TANGENT_FIELDS; i++)
-    field_create(tangent_field(t, i), tangent_kinds[i], network, rows);
-  t->delta.layer[last] = t->a.layer[last];
-  t->delta_dot.layer[last] = t->a_dot.layer[last];
+  t->deltas = deltas_of(with_parameters);
+  field_create(&t->a, FIELD_VALUES, network, rows);
+  field_create(&t->a_dot, FIELD_VALUES, network, rows);
+  field_create(&t->slope, FIELD_SLOPES, network, rows);
+  field_create(&t->bend, FIELD_SLOPES, network, rows);
+  deltas_create(&t->delta, t->deltas, network, rows, &t->a);
+  deltas_create(&t->delta_dot, t->deltas, network, rows, &t->a_dot);
   t->work = memory_new(real, network_work(network));
   return t;
 }
@@ -295,15 +310,18 @@ struct network_tangent *network_tangent_create(const struct network *network, si
 void network_tangent_destroy(struct network_tangent **tangent) {
   struct network_tangent *t = *tangent;
   if (t == NULL) return;
-  for (size_t i = 0; i < TANGENT_FIELDS; i++)
-    field_destroy(tangent_field(t, i), tangent_kinds[i], t->network);
+  field_destroy(&t->delta_dot, t->deltas, t->network);
+  field_destroy(&t->delta, t->deltas, t->network);
+  field_destroy(&t->bend, FIELD_SLOPES, t->network);
+  field_destroy(&t->slope, FIELD_SLOPES, t->network);
+  field_destroy(&t->a_dot, FIELD_VALUES, t->network);
+  field_destroy(&t->a, FIELD_VALUES, t->network);
   memory_free(&t->work);
   memory_free(tangent);
 }
 
-size_t network_tangent_bytes(const struct network *network, size_t rows) {
-  size_t row = 0;
-  for (size_t i = 0; i < TANGENT_FIELDS; i++) row += field_size(tangent_kinds[i], network);
+size_t network_tangent_bytes(const struct network *network, size_t rows, bool with_parameters) {
+  const size_t row = 2 * pass_row(network, with_parameters);
   return (rows * row + network_work(network)) * sizeof(real);
 }
 
@@ -362,6 +380,7 @@ const real *network_tangent_backward(struct network_tangent *t, struct network_v
 // d(v.g)/dW = delta_s_dot a^T + delta_s a_dot^T, and delta_s_dot for the bias.
 void network_tangent_gradient(struct network_tangent *t, size_t first, size_t count,
                               real *gradient) {
+  assert(t->deltas == FIELD_DELTAS);
   const struct layer_rows some = {.samples = count, .work = t->work};
   layer_gradient(t->network, &some, &t->delta_dot, &t->a, first, true, true, gradient);
   layer_gradient(t->network, &some, &t->delta, &t->a_dot, first, false, true, gradient);

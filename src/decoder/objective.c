@@ -9,10 +9,11 @@ struct objective {
   struct network_pass *pass;
 };
 
-struct objective *objective_create(const struct decoder *decoder, size_t rows) {
+struct objective *objective_create(const struct decoder *decoder, size_t rows,
+                                   bool with_parameters) {
   struct objective *o = memory_new(struct objective, 1);
   o->decoder = decoder;
-  o->pass = network_pass_create(decoder->network, rows);
+  o->pass = network_pass_create(decoder->network, rows, with_parameters);
   return o;
 }
 
@@ -22,8 +23,8 @@ void objective_destroy(struct objective **objective) {
   memory_free(objective);
 }
 
-size_t objective_bytes(const struct decoder *decoder, size_t rows) {
-  return network_pass_bytes(decoder->network, rows);
+size_t objective_bytes(const struct decoder *decoder, size_t rows, bool with_parameters) {
+  return network_pass_bytes(decoder->network, rows, with_parameters);
 }
 
 real *objective_latents(struct objective *o) { return network_pass_input(o->pass); }

@@ -9,10 +9,10 @@ struct tangent {
   struct network_tangent *pass;
 };
 
-struct tangent *tangent_create(const struct decoder *decoder, size_t rows) {
+struct tangent *tangent_create(const struct decoder *decoder, size_t rows, bool with_parameters) {
   struct tangent *t = memory_new(struct tangent, 1);
   t->decoder = decoder;
-  t->pass = network_tangent_create(decoder->network, rows);
+  t->pass = network_tangent_create(decoder->network, rows, with_parameters);
   return t;
 }
 
@@ -22,8 +22,8 @@ void tangent_destroy(struct tangent **tangent) {
   memory_free(tangent);
 }
 
-size_t tangent_bytes(const struct decoder *decoder, size_t rows) {
-  return network_tangent_bytes(decoder->network, rows);
+size_t tangent_bytes(const struct decoder *decoder, size_t rows, bool with_parameters) {
+  return network_tangent_bytes(decoder->network, rows, with_parameters);
 }
 
 real *tangent_latents(struct tangent *t) { return network_tangent_input(t->pass); }

@@ -21,7 +21,7 @@ struct batch_gradient {
   struct comm *comm;
   const struct decoder *decoder;
   const struct solver_options *flow;
-  int adjoint;
+  enum adjoint_kind adjoint;
   int64_t tile, stack;  // samples of a tile at most; tiles in a stack
   struct objective *objective;
   struct objective_row *rows;    // [room] samples of a stack
@@ -39,7 +39,8 @@ struct batch_gradient {
   int64_t trajectory_count;
 };
 
-static int64_t stack_of(const struct decoder *decoder, size_t rows, int64_t tile, int adjoint) {
+static int64_t stack_of(const struct decoder *decoder, size_t rows, int64_t tile,
+                        enum adjoint_kind adjoint) {
   if (adjoint != ADJOINT_NONE && rows > ADJOINT_ROWS) rows = ADJOINT_ROWS;
   int64_t stack = (int64_t)rows / tile;
   const int64_t affordable = STACK_BYTES / (int64_t)(decoder->count * sizeof(real));
@@ -48,20 +49,21 @@ static int64_t stack_of(const struct decoder *decoder, size_t rows, int64_t tile
 }
 
 // Samples of a stack at most.
-static size_t room_of(const struct decoder *decoder, size_t rows, int64_t tile, int adjoint) {
+static size_t room_of(const struct decoder *decoder, size_t rows, int64_t tile,
+                      enum adjoint_kind adjoint) {
   return (size_t)(stack_of(decoder, rows, tile, adjoint) * tile);
 }
 
-double batch_gradient_bytes(const struct decoder *decoder, size_t rows, int64_t tile, int adjoint,
-                            const struct solver_options *flow) {
+double batch_gradient_bytes(const struct decoder *decoder, size_t rows, int64_t tile,
+                            enum adjoint_kind adjoint, const struct solver_options *flow) {
   const int64_t stack = stack_of(decoder, rows, tile, adjoint);
   const size_t room = room_of(decoder, rows, tile, adjoint);
-  double bytes = (double)objective_bytes(decoder, room);
+  double bytes = (double)objective_bytes(decoder, room, true);
   bytes += (double)stack * (double)(decoder->count * sizeof(real));
   bytes += (double)(decoder->count * sizeof(int64_t));
-  if (flow == NULL) return bytes + (double)network_pass_bytes(decoder->encoder, room);
+  if (flow == NULL) return bytes + (double)network_pass_bytes(decoder->encoder, room, true);
   if (adjoint == ADJOINT_NONE) return bytes;
-  return bytes + (double)tangent_bytes(decoder, room) +
+  return bytes + (double)tangent_bytes(decoder, room, true) +
          (double)(room * adjoint_state_size(flow, decoder->d));
 }
 
@@ -94,7 +96,7 @@ static struct reduction *create_reduction(const struct decoder *decoder) {
 }
 
 struct batch_gradient *batch_gradient_create(struct comm *comm, const struct decoder *decoder,
-                                             size_t rows, int64_t tile, int adjoint,
+                                             size_t rows, int64_t tile, enum adjoint_kind adjoint,
                                              const struct solver_options *flow) {
   assert(tile > 0 && rows > 0);
   assert(flow == NULL ? decoder->encoder != NULL && adjoint == ADJOINT_NONE
@@ -104,14 +106,14 @@ struct batch_gradient *batch_gradient_create(struct comm *comm, const struct dec
   *b = (struct batch_gradient){
       .comm = comm, .decoder = decoder, .flow = flow, .adjoint = adjoint, .tile = tile};
   b->stack = stack_of(decoder, rows, tile, adjoint);
-  b->objective = objective_create(decoder, room);
+  b->objective = objective_create(decoder, room, true);
   b->rows = memory_new(struct objective_row, room);
   b->loss = memory_new(double, room);
   b->gradients = memory_new(real, (size_t)b->stack * decoder->count);
   b->reduction = create_reduction(decoder);
-  if (flow == NULL) b->encoder = network_pass_create(decoder->encoder, room);
+  if (flow == NULL) b->encoder = network_pass_create(decoder->encoder, room, true);
   if (adjoint == ADJOINT_NONE) return b;
-  b->tangent = tangent_create(decoder, room);
+  b->tangent = tangent_create(decoder, room, true);
   b->state_size = adjoint_state_size(flow, decoder->d);
   b->states = memory_new(char, room * b->state_size);
   b->wanting = memory_new(size_t, room);

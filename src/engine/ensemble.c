@@ -22,7 +22,7 @@ struct ensemble {
 
 size_t ensemble_rows(const struct decoder *decoder, size_t rows) {
   enum { MAX_ROWS = 240, BUDGET = 1 << 25 };  // BUDGET: bytes of work space
-  const size_t affordable = BUDGET / objective_bytes(decoder, 1);
+  const size_t affordable = BUDGET / objective_bytes(decoder, 1, false);
   if (rows > MAX_ROWS) rows = MAX_ROWS;
   if (rows > affordable) rows = affordable > 1 ? affordable : 1;
   return rows;
@@ -33,7 +33,7 @@ struct ensemble *ensemble_create(const struct ranks *ranks, const struct decoder
   assert(rows > 0);
   struct ensemble *e = memory_new(struct ensemble, 1);
   *e = (struct ensemble){.ranks = ranks, .decoder = decoder, .options = *options, .room = rows};
-  e->objective = objective_create(decoder, rows);
+  e->objective = objective_create(decoder, rows, false);
   e->rows = memory_new(struct objective_row, rows);
   e->loss = memory_new(double, rows);
   return e;
@@ -47,6 +47,12 @@ void ensemble_destroy(struct ensemble **ensemble) {
   memory_free(&e->rows);
   memory_free(&e->loss);
   memory_free(ensemble);
+}
+
+double ensemble_bytes(const struct decoder *decoder, const struct solver_options *options,
+                      size_t rows) {
+  return (double)objective_bytes(decoder, rows, false) +
+         (double)rows * (double)solver_ops(options)->state_size(options, decoder->d);
 }
 
 // A sample under way and its solver's state.

@@ -40,6 +40,10 @@ void ensemble_begin(struct ensemble *ensemble, const struct samples *samples, in
 bool ensemble_advance(struct ensemble *ensemble, double seconds);
 void ensemble_end(struct ensemble *ensemble);
 
+// Bytes that an ensemble takes with its flows under way.
+double ensemble_bytes(const struct decoder *decoder, const struct solver_options *options,
+                      size_t rows);
+
 // The rows of products that suit the decoder's size: `rows` at most, fewer if its activations are
 // large.
 size_t ensemble_rows(const struct decoder *decoder, size_t rows);

@@ -13,14 +13,7 @@
 #include "ground/memory.h"
 #include "numerics/reduction.h"
 
-// A sample's class of rows follows its place in the file, so that its latent does not depend on
-// which others are encoded; groups that share a step are counted from the set's own beginning.
-static const int64_t *positions(const struct run *run, const struct dataset *data) {
-  const bool coupled = run->config.evaluation.solver.coupling == COUPLING_BATCH;
-  return coupled ? NULL : data->index;
-}
-
-struct evaluation *evaluation_create(struct run *run, int set) {
+struct evaluation *evaluation_create(struct run *run, enum set set) {
   const struct dataset *data = run->sets[set];
   assert(data != NULL && data->stride == real_padded(run->decoder->n));
   struct evaluation *evaluation = memory_new(struct evaluation, 1);
@@ -33,7 +26,6 @@ struct evaluation *evaluation_create(struct run *run, int set) {
                                          .y = data->y,
                                          .w = data->w,
                                          .weight_sum = data->weight_sum,
-                                         .position = positions(run, data),
                                          .position_first = data->local_first,
                                          .total = data->count};
   return evaluation;
@@ -113,8 +105,8 @@ static bool advance_encoder(struct evaluation *evaluation, double seconds) {
   const double begun = clock_seconds();
   const int64_t count = evaluation->samples.count;
   const size_t rows = run->evaluation_rows;
-  struct network_pass *encoder = network_pass_create(run->decoder->encoder, rows);
-  struct objective *objective = objective_create(run->decoder, rows);
+  struct network_pass *encoder = network_pass_create(run->decoder->encoder, rows, false);
+  struct objective *objective = objective_create(run->decoder, rows, false);
   struct rows_sweep *sweep = rows_sweep_create(rows);
   rows_sweep_begin(sweep, &evaluation->samples, run->decoder->n, evaluation->passed, count, NULL,
                    NULL);
@@ -194,7 +186,7 @@ void evaluation_columns(const struct evaluation *evaluation, struct state *state
 real *evaluation_decode(const struct run *run, const struct evaluation *evaluation, int64_t count) {
   assert(count <= evaluation->samples.count && evaluation->flows_ended);
   const size_t d = real_padded(run->decoder->d), n = real_padded(run->decoder->n);
-  struct objective *objective = objective_create(run->decoder, run->evaluation_rows);
+  struct objective *objective = objective_create(run->decoder, run->evaluation_rows, false);
   struct rows_sweep *sweep = rows_sweep_create(run->evaluation_rows);
   real *z = objective_latents(objective), *images = memory_new(real, (size_t)count * n);
   rows_sweep_begin(sweep, &evaluation->samples, run->decoder->n, 0, count, NULL, NULL);

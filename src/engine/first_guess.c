@@ -29,7 +29,7 @@ struct choice {
   struct samples samples;
   real *y, *w;
   double *weight_sum;
-  int64_t *position, *number;  // in the file; among all that are fitted to
+  int64_t *number;  // among all that are fitted to
 };
 
 // The place among this rank's samples of the j-th that is fitted to, or -1.
@@ -47,7 +47,6 @@ static struct choice choose(const struct run *run) {
   struct choice choice = {.y = memory_new(real, (size_t)mine * stride),
                           .w = data->w == NULL ? NULL : memory_new(real, (size_t)mine * stride),
                           .weight_sum = memory_new(double, mine),
-                          .position = memory_new(int64_t, mine),
                           .number = memory_new(int64_t, mine)};
   for (int64_t j = 0; j < total; j++) {
     const int64_t i = place_of(data, total, j);
@@ -56,14 +55,13 @@ static struct choice choose(const struct run *run) {
     memcpy(choice.y + to, data->y + from, stride * sizeof(real));
     if (data->w != NULL) memcpy(choice.w + to, data->w + from, stride * sizeof(real));
     choice.weight_sum[count] = data->weight_sum[i];
-    choice.number[count] = j;
-    choice.position[count++] = data->index[i];
+    choice.number[count++] = j;
   }
   choice.samples = (struct samples){.count = count,
                                     .y = choice.y,
                                     .w = choice.w,
                                     .weight_sum = choice.weight_sum,
-                                    .position = choice.position,
+                                    .position = choice.number,
                                     .total = total};
   return choice;
 }
@@ -72,24 +70,33 @@ static void choice_free(struct choice *choice) {
   memory_free(&choice->y);
   memory_free(&choice->w);
   memory_free(&choice->weight_sum);
-  memory_free(&choice->position);
   memory_free(&choice->number);
 }
 
-// The Hessian of a sample's loss at z, [d][real_padded(d)], its columns side by side in a sweep;
-// `rows` has room for d.
+// Columns of a Hessian that are found at once. With its tangent a row takes twice the space.
+static size_t columns_at_once(const struct run *run) {
+  const size_t d = run->decoder->d, most = run->evaluation_rows / 2;
+  return most < 1 ? 1 : most < d ? most : d;
+}
+
+// The Hessian of a sample's loss at z, [d][real_padded(d)], in sweeps of as many columns as `rows`
+// has room for.
 static void find_hessian(const struct run *run, struct tangent *tangent,
                          struct objective_row sample, const real *z, struct objective_row *rows,
                          real *hessian) {
-  const size_t d = run->decoder->d, stride = real_padded(d);
+  const size_t d = run->decoder->d, stride = real_padded(d), most = columns_at_once(run);
   real *latents = tangent_latents(tangent), *directions = tangent_directions(tangent);
-  memset(directions, 0, d * stride * sizeof *directions);
-  for (size_t i = 0; i < d; i++) {
-    rows[i] = sample;
-    memcpy(latents + i * stride, z, stride * sizeof *z);
-    directions[i * stride + i] = 1;
+  for (size_t first = 0; first < d; first += most) {
+    const size_t count = d - first < most ? d - first : most;
+    memset(directions, 0, count * stride * sizeof *directions);
+    for (size_t i = 0; i < count; i++) {
+      rows[i] = sample;
+      memcpy(latents + i * stride, z, stride * sizeof *z);
+      directions[i * stride + first + i] = 1;
+    }
+    memcpy(hessian + first * stride, tangent_sweep(tangent, count, rows),
+           count * stride * sizeof *hessian);
   }
-  memcpy(hessian, tangent_sweep(tangent, d, rows), d * stride * sizeof *hessian);
 }
 
 // The metric by the Hessians of every few of the samples.
@@ -99,8 +106,8 @@ static void add_metric(struct run *run, struct predictor *predictor, const struc
   if (d > CURVED_LATENT) return;
   const int64_t every = (choice->samples.total + CURVED - 1) / CURVED;
   real *hessians = memory_new(real, CURVED * d * stride);
-  struct tangent *tangent = tangent_create(run->decoder, d);
-  struct objective_row *rows = memory_new(struct objective_row, d);
+  struct tangent *tangent = tangent_create(run->decoder, columns_at_once(run), false);
+  struct objective_row *rows = memory_new(struct objective_row, columns_at_once(run));
   int64_t count = 0;
   for (int64_t i = 0; i < choice->samples.count; i++) {
     if (choice->number[i] % every != 0 || !isfinite(encoding->loss[i])) continue;
@@ -156,6 +163,7 @@ double first_guess_bytes(const struct run *run) {
   double bytes = (d * n + n + d * (d + 1.0)) * (double)sizeof(real);
   if (!run->used[SET_TRAIN]) return bytes;
   const double m = (double)fitted(&run->shapes[SET_TRAIN]);
+  if (d <= CURVED_LATENT) bytes += (double)tangent_bytes(run->decoder, columns_at_once(run), false);
   return bytes + m * (m + 2.0 * d) * (double)sizeof(double) +
          (2.0 * ceil(m / comm_size(run->comm)) * n + CURVED * d * d) * (double)sizeof(real);
 }

@@ -14,10 +14,10 @@
 #include "ground/rng.h"
 #include "numerics/reduction.h"
 
-const char *gradient_check_name(const struct gradient_check *check, int kind) {
+const char *gradient_check_name(const struct gradient_check *check, enum gradient_kind kind) {
   static const char *const names[] = {"d loss / d z", "d loss / d theta",
                                       "dL / d theta by the flow", "dL / d theta by the encoder"};
-  assert(kind >= 0 && kind < check->kinds);
+  assert((unsigned)kind < (unsigned)check->kinds);
   return names[kind == GRADIENT_WHOLE && check->encoder ? kind + 1 : kind];
 }
 
@@ -63,7 +63,7 @@ static double loss_at(struct line *line, double h, double *derivative) {
   const struct run *run = line->run;
   const struct samples *samples = &line->shard->samples;
   const size_t d = real_padded(run->decoder->d), count = (size_t)samples->count;
-  struct objective *objective = objective_create(run->decoder, run->training_rows);
+  struct objective *objective = objective_create(run->decoder, run->training_rows, false);
   struct rows_sweep *sweep = rows_sweep_create(run->training_rows);
   double *losses = memory_new(double, count), *slopes = memory_new(double, count);
   rows_sweep_begin(sweep, samples, run->decoder->n, 0, samples->count, NULL, NULL);
@@ -243,7 +243,7 @@ void gradient_check_destroy(struct gradient_check **check) {
   memory_free(check);
 }
 
-bool gradient_check_passed(const struct gradient_check *check, int kind) {
-  assert(kind >= 0 && kind < check->kinds);
+bool gradient_check_passed(const struct gradient_check *check, enum gradient_kind kind) {
+  assert((unsigned)kind < (unsigned)check->kinds);
   return fabs(check->taylor[kind].slope - 2.0) <= 0.05;
 }

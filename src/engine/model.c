@@ -93,5 +93,7 @@ void model_state(struct model *model, struct state *state) {
 double model_bytes(const struct run *run) {
   return batch_gradient_bytes(run->decoder, run->training_rows, run->tile,
                               run->config.training.adjoint, flow_of(run)) +
-         (ops_of(run)->flows ? (double)objective_bytes(run->decoder, run->training_rows) : 0.0);
+         (ops_of(run)->flows
+              ? ensemble_bytes(run->decoder, &run->config.encoding, run->training_rows)
+              : 0.0);
 }

@@ -14,9 +14,9 @@ struct samples {
   const real *y;             // [count][real_padded(n)]
   const real *w;             // the same, or NULL
   const double *weight_sum;  // [count]
-  const int64_t *position;  // [count] place in the whole batch or data set; decides the row's class
-  int64_t position_first;   // if position is NULL: those of samples are position_first + i
-  int64_t total;            // samples on all ranks
+  const int64_t *position;   // [count] place in the whole batch or data set
+  int64_t position_first;    // if position is NULL: those of samples are position_first + i
+  int64_t total;             // samples on all ranks
 };
 
 // The position of sample i of these.

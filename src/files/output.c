@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "decoder/loss.h"
+#include "engine/budget.h"
 #include "files/decoder_file.h"
 #include "files/predictor_file.h"
 #include "ground/directory.h"
@@ -47,7 +48,7 @@ enum { GROUP = 24, PATH = 96 };
 
 // ---- fields of a state as datasets ----
 
-enum h5_type output_type(int type) {
+enum h5_type output_type(enum state_type type) {
   static const enum h5_type types[] = {[STATE_REAL] = H5_REAL,
                                        [STATE_DOUBLE] = H5_DOUBLE,
                                        [STATE_INT64] = H5_INT64,
@@ -91,14 +92,14 @@ static void write_field(struct h5_file *file, const struct state_field *field) {
 
 // ---- one group per data set ----
 
-static int64_t shown_count(const struct run *run, int set) {
+static int64_t shown_count(const struct run *run, enum set set) {
   const int64_t wanted = run->config.output.reconstructions, count = run->shapes[set].count;
   return wanted < count ? wanted : count;
 }
 
-static bool has_weights(const struct run *run, int set) { return run->sets[set]->w != NULL; }
+static bool has_weights(const struct run *run, enum set set) { return run->sets[set]->w != NULL; }
 
-static void declare_images(const struct run *run, int set, struct h5_file *file,
+static void declare_images(const struct run *run, enum set set, struct h5_file *file,
                            const char *group) {
   const struct dataset_shape *shape = &run->shapes[set];
   char names[DATASET_AXES][16];
@@ -125,7 +126,7 @@ static void declare_images(const struct run *run, int set, struct h5_file *file,
 
 static void declare_set(const struct run *run, const struct evaluation *evaluation,
                         struct h5_file *file) {
-  const int set = evaluation->set;
+  const enum set set = evaluation->set;
   const struct data_options *options = run_data(run, set);
   char group[GROUP];
   snprintf(group, sizeof group, "/%s", set_name(set));
@@ -146,7 +147,7 @@ static void declare_set(const struct run *run, const struct evaluation *evaluati
 }
 
 // Rows of a sample's entries, of which this rank has `count` from `first` on.
-static void write_entries(struct h5_file *file, int set, const char *name, int64_t first,
+static void write_entries(struct h5_file *file, enum set set, const char *name, int64_t first,
                           int64_t count, size_t n, const real *rows) {
   const struct state_field field = {.group = set_name(set),
                                     .name = name,
@@ -161,7 +162,7 @@ static void write_entries(struct h5_file *file, int set, const char *name, int64
 
 static void write_images(const struct run *run, const struct evaluation *evaluation,
                          struct h5_file *file) {
-  const int set = evaluation->set;
+  const enum set set = evaluation->set;
   const struct dataset *data = run->sets[set];
   const int64_t left = shown_count(run, set) - data->local_first;
   const int64_t count = left < 0 ? 0 : left < data->local_count ? left : data->local_count;
@@ -269,7 +270,7 @@ void output_provenance(const struct run *run, struct h5_file *file, const char *
 
 // How the work was cut into tiles and rows of products: gfe_scaling.py predicts other runs from it.
 static void write_layout(const struct run *run, struct h5_file *file) {
-  const struct tile_limits limits = run_tile_limits(run->decoder);
+  const struct tile_limits limits = budget_tile_limits(run->decoder);
   const struct {
     const char *name;
     int64_t value;

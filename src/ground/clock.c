@@ -4,6 +4,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "ground/text.h"
+
 static const char *const names[] = {"data",      "flow",   "gradient", "reduce",
                                     "optimiser", "output", "other"};
 
@@ -11,9 +13,7 @@ static double spent[PHASE_COUNT];
 static enum phase present = PHASE_OTHER;
 static double entered = -1.0, started = -1.0;
 
-const char *phase_name(enum phase phase) {
-  return (size_t)phase < PHASE_COUNT ? names[phase] : NULL;
-}
+const char *phase_name(enum phase phase) { return IN_TABLE(names, phase) ? names[phase] : NULL; }
 
 static double read_clock(clockid_t clock) {
   struct timespec now;

@@ -9,7 +9,7 @@
 #include "ground/error.h"
 #include "ground/memory.h"
 
-void durable_sync(const char *path) {
+static void sync_file(const char *path) {
   const int file = open(path, O_RDONLY);
   if (file < 0 || fsync(file) != 0) error_fatal("cannot write %s: %s", path, strerror(errno));
   close(file);
@@ -37,6 +37,6 @@ void durable_rename(const char *from, const char *to) {
 }
 
 void durable_put(const char *from, const char *to) {
-  durable_sync(from);
+  sync_file(from);
   durable_rename(from, to);
 }

@@ -6,7 +6,7 @@
 #include "ground/error.h"
 #include "ground/real.h"
 
-size_t state_type_size(int type) {
+size_t state_type_size(enum state_type type) {
   static const size_t sizes[] = {[STATE_REAL] = sizeof(real),
                                  [STATE_DOUBLE] = sizeof(double),
                                  [STATE_INT64] = sizeof(int64_t),
@@ -23,8 +23,9 @@ void state_add(struct state *state, struct state_field field) {
   state->fields[state->count++] = field;
 }
 
-void state_add_numbers(struct state *state, const char *group, const char *name, int type,
-                       void *data, int64_t count, const char *dimension, const char *text) {
+void state_add_numbers(struct state *state, const char *group, const char *name,
+                       enum state_type type, void *data, int64_t count, const char *dimension,
+                       const char *text) {
   state_add(state, (struct state_field){.group = group,
                                         .name = name,
                                         .text = text,

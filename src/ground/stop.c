@@ -12,6 +12,7 @@
 #include "ground/clock.h"
 #include "ground/log.h"
 #include "ground/memory.h"
+#include "ground/text.h"
 
 static const double glance = 1.0;  // seconds between two looks at the file
 
@@ -21,7 +22,7 @@ static const char *const names[] = {
 };
 
 const char *stop_name(enum stop_reason reason) {
-  return (size_t)reason < sizeof names / sizeof *names ? names[reason] : NULL;
+  return IN_TABLE(names, reason) ? names[reason] : NULL;
 }
 
 // ---- signals ----

@@ -19,7 +19,7 @@ static bool begins_with(const char *key, const char *name) {
   return length == 0 || (strncmp(key, name, length) == 0 && key[length] == '.');
 }
 
-bool config_key_is_section(const char *name) {
+static bool is_section(const char *name) {
   const size_t count = config_parameter_count();
   for (size_t i = 0; i < count; i++)
     if (begins_with(config_parameter(i).key, name)) return true;
@@ -72,13 +72,13 @@ static bool guess_key(const char *section, const char *name, char key[CONFIG_KEY
   return nearest != NULL;
 }
 
-bool config_key_complain(const struct config_place *place, const char *section, const char *name,
-                         struct error *error) {
+static bool complain_of_key(const struct config_place *place, const char *section, const char *name,
+                            struct error *error) {
   char inside[NAMES_MAX][CONFIG_KEY_TEXT], guess[CONFIG_KEY_TEXT], reason[2048] = "";
   const bool root = section[0] == '\0';
   text_append(reason, sizeof reason, root ? "unknown section" : "unknown key");
   if (strchr(name, '.') != NULL &&
-      (config_key_is_section(place->key) || config_parameter_find(place->key) >= 0))
+      (is_section(place->key) || config_parameter_find(place->key) >= 0))
     text_append(reason, sizeof reason, "; write its parts as sections, one inside the other.");
   else if (guess_key(section, name, guess))
     text_append(reason, sizeof reason, "; did you mean %s?", guess);
@@ -95,7 +95,7 @@ int config_key_find(const struct config_place *place, struct error *error) {
   const char *key = place->key;
   const int index = config_parameter_find(key);
   if (index >= 0) return index;
-  if (config_key_is_section(key)) {
+  if (is_section(key)) {
     config_complain(place, error, "is a section; give one key of it");
     return -1;
   }
@@ -107,12 +107,12 @@ int config_key_find(const struct config_place *place, struct error *error) {
   const char *name = key;
   for (; strchr(name, '.') != NULL; name = strchr(name, '.') + 1) {
     snprintf(next, sizeof next, "%.*s", (int)(strchr(name, '.') - key), key);
-    if (!config_key_is_section(next)) break;
+    if (!is_section(next)) break;
     memcpy(section, next, sizeof section);
   }
   char part[CONFIG_KEY_TEXT];
   snprintf(part, sizeof part, "%.*s", (int)strcspn(name, "."), name);
-  config_key_complain(place, section, part, error);
+  complain_of_key(place, section, part, error);
   return -1;
 }
 
@@ -128,8 +128,8 @@ static bool assign_child(const struct config_input *input, const struct yaml_tre
   const struct config_place place = {input->path, NULL, key, child};
   const bool dotted = strchr(child->key, '.') != NULL;
   const int index = config_parameter_find(key);
-  if (dotted || (index < 0 && !config_key_is_section(key)))
-    return config_key_complain(&place, section, child->key, input->error);
+  if (dotted || (index < 0 && !is_section(key)))
+    return complain_of_key(&place, section, child->key, input->error);
   if (yaml_tree_is_null(child)) return true;
   if (index < 0) {
     if (child->kind == TREE_MAP) return assign_map(input, child, key);

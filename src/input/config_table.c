@@ -34,6 +34,12 @@ static const struct config_row run_rows[] = {
      .text = "time the run may take before it stops in good order; 0 = what Slurm allows, if it "
              "runs there",
      .change = CHANGE_IRRELEVANT},
+    {"memory_limit", TYPE_BYTES, AT(run.memory_limit), "auto", .range = {1, 1e18, CLOSED},
+     .automatic = "0", .unit = "bytes",
+     .text =
+         "memory that a rank may take; auto: its node's, divided by the ranks there; less of it "
+         "takes longer, but changes no result",
+     .change = CHANGE_IRRELEVANT},
 };
 
 static const struct config_row checkpoint_rows[] = {
@@ -202,7 +208,8 @@ static const struct config_row training_rows[] = {
      .unit = "updates", .text = "of the decoder per batch, encoding again in between"},
     {"tile", TYPE_INTEGER, AT(training.tile), "auto", .range = {1, 1e9, CLOSED}, .unit = "samples",
      .automatic = "0",
-     .text = "samples of a batch whose gradient is summed on one rank; auto: from batch and decoder"},
+     .text = "samples of a batch whose gradient is summed on one rank; auto: from batch and "
+             "decoder"},
     {"optimiser", TYPE_CHOICE, AT(training.optimiser.kind), "adam", .name = optimiser_name,
      .text = "how the gradient changes the decoder"},
     {"learning_rate", TYPE_NUMBER, AT(training.optimiser.learning_rate), "2e-3",
@@ -370,6 +377,7 @@ void config_row_describe(const struct config_row *row, char *text, size_t size) 
       [TYPE_INTEGER] = "integer",
       [TYPE_NUMBER] = "number",
       [TYPE_DURATION] = "number, HH:MM:SS or D-HH:MM:SS",
+      [TYPE_BYTES] = "number, or one with a unit such as 4 GiB,",
       [TYPE_CHOICE] = "",
       [TYPE_TEXT] = "text",
       [TYPE_FILE] = "file",
@@ -385,7 +393,7 @@ void config_row_describe(const struct config_row *row, char *text, size_t size) 
   if (row->type == TYPE_CHOICE) append_choices(text, size, row->name);
   if (row->type == TYPE_TASKS) append_choices(text, size, task_name);
   if (row->type == TYPE_INTEGER || row->type == TYPE_NUMBER || row->type == TYPE_DURATION ||
-      row->type == TYPE_SCALE || row->type == TYPE_SIZES)
+      row->type == TYPE_BYTES || row->type == TYPE_SCALE || row->type == TYPE_SIZES)
     append_range(text, size, &row->range);
   if (row->automatic != NULL) text_append(text, size, " or auto");
   if (row->unit != NULL) text_append(text, size, ", %s", row->unit);

@@ -174,6 +174,39 @@ static bool read_duration(const struct config_row *row, const struct config_plac
   return check_range(row, place, *value, error);
 }
 
+// A number and a unit of bytes, with or without blanks in between.
+static bool parse_bytes(const char *text, double *value) {
+  static const struct {
+    const char *name;
+    double bytes;
+  } units[] = {{"B", 1},      {"kB", 1e3},      {"MB", 1e6},      {"GB", 1e9},
+               {"TB", 1e12},  {"K", 1024},      {"M", 1 << 20},   {"G", 1 << 30},
+               {"KiB", 1024}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1024.0 * (1 << 30)}};
+  char number[TEXT_NUMBER];
+  const size_t digits = strspn(text, "+-.0123456789eE"), blanks = strspn(text + digits, " ");
+  if (digits >= sizeof number) return false;
+  memcpy(number, text, digits);
+  number[digits] = '\0';
+  for (size_t i = 0; i < LENGTH(units); i++) {
+    if (!text_same_word(text + digits + blanks, units[i].name)) continue;
+    const bool good = parse_text(number, value);
+    *value *= units[i].bytes;
+    return good;
+  }
+  return false;
+}
+
+static bool read_bytes(const struct config_row *row, const struct config_place *place,
+                       double *value, struct error *error) {
+  const struct yaml_tree *node = place->node;
+  if (!parse_number(node, value) && (node->kind != TREE_SCALAR || !parse_bytes(node->text, value)))
+    return config_complain(place, error,
+                           "must be a number of bytes, or one with a unit such as "
+                           "4 GiB%s",
+                           or_automatic(row));
+  return check_range(row, place, *value, error);
+}
+
 static bool read_choice(const struct config_row *row, const struct config_place *place, int *value,
                         struct error *error) {
   const char *names[TEXT_NAMES_MAX];
@@ -278,6 +311,8 @@ static bool read_node(const struct config_row *row, const struct config_place *p
       return read_number(row, place, storage, error);
     case TYPE_DURATION:
       return read_duration(row, place, storage, error);
+    case TYPE_BYTES:
+      return read_bytes(row, place, storage, error);
     case TYPE_CHOICE:
       return read_choice(row, place, storage, error);
     case TYPE_TASKS:

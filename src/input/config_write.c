@@ -104,6 +104,7 @@ static void write_stored(const struct config_row *row, const void *storage, int 
       break;
     case TYPE_NUMBER:
     case TYPE_DURATION:
+    case TYPE_BYTES:
       write_number(*(const double *)storage, stream);
       break;
     case TYPE_CHOICE:

@@ -6,7 +6,15 @@
 
 #include "ground/memory.h"
 #include "ground/text.h"
+#include "numerics/isa.h"
+#include "numerics/optimiser_kernels.h"
 #include "numerics/portable.h"
+
+ISA_VARIANTS(struct optimiser_kernels, optimiser_kernels);
+
+static const struct optimiser_kernels *kernels(void) {
+  return optimiser_kernels_variants[isa_chosen()];
+}
 
 struct optimiser {
   struct optimiser_options options;
@@ -16,50 +24,40 @@ struct optimiser {
 };
 
 // Adam (Kingma and Ba 2015), with its correction of the means' start at zero.
-static void adam(struct optimiser *o, double rate, const real *restrict gradient,
-                 real *restrict theta) {
+static void adam(const struct optimiser *o, double rate, const real *gradient, real *theta) {
   const double epsilon = o->options.epsilon > 0.0 ? o->options.epsilon : 1e-8;
   const double correction1 = 1.0 - portable_pow(o->options.beta1, (double)o->updates);
   const double correction2 = 1.0 - portable_pow(o->options.beta2, (double)o->updates);
-  const real beta1 = (real)o->options.beta1, beta2 = (real)o->options.beta2;
-  const real step = (real)(rate / correction1), unbias = (real)(1.0 / sqrt(correction2));
-  const real small = (real)epsilon;
-  real *restrict mean = o->first, *restrict square = o->second;
-  for (size_t i = 0; i < o->count; i++) {
-    const real g = gradient[i];
-    mean[i] += ((real)1 - beta1) * (g - mean[i]);
-    square[i] = beta2 * square[i] + ((real)1 - beta2) * g * g;
-    theta[i] -= step * mean[i] / ((real)sqrt(square[i]) * unbias + small);
-  }
+  const struct optimiser_step step = {.decay1 = (real)o->options.beta1,
+                                      .decay2 = (real)o->options.beta2,
+                                      .rate = (real)(rate / correction1),
+                                      .unbias = (real)(1.0 / sqrt(correction2)),
+                                      .epsilon = (real)epsilon,
+                                      .first = o->first,
+                                      .second = o->second};
+  kernels()->adam(&step, o->count, gradient, theta);
 }
 
 // RMSprop (Tieleman and Hinton 2012), as the paper uses it.
-static void rmsprop(struct optimiser *o, double rate, const real *restrict gradient,
-                    real *restrict theta) {
-  const real decay = (real)o->options.decay, step = (real)rate;
-  const real small = (real)(o->options.epsilon > 0.0 ? o->options.epsilon : 1e-6);
-  real *restrict square = o->second;
-  for (size_t i = 0; i < o->count; i++) {
-    const real g = gradient[i];
-    square[i] = decay * square[i] + ((real)1 - decay) * g * g;
-    theta[i] -= step * g / ((real)sqrt(square[i]) + small);
-  }
+static void rmsprop(const struct optimiser *o, double rate, const real *gradient, real *theta) {
+  const double epsilon = o->options.epsilon > 0.0 ? o->options.epsilon : 1e-6;
+  const struct optimiser_step step = {.decay2 = (real)o->options.decay,
+                                      .rate = (real)rate,
+                                      .epsilon = (real)epsilon,
+                                      .second = o->second};
+  kernels()->rmsprop(&step, o->count, gradient, theta);
 }
 
 // Stochastic gradient descent with momentum (heavy ball).
-static void sgd(struct optimiser *o, double rate, const real *restrict gradient,
-                real *restrict theta) {
-  const real momentum = (real)o->options.momentum, step = (real)rate;
-  real *restrict velocity = o->first;
-  for (size_t i = 0; i < o->count; i++) {
-    velocity[i] = momentum * velocity[i] + gradient[i];
-    theta[i] -= step * velocity[i];
-  }
+static void sgd(const struct optimiser *o, double rate, const real *gradient, real *theta) {
+  const struct optimiser_step step = {
+      .decay1 = (real)o->options.momentum, .rate = (real)rate, .first = o->first};
+  kernels()->sgd(&step, o->count, gradient, theta);
 }
 
 static const struct optimiser_ops {
   const char *name;
-  void (*update)(struct optimiser *o, double rate, const real *gradient, real *theta);
+  void (*update)(const struct optimiser *o, double rate, const real *gradient, real *theta);
   bool first, second;  // which running means the method keeps
 } table[] = {
     [OPTIMISER_ADAM] = {"adam", adam, true, true},

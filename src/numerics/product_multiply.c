@@ -45,11 +45,13 @@ struct place {
 };
 
 ALWAYS_INLINE void tile(const size_t rows, const size_t vectors, const struct place *p) {
-  vector sum[TILE_ROWS][WIDE_VECTORS];
+  vector sum[TILE_ROWS][WIDE_VECTORS], begin[WIDE_VECTORS];
+  UNROLL
+  for (size_t v = 0; v < vectors; v++)
+    begin[v] = p->bias != NULL ? vector_load(p->bias + v * LANES) : (vector){0};
   UNROLL
   for (size_t r = 0; r < rows; r++) UNROLL
-  for (size_t v = 0; v < vectors; v++)
-    sum[r][v] = p->bias != NULL ? vector_load(p->bias + v * LANES) : (vector){0};
+  for (size_t v = 0; v < vectors; v++) sum[r][v] = begin[v];
   tile_sum(rows, vectors, p->terms, sum);
   UNROLL
   for (size_t r = 0; r < rows; r++) UNROLL
@@ -180,6 +182,7 @@ ALWAYS_INLINE void gradient_rows(const size_t rows, const struct product_gradien
                                  .b_stride = g->a_stride},
              sum);
     const bool add = g->add || k > 0;
+    UNROLL
     for (size_t r = 0; r < rows; r++) {
       real *to = g->g + (i + r) * g->inputs + j, x[PANEL];
       if (width == PANEL) {

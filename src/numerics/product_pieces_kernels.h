@@ -7,6 +7,10 @@
 struct product_pieces_kernels {
   void (*multiply)(const struct product_lines *lines);
   void (*sum)(const struct product_pairs *pairs);
+  void (*transpose)(size_t rows, size_t columns, const real *from, size_t from_stride, real *to,
+                    size_t to_stride);
+  void (*put_columns)(size_t rows, size_t columns, const real *from, size_t from_stride, real *to,
+                      size_t to_stride);
 };
 
 #endif

@@ -17,8 +17,8 @@ struct operands {
   size_t b_stride;
 };
 
-// sum[line rows + row][v] = fma(a, b, sum) over the terms. The first three are constants where it
-// is called, so that the sums stay in registers.
+// sum[r][v] = fma(a, b, sum) over the terms, r = line rows + row. The first three are constants
+// where it is called, and one loop runs over lines and rows, so that the sums stay in registers.
 ALWAYS_INLINE void add_piece(const size_t lines, const size_t rows, const size_t vectors,
                              const struct operands in, vector sum[TILE_ROWS][WIDE_VECTORS]) {
   const real *a = in.a, *b = in.b;
@@ -27,12 +27,10 @@ ALWAYS_INLINE void add_piece(const size_t lines, const size_t rows, const size_t
     UNROLL
     for (size_t v = 0; v < vectors; v++) w[v] = vector_load(b + v * LANES);
     UNROLL
-    for (size_t l = 0; l < lines; l++) UNROLL
-    for (size_t r = 0; r < rows; r++) {
-      const vector x = vector_all(a[l * in.a_stride.line + r * in.a_stride.row]);
+    for (size_t r = 0; r < lines * rows; r++) {
+      const vector x = vector_all(a[r / rows * in.a_stride.line + r % rows * in.a_stride.row]);
       UNROLL
-      for (size_t v = 0; v < vectors; v++)
-        sum[l * rows + r][v] = vector_fma(x, w[v], sum[l * rows + r][v]);
+      for (size_t v = 0; v < vectors; v++) sum[r][v] = vector_fma(x, w[v], sum[r][v]);
     }
   }
 }
@@ -47,11 +45,13 @@ struct place {
 
 ALWAYS_INLINE void tile(const size_t lines, const size_t rows, const size_t vectors,
                         const struct product_lines *in, const struct place *at) {
-  vector sum[TILE_ROWS][WIDE_VECTORS];
+  vector sum[TILE_ROWS][WIDE_VECTORS], begin[WIDE_VECTORS];
+  UNROLL
+  for (size_t v = 0; v < vectors; v++)
+    begin[v] = at->bias != NULL ? vector_load(at->bias + v * LANES) : (vector){0};
   UNROLL
   for (size_t r = 0; r < lines * rows; r++) UNROLL
-  for (size_t v = 0; v < vectors; v++)
-    sum[r][v] = at->bias != NULL ? vector_load(at->bias + v * LANES) : (vector){0};
+  for (size_t v = 0; v < vectors; v++) sum[r][v] = begin[v];
   for (size_t i = 0; i < in->pieces; i++)
     add_piece(lines, rows, vectors,
               (struct operands){.count = in->piece[i].count,
@@ -61,12 +61,10 @@ ALWAYS_INLINE void tile(const size_t lines, const size_t rows, const size_t vect
                                 .b_stride = PANEL},
               sum);
   UNROLL
-  for (size_t l = 0; l < lines; l++) UNROLL
-  for (size_t r = 0; r < rows; r++) UNROLL
+  for (size_t r = 0; r < lines * rows; r++) UNROLL
   for (size_t v = 0; v < vectors; v++) {
-    real *to = at->c + l * in->c_line + r * in->c_stride + v * LANES;
-    const vector s = sum[l * rows + r][v];
-    vector_store(to, in->add ? vector_load(to) + s : s);
+    real *to = at->c + r / rows * in->c_line + r % rows * in->c_stride + v * LANES;
+    vector_store(to, in->add ? vector_load(to) + sum[r][v] : sum[r][v]);
   }
 }
 
@@ -83,8 +81,10 @@ static void any_tile(size_t lines, size_t rows, size_t vectors, const struct pro
     TILE(1, 2)
     TILE(1, 3)
     TILE(1, 4)
+    TILE(2, 1)
     TILE(2, 2)
 #if !defined GFE_ISA_plain
+    TILE(3, 1)
     TILE(1, 5)
     TILE(1, 6)
     TILE(3, 2)
@@ -96,6 +96,9 @@ static void any_tile(size_t lines, size_t rows, size_t vectors, const struct pro
     TILE(1, 10)
     TILE(1, 11)
     TILE(1, 12)
+    TILE(4, 1)
+    TILE(5, 1)
+    TILE(6, 1)
     TILE(4, 2)
     TILE(5, 2)
     TILE(6, 2)
@@ -124,15 +127,31 @@ static size_t block_begin(struct blocks blocks, size_t block) {
   return block * blocks.size / blocks.count;
 }
 
-static void multiply_panel(const struct product_lines *in, size_t column, size_t vectors) {
-  const struct blocks rows = blocks_of(in->rows, TILE_ROWS);
-  const struct blocks lines = blocks_of(in->lines, in->rows < TILE_ROWS ? TILE_ROWS / in->rows : 1);
+// How rows and lines are cut into tiles: of one line, which has the simplest addresses, or if these
+// had fewer rows than it takes to hide the time of an FMA, into as few as possible.
+enum { ENOUGH_ROWS = 5 };
+struct tiling {
+  struct blocks rows, lines;
+};
+
+static struct tiling tiling_of(size_t rows, size_t lines) {
+  struct tiling best = {blocks_of(rows, TILE_ROWS), blocks_of(lines, 1)};
+  if (rows / best.rows.count >= ENOUGH_ROWS) return best;
+  for (size_t most = 2; most <= TILE_ROWS / 2; most++) {
+    const struct tiling tiling = {blocks_of(rows, most), blocks_of(lines, TILE_ROWS / most)};
+    if (tiling.rows.count * tiling.lines.count < best.rows.count * best.lines.count) best = tiling;
+  }
+  return best;
+}
+
+static void multiply_panel(const struct product_lines *in, const struct tiling *tiling,
+                           size_t column, size_t vectors) {
   struct place at = {.panel = in->m->panels + column * in->m->terms,
                      .bias = !in->add && in->bias != NULL ? in->bias + column : NULL};
-  for (size_t i = 0; i < lines.count; i++) {
-    const size_t line = block_begin(lines, i), line_end = block_begin(lines, i + 1);
-    for (size_t j = 0; j < rows.count; j++) {
-      const size_t row = block_begin(rows, j), end = block_begin(rows, j + 1);
+  for (size_t i = 0; i < tiling->lines.count; i++) {
+    const size_t line = block_begin(tiling->lines, i), line_end = block_begin(tiling->lines, i + 1);
+    for (size_t j = 0; j < tiling->rows.count; j++) {
+      const size_t row = block_begin(tiling->rows, j), end = block_begin(tiling->rows, j + 1);
       at.a = in->a + line * in->a_line + row * in->a_stride;
       at.c = in->c + line * in->c_line + row * in->c_stride + column;
       any_tile(line_end - line, end - row, vectors, in, &at);
@@ -148,19 +167,23 @@ static void multiply(const struct product_lines *in) {
     turned.a_stride = in->a_line;
     turned.c_stride = in->c_line;
   }
+  const struct tiling tiling = tiling_of(turned.rows, turned.lines);
   const size_t outputs = real_padded(in->m->outputs);
   for (size_t j = 0; j < outputs; j += PANEL)
-    multiply_panel(&turned, j, outputs - j < PANEL ? (outputs - j) / LANES : PANEL_VECTORS);
+    multiply_panel(&turned, &tiling, j,
+                   outputs - j < PANEL ? (outputs - j) / LANES : PANEL_VECTORS);
 }
 
 // ---- sums of products of pairs ----
 
 ALWAYS_INLINE void pair_tile(const size_t rows, const size_t vectors,
                              const struct product_pairs *in, size_t row, size_t column) {
+  const bool begin = in->bias != NULL && !in->add;
   vector sum[TILE_ROWS][WIDE_VECTORS];
   UNROLL
   for (size_t r = 0; r < rows; r++) UNROLL
-  for (size_t v = 0; v < vectors; v++) sum[r][v] = (vector){0};
+  for (size_t v = 0; v < vectors; v++)
+    sum[r][v] = begin ? vector_all(in->bias[row + r]) : (vector){0};
   for (size_t i = 0; i < in->pieces; i++)
     add_piece(1, rows, vectors,
               (struct operands){.count = in->piece[i].count,
@@ -177,101 +200,120 @@ ALWAYS_INLINE void pair_tile(const size_t rows, const size_t vectors,
   }
 }
 
+// Of so few rows the sums of one panel would wait for each other: more vectors.
+static size_t most_vectors(size_t rows) {
+#if defined GFE_ISA_plain || defined GFE_ISA_avx2
+  return rows == 1 ? 8 : rows == 2 ? 4 : PANEL_VECTORS;
+#else
+  return rows == 1 ? 8 : rows == 2 ? 6 : rows <= 6 ? 4 : PANEL_VECTORS;
+#endif
+}
+
 static void any_pair_tile(size_t rows, size_t vectors, const struct product_pairs *in, size_t row,
                           size_t column) {
-#define TILE(r)                                                                         \
-  case r:                                                                               \
-    vectors == 2 ? pair_tile(r, 2, in, row, column) : pair_tile(r, 1, in, row, column); \
+#define TILE(r, v)                    \
+  case r * 16 + v:                    \
+    pair_tile(r, v, in, row, column); \
     break;
-  switch (rows) {
-    TILE(1)
-    TILE(2)
-    TILE(3)
-    TILE(4)
+  switch (rows * 16 + vectors) {
+    TILE(1, 1)
+    TILE(1, 2)
+    TILE(1, 3)
+    TILE(1, 4)
+    TILE(1, 5)
+    TILE(1, 6) TILE(1, 7) TILE(1, 8) TILE(2, 1) TILE(2, 2) TILE(2, 3) TILE(2, 4) TILE(3, 1)
+        TILE(3, 2) TILE(4, 1) TILE(4, 2)
 #if !defined GFE_ISA_plain
-    TILE(5)
-    TILE(6)
+            TILE(5, 1) TILE(5, 2) TILE(6, 1) TILE(6, 2)
 #if !defined GFE_ISA_avx2
-    TILE(7)
-    TILE(8)
-    TILE(9)
-    TILE(10)
-    TILE(11)
-    TILE(12)
+                TILE(2, 5) TILE(2, 6) TILE(3, 3) TILE(3, 4) TILE(4, 3) TILE(4, 4) TILE(5, 3)
+                    TILE(5, 4) TILE(6, 3) TILE(6, 4) TILE(7, 1) TILE(7, 2) TILE(8, 1) TILE(8, 2)
+                        TILE(9, 1) TILE(9, 2) TILE(10, 1) TILE(10, 2) TILE(11, 1) TILE(11, 2)
+                            TILE(12, 1) TILE(12, 2)
 #endif
 #endif
   }
 #undef TILE
 }
 
-// So few rows that the sums of one panel would wait for each other: eight vectors, or four.
-enum { WIDE_ROWS = TILE_ROWS / 4, HALF_ROWS = TILE_ROWS / 2, HALF_VECTORS = 4 };
-
-static void wide_pair_tile(size_t rows, const struct product_pairs *in, size_t row, size_t column) {
-  switch (rows) {
-    case 1:
-      pair_tile(1, WIDE_VECTORS, in, row, column);
-      break;
-#if !defined GFE_ISA_plain && !defined GFE_ISA_avx2
-    case 2:
-      pair_tile(2, WIDE_VECTORS, in, row, column);
-      break;
-    case 3:
-      pair_tile(3, WIDE_VECTORS, in, row, column);
-      break;
-#endif
-  }
-}
-
-static void half_pair_tile(size_t rows, const struct product_pairs *in, size_t row, size_t column) {
-  switch (rows) {
-    case 1:
-      pair_tile(1, HALF_VECTORS, in, row, column);
-      break;
-    case 2:
-      pair_tile(2, HALF_VECTORS, in, row, column);
-      break;
-#if !defined GFE_ISA_plain
-    case 3:
-      pair_tile(3, HALF_VECTORS, in, row, column);
-      break;
-#if !defined GFE_ISA_avx2
-    case 4:
-      pair_tile(4, HALF_VECTORS, in, row, column);
-      break;
-    case 5:
-      pair_tile(5, HALF_VECTORS, in, row, column);
-      break;
-    case 6:
-      pair_tile(6, HALF_VECTORS, in, row, column);
-      break;
-#endif
-#endif
-  }
-}
-
 static void sum(const struct product_pairs *in) {
-  const size_t columns = real_padded(in->columns);
-  const struct blocks blocks = blocks_of(in->rows, TILE_ROWS);
-  for (size_t column = 0, vectors; column < columns; column += vectors * LANES) {
-    const size_t left = (columns - column) / LANES;
-    if (in->rows <= WIDE_ROWS && left >= WIDE_VECTORS) {
-      vectors = WIDE_VECTORS;
-      wide_pair_tile(in->rows, in, 0, column);
-      continue;
-    }
-    if (in->rows <= HALF_ROWS && left >= HALF_VECTORS) {
-      vectors = HALF_VECTORS;
-      half_pair_tile(in->rows, in, 0, column);
-      continue;
-    }
-    vectors = left < PANEL_VECTORS ? left : PANEL_VECTORS;
-    for (size_t i = 0; i < blocks.count; i++) {
-      const size_t row = block_begin(blocks, i), end = block_begin(blocks, i + 1);
-      any_pair_tile(end - row, vectors, in, row, column);
+  const struct blocks rows = blocks_of(in->rows, TILE_ROWS);
+  const struct blocks vectors = blocks_of(real_padded(in->columns) / LANES,
+                                          most_vectors((in->rows + rows.count - 1) / rows.count));
+  for (size_t j = 0; j < vectors.count; j++) {
+    const size_t first = block_begin(vectors, j), width = block_begin(vectors, j + 1) - first;
+    for (size_t i = 0; i < rows.count; i++) {
+      const size_t row = block_begin(rows, i), end = block_begin(rows, i + 1);
+      any_pair_tile(end - row, width, in, row, first * LANES);
     }
   }
 }
 
-const struct product_pieces_kernels VECTOR_VARIANT(product_pieces_kernels) = {.multiply = multiply,
-                                                                              .sum = sum};
+// ---- transposing ----
+
+// The first halves of two vectors, element by element in turn, and the second ones.
+ALWAYS_INLINE void interleave(vector a, vector b, vector *first, vector *second) {
+#ifdef __clang__
+  UNROLL
+  for (size_t i = 0; i < LANES; i++) {
+    (*first)[i] = i % 2 == 0 ? a[i / 2] : b[i / 2];
+    (*second)[i] = i % 2 == 0 ? a[(LANES + i) / 2] : b[(LANES + i) / 2];
+  }
+#else
+  typedef real_bits indices __attribute__((vector_size(VECTOR_BYTES)));
+  indices low, high;
+  UNROLL
+  for (size_t i = 0; i < LANES; i++) {
+    low[i] = (real_bits)(i / 2 + i % 2 * LANES);
+    high[i] = (real_bits)(LANES / 2 + i / 2 + i % 2 * LANES);
+  }
+  *first = __builtin_shuffle(a, b, low);
+  *second = __builtin_shuffle(a, b, high);
+#endif
+}
+
+// A square of LANES rows, of which those beyond `rows` repeat the last; `columns` are written.
+ALWAYS_INLINE void transpose_square(size_t rows, size_t columns, const real *from,
+                                    size_t from_stride, real *to, size_t to_stride) {
+  vector x[LANES], y[LANES];
+  UNROLL
+  for (size_t i = 0; i < LANES; i++)
+    x[i] = vector_load(from + (i < rows ? i : rows - 1) * from_stride);
+  UNROLL
+  for (size_t step = 1; step < LANES; step *= 2) {
+    UNROLL
+    for (size_t i = 0; i < LANES / 2; i++)
+      interleave(x[i], x[i + LANES / 2], &y[2 * i], &y[2 * i + 1]);
+    UNROLL
+    for (size_t i = 0; i < LANES; i++) x[i] = y[i];
+  }
+  UNROLL
+  for (size_t i = 0; i < LANES; i++)
+    if (i < columns) vector_store(to + i * to_stride, x[i]);
+}
+
+static void transpose(size_t rows, size_t columns, const real *from, size_t from_stride, real *to,
+                      size_t to_stride) {
+  for (size_t i = 0; i < rows; i += LANES)
+    for (size_t j = 0; j < columns; j += LANES) {
+      const real *begin = from + i * from_stride + j;
+      real *end = to + j * to_stride + i;
+      if (rows - i >= LANES && columns - j >= LANES)
+        transpose_square(LANES, LANES, begin, from_stride, end, to_stride);
+      else
+        transpose_square(rows - i, columns - j, begin, from_stride, end, to_stride);
+    }
+}
+
+static void put_columns(size_t rows, size_t columns, const real *from, size_t from_stride, real *to,
+                        size_t to_stride) {
+  for (size_t j = 0; j < columns; j++, to += to_stride) {
+    UNROLL
+    for (size_t v = 1; v < REAL_PAD / LANES; v++) vector_store(to + v * LANES, (vector){0});
+    vector_store(to, (vector){from[j]});
+    for (size_t i = 1; i < rows; i++) to[i] = from[i * from_stride + j];
+  }
+}
+
+const struct product_pieces_kernels VECTOR_VARIANT(product_pieces_kernels) = {
+    .multiply = multiply, .sum = sum, .transpose = transpose, .put_columns = put_columns};

@@ -6,6 +6,14 @@
 
 #include "ground/memory.h"
 #include "numerics/exact_sum.h"
+#include "numerics/isa.h"
+#include "numerics/reduction_kernels.h"
+
+ISA_VARIANTS(struct reduction_kernels, reduction_kernels);
+
+static const struct reduction_kernels *kernels(void) {
+  return reduction_kernels_variants[isa_chosen()];
+}
 
 enum {
   MANTISSA = 53,         // bits of a double
@@ -79,33 +87,10 @@ void reduction_begin(struct reduction *r, int64_t summands) {
   r->empty = true;
 }
 
-// The largest magnitude; infinity or NaN if there is one. As integers, the bits of magnitudes are
-// ordered like these, and beyond them infinity and NaN.
-static real largest_magnitude(const real *x, size_t count) {
-  const real_bits all_but_sign = (real_bits)(UINT64_MAX >> (65 - 8 * sizeof all_but_sign));
-  real_bits largest = 0;
-  for (size_t i = 0; i < count; i++) {
-    real_bits bits;
-    memcpy(&bits, &x[i], sizeof bits);
-    bits &= all_but_sign;
-    largest = bits > largest ? bits : largest;
-  }
-  real magnitude;
-  memcpy(&magnitude, &largest, sizeof magnitude);
-  return magnitude;
-}
-
 // The exponent of the last bit of a sum: summands below 2^exponent, 2^summand_bits of them, make
 // less than 2^MANTISSA units.
 static int unit_exponent(const struct reduction *r, size_t b) {
   return (int)(r->exponent[b] + r->summand_bits - MANTISSA);
-}
-
-// sum += x, rounded to a multiple of `unit`: beside 1.5 2^52 units, the last bit of a double is one
-// unit. |x| <= 2^51 units.
-static void add_rounded(double *restrict sum, const real *restrict x, size_t count, double unit) {
-  const double magic = 0x1.8p52 * unit;
-  for (size_t i = 0; i < count; i++) sum[i] += ((double)x[i] + magic) - magic;
 }
 
 void reduction_add(struct reduction *r, size_t count, const real *gradients) {
@@ -122,19 +107,14 @@ void reduction_add(struct reduction *r, size_t count, const real *gradients) {
       if (r->empty) memset(sum, 0, size * sizeof *sum);
       for (size_t k = 0; k < count; k++) {
         const real *x = gradients + k * r->count + start + at;
-        const int64_t exponent = exponent_of((double)largest_magnitude(x, size));
+        const int64_t exponent = exponent_of((double)kernels()->largest(size, x));
         if (exponent > largest) largest = exponent;
-        add_rounded(sum, x, size, unit);  // too large an x: the sum will be begun again
+        kernels()->add(unit, size, x, sum);  // too large an x: the sum will be begun again
       }
     }
     if (largest > r->largest[b]) r->largest[b] = largest;
   }
   r->empty = false;
-}
-
-static void scale_sum(const struct reduction *r, double factor, real *restrict scaled) {
-  const double *restrict sum = r->sum;
-  for (size_t i = 0; i < r->count; i++) scaled[i] = (real)(sum[i] * factor);
 }
 
 // The greatest exponents of all ranks, in one message with the caller's numbers.
@@ -169,7 +149,7 @@ bool reduction_finish(struct reduction *r, const struct ranks *ranks,
   if (!exceeded) {
     if (r->empty) memset(r->sum, 0, r->count * sizeof *r->sum);
     ranks_sum_double(ranks, r->sum, r->count);
-    scale_sum(r, factor, sum);
+    kernels()->scale(factor, r->count, r->sum, sum);
   }
   for (size_t b = 0; b < r->blocks; b++) r->exponent[b] = r->largest[b] + HEADROOM;
   return !exceeded;

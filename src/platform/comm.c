@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ground/log.h"
 #include "ground/memory.h"
@@ -108,6 +109,18 @@ const char *comm_library(void) {
   MPI_Get_library_version(version, &length);
   version[strcspn(version, ",\n")] = '\0';
   return version;
+}
+
+double comm_memory(struct comm *comm) {
+  MPI_Comm node;
+  int ranks = 0;
+  check(MPI_Comm_split_type(comm->handle, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node),
+        "MPI_Comm_split_type");
+  MPI_Comm_size(node, &ranks);
+  MPI_Comm_free(&node);
+  double bytes = -(double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / ranks;
+  comm_max_double(comm, &bytes, 1);
+  return -bytes;
 }
 
 void comm_barrier(struct comm *comm) { check(MPI_Barrier(comm->handle), "MPI_Barrier"); }

@@ -123,7 +123,7 @@ void h5_unguard(void) {
 
 // ---- rows of a dataset ----
 
-hid_t h5_memory_type(enum h5_type type) {
+static hid_t memory_type(enum h5_type type) {
   switch (type) {
     case H5_REAL:
       return sizeof(real) == sizeof(double) ? H5T_NATIVE_DOUBLE : H5T_NATIVE_FLOAT;
@@ -149,7 +149,7 @@ bool h5_extent(hid_t dataset, int *axes, hsize_t lengths[H5_AXES]) {
 
 bool h5_open_rows(const struct h5_file *file, const char *dataset, enum h5_type type,
                   struct h5_rows *rows) {
-  *rows = (struct h5_rows){.type = h5_memory_type(type)};
+  *rows = (struct h5_rows){.type = memory_type(type)};
   rows->dataset = H5Dopen2(file->id, dataset, H5P_DEFAULT);
   if (rows->dataset < 0) return false;
   if (!h5_extent(rows->dataset, &rows->axes, rows->lengths) || rows->axes == 0) {

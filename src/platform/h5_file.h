@@ -35,9 +35,6 @@ const char *h5_cause(char text[H5_TEXT]);
 // Advice to go with a cause: empty unless it speaks of locks.
 const char *h5_lock_hint(const char *cause);
 
-// The type in memory (native) of an element.
-hid_t h5_memory_type(enum h5_type type);
-
 // A dataset opened to transfer whole rows of it.
 struct h5_rows {
   hid_t dataset, type;  // the type in memory

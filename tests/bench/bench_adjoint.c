@@ -24,7 +24,7 @@ static int compare(const void *a, const void *b) {
 // The median ratio for stacks of `slots` tiles of `size` samples.
 static double ratio(const struct decoder *decoder, size_t slots, size_t size) {
   const size_t samples = slots * size, n = real_padded(decoder->n), d = real_padded(decoder->d);
-  struct objective *objective = objective_create(decoder, samples);
+  struct objective *objective = objective_create(decoder, samples, true);
   struct tangent *tangent = tangent_create(decoder, slots, size);
   struct objective_row *rows = memory_new(struct objective_row, samples);
   real *y = memory_new(real, samples * n), *gradients = memory_new(real, slots * decoder->count);

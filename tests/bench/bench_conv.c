@@ -93,7 +93,7 @@ static void measure(const char *name, size_t count, const struct layer_spec *spe
   struct decoder *decoder = decoder_create(LATENT, count, specs, LOSS_BCE);
   decoder_initialise(decoder, 1);
   struct bench b = {.decoder = decoder, .rows = rows};
-  b.objective = objective_create(decoder, rows);
+  b.objective = objective_create(decoder, rows, true);
   b.samples = memory_new(struct objective_row, rows);
   b.loss = memory_new(double, rows);
   b.gradient = memory_new(real, decoder->count);

@@ -11,7 +11,7 @@ install_packages tests
 find_python
 export PYTHONPATH="$PWD/tests/support:$PWD/postprocess"
 build build >/dev/null
-ninja -C build tests/bench/bench_encoder tests/bench/bench_adjoint tests/bench/bench_conv \
+ninja -C build tests/bench/bench_ensemble tests/bench/bench_adjoint tests/bench/bench_conv \
   tests/bench/bench_balance tests/bench/bench_floor >/dev/null
 allow_root
 export PYTHONPATH="$PWD/tests/support:$PWD/postprocess"
@@ -37,7 +37,7 @@ topics() {
   ! build/gfe_hpc --check inputs/quickstart.yaml | grep -q 'SkylakeX kernel' || return 0
   export OPENBLAS_CORETYPE=SkylakeX BENCH_KERNEL=SkylakeX
   for name; do
-    case $name in encoder | training | time_to_loss | ranks) topic "$name" ;; esac
+    case $name in ensemble | training | time_to_loss | ranks) topic "$name" ;; esac
   done
 }
 
@@ -46,6 +46,6 @@ rm -rf runs/bench/decoder_* # made anew by the program as it is now
 table=/dev/null
 if [ $# = 0 ]; then
   table=runs/bench/table.md
-  set -- encoder evaluations training time_to_loss ranks balance start adjoint conv
+  set -- ensemble evaluations training time_to_loss ranks balance start adjoint conv
 fi
 topics "$@" | tee $table

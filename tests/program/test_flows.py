@@ -118,7 +118,8 @@ def test_refusals(checks, program, folder):
     """Combinations without a meaning: exit code 2 and the reason."""
     cases = {
         "lbfgs with an adjoint": ({"training.adjoint": "discrete"}, "vanishes"),
-        "lbfgs on nesterov": ({"encoding.flow": "nesterov"}, "solver to amd, euler, rk4, heun or dopri5"),
+        "lbfgs on nesterov": ({"encoding.flow": "nesterov"},
+                              "solver to amd, euler, rk4, heun or dopri5"),
         "coupled nesterov": ({"encoding.flow": "nesterov", "encoding.solver": "amd",
                               "encoding.coupling": "batch"}, "encoding.flow = gradient"),
         "coupled rk4": ({"encoding.solver": "rk4", "encoding.coupling": "batch"},

@@ -3,9 +3,9 @@
 
 usage: test_leaks.py gfe_hpc
 
-valgrind knows no AVX-512, so the program must have been built for any CPU (-Dnative=false). What
-MPI and HDF5 do inside of themselves is theirs: a record counts if the innermost function that is
-no allocator and copies no memory is one of the program's.
+valgrind knows no AVX-512 and says so to the program, which then takes its kernels for AVX2. What MPI
+and HDF5 do inside of themselves is theirs: a record counts if the innermost function that is no
+allocator and copies no memory is one of the program's.
 """
 
 import os

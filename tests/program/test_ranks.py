@@ -3,20 +3,21 @@
 
 usage: test_ranks.py gfe_hpc [more]
 
-`more`: not these runs, but those that differ from them only in the decoder or the BLAS kernel.
+`more`: not these runs, but those that differ from them only in the decoder.
 """
 
 import csv
 import os
+import re
 import sys
 import tempfile
-from itertools import product
 
 import h5py
 import numpy as np
 
 import paper
-from program import (CONV, FULL, IMAGES, SMALL, SUPPORT, Checks, read_summary, run, run_input)
+from program import (CONV, FULL, IMAGES, SMALL, SUPPORT, Checks, read_summary, run, run_input,
+                     write_input)
 
 COMPARE = os.path.join(SUPPORT, "compare_results.py")
 
@@ -31,6 +32,10 @@ TRAINING = {
 ODD = {"decoder.latent": 7, "decoder.layers": [{"dense": 37, "activation": "tanh"},
                                                {"dense": 101, "activation": "silu"},
                                                {"dense": 784}]}
+SMALL_DECODER = {"decoder.latent": 3, "decoder.layers": [
+    {"dense": 32, "activation": "elu"}, {"reshape": [2, 4, 4]},
+    {"conv_transpose": 3, "kernel": 4, "stride": 7, "activation": "silu"},
+    {"conv": 1, "kernel": 1, "padding": 0}, {"dense": 784}]}
 PAPER = {"decoder.latent": 20, "decoder.layers": paper.LAYERS}
 ADJOINT = {"encoding.solver": "amd", "encoding.time": "sum", "encoding.h_max": 100,
            "training.adjoint": "discrete", "training.epochs": 1, "data.train.count": 60}
@@ -160,20 +165,68 @@ def cpu_has(flag):
         return any(flag in line.split() for line in file if line.startswith("flags"))
 
 
-def test_kernels(checks, program, cwd):
-    """Other BLAS kernels than the one that OpenBLAS picks here."""
-    kernels = ["Sandybridge"] * cpu_has("avx") + ["SkylakeX"] * cpu_has("avx512f")
-    for kernel, (name, decoder) in product(kernels, (("paper", PAPER), ("conv", CONV))):
-        runs = {f"{count} ranks": run_input(checks, program, cwd, f"{kernel}_{name}_{count}",
-                                            TRAINING, IMAGES, decoder, FEWER, ranks=count,
-                                            environment={"OPENBLAS_CORETYPE": kernel})
-                for count in (1, 3)}
-        for label, path in runs.items():
+def test_sets(checks, program, cwd):
+    """The same bits by every instruction set of this CPU, each on another number of ranks; by plain
+    C, which is slow, of a small decoder; and by the program of another compiler, if
+    GFE_OTHER_COMPILER names it, as tests/run.sh does."""
+    sets = ["avx2"] * (cpu_has("avx2") and cpu_has("fma")) + ["avx512"] * cpu_has("avx512dq")
+    other = os.environ.get("GFE_OTHER_COMPILER")
+    checks(other or "GFE_TESTS_COMPLETE" not in os.environ, "there is no other compiler's program")
+    cases = {"dense": (PAPER, FEWER), "conv": (CONV, FEWER),
+             "adjoint": (ODD, FEWER, ADJOINT), "autoencoder": (ODD, FEWER, AUTOENCODER),
+             "predictor": (ODD, FEWER, PREDICTOR), "small": (SMALL_DECODER, FEW)}
+    for name, values in cases.items():
+        chosen = sets + ["plain"] * (name == "small")
+        runs = {isa: run_input(checks, program, cwd, f"{isa}_{name}", TRAINING, IMAGES, *values,
+                               ranks=count, environment={"GFE_ISA": isa})
+                for isa, count in zip(chosen, (1, 3, 7))}
+        if other:
+            runs["other compiler"] = run_input(checks, other, cwd, f"other_{name}", TRAINING,
+                                               IMAGES, *values)
+        for isa, path in runs.items():
             with h5py.File(path, "r") as file:
-                found = [value for value in map(str, file.attrs.values())
-                         if kernel.lower() in value.lower()]
-            checks(found, f"{kernel} on {label}: the file should name the kernel")
-        compare(checks, f"kernel {kernel}, {name}", runs)
+                found = file.attrs["instruction_set"]
+            checks(isa not in chosen or found == isa, f"{isa}: the file names {found}")
+        compare(checks, f"instruction sets, {name}", runs)
+
+
+def test_interrupted(checks, program, cwd):
+    """Begun with one instruction set, stopped, gone on with by another."""
+    if not cpu_has("avx512dq"):
+        return
+    values = (TRAINING, IMAGES, ODD, FEWER, {"training.epochs": 2})
+    whole = run_input(checks, program, cwd, "whole", *values, environment={"GFE_ISA": "avx512"})
+    run_input(checks, program, cwd, "resumed", *values, {"training.epochs": 1}, ranks=3,
+              environment={"GFE_ISA": "avx2"})
+    resumed = run_input(checks, program, cwd, "resumed", *values, ranks=2,
+                        environment={"GFE_ISA": "avx512"})
+    compare(checks, "another instruction set after an interruption",
+            {"whole": whole, "resumed": resumed})
+
+
+def memory_of(program, cwd, pattern, *values):
+    """The figure and the unit that --check names, or its refusal, in bytes."""
+    path = write_input(os.path.join(cwd, "memory.yaml"), *values)
+    said = run(program, "--check", path, cwd=cwd)
+    figure, unit = re.search(pattern, said.out + said.err).groups()
+    return float(figure) * {"MiB": 2**20, "GB": 1e9}[unit]
+
+
+def test_limit(checks, program, cwd):
+    """The same bits however little memory the rows of products may have."""
+    values = (TRAINING, IMAGES, CONV, FEWER, PREDICTOR, {"training.batch": 100})
+    whole = memory_of(program, cwd, r"in all +(\S+) (MiB)", *values)
+    least = memory_of(program, cwd, r"a rank needs (\S+) (GB)", *values,
+                      {"run.memory_limit": "1 MB"})
+    runs, rows = {}, []
+    for name, limit, ranks in (("auto", "auto", 1), ("half", (whole + least) // 2, 3),
+                               ("least", f"{least / 1e6 + 0.1:.1f} MB", 1)):
+        runs[name] = run_input(checks, program, cwd, f"limit_{name}", *values,
+                               {"run.memory_limit": limit}, ranks=ranks)
+        with h5py.File(runs[name], "r") as file:
+            rows.append(int(file.attrs["rows_per_product_most"]))
+    checks(rows[0] > rows[1] > rows[2] == 1, f"rows of products by limits: {rows}")
+    compare(checks, f"memory limits, {rows} rows", runs)
 
 
 def test_few(checks, program, cwd):
@@ -194,16 +247,18 @@ def test_few(checks, program, cwd):
     test_lone_sample(checks, program, cwd, "encode_conv", conv)
     test_counts(checks, program, cwd, "chosen", (1, 7), IMAGES, CHOSEN)
     test_counts(checks, program, cwd, "few", (1, 7), IMAGES, FEW)
+    test_limit(checks, program, cwd)
+    test_sets(checks, program, cwd)
+    test_interrupted(checks, program, cwd)
 
 
 def test_more(checks, program, cwd):
-    """The same with other decoders and kernels."""
+    """The same with other decoders."""
     test_counts(checks, program, cwd, "batch_64", (1, 4), IMAGES, {"training.batch": 64})
     test_counts(checks, program, cwd, "autoencoder", (1, 3), IMAGES, PAPER, AUTOENCODER)
     test_counts(checks, program, cwd, "conv", (1, 3), IMAGES, CONV, {"training.epochs": 1})
     test_counts(checks, program, cwd, "conv_predictor", (1, 3), IMAGES, CONV, PREDICTOR)
     test_counts(checks, program, cwd, "conv_adjoint", (1, 3), IMAGES, CONV, ADJOINT)
-    test_kernels(checks, program, cwd)
 
 
 def main():

@@ -24,6 +24,7 @@ from program import (CIRCLE, ENVIRONMENT, IMAGES, ROOT, SMALL, SUPPORT, Checks, 
                      read_summary, run, run_input, write_input)
 from gfe.results import Results, write_decoder
 
+PEAK = os.path.join(ROOT, "tests", "bench", "peak_memory.py")
 FILES = ["checkpoint.h5", "history.csv", "results.h5", "summary.json", "used_parameters.yaml"]
 TRAINING = {"training.epochs": 2, "evaluation.max_iterations": 40}
 OUTCOME = ("z", "loss", "evaluations", "iterations", "status", "index")
@@ -323,6 +324,27 @@ def test_check(checks, program, cwd):
                f"more ranks than {kind}: {many}")
 
 
+def test_memory(checks, program, cwd):
+    """What --check says of the memory of a decoder of large fields is what a run takes."""
+    samples = os.path.join(cwd, "field.npy")
+    np.save(samples, np.random.default_rng(1).random((2, 64, 64, 64), np.float32))
+    up = {"conv_transpose": 16, "kernel": 4, "stride": 2, "padding": 1, "activation": "elu"}
+    path = write_input(os.path.join(cwd, "field.yaml"), {
+        "run.directory": "field", "run.tasks": ["train"], "data.train.file": samples,
+        "decoder.latent": 20, "decoder.loss": "mse", "decoder.layers": [
+            {"dense": 16 * 8**3, "activation": "elu"}, {"reshape": [16, 8, 8, 8]}, up, up, up,
+            {"conv": 1, "kernel": 3, "padding": 1}],
+        "encoding.max_iterations": 1, "evaluation.max_iterations": 1, "training.batch": 2})
+    said = run(program, "--check", path, cwd=cwd)
+    stated = re.search(r"in all +(\S+) MiB", said.out)
+    taken = run(PEAK, program, path, cwd=cwd)
+    peak = re.search(r"peak (\d+) KiB", taken.out)
+    if checks(stated and peak, f"memory of a field: {said}, {taken}"):
+        ratio = int(peak[1]) / 1024 / float(stated[1])
+        checks(0.9 < ratio < 1.1, f"memory of a field: {peak[0]}, stated: {stated[0]}")
+        checks(int(peak[1]) < 0.65 * 2**20, f"memory of a field: {peak[0]}")
+
+
 def test_examples(checks, program, double):
     """The inputs of the repository are good; some wait for data that nobody has here, or for the
     results of another."""
@@ -502,6 +524,7 @@ def main():
         test_scaling(checks, program, cwd)
         test_formats(checks, program, cwd, trained)
         test_check(checks, program, cwd)
+        test_memory(checks, program, cwd)
         test_examples(checks, program, double)
         test_reference(checks, program, cwd)
         test_divergence(checks, program, cwd)

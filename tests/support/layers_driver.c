@@ -108,7 +108,7 @@ int main(void) {
   for (size_t i = 0; i < samples; i++)
     rows[i] = (struct objective_row){.y = y + i * stride_n, .weight_sum = (double)n};
 
-  struct objective *objective = objective_create(decoder, samples);
+  struct objective *objective = objective_create(decoder, samples, true);
   memcpy(objective_latents(objective), z, samples * stride_d * sizeof *z);
   print_rows("x", samples, n, objective_decode(objective, samples));
   print_rows("gradient", samples, d, objective_evaluate(objective, samples, rows, losses));
@@ -119,7 +119,7 @@ int main(void) {
   for (size_t i = 0; i < samples; i++) printf(" %.17g", losses[i]);
   printf("\n");
 
-  struct tangent *tangent = tangent_create(decoder, samples);
+  struct tangent *tangent = tangent_create(decoder, samples, true);
   memcpy(tangent_latents(tangent), z, samples * stride_d * sizeof *z);
   memcpy(tangent_directions(tangent), v, samples * stride_d * sizeof *v);
   print_rows("product", samples, d, tangent_sweep(tangent, samples, rows));

@@ -46,8 +46,7 @@ CIRCLE = {
     "decoder.loss": "mse",
 }
 
-# Every kind of layer. 7 x 7 positions of 12 samples fill no whole register, and products of 16
-# channels tell the places in a block apart on the Haswell kernel.
+# Every kind of layer.
 CONV = {"decoder.latent": 7, "decoder.layers": [
     {"dense": 784, "activation": "elu"}, {"reshape": [16, 7, 7]},
     {"conv_transpose": 16, "kernel": 4, "stride": 2, "padding": 1, "activation": "elu"},

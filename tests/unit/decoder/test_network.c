@@ -51,8 +51,8 @@ static void shared_block(void) {
   network_pack(first, theta, packed, NULL);
   network_pack(second, theta, packed, NULL);
   const struct network_values values = {theta, packed};
-  struct network_pass *one = network_pass_create(first, ROWS);
-  struct network_pass *other = network_pass_create(second, ROWS);
+  struct network_pass *one = network_pass_create(first, ROWS, true);
+  struct network_pass *other = network_pass_create(second, ROWS, true);
   double sum[2];
   const real *by_input = pass_through(one, values, true, &sum[0]);
   CHECK(pass_through(other, values, false, &sum[1]) == NULL, "no gradient of the input was wanted");

@@ -30,7 +30,7 @@ static struct problem *problem_create(size_t count, const struct layer_spec *spe
   struct problem *p = memory_new(struct problem, 1);
   p->decoder = decoder_create(LATENT, count, specs, loss);
   decoder_initialise(p->decoder, 5);
-  p->objective = objective_create(p->decoder, SAMPLES);
+  p->objective = objective_create(p->decoder, SAMPLES, true);
   const size_t z_size = SAMPLES * real_padded(LATENT);
   p->z = memory_new(real, z_size);
   p->z_direction = memory_new(real, z_size);

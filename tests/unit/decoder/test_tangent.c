@@ -31,8 +31,8 @@ static struct problem *problem_create(int activation, int loss, bool weighted) {
       {.kind = LAYER_DENSE, .width = ENTRIES, .activation = ACTIVATION_IDENTITY}};
   p->decoder = decoder_create(LATENT, 3, specs, loss);
   decoder_initialise(p->decoder, 5);
-  p->objective = objective_create(p->decoder, SAMPLES);
-  p->tangent = tangent_create(p->decoder, SAMPLES);
+  p->objective = objective_create(p->decoder, SAMPLES, true);
+  p->tangent = tangent_create(p->decoder, SAMPLES, true);
   for (size_t s = 0; s < SAMPLES; s++) {
     double sum = 0.0;
     for (size_t i = 0; i < LATENT; i++) {

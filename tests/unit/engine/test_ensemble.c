@@ -50,7 +50,7 @@ static void fixture_destroy(struct fixture *f) {
 static struct encoding *encode(const struct fixture *f, const struct solver_options *options,
                                int64_t first, int64_t count, const int64_t *positions) {
   const size_t stride = real_padded(ENTRIES);
-  struct ensemble *encoder = ensemble_create(comm_ranks(f->comm), f->decoder, options, ROWS);
+  struct ensemble *ensemble = ensemble_create(comm_ranks(f->comm), f->decoder, options, ROWS);
   struct encoding *encoding = encoding_create(count, LATENT);
   real *y = memory_new(real, (size_t)count * stride);
   for (int64_t i = 0; i < count; i++)
@@ -63,8 +63,8 @@ static struct encoding *encode(const struct fixture *f, const struct solver_opti
                                   .position = positions,
                                   .position_first = first,
                                   .total = SAMPLES};
-  ensemble_run(encoder, &samples, 20, encoding);
-  ensemble_destroy(&encoder);
+  ensemble_run(ensemble, &samples, 20, encoding);
+  ensemble_destroy(&ensemble);
   memory_free(&y);
   return encoding;
 }
@@ -124,12 +124,12 @@ static void resuming(const struct fixture *f, const struct solver_options *optio
                                   .weight_sum = f->weight_sum,
                                   .position_first = first,
                                   .total = SAMPLES};
-  struct ensemble *encoder = ensemble_create(comm_ranks(comm), f->decoder, options, ROWS);
-  ensemble_begin(encoder, &samples, group, rest);
+  struct ensemble *ensemble = ensemble_create(comm_ranks(comm), f->decoder, options, ROWS);
+  ensemble_begin(ensemble, &samples, group, rest);
   int64_t pieces = 0;
-  for (; ensemble_advance(encoder, 1e-9); pieces++) {
+  for (; ensemble_advance(ensemble, 1e-9); pieces++) {
   }
-  ensemble_destroy(&encoder);
+  ensemble_destroy(&ensemble);
   int64_t touched = 0, differing = 0;
   for (int64_t i = 0; i < end - first; i++) {
     const bool taken = (first + i) / group % 3 == 1;

@@ -1,8 +1,11 @@
-// Each optimiser against its textbook recursion for one parameter, in double.
+// Each optimiser against its textbook recursion for one parameter, in double; and the same bits on
+// every instruction set.
 #include <math.h>
+#include <string.h>
 
+#include "ground/rng.h"
 #include "numerics/optimiser.h"
-#include "support/test.h"
+#include "support/isa_test.h"
 
 enum { STEPS = 50 };
 
@@ -49,6 +52,36 @@ static void recursions(void) {
   }
 }
 
+enum { PARAMETERS = 1003 };  // with a remainder on vectors of any width
+
+static void update_some(int kind, real theta[PARAMETERS]) {
+  const struct optimiser_options options = {
+      .kind = kind, .beta1 = 0.9, .beta2 = 0.999, .decay = 0.9, .momentum = 0.8};
+  struct optimiser *optimiser = optimiser_create(&options, PARAMETERS);
+  real gradient[PARAMETERS];
+  for (size_t i = 0; i < PARAMETERS; i++) theta[i] = (real)rng_uniform(1, RNG_TEST, i, 0);
+  for (uint64_t step = 1; step <= 5; step++) {
+    for (size_t i = 0; i < PARAMETERS; i++)
+      gradient[i] = (real)(rng_uniform(step, RNG_TEST, i, 1) - 0.5);
+    optimiser_update(optimiser, 0.01, gradient, theta);
+  }
+  optimiser_destroy(&optimiser);
+}
+
+static void instruction_sets(void) {
+  real theta[PARAMETERS], other[PARAMETERS];
+  for (int kind = 0; optimiser_name(kind) != NULL; kind++) {
+    CHECK(isa_test_use(ISA_PLAIN), "plain C is everywhere");
+    update_some(kind, theta);
+    for (enum isa isa = ISA_PLAIN + 1; isa < ISA_COUNT; isa++) {
+      if (!isa_test_use(isa)) continue;
+      update_some(kind, other);
+      CHECK(memcmp(theta, other, sizeof theta) == 0, "%s: %s has other bits than plain C",
+            optimiser_name(kind), isa_name((int)isa));
+    }
+  }
+}
+
 static void schedules(void) {
   struct optimiser_options o = {.learning_rate = 0.1, .schedule_factor = 0.5, .schedule_epochs = 2};
   CHECK(optimiser_rate(&o, 7, 10, 3) == 0.1, "constant");
@@ -63,6 +96,7 @@ static void schedules(void) {
 
 int main(void) {
   recursions();
+  instruction_sets();
   schedules();
   return test_summary();
 }

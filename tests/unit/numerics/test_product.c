@@ -6,9 +6,8 @@
 
 #include "ground/memory.h"
 #include "ground/rng.h"
-#include "numerics/isa.h"
 #include "numerics/product.h"
-#include "support/test.h"
+#include "support/isa_test.h"
 
 static real fma_of(real a, real b, real c) {
 #ifdef GFE_DOUBLE
@@ -132,10 +131,7 @@ int main(void) {
   static const size_t sizes[] = {1, 2, 15, 16, 20, 33, 70, 150, 256, 257, 300, 600, 784};
   enum { SIZES = sizeof sizes / sizeof *sizes };
   for (enum isa isa = ISA_PLAIN; isa < ISA_COUNT; isa++) {
-    struct error error = {""};
-    if (!isa_is_there(isa)) continue;
-    setenv("GFE_ISA", isa_name((int)isa), 1);
-    CHECK(isa_choose(&error) && isa_chosen() == isa, "%s", error.text);
+    if (!isa_test_use(isa)) continue;
     for (size_t rows = 1; rows <= 26; rows++)
       rows_of(rows, sizes[rows % SIZES], sizes[(5 * rows + 3) % SIZES]);
     for (size_t i = 0; i < SIZES; i++) {

@@ -5,9 +5,10 @@
 #include "ground/memory.h"
 #include "ground/rng.h"
 #include "numerics/reduction.h"
+#include "support/isa_test.h"
 #include "support/mpi_test.h"
 
-enum { SUMMANDS = 37, PARAMETERS = 1000 };
+enum { SUMMANDS = 37, PARAMETERS = 1003 };
 
 static real summand(int k, size_t i) {
   const double u = rng_uniform(3, RNG_TEST, (uint64_t)k, i) - 0.5;
@@ -16,7 +17,7 @@ static real summand(int k, size_t i) {
 
 // The sum of all summands, given to the ranks by `stride`, by a fresh reduction used twice.
 static void sum_gradients(struct comm *comm, int stride, real *sum) {
-  const size_t sizes[] = {600, 400};
+  const size_t sizes[] = {600, 403};
   struct reduction *r = reduction_create(2, sizes);
   real *x = memory_new(real, PARAMETERS);
   int rounds = 0;
@@ -50,6 +51,13 @@ static void gradients(struct comm *comm) {
     sum_gradients(comm, stride, other);
     CHECK(memcmp(sum, other, PARAMETERS * sizeof *sum) == 0, "placed by %d, the bits differ",
           stride);
+  }
+  const enum isa fastest = isa_chosen();
+  for (enum isa isa = ISA_PLAIN; isa < ISA_COUNT; isa++) {
+    if (!isa_test_use(isa)) continue;
+    sum_gradients(comm, 1, other);
+    CHECK(memcmp(sum, other, PARAMETERS * sizeof *sum) == 0, "%s: the bits differ from %s",
+          isa_name((int)isa), isa_name((int)fastest));
   }
   mpi_test_same_bits(comm, "reduction", sum, PARAMETERS * sizeof *sum);
   memory_free(&sum);

@@ -16,9 +16,10 @@
 // Bits follow from a written order and the geometry, as those of product.h do; a sample's depend on
 // no other sample. An output is a chain over the taps that reach it, in the order in which the
 // positions they come from lie in memory, and over the channels of each; a position outside of the
-// field counts as zero. Where few channels go out, or few positions see many taps (`spread` in
-// convolution.c), it is instead begun with the bias, and for one tap after the other the chain over
-// its channels is added. Chains end after PRODUCT_CHAIN terms, and their sums are added in order.
+// field counts as zero. Where that would be at least twice as many products as pairs of a source
+// and a tap (a few sources, and a large kernel), an output instead begins with the bias, and of one
+// source after the other the chain over its channels is added. Chains end after PRODUCT_CHAIN
+// terms, and their sums are added in order.
 //
 // The derivative is summed over boxes of the grid of at most CONVOLUTION_BOX positions: as long as
 // possible along the last axis, then along the one before, parts differing by one at the most; if a

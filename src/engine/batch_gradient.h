@@ -20,7 +20,7 @@ struct batch_gradient;  // owned by the caller of batch_gradient_create()
 // adjoint_kind) is taken. Without a flow (NULL) latents come from decoder->encoder. Products have
 // up to `rows` rows, or those of a tile. decoder and flow are borrowed.
 struct batch_gradient *batch_gradient_create(struct comm *comm, const struct decoder *decoder,
-                                             size_t rows, int64_t tile, int adjoint,
+                                             size_t rows, int64_t tile, enum adjoint_kind adjoint,
                                              const struct solver_options *flow);
 void batch_gradient_destroy(struct batch_gradient **batch);
 
@@ -48,8 +48,8 @@ void batch_gradient_state(struct batch_gradient *batch, struct state *state);
 
 // Bytes that a batch gradient takes on a rank, without the trajectories; and, at the most, those of
 // the trajectories of `samples` samples.
-double batch_gradient_bytes(const struct decoder *decoder, size_t rows, int64_t tile, int adjoint,
-                            const struct solver_options *flow);
+double batch_gradient_bytes(const struct decoder *decoder, size_t rows, int64_t tile,
+                            enum adjoint_kind adjoint, const struct solver_options *flow);
 double batch_gradient_trajectory_bytes(const struct decoder *decoder, int64_t samples,
                                        const struct solver_options *flow);
 

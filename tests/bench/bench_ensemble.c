@@ -1,8 +1,8 @@
-// How close the encoder comes to the matrix products it consists of: flops of the gradient
-// evaluations reported, as a share of SGEMM of 2048 x 2048 matrices, measured in turn in one
-// process, in CPU seconds. With thousands of samples at hand, and in batches as in training.
+// How close the ensemble of flows comes to the matrix products it consists of: flops of the
+// gradient evaluations reported, as a share of SGEMM of 2048 x 2048 matrices, measured in turn in
+// one process, in CPU seconds. With thousands of samples at hand, and in batches as in training.
 //
-// usage: bench_encoder input.yaml [rounds]   with task encode, decoder.file and data.encode
+// usage: bench_ensemble input.yaml [rounds]   with task encode, decoder.file and data.encode
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,8 +59,8 @@ static double encode_batches(struct run *run) {
   const int64_t batch = run->config.training.batch;
   const int64_t count = data->local_count < BATCHED ? data->local_count : BATCHED;
   const double begun = clock_cpu_seconds();
-  struct ensemble *encoder = ensemble_create(comm_ranks(run->comm), run->decoder,
-                                             &run->config.encoding, run->training_rows);
+  struct ensemble *ensemble = ensemble_create(comm_ranks(run->comm), run->decoder,
+                                              &run->config.encoding, run->training_rows);
   double evaluations = 0.0;
   for (int64_t first = 0; first + batch <= count; first += batch) {
     const struct samples samples = {.count = batch,
@@ -68,11 +68,11 @@ static double encode_batches(struct run *run) {
                                     .y = data->y + (size_t)first * data->stride,
                                     .weight_sum = data->weight_sum + first};
     struct encoding *encoding = encoding_create(batch, run->decoder->d);
-    ensemble_run(encoder, &samples, batch, encoding);
+    ensemble_run(ensemble, &samples, batch, encoding);
     for (int64_t i = 0; i < batch; i++) evaluations += (double)encoding->evaluations[i];
     encoding_destroy(&encoding);
   }
-  ensemble_destroy(&encoder);
+  ensemble_destroy(&ensemble);
   const double seconds = clock_cpu_seconds() - begun;
   return 1e-9 * evaluations * network_flops(run->decoder->network) / seconds;
 }
@@ -81,7 +81,7 @@ static double encode_batches(struct run *run) {
 static double evaluate(struct run *run, size_t rows) {
   enum { REPEATS = 20 };
   const struct dataset *data = run->sets[SET_ENCODE];
-  struct objective *objective = objective_create(run->decoder, rows);
+  struct objective *objective = objective_create(run->decoder, rows, true);
   struct objective_row *samples = memory_new(struct objective_row, rows);
   double *loss = memory_new(double, rows);
   for (size_t i = 0; i < rows; i++) {
@@ -105,7 +105,7 @@ int main(int argc, char **argv) {
   const int given = argc > 2 ? atoi(argv[2]) : ROUNDS;
   const int rounds = given >= 1 && given < ROUNDS ? given : ROUNDS;
   if (argc < 2)
-    error_set(&error, "usage: bench_encoder input.yaml [rounds]");
+    error_set(&error, "usage: bench_ensemble input.yaml [rounds]");
   else
     config_read(config, argv[1], NULL, 0, &error);
   comm_settle(comm, &error);
@@ -116,32 +116,32 @@ int main(int argc, char **argv) {
   real *c = memory_new(real, SIZE * SIZE);
   for (size_t i = 0; i < SIZE * SIZE; i++) a[i] = b[i] = (real)(i % 17) / 17;
   const size_t rows = run->evaluation_rows;
-  double product[ROUNDS], encoder[ROUNDS], batches[ROUNDS], evaluation[ROUNDS], rate[ROUNDS];
+  double product[ROUNDS], ensemble[ROUNDS], batches[ROUNDS], evaluation[ROUNDS], rate[ROUNDS];
   double share[ROUNDS], batches_share[ROUNDS];
   struct encoded found = {0};
   sgemm(a, b, c);
   for (int i = 0; i < rounds; i++) {
     product[i] = sgemm(a, b, c);
-    encoder[i] = encode(run, &found);
+    ensemble[i] = encode(run, &found);
     batches[i] = encode_batches(run);
     evaluation[i] = evaluate(run, rows);
     rate[i] = found.samples_per_second;
-    share[i] = encoder[i] / product[i];
+    share[i] = ensemble[i] / product[i];
     batches_share[i] = batches[i] / product[i];
   }
   printf("| kernel | %s |\n", blas_kernel());
   printf("| SGEMM 2048^3, GFLOP/s | %.1f |\n", median(product, rounds));
-  printf("| encoder, GFLOP/s | %.1f |\n", median(encoder, rounds));
-  printf("| encoder / SGEMM | %.3f |\n", median(share, rounds));
+  printf("| ensemble, GFLOP/s | %.1f |\n", median(ensemble, rounds));
+  printf("| ensemble / SGEMM | %.3f |\n", median(share, rounds));
   printf("| batches of %lld, GFLOP/s | %.1f |\n", (long long)run->config.training.batch,
          median(batches, rounds));
   printf("| batches / SGEMM | %.3f |\n", median(batches_share, rounds));
   printf("| gradient evaluations alone, GFLOP/s | %.1f |\n", median(evaluation, rounds));
   printf("| gradient evaluations alone, us per sample | %.1f |\n",
          1e-3 * network_flops(run->decoder->network) / median(evaluation, rounds));
-  printf("| encoder, samples per second | %.0f |\n", median(rate, rounds));
-  printf("| encoder, evaluations per sample | %.2f |\n", found.evaluations);
-  printf("| encoder, mean loss | %.6f |\n", found.loss);
+  printf("| ensemble, samples per second | %.0f |\n", median(rate, rounds));
+  printf("| ensemble, evaluations per sample | %.2f |\n", found.evaluations);
+  printf("| ensemble, mean loss | %.6f |\n", found.loss);
 
   memory_free(&a);
   memory_free(&b);

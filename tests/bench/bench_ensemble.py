@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The encoder: as a share of the matrix products that it consists of, and against the same solver in
-PyTorch. CPU seconds.
+"""The ensemble of flows: as a share of the matrix products that it consists of, and against the
+same solver in PyTorch. CPU seconds.
 """
 
 import os
@@ -13,7 +13,7 @@ BLOCKS = (500, 1000)  # of samples that advance together in PyTorch: its best co
 SIZE = 10000          # test images
 
 
-def encoder_input(name, dataset, count, start="zero"):
+def ensemble_input(name, dataset, count, start="zero"):
     return write_input(os.path.join(RUNS, name + ".yaml"), {
         "run.directory": os.path.join(RUNS, name), "run.tasks": ["encode"],
         "data.encode.file": IMAGES, "data.encode.dataset": dataset, "data.encode.count": count,
@@ -24,34 +24,34 @@ def encoder_input(name, dataset, count, start="zero"):
 
 
 def shares():
-    found = c_rows("bench_encoder", encoder_input("encode", "/train/images", 1000))
-    row(f"encoder, 1,000 samples in the pool / SGEMM 2048³ ({found['SGEMM 2048^3, GFLOP/s']} "
-        "GFLOP/s)", found["encoder / SGEMM"], "≥ 0.85")
+    found = c_rows("bench_ensemble", ensemble_input("encode", "/train/images", 1000))
+    row(f"ensemble, 1,000 samples in the pool / SGEMM 2048³ ({found['SGEMM 2048^3, GFLOP/s']} "
+        "GFLOP/s)", found["ensemble / SGEMM"], "≥ 0.85")
     row("the same with a batch of 20", found["batches / SGEMM"], "≥ 0.50")
     row("gradient evaluations alone, µs per sample",
         found["gradient evaluations alone, us per sample"])
 
 
 def against_pytorch():
-    paths = [encoder_input(f"encode_test_{start}", "/test/images", SIZE, start)
+    paths = [ensemble_input(f"encode_test_{start}", "/test/images", SIZE, start)
              for start in ("zero", "predictor")]
     ours, predicted, theirs = [], [], []
     for _ in range(ROUNDS):
         for path, found in zip(paths, (ours, predicted)):
-            found.append(c_rows("bench_encoder", path, 1))
+            found.append(c_rows("bench_ensemble", path, 1))
         theirs.append(min((pytorch("pytorch_gfe.py", "encode", IMAGES, "test/images",
                                    trained_decoder(), block)[1] for block in BLOCKS),
                           key=lambda found: found["cpu_seconds"]))
     torch_rates = [found["samples"] / found["cpu_seconds"] for found in theirs]
     other = theirs[-1]
-    for what, found, target in (("encoder / PyTorch", ours, "≥ 1.4"),
+    for what, found, target in (("ensemble / PyTorch", ours, "≥ 1.4"),
                                 ("the same, ours by evaluation.start = predictor", predicted, "")):
-        rates = [float(run["encoder, samples per second"]) for run in found]
+        rates = [float(run["ensemble, samples per second"]) for run in found]
         ratio = median(a / b for a, b in zip(rates, torch_rates))
         own = found[-1]
         row(f"{what}, {SIZE:,} samples per second ({median(rates):.0f} / "
-            f"{median(torch_rates):.0f}; loss {own['encoder, mean loss']} / {other['loss']:.6f}, "
-            f"evaluations {own['encoder, evaluations per sample']} / {other['evaluations']:.2f})",
+            f"{median(torch_rates):.0f}; loss {own['ensemble, mean loss']} / {other['loss']:.6f}, "
+            f"evaluations {own['ensemble, evaluations per sample']} / {other['evaluations']:.2f})",
             f"{ratio:.2f}", target)
 
 

@@ -1,0 +1,23 @@
+// Nearest upsampling of fields as convolution.h has them: every position becomes a box of equal
+// ones; and the way back, the sum of the box.
+#ifndef GFE_UPSAMPLING_H
+#define GFE_UPSAMPLING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "decoder/convolution.h"
+
+// Plain data: positions before, and by what they are multiplied.
+struct upsampling {
+  size_t channels, size[CONVOLUTION_AXES], factor[CONVOLUTION_AXES];
+};
+
+// large [size * factor] of each sample from small [size].
+void upsampling_spread(const struct upsampling *u, size_t samples, const real *small, real *large);
+
+// Sums over a box in the order of its positions; `add`: added to what stands in `small`.
+void upsampling_collect(const struct upsampling *u, size_t samples, const real *large, bool add,
+                        real *small);
+
+#endif

@@ -1,0 +1,188 @@
+#include "engine/budget.h"
+
+#include <assert.h>
+#include <math.h>
+
+#include "decoder/objective.h"
+#include "engine/batch_gradient.h"
+#include "engine/ensemble.h"
+#include "engine/first_guess.h"
+#include "engine/model.h"
+#include "ground/text.h"
+#include "input/config_table.h"
+#include "numerics/optimiser.h"
+
+enum {
+  PROGRAM_BYTES = 32 << 20,  // the program itself, MPI and HDF5, as measured on a few ranks
+  TILE_BYTES = 1 << 27       // of work space that a tile may take, if it is not a single sample
+};
+
+// ---- what takes memory ----
+
+// Samples of a set on a rank at most.
+static double share_of(const struct run *run, int set) {
+  return ceil((double)run->shapes[set].count / comm_size(run->comm));
+}
+
+static double samples_bytes(const struct run *run) {
+  double bytes = 0.0;
+  for (int set = 0; set < SET_COUNT; set++) {
+    if (!run->used[set]) continue;
+    const double copies = run->shapes[set].weights || run->config.data.missing ? 2.0 : 1.0;
+    bytes +=
+        share_of(run, set) * (copies * (double)(real_padded(run->shapes[set].n) * sizeof(real)) +
+                              (double)encoding_memory_bytes(ENCODING_BY_FLOW, run->decoder->d));
+  }
+  return bytes;
+}
+
+static double parameters_bytes(const struct run *run) {
+  const struct decoder *decoder = run->decoder;
+  size_t work = network_work(decoder->network);
+  if (decoder->encoder != NULL && network_work(decoder->encoder) > work)
+    work = network_work(decoder->encoder);
+  return (double)(decoder->count + decoder_packed_size(decoder) + work) * (double)sizeof(real);
+}
+
+static double evaluation_bytes(const struct run *run) {
+  const size_t rows = run->evaluation_rows;
+  double bytes = ensemble_bytes(run->decoder, &run->config.evaluation.solver, rows);
+  if (run->decoder->encoder != NULL)
+    bytes += (double)network_pass_bytes(run->decoder->encoder, rows, false);
+  return bytes;
+}
+
+// With the batch's gradient.
+static double update_bytes(const struct run *run) {
+  const size_t count = run->decoder->count;
+  return (double)(count * sizeof(real)) +
+         (double)optimiser_bytes(&run->config.training.optimiser, count);
+}
+
+static double trajectories_bytes(const struct run *run) {
+  if (run->config.training.adjoint == ADJOINT_NONE) return 0.0;
+  const int64_t tiles = (run->config.training.batch + run->tile - 1) / run->tile;
+  const int64_t samples = (tiles + comm_size(run->comm) - 1) / comm_size(run->comm) * run->tile;
+  return batch_gradient_trajectory_bytes(run->decoder, samples, &run->config.encoding);
+}
+
+static double images_bytes(const struct run *run) {
+  double most = 0.0;
+  for (int set = 0; set < SET_COUNT; set++)
+    if (run->used[set])
+      most = fmax(most, fmin(share_of(run, set), (double)run->config.output.reconstructions));
+  return most * (double)(real_padded(run->decoder->n) * sizeof(real));
+}
+
+// The gradient as it is, with an adjoint and of the flow's own differences.
+static double check_bytes(const struct run *run) { return 3.0 * model_bytes(run); }
+
+size_t budget_parts(const struct run *run, struct budget_part parts[BUDGET_PARTS]) {
+  const struct config *config = &run->config;
+  const bool trains = config->run.task[TASK_TRAIN];
+  const struct {
+    bool wanted;
+    const char *name, *remedy;
+    double (*bytes)(const struct run *run);
+  } all[] = {
+      {true, "samples and latents",
+       "take more ranks on more nodes, or fewer samples by .count, as "
+       "data.train.count",
+       samples_bytes},
+      {true, "parameters, and packed for products", "make decoder.layers smaller",
+       parameters_bytes},
+      {true, "work space of the flows", "make decoder.layers smaller", evaluation_bytes},
+      {config->evaluation.start == START_PREDICTOR, "predictor of where flows begin",
+       "make decoder.layers smaller, or evaluation.start = zero", first_guess_bytes},
+      {trains, "optimiser", "make decoder.layers smaller", update_bytes},
+      {trains, "batch: flows, gradients, exact sums",
+       "make decoder.layers smaller, or training.tile", model_bytes},
+      {trains && config->training.adjoint != ADJOINT_NONE, "trajectories, at the most",
+       "take more ranks on more nodes, or lower training.batch or encoding.max_iterations",
+       trajectories_bytes},
+      {config->run.task[TASK_GRADIENT_CHECK], "gradient check",
+       "make decoder.layers smaller, or training.tile", check_bytes},
+      {true, "reconstructions for the results", "lower output.reconstructions", images_bytes}};
+  size_t count = 0;
+  parts[count++] = (struct budget_part){"program, MPI and HDF5, about", "", PROGRAM_BYTES};
+  for (size_t i = 0; i < LENGTH(all); i++)
+    if (all[i].wanted)
+      parts[count++] = (struct budget_part){all[i].name, all[i].remedy, all[i].bytes(run)};
+  assert(count <= BUDGET_PARTS);
+  return count;
+}
+
+double budget_bytes(const struct run *run) {
+  struct budget_part parts[BUDGET_PARTS];
+  double sum = 0.0;
+  for (size_t i = budget_parts(run, parts); i-- > 0;) sum += parts[i].bytes;
+  return sum;
+}
+
+// ---- what is left to the program ----
+
+// At least 1, and `samples` where each weight is used once on each way.
+static int64_t tile_limit(const struct network *network, double samples) {
+  double weights = 0.0;
+  for (size_t l = 0; l < network->layer_count; l++)
+    weights += (double)network->layers[l].weight_count;
+  const double uses = network_flops(network) / (4.0 * weights);
+  return (int64_t)fmax(1.0, floor(samples / uses + 0.5));
+}
+
+struct tile_limits budget_tile_limits(const struct decoder *decoder) {
+  return (struct tile_limits){.least = tile_limit(decoder->network, 10.0),
+                              .most = tile_limit(decoder->network, 24.0)};
+}
+
+static void choose_tile(struct config *config, const void *context) {
+  const struct run *run = context;
+  const struct tile_limits limits = budget_tile_limits(run->decoder);
+  const int64_t batch = config->training.batch;
+  int64_t tile = (batch + TILES_PER_BATCH - 1) / TILES_PER_BATCH;
+  if (tile < limits.least) tile = limits.least;
+  if (tile > limits.most) tile = limits.most;
+  while (tile > 1 && objective_bytes(run->decoder, (size_t)tile, true) > TILE_BYTES) tile--;
+  config->training.tile = tile < batch ? tile : batch;
+}
+
+static void choose_limit(struct config *config, const void *context) {
+  const struct run *run = context;
+  config->run.memory_limit = floor(comm_memory(run->comm));
+}
+
+// The facts are a struct run.
+static const struct config_rule rules[] = {{"training.tile", choose_tile},
+                                           {"run.memory_limit", choose_limit}};
+
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+static void refuse(const struct run *run, struct error *error) {
+  struct budget_part parts[BUDGET_PARTS], most = {"", "", 0.0};
+  const size_t count = budget_parts(run, parts);
+  for (size_t i = 0; i < count; i++)
+    if (parts[i].bytes > most.bytes) most = parts[i];
+  error_set(
+      error,
+      "run.memory_limit: a rank needs %.4g GB at the least, %.4g GB of it for: %s; but it may "
+      "take %.4g GB%s: %s",
+      1e-9 * budget_bytes(run), 1e-9 * most.bytes, most.name, 1e-9 * run->config.run.memory_limit,
+      run->config.automatic[config_parameter_find("run.memory_limit")] != AUTOMATIC_NO
+          ? ", its part of the node's memory"
+          : "",
+      most.remedy[0] != '\0' ? most.remedy : "raise it");
+}
+
+void budget_settle(struct run *run, struct error *error) {
+  config_resolve(&run->config, rules, LENGTH(rules), run);
+  const int64_t batch = run->config.training.batch;
+  run->tile = run->config.training.tile < batch ? run->config.training.tile : batch;
+  const size_t training = ensemble_rows(run->decoder, (size_t)batch);
+  const size_t evaluation = ensemble_rows(run->decoder, SIZE_MAX);
+  for (size_t rows = evaluation; rows > 0; rows--) {
+    run->training_rows = least(training, rows);
+    run->evaluation_rows = least(evaluation, rows);
+    if (budget_bytes(run) <= run->config.run.memory_limit) return;
+  }
+  refuse(run, error);
+}
