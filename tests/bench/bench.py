@@ -18,6 +18,8 @@ import numpy as np
 import paper
 from program import FULL, read_summary, write_input
 
+QUICK = bool(os.environ.get("QUICK"))  # to see that everything runs: the figures mean nothing
+BASE = os.environ.get("BASE")          # gfe_hpc of a revision to compare with
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 RUNS = os.path.join(ROOT, "runs", "bench")
@@ -52,10 +54,29 @@ def median(values):
     return statistics.median(values)
 
 
-def row(what, figure, target=""):
-    """Prints a row of the table; `what` with the BLAS kernel, if run.sh has chosen one."""
-    kernel = ENVIRONMENT.get("BENCH_KERNEL")
-    print(f"| {what}{f', {kernel} kernel' if kernel else ''} | {figure} | {target} |", flush=True)
+def rounds(count):
+    """How often something is measured."""
+    return range(1 if QUICK else count)
+
+
+def holds(value, bound):
+    """Whether a value keeps a bound "≥ 1" or "≤ 1"."""
+    sign, limit = bound.split()
+    return value >= float(limit) if sign == "≥" else value <= float(limit)
+
+
+def row(what, value, must="", aim="", form=".2f"):
+    """Prints a row of the table, with the instruction set if run.sh has chosen one."""
+    isa = ENVIRONMENT.get("GFE_ISA")
+    met = next((name for name, bound in (("aim", aim), ("must", must))
+                if bound and holds(value, bound)), "no" if must else "")
+    print(f"| {what}{f', {isa}' if isa else ''} | {value:{form}} | {must} | {aim} | {met} |",
+          flush=True)
+
+
+def note(what, text):
+    """Prints a row without a target, with words for a figure: why there is none, for example."""
+    print(f"| {what} | {text} | | | |", flush=True)
 
 
 class Finished:
@@ -76,13 +97,15 @@ class Finished:
 
 
 class Run(Finished):
-    """A finished run of gfe_hpc, anew, in the directory runs/bench/NAME."""
+    """A finished run of gfe_hpc, anew, in the directory runs/bench/NAME, if wanted on one core."""
 
-    def __init__(self, name, *values, ranks=1, program=PROGRAM):
+    def __init__(self, name, *values, ranks=1, program=PROGRAM, core=None):
         self.directory = os.path.join(RUNS, name)
         self.input = write_input(os.path.join(RUNS, name + ".yaml"), *values,
                                  {"run.directory": self.directory})
         launcher = ["mpirun", "-n", str(ranks)] if ranks > 1 else []
+        if core is not None:
+            launcher = ["taskset", "-c", str(core)]
         super().__init__([*launcher, program, self.input])
         self.results = os.path.join(self.directory, "results.h5")
         self.summary = read_summary(self.directory)
@@ -102,7 +125,8 @@ def pytorch(script, *arguments):
 def c_rows(program, *arguments):
     """{what: figure} of a program of this directory that prints rows `| what | figure |`."""
     out = Finished([os.path.join(BUILD, "tests", "bench", program), *map(str, arguments)]).out
-    return dict(re.findall(r"^\| (.*?) \| (.*?) \|$", out, re.M))
+    return {what: float(figure)
+            for what, figure in re.findall(r"^\| (.*?) \| (.*?) \|$", out, re.M)}
 
 
 def make_images():
@@ -135,3 +159,30 @@ def test_loss(name, decoder):
     """Loss of the first 256 test images, encoded by gfe_hpc with the decoder of a file."""
     return Run(name, FASHION, ENCODE, TEST, {"run.tasks": ["evaluate"], "decoder.file": decoder}
                ).summary["test_loss"]
+
+
+def first_step_seconds(path, ranks=1):
+    """Seconds from the command until the training of an input file begins its first step: until
+    history.csv has its line, less what it took. The run is then ended."""
+    with open(path, encoding="utf-8") as file:
+        directory = re.search(r'directory: "(.*)"', file.read()).group(1)
+    history = os.path.join(directory, "history.csv")
+    if os.path.exists(history):
+        os.remove(history)
+    launcher = ["mpirun", "-n", str(ranks)] if ranks > 1 else []
+    begun = time.perf_counter()
+    process = subprocess.Popen([*launcher, PROGRAM, path], cwd=ROOT, env=ENVIRONMENT,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    lines = []
+    while len(lines) < 2 or not lines[1].endswith("\n"):
+        if process.poll() is not None:
+            sys.exit(f"the run of {path} has ended without a step")
+        time.sleep(0.002)
+        if os.path.exists(history):
+            with open(history, encoding="ascii") as file:
+                lines = file.readlines()
+    seconds = time.perf_counter() - begun
+    process.terminate()
+    process.wait()
+    return seconds - float(lines[1].rsplit(",", 1)[1])

@@ -58,7 +58,7 @@ def main():
             final, spent = (values.mean() for values in ends[kind])
             row(f"gradient evaluations to within 1 % of the optimum, {loss.upper()}, {kind}: median "
                 f"(95 % {np.percentile(needed, 95):.0f}; to the stopping rule {spent:.1f}, loss "
-                f"{final:.6f})", f"{np.median(needed):.0f}", wanted)
+                f"{final:.6f})", np.median(needed), wanted, form=".0f")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import os
 import re
 
 import torch
-from bench import make_images, trained_decoder
+from bench import BASE, QUICK, make_images, trained_decoder
 from gfe.results import Results
 
 
@@ -19,13 +19,16 @@ def main():
     for what, text in (("date", about["date"]), ("load at the beginning", load),
                        ("CPU", f"{cpu.group(1) if cpu else 'unknown'}, {os.cpu_count()} cores"),
                        ("machine", about["machine"]),
-                       ("instruction set", about["instruction_set"]),
+                       ("OpenBLAS's kernel for the opponents", os.environ.get("OPENBLAS_CORETYPE", "its own choice")),
+                       ("BASE", BASE or "not set"),
                        ("program", f"{about['software']} {about['softwareVersion']}, revision "
                                    f"{about['revision']}, {about['compiler']}"),
                        ("libraries", about["softwareDependencies"]),
                        ("PyTorch", torch.__version__)):
         print(f"- {what}: {text}")
-    print("\n| what | figure | target |\n| --- | --- | --- |", flush=True)
+    if QUICK:
+        print("- QUICK is set: the figures mean nothing")
+    print("\n| what | figure | must | aim | met |\n| --- | --- | --- | --- | --- |", flush=True)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ figure, is left in runs/bench/scaling.
 import os
 import sys
 
-from bench import ENCODE, FASHION, IMAGES, ROOT, RUNS, Finished, Run, make_images, row, \
+from bench import ENCODE, FASHION, IMAGES, ROOT, RUNS, Finished, Run, make_images, note, \
     trained_decoder
 
 TRAINING = {(20, 1): 400, (64, 1): 1280, (256, 1): 2560, (1024, 1): 4096,  # (batch, ranks): images
@@ -36,10 +36,10 @@ def main():
     for line in report.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if line.startswith(("| training, batch", "| encoding, ")):
-            row(f"2 ranks against 1, {cells[0]}: predicted / measured", " / ".join(cells[1:]))
+            note(f"2 ranks against 1, {cells[0]}: predicted / measured", " / ".join(cells[1:]))
         elif len(cells) == 4 and cells[0].isdigit():
-            row(f"balance of evaluations on {cells[0]} ranks, {cells[1]}: predicted / measured",
-                " / ".join(cells[2:]))
+            note(f"balance of evaluations on {cells[0]} ranks, {cells[1]}: predicted / measured",
+                 " / ".join(cells[2:]))
 
 
 if __name__ == "__main__":

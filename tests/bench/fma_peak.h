@@ -1,9 +1,9 @@
-// The yardstick of all products: what independent fused multiply-adds reach on this core.
-#ifndef GFE_BENCH_FMA_PEAK_H
-#define GFE_BENCH_FMA_PEAK_H
+// What a core can do at most: fused multiply-adds that do not wait for each other, in registers.
+#ifndef GFE_FMA_PEAK_H
+#define GFE_FMA_PEAK_H
 
-// Floating-point operations per second, two for each lane of each multiply-add, with the
-// instruction set in use. The best of several short loops.
-double fma_peak(void);
+// Runs them with the instruction set in use; returns how many flops they were. A call takes less
+// than a millisecond, but with `plain`.
+double fma_peak_run(void);
 
 #endif

@@ -1,12 +1,11 @@
-// The loop of fma_peak.h, compiled once per instruction set.
-#ifndef GFE_BENCH_FMA_PEAK_KERNEL_H
-#define GFE_BENCH_FMA_PEAK_KERNEL_H
+// What the instruction sets provide for fma_peak.h.
+#ifndef GFE_FMA_PEAK_KERNEL_H
+#define GFE_FMA_PEAK_KERNEL_H
 
-#include <stddef.h>
+#include "ground/real.h"
 
-struct fma_peak_kernel {
-  double flops;                   // of a round
-  double (*loop)(size_t rounds);  // returns a number that depends on all of them
+struct fma_peak {
+  double (*run)(real factor);  // returns the flops; the sums are stored, lest they be left out
 };
 
 #endif

@@ -4,7 +4,7 @@ a block advance together, finished ones leave it, and the dense decoder's passes
 without an autograd graph. The solver is that of src/flow/solver_lbfgs.c. One thread. The last line
 printed is JSON.
 
-usage: pytorch_gfe.py encode IMAGES.h5 DATASET DECODER.h5 [block]
+usage: pytorch_gfe.py encode IMAGES.h5 DATASET COUNT DECODER.h5 [block]
        pytorch_gfe.py train IMAGES.h5 DATASET COUNT OUT.h5
 
 Needs python3-torch and python3-h5py, and postprocess/ in PYTHONPATH.
@@ -193,15 +193,15 @@ class Flows:
 
 # ---- the tasks ----
 
-def read_images(path, dataset, count=None):
+def read_images(path, dataset, count):
     with h5py.File(path, "r") as file:
         pixels = file[dataset][:count]
     return torch.from_numpy(pixels.reshape(len(pixels), -1)).float() / 255
 
 
-def encode(images, dataset, file, block=BLOCK):
-    """Encodes all images by a trained decoder."""
-    y = read_images(images, dataset)
+def encode(images, dataset, count, file, block=BLOCK):
+    """Encodes the first images by a trained decoder."""
+    y = read_images(images, dataset, int(count))
     with h5py.File(file, "r") as results:
         group = results["decoder"]
         layers = [tuple(torch.from_numpy(group[f"layer_{k}/{name}"][()])

@@ -1,43 +1,62 @@
 #!/bin/sh
-# Measures speed and prints one Markdown table, with a description of the machine. Takes about a
-# quarter of an hour on two cores, which should be idle. See README.md beside this file.
+# Measures speed and memory and prints one Markdown table, with a description of the machine. Takes
+# about 25 minutes on two cores, which must be idle. See README.md beside this file.
 #
 #   sh tests/bench/run.sh                     everything; runs/bench/table.md keeps the table
 #   sh tests/bench/run.sh ranks training      these topics: bench_TOPIC.py
+#   BASE=/path/to/gfe_hpc sh tests/bench/run.sh    also against the program of another revision
+#   QUICK=1 sh tests/bench/run.sh             whether everything runs, in a few minutes
 set -eu
 cd "$(dirname "$0")/../.."
 . jobscripts/setup.sh
 install_packages tests
 find_python
-export PYTHONPATH="$PWD/tests/support:$PWD/postprocess"
 build build >/dev/null
-ninja -C build tests/bench/bench_ensemble tests/bench/bench_adjoint tests/bench/bench_conv \
-  tests/bench/bench_balance tests/bench/bench_floor >/dev/null
+ninja -C build tests/bench/bench_products tests/bench/bench_decoder \
+  tests/bench/bench_decoder_double tests/bench/bench_spread >/dev/null
 allow_root
 export PYTHONPATH="$PWD/tests/support:$PWD/postprocess"
 for python in "$python" /usr/bin/python3; do
   "$python" -c 'import h5py, torch' 2>/dev/null && break
 done
 
+both='products decoders training encoding time_to_loss solvers' # for each instruction set
+once='ranks spread start memory'
+
 # topic NAME: on one core, but for what runs on two ranks.
 topic() {
   case $1 in
-    adjoint) taskset -c 0 build/tests/bench/bench_adjoint | sed 's/$/ |/' ;;
-    ranks | start) "$python" "tests/bench/bench_$1.py" ;;
+    ranks | start | scaling | spread) "$python" "tests/bench/bench_$1.py" ;;
     *) taskset -c 0 "$python" "tests/bench/bench_$1.py" ;;
-  esac || echo "| $1 | FAILED | |"
+  esac || echo "| $1 | FAILED | | | |"
 }
 
-# topics NAME...: then, if the machine could use it, once more those that depend on the BLAS kernel.
+# use_isa NAME: ours by this instruction set, every opponent by its best kernel for it.
+use_isa() {
+  export GFE_ISA="$1"
+  case $1 in
+    avx512) export OPENBLAS_CORETYPE=SkylakeX ;;
+    avx2)
+      export OPENBLAS_CORETYPE=Haswell LIBXSMM_TARGET=hsw ATEN_CPU_CAPABILITY=avx2 \
+        ONEDNN_MAX_CPU_ISA=AVX2
+      ;;
+  esac
+}
+
+# topics NAME...: AVX-512 first, if the CPU has it, then AVX2; on other CPUs what there is.
 topics() {
+  if grep -q avx512vl /proc/cpuinfo; then
+    use_isa avx512
+  elif grep -q avx2 /proc/cpuinfo; then
+    use_isa avx2
+  fi
   for name in machine "$@"; do
     topic "$name"
   done
-  grep -q avx512f /proc/cpuinfo || return 0
-  ! build/gfe_hpc --check inputs/quickstart.yaml | grep -q 'SkylakeX kernel' || return 0
-  export OPENBLAS_CORETYPE=SkylakeX BENCH_KERNEL=SkylakeX
+  [ "${GFE_ISA:-}" = avx512 ] || return 0
+  use_isa avx2
   for name; do
-    case $name in ensemble | training | time_to_loss | ranks) topic "$name" ;; esac
+    case " $both " in *" $name "*) topic "$name" ;; esac
   done
 }
 
@@ -46,6 +65,7 @@ rm -rf runs/bench/decoder_* # made anew by the program as it is now
 table=/dev/null
 if [ $# = 0 ]; then
   table=runs/bench/table.md
-  set -- ensemble evaluations training time_to_loss ranks balance start adjoint conv
+  # shellcheck disable=SC2086  # lists of words
+  set -- $both $once
 fi
 topics "$@" | tee $table
