@@ -13,7 +13,7 @@ install_packages tests
 find_python
 build build >/dev/null
 ninja -C build tests/bench/bench_products tests/bench/bench_decoder \
-  tests/bench/bench_decoder_double tests/bench/bench_balance >/dev/null
+  tests/bench/bench_decoder_double tests/bench/bench_spread >/dev/null
 allow_root
 export PYTHONPATH="$PWD/tests/support:$PWD/postprocess"
 for python in "$python" /usr/bin/python3; do
@@ -21,7 +21,7 @@ for python in "$python" /usr/bin/python3; do
 done
 
 both='products decoders training encoding time_to_loss solvers' # for each instruction set
-once='ranks balance start memory'
+once='ranks spread start memory'
 
 # topic NAME: on one core, but for what runs on two ranks.
 topic() {

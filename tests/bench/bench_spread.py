@@ -8,7 +8,7 @@ import os
 
 import h5py
 import numpy as np
-from bench import BUILD, ROOT, RUNS, Finished, Run, row
+from bench import BUILD, ROOT, RUNS, Finished, Run, note, row
 
 SMALL = os.path.join(ROOT, "inputs", "data", "fashion_mnist_small.h5")
 DENSE = [{"dense": 150, "activation": "elu"}, {"dense": 300, "activation": "elu"},
@@ -21,7 +21,7 @@ CONV = [{"dense": 150, "activation": "elu"}, {"dense": 784, "activation": "elu"}
 
 def counts(name, layers, batch, passes):
     """Evaluations of the samples' flows in the last of some passes."""
-    run = Run(f"balance_{name}_{passes}", {
+    run = Run(f"spread_{name}_{passes}", {
         "run.tasks": ["train"], "run.restart": "never", "data.train.file": SMALL,
         "data.train.dataset": "/train/images", "data.train.count": 1024, "data.scale": 255,
         "decoder.latent": 20, "decoder.layers": layers, "decoder.loss": "bce",
@@ -36,9 +36,9 @@ def counts(name, layers, batch, passes):
 
 def balance(ranks, batch, before, now):
     order = np.random.default_rng(1).permutation(len(now))
-    path = os.path.join(RUNS, "balance.txt")
+    path = os.path.join(RUNS, "spread.txt")
     np.savetxt(path, np.column_stack([before, now])[order], "%d")
-    program = os.path.join(BUILD, "tests", "bench", "bench_balance")
+    program = os.path.join(BUILD, "tests", "bench", "bench_spread")
     out = Finished(["sh", "-c", f"{program} {ranks} {batch} < {path}"]).out
     return {words[0]: words[1] for words in
             (line.strip("| ").split(" | ") for line in out.splitlines())}
@@ -52,7 +52,9 @@ if __name__ == "__main__":
             correlation = np.corrcoef(before, now)[0, 1]
             for ranks in (8, 64):
                 found = balance(ranks, batch, before, now)
-                row(f"{ranks} ranks, batch {batch} {name}, pass {last} (correlation of the counts "
-                    f"with the pass before: {correlation:.2f}): largest share of evaluations over "
-                    f"the best; if spread evenly; ranks without work",
-                    f"{found['spread']}; {found['even']}; {found['idle']}", "≤ 1.08; ; 0")
+                what = f"{ranks} ranks, batch {batch} {name}, pass {last}"
+                row(f"{what}: largest share of evaluations over the best assignment's",
+                    float(found["spread"]), "≤ 1.08", "≤ 1.03", ".3f")
+                row(f"{what}: ranks without work", int(found["idle"]), "≤ 0", form="d")
+                note(f"{what}: the same spread evenly; correlation of counts with the pass before",
+                     f"{found['even']}; {correlation:.2f}")

@@ -1,4 +1,4 @@
-// How evenly flows are spread over ranks that are not here: bench_balance RANKS BATCH reads from
+// How evenly flows are spread over ranks that are not here: bench_spread RANKS BATCH reads from
 // stdin, per sample of a pass, the evaluations that its flow took in the pass before and in this
 // one, and prints the largest share of a rank over that of the best assignment, mean over the
 // batches.
