@@ -109,7 +109,8 @@ static void gradient_of(size_t terms, size_t outputs, size_t inputs) {
   fill(before, outputs * inputs, 7);
   for (int add = 0; add < 2; add++) {
     memcpy(g, before, outputs * inputs * sizeof *g);
-    const struct product_gradient gradient = {terms, outputs, inputs, delta, out, a, in, add, g};
+    const struct product_gradient gradient = {terms, outputs, inputs, delta, out, a,
+                                              in,    add,     g,      NULL,  0};
     product_gradient(&gradient);
     size_t other = 0;
     for (size_t i = 0; i < outputs; i++)
