@@ -205,8 +205,10 @@ ALWAYS_INLINE void sum_row(const size_t width, double magic, bool begun, const r
   }
 }
 
-static void sum_rows(size_t rows, const struct gradient_place *p, bool begun,
-                     vector total[TILE_ROWS][PANEL_VECTORS], real_bits largest[PANEL]) {
+// A call: copied into every tile it would be thousands of instructions.
+static __attribute__((noinline)) void sum_rows(size_t rows, const struct gradient_place *p,
+                                               bool begun, vector total[TILE_ROWS][PANEL_VECTORS],
+                                               real_bits largest[PANEL]) {
   const double magic = p->g->sums->magic;
   for (size_t r = 0; r < rows; r++) {
     double *sum = p->g->sums->sum + (p->i + r) * p->g->inputs + p->j;
