@@ -18,6 +18,7 @@
 #include "ground/error.h"
 #include "ground/real.h"
 #include "numerics/product.h"
+#include "numerics/reduction.h"
 
 enum layer_kind {
   LAYER_DENSE,
@@ -117,6 +118,10 @@ struct layer_ops {
   void (*backward_parameters)(const struct layer *layer, const struct layer_rows *rows,
                               const real *delta_s, const real *a, bool affine, bool add,
                               real *gradient);
+  // NULL: by backward_parameters. Adds the gradients of each tile of `tile` samples, the last of
+  // which may have fewer, to exact sums over all parameters.
+  void (*sum_parameters)(const struct layer *layer, const struct layer_rows *rows, size_t tile,
+                         const real *delta_s, const real *a, struct reduction *sums);
 };
 
 extern const struct layer_ops layer_dense, layer_reshape, layer_conv, layer_conv_transpose,

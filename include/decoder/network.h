@@ -97,6 +97,11 @@ const real *network_pass_backward(struct network_pass *pass, struct network_valu
 // network's part of `gradient`, which is shaped like theta.
 void network_pass_gradient(struct network_pass *pass, size_t first, size_t count, real *gradient);
 
+// Adds the same of each tile of `tile` rows, the last of which may have fewer, to exact sums over
+// theta. `gradient`, shaped like theta, is work space.
+void network_pass_sum_gradients(struct network_pass *pass, size_t rows, size_t tile, real *gradient,
+                                struct reduction *sums);
+
 // ---- values and tangents: forward over reverse ----
 
 struct network_tangent;  // owned by the caller of network_tangent_create()

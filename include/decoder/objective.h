@@ -45,6 +45,11 @@ void objective_losses(struct objective *objective, size_t rows, const struct obj
 void objective_parameter_gradient(struct objective *objective, size_t first, size_t count,
                                   real *gradient);
 
+// Adds that of each tile of `tile` of the `rows` rows to exact sums over theta. `gradient`
+// [decoder->count] is work space.
+void objective_sum_gradients(struct objective *objective, size_t rows, size_t tile, real *gradient,
+                             struct reduction *sums);
+
 // Decodes `rows` latents: the decoder's output as data (loss_ops.output; sigmoid(x) with bce),
 // [rows][real_padded(n)] (borrowed, until the next call).
 const real *objective_decode(struct objective *objective, size_t rows);

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 // real_bits: the integer as wide.
 #ifdef GFE_DOUBLE
@@ -23,6 +24,13 @@ static inline real real_fma(real a, real b, real c) {
 #else
   return __builtin_fmaf(a, b, c);
 #endif
+}
+
+// |x| as an integer: ordered like the magnitudes, and beyond them infinity and NaN.
+static inline real_bits real_magnitude(real x) {
+  real_bits bits;
+  memcpy(&bits, &x, sizeof bits);
+  return bits & (real_bits)(UINT64_MAX >> (65 - 8 * sizeof bits));
 }
 
 static inline real real_sqrt(real x) {

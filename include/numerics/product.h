@@ -16,6 +16,7 @@
 #include <stddef.h>
 
 #include "ground/real.h"
+#include "numerics/reduction.h"
 
 enum { PRODUCT_CHAIN = 256 };
 
@@ -64,6 +65,10 @@ struct product_gradient {
   size_t a_stride;
   bool add;
   real *g;  // [outputs][inputs]
+  // Instead of g, a block of exact sums, to which each tile of `tile` terms, the last of which may
+  // have fewer, adds its gradient as soon as it is complete; `add` is not looked at. NULL: none.
+  struct reduction_block *sums;
+  size_t tile;
 };
 void product_gradient(const struct product_gradient *gradient);
 

@@ -43,6 +43,25 @@ void reduction_begin(struct reduction *reduction, int64_t summands);
 // block, each is rounded to 2^-48 times the number of summands.
 void reduction_add(struct reduction *reduction, size_t count, const real *gradients);
 
+// Where the sum of a block grows, for those that add to it what they have just computed: sum += x,
+// rounded to a multiple of `unit`, by ((double)x + magic) - magic with magic = 1.5 2^52 units.
+// Plain data, owned by the reduction.
+struct reduction_block {
+  size_t size;
+  double *sum;  // [size]
+  bool begun;   // otherwise what stands in `sum` counts as 0
+  double magic;
+  real_bits largest;  // magnitude of a summand so far, as an integer
+  int64_t left;       // summands that may still be added
+};
+
+// The block that begins at parameter `start`, to which each rank may add `summands` more.
+struct reduction_block *reduction_block(struct reduction *reduction, size_t start,
+                                        int64_t summands);
+
+// Adds a block's part of one gradient.
+void reduction_add_block(struct reduction *reduction, size_t start, const real *x);
+
 // Combines the ranks. True: `sum` holds the sum of all gradients, times `factor`; it is NaN
 // throughout if a summand was not finite. False: begin again. `others` (or NULL) are numbers of the
 // caller that are combined in the same message as the exponents, in either case. Collective.

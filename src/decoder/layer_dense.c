@@ -59,24 +59,52 @@ static void backward_input(const struct layer *layer, const struct layer_rows *r
   product_multiply(&w, &product);
 }
 
+static void backward_bias(const struct layer *layer, size_t samples, const real *delta_s,
+                          real *bias) {
+  const size_t stride = real_padded(layer->outputs);
+  for (size_t row = 0; row < samples; row++)
+    for (size_t j = 0; j < stride; j++) bias[j] += delta_s[row * stride + j];
+}
+
+static struct product_gradient weight_gradient(const struct layer *layer, size_t samples,
+                                               const real *delta_s, const real *a) {
+  return (struct product_gradient){.terms = samples,
+                                   .outputs = layer->outputs,
+                                   .inputs = layer->inputs,
+                                   .delta = delta_s,
+                                   .delta_stride = real_padded(layer->outputs),
+                                   .a = a,
+                                   .a_stride = real_padded(layer->inputs)};
+}
+
 static void backward_parameters(const struct layer *layer, const struct layer_rows *rows,
                                 const real *delta_s, const real *a, bool affine, bool add,
                                 real *gradient) {
-  const size_t stride = real_padded(layer->outputs);
-  const struct product_gradient product = {.terms = rows->samples,
-                                           .outputs = layer->outputs,
-                                           .inputs = layer->inputs,
-                                           .delta = delta_s,
-                                           .delta_stride = stride,
-                                           .a = a,
-                                           .a_stride = real_padded(layer->inputs),
-                                           .add = add,
-                                           .g = gradient + layer->weight};
+  struct product_gradient product = weight_gradient(layer, rows->samples, delta_s, a);
+  product.add = add;
+  product.g = gradient + layer->weight;
   product_gradient(&product);
   real *bias = gradient + layer->bias;
-  if (!add) memset(bias, 0, stride * sizeof *bias);
-  for (size_t row = 0; row < rows->samples && affine; row++)
-    for (size_t j = 0; j < stride; j++) bias[j] += delta_s[row * stride + j];
+  if (!add) memset(bias, 0, real_padded(layer->outputs) * sizeof *bias);
+  if (affine) backward_bias(layer, rows->samples, delta_s, bias);
+}
+
+// The work space holds the bias' gradient of a tile.
+static size_t work_size(const struct layer *layer) { return real_padded(layer->outputs); }
+
+static void sum_parameters(const struct layer *layer, const struct layer_rows *rows, size_t tile,
+                           const real *delta_s, const real *a, struct reduction *sums) {
+  const size_t stride = work_size(layer), tiles = (rows->samples + tile - 1) / tile;
+  struct product_gradient product = weight_gradient(layer, rows->samples, delta_s, a);
+  product.sums = reduction_block(sums, layer->weight, (int64_t)tiles);
+  product.tile = tile;
+  product_gradient(&product);
+  for (size_t row = 0; row < rows->samples; row += tile) {
+    const size_t left = rows->samples - row;
+    memset(rows->work, 0, stride * sizeof *rows->work);
+    backward_bias(layer, left < tile ? left : tile, delta_s + row * stride, rows->work);
+    reduction_add_block(sums, layer->bias, rows->work);
+  }
 }
 
 const struct layer_ops layer_dense = {
@@ -84,9 +112,11 @@ const struct layer_ops layer_dense = {
     .flat = true,
     .place = place,
     .bound = bound,
+    .work = work_size,
     .packed = packed_size,
     .pack = pack,
     .forward = forward,
     .backward_input = backward_input,
     .backward_parameters = backward_parameters,
+    .sum_parameters = sum_parameters,
 };

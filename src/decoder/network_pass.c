@@ -189,6 +189,20 @@ static void layer_gradient(const struct network *network, const struct layer_row
   }
 }
 
+// A layer's gradient of each tile, by way of an array of all parameters, to the sums.
+static void layer_sums_by_array(const struct layer *layer, struct layer_rows rows, size_t tile,
+                                const real *delta_s, const real *a, real *gradient,
+                                struct reduction *sums) {
+  for (size_t left = rows.samples; left > 0; left -= rows.samples) {
+    rows.samples = left < tile ? left : tile;
+    layer_ops(layer->kind)->backward_parameters(layer, &rows, delta_s, a, true, false, gradient);
+    reduction_add_block(sums, layer->weight, gradient + layer->weight);
+    reduction_add_block(sums, layer->bias, gradient + layer->bias);
+    delta_s += rows.samples * layer_stride(&layer->to);
+    a += rows.samples * layer_stride(&layer->from);
+  }
+}
+
 // ---- values ----
 
 struct network_pass {
@@ -279,6 +293,20 @@ void network_pass_gradient(struct network_pass *pass, size_t first, size_t count
   assert(pass->deltas == FIELD_DELTAS);
   const struct layer_rows some = {.samples = count, .work = pass->work};
   layer_gradient(pass->network, &some, &pass->delta, &pass->a, first, true, false, gradient);
+}
+
+void network_pass_sum_gradients(struct network_pass *pass, size_t rows, size_t tile, real *gradient,
+                                struct reduction *sums) {
+  const struct layer_rows all = {.samples = rows, .work = pass->work};
+  for (size_t l = 0; l < pass->network->layer_count; l++) {
+    const struct layer *layer = &pass->network->layers[l];
+    const struct layer_ops *ops = layer_ops(layer->kind);
+    const real *delta_s = pass->delta.layer[l], *a = source_of(&pass->a, layer, 0);
+    if (ops->sum_parameters != NULL)
+      ops->sum_parameters(layer, &all, tile, delta_s, a, sums);
+    else if (ops->backward_parameters != NULL)
+      layer_sums_by_array(layer, all, tile, delta_s, a, gradient, sums);
+  }
 }
 
 // ---- values and tangents ----

@@ -52,6 +52,11 @@ void objective_parameter_gradient(struct objective *o, size_t first, size_t coun
   network_pass_gradient(o->pass, first, count, gradient);
 }
 
+void objective_sum_gradients(struct objective *o, size_t rows, size_t tile, real *gradient,
+                             struct reduction *sums) {
+  network_pass_sum_gradients(o->pass, rows, tile, gradient, sums);
+}
+
 const real *objective_decode(struct objective *o, size_t rows) {
   real *x = network_pass_forward(o->pass, decoder_values(o->decoder), rows);
   loss_output(o->decoder->loss, rows * real_padded(o->decoder->n), x);

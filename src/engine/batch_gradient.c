@@ -12,7 +12,7 @@
 #include "numerics/reduction.h"
 
 enum {
-  STACK_BYTES = 1 << 25,  // of tile gradients kept at a time
+  STACK_BYTES = 1 << 25,  // of tile gradients kept at a time, where adjoints add to them
   ADJOINT_ROWS = 120      // values and tangents: more rows fall out of the cache
 };
 
@@ -26,7 +26,7 @@ struct batch_gradient {
   struct objective *objective;
   struct objective_row *rows;    // [room] samples of a stack
   double *loss;                  // [room]
-  real *gradients;               // [stack][decoder->count]
+  real *gradients;               // [stack][decoder->count]; without an adjoint work space of one
   struct network_pass *encoder;  // makes the latents; NULL where flows have found them
   struct reduction *reduction;
   // With an adjoint:
@@ -44,8 +44,13 @@ static int64_t stack_of(const struct decoder *decoder, size_t rows, int64_t tile
   if (adjoint != ADJOINT_NONE && rows > ADJOINT_ROWS) rows = ADJOINT_ROWS;
   int64_t stack = (int64_t)rows / tile;
   const int64_t affordable = STACK_BYTES / (int64_t)(decoder->count * sizeof(real));
-  if (stack > affordable) stack = affordable;
+  if (adjoint != ADJOINT_NONE && stack > affordable) stack = affordable;
   return stack > 1 ? stack : 1;
+}
+
+// Elements of `gradients`.
+static size_t gradients_size(const struct decoder *decoder, int64_t stack, int adjoint) {
+  return (adjoint != ADJOINT_NONE ? (size_t)stack : 1) * decoder->count;
 }
 
 // Samples of a stack at most.
@@ -59,7 +64,7 @@ double batch_gradient_bytes(const struct decoder *decoder, size_t rows, int64_t 
   const int64_t stack = stack_of(decoder, rows, tile, adjoint);
   const size_t room = room_of(decoder, rows, tile, adjoint);
   double bytes = (double)objective_bytes(decoder, room, true);
-  bytes += (double)stack * (double)(decoder->count * sizeof(real));
+  bytes += (double)(gradients_size(decoder, stack, adjoint) * sizeof(real));
   bytes += (double)(decoder->count * sizeof(int64_t));
   if (flow == NULL) return bytes + (double)network_pass_bytes(decoder->encoder, room, true);
   if (adjoint == ADJOINT_NONE) return bytes;
@@ -109,7 +114,7 @@ struct batch_gradient *batch_gradient_create(struct comm *comm, const struct dec
   b->objective = objective_create(decoder, room, true);
   b->rows = memory_new(struct objective_row, room);
   b->loss = memory_new(double, room);
-  b->gradients = memory_new(real, (size_t)b->stack * decoder->count);
+  b->gradients = memory_new(real, gradients_size(decoder, b->stack, adjoint));
   b->reduction = create_reduction(decoder);
   if (flow == NULL) b->encoder = network_pass_create(decoder->encoder, room, true);
   if (adjoint == ADJOINT_NONE) return b;
@@ -273,6 +278,21 @@ static void keep_latents(struct batch_gradient *b, const struct shard *shard,
 
 // ---- the whole ----
 
+// The gradients of tiles, with the flow's part.
+static void add_with_adjoint(struct batch_gradient *b, const struct shard *shard,
+                             struct stretch stack, int64_t first, size_t count,
+                             const real *gradient) {
+  for (size_t k = 0; k < count; k++) {
+    const struct part tile = tile_of(shard, stack, first + (int64_t)k);
+    objective_parameter_gradient(b->objective, tile.first, tile.count, gradient_of(b, k));
+  }
+  start_adjoints(b, shard, stack, gradient);
+  walk_back(b, shard, stack, first, count);
+  clock_enter(PHASE_REDUCE);
+  reduction_add(b->reduction, count, b->gradients);
+  clock_enter(PHASE_GRADIENT);
+}
+
 // The tiles first ... first + count - 1.
 static void add_stack(struct batch_gradient *b, const struct shard *shard, int64_t first,
                       size_t count) {
@@ -286,19 +306,14 @@ static void add_stack(struct batch_gradient *b, const struct shard *shard, int64
     network_pass_backward(b->encoder, decoder_values(b->decoder), rows, false);
     keep_latents(b, shard, stack);
   }
-  for (size_t k = 0; k < count; k++) {
-    const struct part tile = tile_of(shard, stack, first + (int64_t)k);
-    objective_parameter_gradient(b->objective, tile.first, tile.count, gradient_of(b, k));
-    if (b->encoder != NULL)
-      network_pass_gradient(b->encoder, tile.first, tile.count, gradient_of(b, k));
-  }
   if (b->adjoint != ADJOINT_NONE) {
-    start_adjoints(b, shard, stack, gradient);
-    walk_back(b, shard, stack, first, count);
+    add_with_adjoint(b, shard, stack, first, count, gradient);
+    return;
   }
-  clock_enter(PHASE_REDUCE);
-  reduction_add(b->reduction, count, b->gradients);
-  clock_enter(PHASE_GRADIENT);
+  const size_t tile = (size_t)shard->tile;
+  objective_sum_gradients(b->objective, rows, tile, b->gradients, b->reduction);
+  if (b->encoder != NULL)
+    network_pass_sum_gradients(b->encoder, rows, tile, b->gradients, b->reduction);
 }
 
 // Sums over the batch, before and after the ranks have combined them.

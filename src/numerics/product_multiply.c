@@ -164,42 +164,88 @@ static void gradient(const struct product_gradient *g);
 const struct product_kernels VECTOR_VARIANT(product_kernels) = {
     .panel = PANEL, .pack = pack, .multiply = multiply, .gradient = gradient};
 
-// Tiles of outputs by inputs; what reaches beyond the last input goes through a buffer.
-ALWAYS_INLINE void gradient_rows(const size_t rows, const struct product_gradient *g, size_t i,
-                                 size_t j) {
-  const size_t width = g->inputs - j < PANEL ? g->inputs - j : PANEL;
-  for (size_t k = 0; k == 0 || k < g->terms; k += PRODUCT_CHAIN) {
-    const size_t left = g->terms - k;
+// Where a register tile of the gradient goes: `width` columns of a panel of each row.
+struct gradient_place {
+  const struct product_gradient *g;
+  size_t i, j, width;
+};
+
+// total = the chains of terms begin ... end - 1, one after the other; `add`: to what is there.
+ALWAYS_INLINE void gradient_terms(const size_t rows, const struct gradient_place *p, size_t begin,
+                                  size_t end, bool add, vector total[TILE_ROWS][PANEL_VECTORS]) {
+  const struct product_gradient *g = p->g;
+  for (size_t k = begin; k == begin || k < end; k += PRODUCT_CHAIN) {
+    const size_t left = end - k;
     vector sum[TILE_ROWS][WIDE_VECTORS];
     UNROLL
     for (size_t r = 0; r < rows; r++) sum[r][0] = sum[r][1] = (vector){0};
-    tile_sum(rows, 2,
+    tile_sum(rows, PANEL_VECTORS,
              (struct tile_terms){.count = left < PRODUCT_CHAIN ? left : PRODUCT_CHAIN,
-                                 .a = g->delta + k * g->delta_stride + i,
+                                 .a = g->delta + k * g->delta_stride + p->i,
                                  .row_stride = 1,
                                  .term_stride = g->delta_stride,
-                                 .b = g->a + k * g->a_stride + j,
+                                 .b = g->a + k * g->a_stride + p->j,
                                  .b_stride = g->a_stride},
              sum);
-    const bool add = g->add || k > 0;
     UNROLL
-    for (size_t r = 0; r < rows; r++) {
-      real *to = g->g + (i + r) * g->inputs + j, x[PANEL];
-      if (width == PANEL) {
-        vector_store(to, add ? vector_load(to) + sum[r][0] : sum[r][0]);
-        vector_store(to + LANES, add ? vector_load(to + LANES) + sum[r][1] : sum[r][1]);
-        continue;
-      }
-      memcpy(x, sum[r], sizeof x);
-      for (size_t c = 0; c < width; c++) to[c] = add ? to[c] + x[c] : x[c];
-    }
+    for (size_t r = 0; r < rows; r++) UNROLL
+    for (size_t v = 0; v < PANEL_VECTORS; v++)
+      total[r][v] = add || k > begin ? total[r][v] + sum[r][v] : sum[r][v];
   }
 }
 
-static void gradient_tile(size_t rows, const struct product_gradient *g, size_t i, size_t j) {
-#define TILE(r)                \
-  case r:                      \
-    gradient_rows(r, g, i, j); \
+// A row of a tile joins the exact sum. The magnitudes are kept per column of the panel.
+ALWAYS_INLINE void sum_row(const size_t width, double magic, bool begun, const real *restrict x,
+                           double *restrict sum, real_bits *restrict largest) {
+  for (size_t c = 0; c < width; c++) {
+    const real_bits bits = real_magnitude(x[c]);
+    largest[c] = bits > largest[c] ? bits : largest[c];
+    const double rounded = ((double)x[c] + magic) - magic;
+    sum[c] = begun ? sum[c] + rounded : rounded;
+  }
+}
+
+// A call: copied into every tile it would be thousands of instructions.
+static __attribute__((noinline)) void sum_rows(size_t rows, const struct gradient_place *p,
+                                               bool begun, vector total[TILE_ROWS][PANEL_VECTORS],
+                                               real_bits largest[PANEL]) {
+  const double magic = p->g->sums->magic;
+  for (size_t r = 0; r < rows; r++) {
+    double *sum = p->g->sums->sum + (p->i + r) * p->g->inputs + p->j;
+    const real *x = (const real *)total[r];
+    if (p->width < PANEL)
+      sum_row(p->width, magic, begun, x, sum, largest);
+    else if (begun)
+      sum_row(PANEL, magic, true, x, sum, largest);
+    else
+      sum_row(PANEL, magic, false, x, sum, largest);
+  }
+}
+
+// Tiles of outputs by inputs.
+ALWAYS_INLINE void gradient_rows(const size_t rows, const struct gradient_place *p,
+                                 real_bits largest[PANEL]) {
+  const struct product_gradient *g = p->g;
+  vector total[TILE_ROWS][PANEL_VECTORS];
+  if (g->sums != NULL) {
+    for (size_t k = 0; k < g->terms; k += g->tile) {
+      const size_t left = g->terms - k;
+      gradient_terms(rows, p, k, left < g->tile ? g->terms : k + g->tile, false, total);
+      sum_rows(rows, p, g->sums->begun || k > 0, total, largest);
+    }
+    return;
+  }
+  real *to = g->g + p->i * g->inputs + p->j;
+  for (size_t r = 0; r < rows && g->add; r++)
+    memcpy(total[r], to + r * g->inputs, p->width * sizeof *to);
+  gradient_terms(rows, p, 0, g->terms, g->add, total);
+  for (size_t r = 0; r < rows; r++) memcpy(to + r * g->inputs, total[r], p->width * sizeof *to);
+}
+
+static void gradient_tile(size_t rows, const struct gradient_place *p, real_bits largest[PANEL]) {
+#define TILE(r)                   \
+  case r:                         \
+    gradient_rows(r, p, largest); \
     break;
   switch (rows) {
     TILE(1)
@@ -219,9 +265,18 @@ static void gradient_tile(size_t rows, const struct product_gradient *g, size_t 
 
 static void gradient(const struct product_gradient *g) {
   const size_t blocks = (g->outputs + TILE_ROWS - 1) / TILE_ROWS;
+  real_bits largest[PANEL] = {0};
   for (size_t block = 0, i = 0; block < blocks; block++) {
     const size_t end = block_end(g->outputs, blocks, block);
-    for (size_t j = 0; j < g->inputs; j += PANEL) gradient_tile(end - i, g, i, j);
+    for (size_t j = 0; j < g->inputs; j += PANEL) {
+      const size_t left = g->inputs - j;
+      const struct gradient_place place = {g, i, j, left < PANEL ? left : PANEL};
+      gradient_tile(end - i, &place, largest);
+    }
     i = end;
   }
+  if (g->sums == NULL) return;
+  for (size_t c = 0; c < PANEL; c++)
+    if (largest[c] > g->sums->largest) g->sums->largest = largest[c];
+  g->sums->begun = true;
 }

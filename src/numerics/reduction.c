@@ -45,76 +45,91 @@ double reduction_sum(const struct ranks *ranks, const double *values, size_t cou
 
 struct reduction {
   size_t blocks, count;
-  size_t *sizes;      // [blocks]
-  int64_t *exponent;  // [blocks] summands are taken to be below 2^exponent
-  int64_t *largest;   // [blocks] exponents of the largest summands of this sum so far
-  double *sum;        // [count]
-  int64_t summand_bits;
-  int64_t left;  // gradients that this rank may still add
-  bool empty;    // nothing has been added to this sum
+  struct reduction_block *block;  // [blocks]
+  int64_t *exponent;              // [blocks] summands are taken to be below 2^exponent
+  int64_t *largest;               // [blocks] exponents of the largest summands of a sum
+  double *sum;                    // [count]
 };
 
 struct reduction *reduction_create(size_t blocks, const size_t *sizes) {
   struct reduction *r = memory_new(struct reduction, 1);
   r->blocks = blocks;
-  r->sizes = memory_new(size_t, blocks);
+  r->block = memory_new(struct reduction_block, blocks);
   r->exponent = memory_new(int64_t, blocks);
   r->largest = memory_new(int64_t, blocks);
   for (size_t b = 0; b < blocks; b++) {
-    r->sizes[b] = sizes[b];
+    r->block[b].size = sizes[b];
     r->count += sizes[b];
     r->exponent[b] = SMALLEST;
   }
   r->sum = memory_new(double, r->count);
+  size_t start = 0;
+  for (size_t b = 0; b < blocks; start += sizes[b++]) r->block[b].sum = r->sum + start;
   return r;
 }
 
 void reduction_destroy(struct reduction **reduction) {
   struct reduction *r = *reduction;
   if (r == NULL) return;
-  memory_free(&r->sizes);
+  memory_free(&r->block);
   memory_free(&r->exponent);
   memory_free(&r->largest);
   memory_free(&r->sum);
   memory_free(reduction);
 }
 
+// The exponent of the last bit of a sum: summands below 2^exponent, 2^bits of them, make less than
+// 2^MANTISSA units. Beside 1.5 2^52 units, the last bit of a double is one unit.
 void reduction_begin(struct reduction *r, int64_t summands) {
-  r->summand_bits = bits_of_count(summands);
-  r->left = summands;
-  if (r->summand_bits < 2) r->summand_bits = 2;
-  for (size_t b = 0; b < r->blocks; b++) r->largest[b] = SMALLEST;
-  r->empty = true;
+  int64_t bits = bits_of_count(summands);
+  if (bits < 2) bits = 2;
+  for (size_t b = 0; b < r->blocks; b++) {
+    r->block[b].begun = false;
+    r->block[b].magic = ldexp(0x1.8p52, (int)(r->exponent[b] + bits - MANTISSA));
+    r->block[b].largest = 0;
+    r->block[b].left = summands;
+  }
 }
 
-// The exponent of the last bit of a sum: summands below 2^exponent, 2^summand_bits of them, make
-// less than 2^MANTISSA units.
-static int unit_exponent(const struct reduction *r, size_t b) {
-  return (int)(r->exponent[b] + r->summand_bits - MANTISSA);
+struct reduction_block *reduction_block(struct reduction *r, size_t start, int64_t summands) {
+  size_t b = 0;
+  while (r->block[b].sum != r->sum + start) b++;
+  assert(summands <= r->block[b].left);
+  r->block[b].left -= summands;
+  return &r->block[b];
+}
+
+// Adds a block's part of `count` gradients, `stride` apart. Too large ones do no harm: the sum will
+// be begun again.
+static void add_to_block(struct reduction_block *block, size_t count, const real *x,
+                         size_t stride) {
+  enum { CHUNK = 2048 };  // parameters whose sum stays in the first cache
+  for (size_t at = 0; at < block->size; at += CHUNK) {
+    const size_t left = block->size - at, size = left < CHUNK ? left : CHUNK;
+    if (!block->begun) memset(block->sum + at, 0, size * sizeof *block->sum);
+    for (size_t k = 0; k < count; k++)
+      block->largest =
+          kernels()->add(block->magic, size, x + k * stride + at, block->sum + at, block->largest);
+  }
+  block->begun = true;
 }
 
 void reduction_add(struct reduction *r, size_t count, const real *gradients) {
-  assert((int64_t)count <= r->left);
-  r->left -= (int64_t)count;
-  enum { CHUNK = 2048 };  // parameters whose sum stays in the first cache
   size_t start = 0;
-  for (size_t b = 0; b < r->blocks; start += r->sizes[b++]) {
-    const double unit = ldexp(1.0, unit_exponent(r, b));
-    int64_t largest = SMALLEST;
-    for (size_t at = 0; at < r->sizes[b]; at += CHUNK) {
-      const size_t left = r->sizes[b] - at, size = left < CHUNK ? left : CHUNK;
-      double *sum = r->sum + start + at;
-      if (r->empty) memset(sum, 0, size * sizeof *sum);
-      for (size_t k = 0; k < count; k++) {
-        const real *x = gradients + k * r->count + start + at;
-        const int64_t exponent = exponent_of((double)kernels()->largest(size, x));
-        if (exponent > largest) largest = exponent;
-        kernels()->add(unit, size, x, sum);  // too large an x: the sum will be begun again
-      }
-    }
-    if (largest > r->largest[b]) r->largest[b] = largest;
+  for (size_t b = 0; b < r->blocks; start += r->block[b++].size) {
+    struct reduction_block *block = reduction_block(r, start, (int64_t)count);
+    add_to_block(block, count, gradients + start, r->count);
   }
-  r->empty = false;
+}
+
+void reduction_add_block(struct reduction *r, size_t start, const real *x) {
+  add_to_block(reduction_block(r, start, 1), 1, x, 0);
+}
+
+static int64_t exponent_of_largest(real_bits largest) {
+  real magnitude;
+  memcpy(&magnitude, &largest, sizeof magnitude);
+  return exponent_of((double)magnitude);
 }
 
 // The greatest exponents of all ranks, in one message with the caller's numbers.
@@ -136,6 +151,7 @@ static void agree(struct reduction *r, const struct ranks *ranks,
 
 bool reduction_finish(struct reduction *r, const struct ranks *ranks,
                       const struct ranks_numbers *others, double factor, real *sum) {
+  for (size_t b = 0; b < r->blocks; b++) r->largest[b] = exponent_of_largest(r->block[b].largest);
   agree(r, ranks, others);
   bool nonfinite = false, exceeded = false;
   for (size_t b = 0; b < r->blocks; b++) {
@@ -147,7 +163,8 @@ bool reduction_finish(struct reduction *r, const struct ranks *ranks,
     return true;
   }
   if (!exceeded) {
-    if (r->empty) memset(r->sum, 0, r->count * sizeof *r->sum);
+    for (size_t b = 0; b < r->blocks; b++)
+      if (!r->block[b].begun) memset(r->block[b].sum, 0, r->block[b].size * sizeof *r->sum);
     ranks_sum_double(ranks, r->sum, r->count);
     kernels()->scale(factor, r->count, r->sum, sum);
   }

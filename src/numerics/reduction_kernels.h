@@ -7,10 +7,8 @@
 #include "ground/real.h"
 
 struct reduction_kernels {
-  // The largest magnitude; infinity or NaN if there is one.
-  real (*largest)(size_t count, const real *x);
-  // sum += x, rounded to a multiple of `unit`. |x| <= 2^51 units.
-  void (*add)(double unit, size_t count, const real *x, double *sum);
+  // sum += (x + magic) - magic. Returns the largest magnitude, at least `largest`.
+  real_bits (*add)(double magic, size_t count, const real *x, double *sum, real_bits largest);
   // scaled = factor sum
   void (*scale)(double factor, size_t count, const double *sum, real *scaled);
 };

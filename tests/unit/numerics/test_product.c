@@ -109,7 +109,8 @@ static void gradient_of(size_t terms, size_t outputs, size_t inputs) {
   fill(before, outputs * inputs, 7);
   for (int add = 0; add < 2; add++) {
     memcpy(g, before, outputs * inputs * sizeof *g);
-    const struct product_gradient gradient = {terms, outputs, inputs, delta, out, a, in, add, g};
+    const struct product_gradient gradient = {terms, outputs, inputs, delta, out, a,
+                                              in,    add,     g,      NULL,  0};
     product_gradient(&gradient);
     size_t other = 0;
     for (size_t i = 0; i < outputs; i++)
@@ -127,6 +128,44 @@ static void gradient_of(size_t terms, size_t outputs, size_t inputs) {
   memory_free(&before);
 }
 
+// Sums of the gradients of tiles: as if each had been stored and then added.
+static void sums_of(size_t terms, size_t tile, size_t outputs, size_t inputs) {
+  const size_t in = real_padded(inputs), out = real_padded(outputs), size = outputs * inputs;
+  const size_t tiles = (terms + tile - 1) / tile;
+  real *delta = memory_new(real, terms * out), *a = memory_new(real, terms * in);
+  real *g = memory_new(real, size);
+  struct reduction *sums = reduction_create(1, &size), *others = reduction_create(1, &size);
+  fill(delta, terms * out, 8);
+  fill(a, terms * in, 9);
+  for (int again = 0; again < 2; again++) {  // what stands there already counts the second time
+    if (again == 0) reduction_begin(sums, 2 * (int64_t)tiles);
+    if (again == 0) reduction_begin(others, 2 * (int64_t)tiles);
+    struct reduction_block *sum = reduction_block(sums, 0, (int64_t)tiles);
+    struct reduction_block *other = reduction_block(others, 0, 0);
+    sum->magic = other->magic = 0x1.8p52 * 0x1p-20;
+    struct product_gradient gradient = {terms, outputs, inputs, delta, out, a,
+                                        in,    false,   NULL,   sum,   tile};
+    product_gradient(&gradient);
+    gradient.sums = NULL;
+    gradient.g = g;
+    for (size_t k = 0; k < terms; k += tile) {
+      gradient.terms = k + tile < terms ? tile : terms - k;
+      gradient.delta = delta + k * out;
+      gradient.a = a + k * in;
+      product_gradient(&gradient);
+      reduction_add_block(others, 0, g);
+    }
+    CHECK(memcmp(sum->sum, other->sum, size * sizeof *sum->sum) == 0, "%s: %zu by %zu, %zu x %zu",
+          isa_name((int)isa_chosen()), terms, tile, outputs, inputs);
+    CHECK(sum->largest == other->largest, "the same magnitude");
+  }
+  reduction_destroy(&sums);
+  reduction_destroy(&others);
+  memory_free(&delta);
+  memory_free(&a);
+  memory_free(&g);
+}
+
 int main(void) {
   static const size_t sizes[] = {1, 2, 15, 16, 20, 33, 70, 150, 256, 257, 300, 600, 784};
   enum { SIZES = sizeof sizes / sizeof *sizes };
@@ -141,6 +180,9 @@ int main(void) {
     }
     rows_of(120, 300, 40);
     gradient_of(600, 5, 40);
+    sums_of(20, 5, 150, 70);
+    sums_of(23, 10, 31, 784);
+    sums_of(600, 290, 5, 40);
   }
   struct error error = {""};
   setenv("GFE_ISA", "sse9", 1);
