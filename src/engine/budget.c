@@ -1,6 +1,5 @@
 #include "engine/budget.h"
 
-#include <assert.h>
 #include <math.h>
 
 #include "decoder/objective.h"
@@ -24,15 +23,20 @@ static double share_of(const struct run *run, int set) {
   return ceil((double)run->shapes[set].count / comm_size(run->comm));
 }
 
+// A sample with its weights, and what is known of its latent.
+static double sample_bytes(const struct run *run, int set) {
+  const double copies = run->shapes[set].weights || run->config.data.missing ? 2.0 : 1.0;
+  double bytes = copies * (double)(real_padded(run->shapes[set].n) * sizeof(real));
+  bytes += (double)encoding_memory_bytes(ENCODING_BY_FLOW, run->decoder->d);
+  if (run->decoder->encoder != NULL)
+    bytes += (double)encoding_memory_bytes(ENCODING_BY_ENCODER, run->decoder->d);
+  return bytes;
+}
+
 static double samples_bytes(const struct run *run) {
   double bytes = 0.0;
-  for (int set = 0; set < SET_COUNT; set++) {
-    if (!run->used[set]) continue;
-    const double copies = run->shapes[set].weights || run->config.data.missing ? 2.0 : 1.0;
-    bytes +=
-        share_of(run, set) * (copies * (double)(real_padded(run->shapes[set].n) * sizeof(real)) +
-                              (double)encoding_memory_bytes(ENCODING_BY_FLOW, run->decoder->d));
-  }
+  for (int set = 0; set < SET_COUNT; set++)
+    if (run->used[set]) bytes += share_of(run, set) * sample_bytes(run, set);
   return bytes;
 }
 
@@ -59,11 +63,23 @@ static double update_bytes(const struct run *run) {
          (double)optimiser_bytes(&run->config.training.optimiser, count);
 }
 
+// Of a batch, in a rank's tiles.
+static double tiled_samples(const struct run *run) {
+  const int64_t batch = run->config.training.batch, count = run->shapes[SET_TRAIN].count;
+  const int64_t tiles = ((batch < count ? batch : count) + run->tile - 1) / run->tile;
+  const int ranks = comm_size(run->comm);
+  return (double)((tiles + ranks - 1) / ranks * run->tile);
+}
+
+// On several ranks, samples may be where their flows are and, besides, where their tiles are.
+static double batch_bytes(const struct run *run) {
+  const double copies = comm_size(run->comm) > 1 ? 2.0 : 1.0;
+  return copies * tiled_samples(run) * sample_bytes(run, SET_TRAIN);
+}
+
 static double trajectories_bytes(const struct run *run) {
-  if (run->config.training.adjoint == ADJOINT_NONE) return 0.0;
-  const int64_t tiles = (run->config.training.batch + run->tile - 1) / run->tile;
-  const int64_t samples = (tiles + comm_size(run->comm) - 1) / comm_size(run->comm) * run->tile;
-  return batch_gradient_trajectory_bytes(run->decoder, samples, &run->config.encoding);
+  return batch_gradient_trajectory_bytes(run->decoder, (int64_t)tiled_samples(run),
+                                         &run->config.encoding);
 }
 
 static double images_bytes(const struct run *run) {
@@ -77,38 +93,55 @@ static double images_bytes(const struct run *run) {
 // The gradient as it is, with an adjoint and of the flow's own differences.
 static double check_bytes(const struct run *run) { return 3.0 * model_bytes(run); }
 
+static bool trains(const struct run *run) { return run->config.run.task[TASK_TRAIN]; }
+
+static bool keeps_trajectories(const struct run *run) {
+  return trains(run) && run->config.training.adjoint != ADJOINT_NONE;
+}
+
+static bool checks(const struct run *run) { return run->config.run.task[TASK_GRADIENT_CHECK]; }
+
+static bool predicts(const struct run *run) {
+  return run->config.evaluation.start == START_PREDICTOR;
+}
+
+static bool encodes(const struct run *run) {
+  const bool *task = run->config.run.task;
+  return task[TASK_EVALUATE] || task[TASK_ENCODE] || (trains(run) && run->config.evaluation.train);
+}
+
+static bool has_flows(const struct run *run) { return encodes(run) || predicts(run); }
+
+static const struct {
+  const char *name, *remedy;
+  double (*bytes)(const struct run *run);
+  bool (*wanted)(const struct run *run);  // NULL: always
+} all_parts[] = {
+    {"samples and latents", "take more ranks on more nodes, or fewer samples (data.train.count)",
+     samples_bytes, NULL},
+    {"parameters, and packed for products", "make decoder.layers smaller", parameters_bytes, NULL},
+    {"encoding: flows", "make decoder.layers smaller", evaluation_bytes, has_flows},
+    {"predictor of where flows begin",
+     "make decoder.layers smaller, or set evaluation.start to zero", first_guess_bytes, predicts},
+    {"training: optimiser", "make decoder.layers smaller", update_bytes, trains},
+    {"training: flows, gradients, exact sums", "make decoder.layers or training.tile smaller",
+     model_bytes, trains},
+    {"training: samples of a batch", "take more ranks on more nodes, or lower training.batch",
+     batch_bytes, trains},
+    {"training: trajectories",
+     "take more ranks on more nodes, or lower training.batch or encoding.max_iterations",
+     trajectories_bytes, keeps_trajectories},
+    {"gradient check", "make decoder.layers or training.tile smaller", check_bytes, checks},
+    {"reconstructions for the results", "lower output.reconstructions", images_bytes, encodes}};
+_Static_assert(1 + LENGTH(all_parts) <= BUDGET_PARTS, "there is room for all parts");
+
 size_t budget_parts(const struct run *run, struct budget_part parts[BUDGET_PARTS]) {
-  const struct config *config = &run->config;
-  const bool trains = config->run.task[TASK_TRAIN];
-  const struct {
-    bool wanted;
-    const char *name, *remedy;
-    double (*bytes)(const struct run *run);
-  } all[] = {
-      {true, "samples and latents",
-       "take more ranks on more nodes, or fewer samples by .count, as "
-       "data.train.count",
-       samples_bytes},
-      {true, "parameters, and packed for products", "make decoder.layers smaller",
-       parameters_bytes},
-      {true, "work space of the flows", "make decoder.layers smaller", evaluation_bytes},
-      {config->evaluation.start == START_PREDICTOR, "predictor of where flows begin",
-       "make decoder.layers smaller, or evaluation.start = zero", first_guess_bytes},
-      {trains, "optimiser", "make decoder.layers smaller", update_bytes},
-      {trains, "batch: flows, gradients, exact sums",
-       "make decoder.layers smaller, or training.tile", model_bytes},
-      {trains && config->training.adjoint != ADJOINT_NONE, "trajectories, at the most",
-       "take more ranks on more nodes, or lower training.batch or encoding.max_iterations",
-       trajectories_bytes},
-      {config->run.task[TASK_GRADIENT_CHECK], "gradient check",
-       "make decoder.layers smaller, or training.tile", check_bytes},
-      {true, "reconstructions for the results", "lower output.reconstructions", images_bytes}};
   size_t count = 0;
-  parts[count++] = (struct budget_part){"program, MPI and HDF5, about", "", PROGRAM_BYTES};
-  for (size_t i = 0; i < LENGTH(all); i++)
-    if (all[i].wanted)
-      parts[count++] = (struct budget_part){all[i].name, all[i].remedy, all[i].bytes(run)};
-  assert(count <= BUDGET_PARTS);
+  parts[count++] = (struct budget_part){"program, MPI and HDF5, about", "raise it", PROGRAM_BYTES};
+  for (size_t i = 0; i < LENGTH(all_parts); i++)
+    if (all_parts[i].wanted == NULL || all_parts[i].wanted(run))
+      parts[count++] =
+          (struct budget_part){all_parts[i].name, all_parts[i].remedy, all_parts[i].bytes(run)};
   return count;
 }
 
