@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Memory of convolutional decoders from 8³ to 64³ and 128³ cells with 16 channels, on one rank: what
---check says and the measured peak of a training, both without data; and seconds from the command
+"""Memory of convolutional decoders from 8³ to 64³ and 128³ cells with 16 channels, on one rank:
+what --check says and the measured peak of a training, both without data; and seconds from the command
 until the training of the larger one begins its first step.
 """
 
