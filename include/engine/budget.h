@@ -41,15 +41,4 @@ struct tile_limits budget_tile_limits(const struct decoder *decoder);
 // even one row fits. Collective.
 void budget_settle(struct run *run, struct error *error);
 
-// Samples per tile where the input file leaves them to the program: about a quarter of a small
-// batch, so that some ranks share the gradient, within limits that follow from the decoder. Each
-// tile costs a store and a conversion of all parameters, as much as the flows of two samples if a
-// parameter is used once in a pass (10 to 24 samples per tile, then), and less where it is used at
-// many places, as in convolutions. Flows are not bound to tiles.
-enum { TILES_PER_BATCH = 4 };
-struct tile_limits {
-  int64_t least, most;
-};
-struct tile_limits budget_tile_limits(const struct decoder *decoder);
-
 #endif

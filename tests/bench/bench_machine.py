@@ -19,7 +19,8 @@ def main():
     for what, text in (("date", about["date"]), ("load at the beginning", load),
                        ("CPU", f"{cpu.group(1) if cpu else 'unknown'}, {os.cpu_count()} cores"),
                        ("machine", about["machine"]),
-                       ("OpenBLAS's kernel for the opponents", os.environ.get("OPENBLAS_CORETYPE", "its own choice")),
+                       ("OpenBLAS's kernel for the opponents, at first",
+                        os.environ.get("OPENBLAS_CORETYPE", "its own choice")),
                        ("BASE", BASE or "not set"),
                        ("program", f"{about['software']} {about['softwareVersion']}, revision "
                                    f"{about['revision']}, {about['compiler']}"),

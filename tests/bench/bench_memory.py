@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Memory of convolutional decoders from 8³ to 64³ and 128³ cells with 16 channels, on one rank: what
---check says and the measured peak of a training, both without data; and seconds from the command
+"""Memory of convolutional decoders from 8³ to 64³ and 128³ cells with 16 channels, on one rank:
+what --check says and the measured peak of a training, both without data; and seconds from the command
 until the training of the larger one begins its first step.
 """
 
@@ -13,7 +13,7 @@ from bench import HERE, PROGRAM, RUNS, Finished, first_step_seconds, note, row, 
 from program import CIRCLE
 
 UNITS = {"B": 2**-30, "KiB": 2**-20, "MiB": 2**-10, "GiB": 1, "TiB": 2**10}
-COUNT = 2  # samples
+COUNT = 20  # samples, one batch
 UP = {"conv_transpose": 16, "kernel": 4, "stride": 2, "padding": 1, "activation": "elu"}
 MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
 

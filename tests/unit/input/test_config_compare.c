@@ -105,23 +105,31 @@ static void choose_tile(struct config *config, const void *facts) {
   config->training.tile = *(const int64_t *)facts;
 }
 
+static void choose_limit(struct config *config, const void *facts) {
+  (void)facts;
+  config->run.memory_limit = 5e9;
+}
+
 // A choice of the program's is seen in the echo, and changes no comparison.
 static void test_automatic(void) {
-  static const struct config_rule rules[] = {{"training.tile", choose_tile}};
+  static const struct config_rule rules[] = {{"training.tile", choose_tile},
+                                             {"run.memory_limit", choose_limit}};
   const int64_t facts = 17;
   for (int given = 0; given < 2; given++) {
     char echo[256] = "";
-    read_input(&now, (const char *const[OVERRIDES]){given ? "training.tile=17" : NULL});
+    read_input(&now, (const char *const[OVERRIDES]){given ? "training.tile=17" : NULL,
+                                                    given ? "run.memory_limit=5e9" : NULL});
     char *open = config_lines(&now);
     const uint64_t hash = config_hash(&now);
-    config_resolve(&now, rules, 1, &facts);
+    config_resolve(&now, rules, 2, &facts);
     CHECK(now.training.tile == 17, "%lld", (long long)now.training.tile);
     char *after = config_lines(&now);
     CHECK(strcmp(open, after) == 0 && config_hash(&now) == hash, "the choice changes the input");
     FILE *stream = fmemopen(echo, sizeof echo, "w");
     config_write_chosen(&now, stream);
     fclose(stream);
-    CHECK(strcmp(echo, given ? "" : "training.tile = 17") == 0, "'%s'", echo);
+    CHECK(strcmp(echo, given ? "" : "run.memory_limit = 5e9, training.tile = 17") == 0, "'%s'",
+          echo);
     memory_free(&open);
     memory_free(&after);
   }
