@@ -14,8 +14,8 @@
 
 struct tangent;  // owned by the caller of tangent_create()
 
-// Room for up to `rows` rows with `decoder` (borrowed); more of it `with_parameters`, for which alone
-// tangent_parameter_gradient() may be called.
+// Room for up to `rows` rows with `decoder` (borrowed); more of it `with_parameters`, for which
+// alone tangent_parameter_gradient() may be called.
 struct tangent *tangent_create(const struct decoder *decoder, size_t rows, bool with_parameters);
 void tangent_destroy(struct tangent **tangent);
 size_t tangent_bytes(const struct decoder *decoder, size_t rows, bool with_parameters);
