@@ -58,7 +58,8 @@ void dataset_close(struct dataset_sources **sources);
 // Reads this rank's share, [rank N / R, (rank + 1) N / R), unscaled; entries that are NaN get
 // weight 0 and value 0 if `missing` is MISSING_NAN and are an error otherwise; an entry whose given
 // weight is 0 has value 0 whatever the file holds. Returns an owned set, or NULL on all ranks if a
-// share is more than a rank's part of its node's memory. Collective; errors as above (comm_settle() them before use).
+// share is more than a rank's part of its node's memory. Collective; errors as above (comm_settle()
+// them before use).
 struct dataset *dataset_read(struct comm *comm, const struct dataset_sources *sources,
                              enum missing missing, struct error *error);
 
