@@ -137,7 +137,7 @@ _Static_assert(1 + LENGTH(all_parts) <= BUDGET_PARTS, "there is room for all par
 
 size_t budget_parts(const struct run *run, struct budget_part parts[BUDGET_PARTS]) {
   size_t count = 0;
-  parts[count++] = (struct budget_part){"program, MPI and HDF5, about", "raise it", PROGRAM_BYTES};
+  parts[count++] = (struct budget_part){"program, MPI and HDF5 (about)", "raise it", PROGRAM_BYTES};
   for (size_t i = 0; i < LENGTH(all_parts); i++)
     if (all_parts[i].wanted == NULL || all_parts[i].wanted(run))
       parts[count++] =

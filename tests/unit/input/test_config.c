@@ -136,6 +136,23 @@ static void test_durations(void) {
   }
 }
 
+static void test_bytes(void) {
+  static const struct {
+    const char *override;
+    double bytes;
+  } cases[] = {{"run.memory_limit=4e9", 4e9},
+               {"run.memory_limit=4 GiB", 4294967296},
+               {"run.memory_limit=1.5gb", 1.5e9},
+               {"run.memory_limit=512M", 536870912},
+               {"run.memory_limit=2  TiB", 2199023255552}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct error error;
+    CHECK(read_minimal(&config, cases[i].override, &error), "%s", error.text);
+    CHECK(config.run.memory_limit == cases[i].bytes, "%s: %g", cases[i].override,
+          config.run.memory_limit);
+  }
+}
+
 static void test_inheritance(void) {
   struct error error;
   const char *text = MINIMAL
@@ -270,6 +287,9 @@ static const struct wrong wrong_files[] = {
     {MINIMAL, "training.tile=some", "must be an integer or auto"},
     {MINIMAL, "training.tile=-1", "must be at least 1"},
     {MINIMAL, "training.batch=auto", "must be an integer"},
+    {MINIMAL, "run.memory_limit=4 Gb s", "must be a number of bytes, or one with a unit such as"},
+    {MINIMAL, "run.memory_limit=4 E", "must be a number of bytes"},
+    {MINIMAL, "run.memory_limit=0.5", "must be at least 1"},
     {MINIMAL, "run.walltime=-1", "must be at least 0"},
     {MINIMAL, "run.walltime=2:30", "must be a number of seconds, HH:MM:SS or D-HH:MM:SS"},
     {MINIMAL, "run.walltime=1:60:00", "must be a number of seconds, HH:MM:SS or D-HH:MM:SS"},
@@ -502,6 +522,7 @@ int main(void) {
   test_values();
   test_overrides();
   test_durations();
+  test_bytes();
   test_inheritance();
   test_tasks();
   test_paths();
