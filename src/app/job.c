@@ -124,7 +124,8 @@ static void restore(struct job *job) {
   // More epochs than before: the decoder that the sets were encoded with is not the final one.
   const bool final = position->trainer.epoch >= job->run->config.training.epochs;
   for (int set = 0; set < SET_COUNT; set++)
-    if (position->encoded[set] && job->run->used[set] && (final || !trains(job)))
+    if (position->encoded[set] && job->run->used[set] && (final || !trains(job)) &&
+        !checkpoint_data_changed(job->checkpoint, set))
       job->outcome.evaluations[set] = evaluation_create(job->run, set);
   state->count = 0;
   list_state(job, state);
@@ -132,6 +133,15 @@ static void restore(struct job *job) {
   memory_free(&state);
   comm_settle(comm, &error);
   decoder_pack(job->run->decoder);
+  if (position->trainer.step > 0) run_forget_predictor(job->run);
+  for (int set = 0; set < SET_COUNT; set++) {
+    struct evaluation *evaluation = job->outcome.evaluations[set];
+    const bool kept = evaluation == NULL ? !checkpoint_data_changed(job->checkpoint, set)
+                                         : evaluation_resume(evaluation);
+    if (!kept)
+      log_line("  changed  %s is encoded anew: decoder, data or evaluation are not as they were",
+               set_name(set));
+  }
   say_where(job);
 }
 

@@ -5,6 +5,7 @@
 
 #include "files/decoder_file.h"
 #include "files/predictor_file.h"
+#include "ground/checksum.h"
 #include "ground/directory.h"
 #include "ground/log.h"
 #include "ground/memory.h"
@@ -175,6 +176,7 @@ static void load_set(struct run *run, enum set set) {
                                    run->sets[set]);
   dataset_scale(run->sets[set], run->scaling, config->decoder.loss, set_keys[set], &error);
   comm_settle(run->comm, &error);
+  run->data_checksum[set] = dataset_checksum(run->comm, run->sets[set]);
 }
 
 static void load_predictor(struct run *run) {
@@ -187,6 +189,7 @@ static void load_predictor(struct run *run) {
     run->predictor = predictor_create(d, n);
   comm_settle(run->comm, &error);
   predictor_broadcast(run->predictor, comm_ranks(run->comm));
+  run->predictor_checksum = predictor_checksum(run->predictor);
 }
 
 void setup_load(struct run *run) {
@@ -202,6 +205,7 @@ void setup_load(struct run *run) {
   if (comm_rank(run->comm) == 0) decoder_file_read(config->decoder.file, run->decoder, &error);
   comm_settle(run->comm, &error);
   comm_broadcast(run->comm, run->decoder->theta, run->decoder->count * sizeof(real), 0);
+  run->decoder_checksum = checksum(run->decoder->theta, run->decoder->count * sizeof(real), 0);
   decoder_pack(run->decoder);
   if (config->evaluation.start == START_PREDICTOR && run->file_predicts) load_predictor(run);
 }

@@ -45,7 +45,10 @@ void run_choose_rows(struct run *run) {
 
 // ---- what a run has ----
 
-void run_forget_predictor(struct run *run) { predictor_destroy(&run->predictor); }
+void run_forget_predictor(struct run *run) {
+  predictor_destroy(&run->predictor);
+  run->predictor_checksum = 0;
+}
 
 void run_destroy(struct run **run) {
   if (*run == NULL) return;

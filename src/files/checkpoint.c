@@ -28,12 +28,8 @@ struct checkpoint *checkpoint_create(struct run *run, const char *command) {
   snprintf(c->current, sizeof c->current, "%s/checkpoint.h5", directory);
   snprintf(c->previous, sizeof c->previous, "%s/checkpoint.h5.prev", directory);
   snprintf(c->partial, sizeof c->partial, "%s/checkpoint.h5.partial", directory);
-  for (int set = 0; set < SET_COUNT; set++)
-    if (run->used[set]) c->data[set] = dataset_checksum(run->comm, run->sets[set]);
   const size_t numbers = 3 * run->decoder->count;
   c->seconds = 0.5 + (double)(numbers * sizeof(real)) / 2e8;
-  if (run->config.decoder.file[0] != '\0')
-    c->decoder_file = checksum(run->decoder->theta, run->decoder->count * sizeof(real), 0);
   return c;
 }
 
@@ -243,10 +239,11 @@ static void declare_run(const struct checkpoint *c, struct h5_file *file) {
   h5_write_text(file, "/", "comment", "state of a run; results.h5 is the file for reading");
   output_provenance(run, file, c->command);
   h5_write_text(file, "/", "parameters", lines);
-  write_hex(file, "/", "decoder_file", c->decoder_file);
+  h5_write_text(file, "/", "layout", CHECKPOINT_LAYOUT);
+  write_hex(file, "/", "decoder_file", run->decoder_checksum);
   for (int set = 0; set < SET_COUNT; set++) {
     snprintf(name, sizeof name, "data_%s", set_name(set));
-    write_hex(file, "/", name, c->data[set]);
+    write_hex(file, "/", name, run->data_checksum[set]);
   }
   memory_free(&lines);
 }

@@ -6,6 +6,9 @@
 #include "ground/state.h"
 #include "platform/h5.h"
 
+// To be raised when a state of before can no longer be read.
+#define CHECKPOINT_LAYOUT "2"
+
 enum { CHECKPOINT_PATH = CONFIG_TEXT + 32, CHECKPOINT_BLOCK = 512 };
 
 struct checkpoint {
@@ -14,8 +17,7 @@ struct checkpoint {
   char current[CHECKPOINT_PATH], previous[CHECKPOINT_PATH], partial[CHECKPOINT_PATH];
   int64_t serial;                // of the last one written or read
   double seconds;                // what the last one took
-  uint64_t data[SET_COUNT];      // checksums of the sets in use
-  uint64_t decoder_file;         // checksum of the parameters that decoder.file gave
+  bool data_changed[SET_COUNT];  // since the one that is open was written
   char source[CHECKPOINT_PATH];  // the one that is open for reading, or empty
 };
 

@@ -117,41 +117,57 @@ static bool check_parameters(const struct checkpoint *c, struct h5_file *file,
   return !error_is_set(error);
 }
 
-// The data of a set must be those that the checkpoint has worked on; a set that it had not needs
-// not.
-static void check_data(const struct checkpoint *c, struct h5_file *file, struct error *error) {
+// What has entered the training must be as it was; a set that has only been encoded is encoded
+// anew, and one that the checkpoint did not have cannot differ.
+static void check_data(struct checkpoint *c, struct h5_file *file, struct error *error) {
+  const struct run *run = c->run;
+  const bool trains = run->config.run.task[TASK_TRAIN];
   for (int set = 0; set < SET_COUNT; set++) {
     char name[32];
     snprintf(name, sizeof name, "data_%s", set_name(set));
     const uint64_t before = read_sum(file, c->source, name, error);
-    if (before != 0 && c->data[set] != 0 && before != c->data[set])
+    c->data_changed[set] =
+        before != 0 && run->data_checksum[set] != 0 && before != run->data_checksum[set];
+    if (c->data_changed[set] && trains && set != SET_ENCODE)
       error_set(error,
                 "data.%s holds other samples than when %s was written; begin anew with another "
                 "run.directory or run.restart = never",
                 set_name(set), c->source);
   }
   const uint64_t before = read_sum(file, c->source, "decoder_file", error);
-  if (before != 0 && c->decoder_file != 0 && before != c->decoder_file)
+  if (trains && before != 0 && run->decoder_checksum != 0 && before != run->decoder_checksum)
     error_set(error,
               "decoder.file = %s holds another decoder than when %s was written; begin anew with "
               "another run.directory or run.restart = never",
-              c->run->config.decoder.file, c->source);
+              run->config.decoder.file, c->source);
 }
 
 static void check_program(const struct checkpoint *c, struct h5_file *file, struct error *error) {
   struct error missing = {""};  // in a file of an earlier version
   char *precision = read_root(file, c->source, "precision", error);
   char *arithmetic = read_root(file, c->source, "arithmetic", &missing);
-  if (error_is_set(&missing) || strcmp(arithmetic, PROVENANCE_ARITHMETIC) != 0)
+  char *layout = read_root(file, c->source, "layout", &missing);
+  if (error_is_set(&missing) || strcmp(arithmetic, PROVENANCE_ARITHMETIC) != 0 ||
+      strcmp(layout, CHECKPOINT_LAYOUT) != 0)
     error_set(error,
-              "%s was written by a version of the program that computes other bits; begin anew with "
-              "another run.directory or run.restart = never, or finish the run with that version",
+              "%s was written by another version of the program, whose runs this one cannot go on "
+              "with; begin anew with another run.directory or run.restart = never, or finish the "
+              "run with that version",
               c->source);
   else if (!error_is_set(error) && strcmp(precision, REAL_NAME) != 0)
     error_set(error, "%s was written in %s; this program computes in " REAL_NAME, c->source,
               precision);
   memory_free(&precision);
   memory_free(&arithmetic);
+  memory_free(&layout);
+}
+
+static void check_fit(struct checkpoint *c, struct error *error) {
+  struct h5_file *file = h5_open(c->source, "run.restart", error);
+  if (file == NULL) return;
+  check_program(c, file, error);
+  if (!error_is_set(error) && check_parameters(c, file, error)) check_data(c, file, error);
+  h5_close(&file);
 }
 
 bool checkpoint_open(struct checkpoint *c, struct error *error) {
@@ -173,13 +189,13 @@ bool checkpoint_open(struct checkpoint *c, struct error *error) {
     log_warning("going on from %s", found[taken].path);
   memcpy(c->source, found[taken].path, sizeof c->source);
   c->serial = found[taken].header.serial;
-  if (comm_rank(c->run->comm) != 0) return true;
-  struct h5_file *file = h5_open(c->source, "run.restart", error);
-  if (file == NULL) return false;
-  check_program(c, file, error);
-  if (!error_is_set(error) && check_parameters(c, file, error)) check_data(c, file, error);
-  h5_close(&file);
+  if (comm_rank(c->run->comm) == 0) check_fit(c, error);
+  comm_broadcast(c->run->comm, c->data_changed, sizeof c->data_changed, 0);
   return true;
+}
+
+bool checkpoint_data_changed(const struct checkpoint *c, enum set set) {
+  return c->data_changed[set];
 }
 
 // ---- reading ----
