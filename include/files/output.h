@@ -30,6 +30,9 @@ enum h5_type output_type(enum state_type type);
 // existing file is replaced only when the new one is complete. Collective.
 void output_results(struct run *run, const struct outcome *outcome, const char *command);
 
+// Whether results.h5 can be opened. By one rank.
+bool output_opens(const struct run *run);
+
 // Writes summary.json; exit_reason "done" says that the run is finished.
 void output_summary(const struct run *run, const struct outcome *outcome, double seconds,
                     const char *exit_reason);

@@ -16,6 +16,7 @@
 #include "ground/log.h"
 #include "ground/memory.h"
 #include "ground/stop.h"
+#include "ground/text.h"
 #include "input/config_compare.h"
 
 static const double slice = 1.0;  // seconds of encoding between two looks at stop and time
@@ -257,14 +258,37 @@ static int run_tasks(struct job *job) {
 
 // ---- the whole ----
 
-bool job_is_finished(const struct run *run) {
+// Whether results of this input are there, whatever it read. By one rank.
+static bool has_results(const struct run *run, struct summary *summary) {
   const struct config *config = &run->config;
+  return strcmp(config->run.restart, RESTART_AUTO) == 0 &&
+         summary_read(config->run.directory, config_hash(config), summary) && summary->finished &&
+         output_opens(run);
+}
+
+bool job_is_finished(const struct run *run) {
   struct summary summary;
-  int64_t finished = comm_rank(run->comm) == 0 && strcmp(config->run.restart, RESTART_AUTO) == 0 &&
-                     summary_read(config->run.directory, config_hash(config), &summary) &&
-                     summary.finished;
+  int64_t finished = comm_rank(run->comm) == 0 && has_results(run, &summary) &&
+                     summary.given_files == run->given_files;
   comm_broadcast(run->comm, &finished, sizeof finished, 0);
   return finished;
+}
+
+bool job_is_unchanged(const struct run *run) {
+  static const char *const keys[] = {"data.train", "data.test", "data.encode"};
+  struct summary summary;
+  int64_t finished = comm_rank(run->comm) == 0 && has_results(run, &summary);
+  comm_broadcast(run->comm, &finished, sizeof finished, 0);
+  if (!finished) return false;
+  comm_broadcast(run->comm, &summary, sizeof summary, 0);
+  char changed[96] = "";
+  for (int set = 0; set < SET_COUNT; set++)
+    if (summary.data_checksum[set] != run->data_checksum[set])
+      text_append(changed, sizeof changed, " %s", keys[set]);
+  if (summary.decoder_checksum != run->decoder_checksum)
+    text_append(changed, sizeof changed, " decoder.file");
+  if (changed[0] != '\0') log_line("  changed  since the run was finished:%s", changed);
+  return changed[0] == '\0';
 }
 
 static void begin(struct job *job, const char *command) {

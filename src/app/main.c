@@ -29,11 +29,13 @@ static int run_input(struct comm *comm, const struct cli *cli, const char *comma
   int code = EXIT_CODE_DONE;
   if (cli->action == CLI_CHECK) {
     report_check(run);
-  } else if (job_is_finished(run)) {
-    report_finished(run);
   } else {
-    setup_load(run);
-    code = job_run(run, command);
+    const bool finished = job_is_finished(run);
+    if (!finished) setup_load(run);
+    if (finished || job_is_unchanged(run))
+      report_finished(run);
+    else
+      code = job_run(run, command);
   }
   run_destroy(&run);
   return code;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "files/decoder_file.h"
+#include "files/given_files.h"
 #include "files/predictor_file.h"
 #include "ground/checksum.h"
 #include "ground/directory.h"
@@ -162,6 +163,7 @@ struct run *setup_prepare(struct comm *comm, const struct config *config) {
   comm_settle(comm, &error);
   decoder_allocate(run->decoder);
   run_choose_rows(run);
+  if (comm_rank(comm) == 0) run->given_files = given_files_fingerprint(run);
   return run;
 }
 
@@ -207,5 +209,7 @@ void setup_load(struct run *run) {
   comm_broadcast(run->comm, run->decoder->theta, run->decoder->count * sizeof(real), 0);
   run->decoder_checksum = checksum(run->decoder->theta, run->decoder->count * sizeof(real), 0);
   decoder_pack(run->decoder);
-  if (config->evaluation.start == START_PREDICTOR && run->file_predicts) load_predictor(run);
+  if (config->evaluation.start != START_PREDICTOR || !run->file_predicts) return;
+  load_predictor(run);
+  if (!config->run.task[TASK_TRAIN]) run->decoder_checksum += run->predictor_checksum;
 }

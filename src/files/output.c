@@ -10,6 +10,7 @@
 #include "decoder/loss.h"
 #include "files/decoder_file.h"
 #include "files/predictor_file.h"
+#include "files/summary.h"
 #include "ground/directory.h"
 #include "ground/durable.h"
 #include "ground/memory.h"
@@ -261,8 +262,8 @@ void output_provenance(const struct run *run, struct h5_file *file, const char *
   if (text == NULL) error_fatal("out of memory");
   config_write(&run->config, text);
   fclose(text);
-  const struct provenance_entry *entry =
-      provenance_entries(command, libraries, isa_name((int)isa_chosen()), comm_size(run->comm), input);
+  const struct provenance_entry *entry = provenance_entries(
+      command, libraries, isa_name((int)isa_chosen()), comm_size(run->comm), input);
   for (; entry->name != NULL; entry++) h5_write_text(file, "/", entry->name, entry->value);
   free(input);
 }
@@ -343,6 +344,27 @@ static void write_number(FILE *file, const char *name, double value) {
     fprintf(file, "  \"%s\": null,\n", name);
 }
 
+// What was read, and what was made of it: another start compares them (summary.h).
+static void write_checksums(FILE *file, const struct run *run) {
+  const char *format = "  \"%s%s\": \"%016" PRIx64 "\",\n";
+  fprintf(file, format, "given_files", "", run->given_files);
+  fprintf(file, format, "decoder_file", "_checksum", run->decoder_checksum);
+  for (int set = 0; set < SET_COUNT; set++)
+    fprintf(file, format, set_name(set), "_checksum", run->data_checksum[set]);
+  fprintf(file, "  \"results_bytes\": %" PRId64 ",\n",
+          summary_results_bytes(run->config.run.directory));
+}
+
+bool output_opens(const struct run *run) {
+  struct error ignored = {""};
+  char *path = directory_path(run->config.run.directory, "results.h5");
+  struct h5_file *file = h5_open(path, "results.h5", &ignored);
+  const bool opens = file != NULL;
+  h5_close(&file);
+  memory_free(&path);
+  return opens;
+}
+
 void output_summary(const struct run *run, const struct outcome *outcome, double seconds,
                     const char *exit_reason) {
   struct evaluation *const *evaluations = outcome->evaluations;
@@ -373,6 +395,7 @@ void output_summary(const struct run *run, const struct outcome *outcome, double
                epochs > 0 ? history_epoch(history, epochs - 1)->seconds : 0.0);
   write_number(file, "training_cpu_seconds",
                epochs > 0 ? history_epoch(history, epochs - 1)->cpu_seconds : 0.0);
+  write_checksums(file, run);
   fprintf(file, "  \"ranks\": %d,\n  \"config_hash\": \"%016" PRIx64 "\",\n", comm_size(run->comm),
           config_hash(&run->config));
   fprintf(file, "  \"exit_reason\": \"%s\"\n}\n", exit_reason);

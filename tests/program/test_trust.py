@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Nothing is believed that has changed, and nothing of the user's is destroyed.
 
-usage: test_trust.py gfe_hpc
+usage: test_trust.py gfe_hpc [test ...]
+
+A test is named without its `test_`, such as `finished`; by default all run.
 """
 import os
 import shutil
@@ -11,7 +13,7 @@ import tempfile
 import h5py
 import numpy as np
 
-from program import CIRCLE, IMAGES, Checks, arguments, run, run_input, write_input
+from program import CIRCLE, IMAGES, Checks, read_summary, run, run_input, write_input
 from test_job import encode_values, encoded, finish, stopped_while_encoding
 
 FEW = 7  # iterations, in place of many
@@ -77,13 +79,75 @@ def test_other_samples(checks, program, cwd, trained):
     print("other samples: done", flush=True)
 
 
+# ---- finished already ----
+
+def test_finished(checks, program, cwd, trained):
+    """The same command again, while its files have been touched, copied, replaced or damaged."""
+    folder = os.path.join(cwd, "finished")
+    os.makedirs(folder)
+    data, decoder = (os.path.join(folder, name) for name in ("d.npy", "decoder.h5"))
+    rng = np.random.default_rng(0)
+    samples = rng.random((40, 784)).astype(np.float32)
+    np.save(data, samples)
+    shutil.copy(trained, decoder)
+    path = write_input(os.path.join(folder, "input.yaml"), encode_values(decoder),
+                       {"data.encode.file": "d.npy", "data.encode.dataset": None,
+                        "data.encode.count": None, "data.scale": 1,
+                        "evaluation.max_iterations": FEW})
+    results = os.path.join(folder, "run", "results.h5")
+    other = run_input(checks, program, cwd, "retrained", IMAGES, {"run.seed": 9})
+
+    def again(ranks, what, same):
+        before = os.stat(results).st_mtime_ns
+        out = finish(checks, program, path, ranks, what)
+        checks(("finished already" in out) == same == (os.stat(results).st_mtime_ns == before),
+               f"{what}: should be {'left alone' if same else 'done anew'}: {out[-1500:]}")
+        return out
+
+    def copied(name):
+        shutil.copy(name, name + ".copy")
+        os.replace(name + ".copy", name)
+
+    finish(checks, program, path, 1, "a first run")
+    for ranks in (1, 3):
+        again(ranks, "nothing has changed", True)
+        os.utime(data)
+        copied(decoder)
+        again(ranks, "touched and copied", True)
+        samples[17, 400] += 1e-3
+        np.save(data, samples)
+        out = again(ranks, "another sample", False)
+        checks("since the run was finished: data.encode" in out, f"should say so: {out[:1500]}")
+        again(ranks, "known by now", True)
+        loss = read_summary(os.path.dirname(results))["encode_loss"]
+        shutil.copy(other if ranks == 1 else trained, decoder)
+        out = again(ranks, "another decoder", False)
+        checks("decoder.file" in out and loss != read_summary(os.path.dirname(results))["encode_loss"],
+               f"another decoder has another loss than {loss}: {out[:1500]}")
+        with open(results, "r+b") as file:
+            file.truncate(1000)
+        again(ranks, "results cut short", False)
+        with open(results, "r+b") as file:
+            file.write(bytes(512))
+        again(ranks, "results overwritten", False)
+        with h5py.File(results, "r") as file:
+            checks(len(file["encode/z"]) == 40, "results are whole again")
+    print("finished: done", flush=True)
+
+
+TESTS = [test_other_options, test_other_samples, test_finished]
+
+
 def main():
-    program, = arguments("gfe_hpc", 1)
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    program, wanted = os.path.abspath(sys.argv[1]), sys.argv[2:]
     checks = Checks()
     with tempfile.TemporaryDirectory(prefix="gfe_test_") as cwd:
         trained = os.path.abspath(run_input(checks, program, cwd, "trained", IMAGES))
-        test_other_options(checks, program, cwd, trained)
-        test_other_samples(checks, program, cwd, trained)
+        for test in TESTS:
+            if not wanted or test.__name__[5:] in wanted:
+                test(checks, program, cwd, trained)
     return checks.finish()
 
 
