@@ -15,6 +15,7 @@
 #include "ground/directory.h"
 #include "ground/log.h"
 #include "ground/memory.h"
+#include "ground/run_lock.h"
 #include "ground/stop.h"
 #include "ground/text.h"
 #include "input/config_compare.h"
@@ -291,10 +292,21 @@ bool job_is_unchanged(const struct run *run) {
   return changed[0] == '\0';
 }
 
+// Makes the run directory, which no other job may be working in. The user's mistakes end all ranks.
+static void claim(const struct run *run) {
+  struct error error = {""};
+  if (comm_rank(run->comm) == 0) {
+    directory_make(run->config.run.directory);
+    run_lock_take(run->config.run.directory, &error);
+  }
+  comm_settle(run->comm, &error);
+}
+
 static void begin(struct job *job, const char *command) {
   struct run *run = job->run;
   const bool first_rank = comm_rank(run->comm) == 0;
   const struct config *config = &run->config;
+  claim(run);
   job->outcome.history = history_create();
   if (trains(job)) job->trainer = trainer_create(run, job->outcome.history);
   job->checkpoint = checkpoint_create(run, command);
@@ -314,6 +326,7 @@ static void end(struct job *job) {
   history_destroy(&job->outcome.history);
   checkpoint_destroy(&job->checkpoint);
   stop_destroy(&job->stop);
+  run_lock_release();
 }
 
 static void say_stopped(const struct job *job) {

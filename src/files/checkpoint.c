@@ -11,6 +11,7 @@
 
 #include "files/checkpoint_internal.h"
 #include "files/output.h"
+#include "files/partial.h"
 #include "ground/checksum.h"
 #include "ground/clock.h"
 #include "ground/durable.h"
@@ -27,7 +28,7 @@ struct checkpoint *checkpoint_create(struct run *run, const char *command) {
   c->command = command;
   snprintf(c->current, sizeof c->current, "%s/checkpoint.h5", directory);
   snprintf(c->previous, sizeof c->previous, "%s/checkpoint.h5.prev", directory);
-  snprintf(c->partial, sizeof c->partial, "%s/checkpoint.h5.partial", directory);
+  c->partial = partial_path(run->comm, directory, "checkpoint.h5");
   const size_t numbers = 3 * run->decoder->count;
   c->seconds = 0.5 + (double)(numbers * sizeof(real)) / 2e8;
   return c;
@@ -35,6 +36,7 @@ struct checkpoint *checkpoint_create(struct run *run, const char *command) {
 
 void checkpoint_destroy(struct checkpoint **checkpoint) {
   if (*checkpoint == NULL) return;
+  memory_free(&(*checkpoint)->partial);
   memory_free(checkpoint);
 }
 
@@ -134,6 +136,20 @@ bool checkpoint_sum(struct comm *comm, const char *path, int64_t bytes, uint64_t
   comm_sum_int64(comm, (int64_t *)&part, 1);
   *sum = part;
   return !failed;
+}
+
+bool checkpoint_is_whole(struct comm *comm, const char *path) {
+  struct error ignored = {""};
+  struct checkpoint_header header = {.bytes = 0};
+  uint64_t sum = 0;
+  if (comm_rank(comm) == 0 && !checkpoint_header_read(path, &header, &ignored)) header.bytes = 0;
+  comm_broadcast(comm, &header, sizeof header, 0);
+  return header.bytes > 0 && checkpoint_sum(comm, path, header.bytes, &sum) && sum == header.sum;
+}
+
+void checkpoint_rotate(const struct checkpoint *c, const char *path, bool whole) {
+  if (whole) durable_rename(c->current, c->previous);
+  durable_rename(path, c->current);
 }
 
 // ---- checksums of fields ----
@@ -304,6 +320,7 @@ void checkpoint_write(struct checkpoint *c, const struct state *state) {
   struct comm *comm = c->run->comm;
   const bool first_rank = comm_rank(comm) == 0;
   uint64_t sums[STATE_FIELDS];
+  if (!c->rotates) c->rotates = checkpoint_is_whole(comm, c->current);
   sum_memory(c, state, sums);
   error_remove_on_failure(c->partial);
   if (first_rank) {
@@ -326,9 +343,9 @@ void checkpoint_write(struct checkpoint *c, const struct state *state) {
     error_fatal("cannot read back %s: %s", c->partial, strerror(errno));
   if (first_rank) {
     checkpoint_seal(c->partial, &header);
-    durable_rename(c->current, c->previous);
-    durable_rename(c->partial, c->current);
+    checkpoint_rotate(c, c->partial, c->rotates);
   }
+  c->rotates = true;
   error_remove_on_failure(NULL);
   comm_barrier(comm);
   c->seconds = clock_seconds() - begun;

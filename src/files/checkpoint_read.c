@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -5,6 +6,8 @@
 
 #include "files/checkpoint.h"
 #include "files/checkpoint_internal.h"
+#include "files/partial.h"
+#include "ground/directory.h"
 #include "ground/log.h"
 #include "ground/memory.h"
 #include "ground/provenance.h"
@@ -14,6 +17,8 @@
 enum { ATTRIBUTE = 1 << 18 };
 
 // ---- which file ----
+
+enum { CANDIDATES = 3 };
 
 // A file that may be gone on from, as rank 0 sees it.
 struct candidate {
@@ -52,6 +57,10 @@ static void swap(struct candidate *a, struct candidate *b) {
   *b = c;
 }
 
+static bool is_better(const struct candidate *a, const struct candidate *b) {
+  return a->whole && (!b->whole || a->header.serial > b->header.serial);
+}
+
 // Whether run.restart names a file outside of the run directory.
 static bool is_elsewhere(const struct checkpoint *c, const char *path) {
   const char *directory = c->run->config.run.directory;
@@ -59,14 +68,53 @@ static bool is_elsewhere(const struct checkpoint *c, const char *path) {
   return strncmp(path, directory, length) != 0 || path[length] != '/';
 }
 
+// A job that was killed between two renames has left its last checkpoint complete, but not yet in
+// its place; so may others before it. The path of the newest, empty if there is none. By rank 0.
+static void find_partial(const struct checkpoint *c, char path[CHECKPOINT_PATH]) {
+  const char *directory = c->run->config.run.directory;
+  DIR *entries = opendir(directory);
+  int64_t newest = -1;
+  path[0] = '\0';
+  if (entries == NULL) return;
+  for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
+    struct checkpoint_header header;
+    struct error ignored = {""};
+    if (!partial_is_of(entry->d_name, "checkpoint.h5")) continue;
+    char *one = directory_path(directory, entry->d_name);
+    if (checkpoint_header_read(one, &header, &ignored) && header.serial > newest &&
+        strlen(one) < CHECKPOINT_PATH) {
+      newest = header.serial;
+      strcpy(path, one);
+    }
+    memory_free(&one);
+  }
+  closedir(entries);
+}
+
+static struct candidate look_at_partial(struct checkpoint *c) {
+  char path[CHECKPOINT_PATH] = "";
+  if (comm_rank(c->run->comm) == 0) find_partial(c, path);
+  struct candidate candidate = look_at(c, path);
+  candidate.there = candidate.whole;  // one that was not finished is no damage
+  return candidate;
+}
+
+// Counting goes on behind all that is there, so that what is written from now on is the newest.
+static void count_on(struct checkpoint *c, const struct candidate found[CANDIDATES]) {
+  for (int i = 0; i < CANDIDATES; i++)
+    if (found[i].whole && found[i].header.serial > c->serial) c->serial = found[i].header.serial;
+}
+
 // The files to try, the best first; returns how many.
-static size_t candidates(struct checkpoint *c, struct candidate found[2]) {
+static size_t candidates(struct checkpoint *c, struct candidate found[CANDIDATES]) {
   const char *restart = c->run->config.run.restart;
   const bool automatic = strcmp(restart, "auto") == 0;
-  if (strcmp(restart, "never") == 0) return 0;
   found[0] = look_at(c, c->current);
   found[1] = look_at(c, c->previous);
-  const bool own = found[0].there || found[1].there;
+  found[2] = look_at_partial(c);
+  count_on(c, found);
+  if (strcmp(restart, "never") == 0) return 0;
+  const bool own = found[0].there || found[1].there || found[2].there;
   if (!automatic && (!own || !is_elsewhere(c, restart))) {
     found[0] = look_at(c, restart);
     return 1;
@@ -79,7 +127,8 @@ static size_t candidates(struct checkpoint *c, struct candidate found[2]) {
                 c->previous);
     swap(&found[0], &found[1]);
   }
-  return 2;
+  for (int i = 2; i > 0 && is_better(&found[i], &found[i - 1]); i--) swap(&found[i], &found[i - 1]);
+  return CANDIDATES;
 }
 
 // ---- does it fit this run ----
@@ -162,6 +211,16 @@ static void check_program(const struct checkpoint *c, struct h5_file *file, stru
   memory_free(&layout);
 }
 
+// A checkpoint that was on its way is brought to its place. Collective.
+static void settle_source(struct checkpoint *c) {
+  const char *name = strrchr(c->source, '/');
+  if (is_elsewhere(c, c->source) || !partial_is_of(name + 1, "checkpoint.h5")) return;
+  const bool whole = checkpoint_is_whole(c->run->comm, c->current);
+  if (comm_rank(c->run->comm) == 0) checkpoint_rotate(c, c->source, whole);
+  memcpy(c->source, c->current, sizeof c->source);
+  comm_barrier(c->run->comm);
+}
+
 static void check_fit(struct checkpoint *c, struct error *error) {
   struct h5_file *file = h5_open(c->source, "run.restart", error);
   if (file == NULL) return;
@@ -171,7 +230,7 @@ static void check_fit(struct checkpoint *c, struct error *error) {
 }
 
 bool checkpoint_open(struct checkpoint *c, struct error *error) {
-  struct candidate found[2];
+  struct candidate found[CANDIDATES];
   const size_t count = candidates(c, found);
   size_t taken = 0;
   bool there = false;
@@ -185,10 +244,11 @@ bool checkpoint_open(struct checkpoint *c, struct error *error) {
                      "no whole checkpoint is left to go on from in %s; run.restart = never begins "
                      "anew",
                      c->run->config.run.directory);
-  if (taken == 1 || strcmp(found[taken].path, c->current) != 0)
+  if (taken > 0 || strcmp(found[taken].path, c->current) != 0)
     log_warning("going on from %s", found[taken].path);
   memcpy(c->source, found[taken].path, sizeof c->source);
-  c->serial = found[taken].header.serial;
+  if (found[taken].header.serial > c->serial) c->serial = found[taken].header.serial;
+  settle_source(c);
   if (comm_rank(c->run->comm) == 0) check_fit(c, error);
   comm_broadcast(c->run->comm, c->data_changed, sizeof c->data_changed, 0);
   return true;

@@ -9,6 +9,7 @@
 
 #include "decoder/loss.h"
 #include "files/decoder_file.h"
+#include "files/partial.h"
 #include "files/predictor_file.h"
 #include "files/summary.h"
 #include "ground/directory.h"
@@ -33,14 +34,17 @@ static void close_text(FILE *file, const char *path) {
 }
 
 void output_begin(const struct run *run) {
+  char *partial = partial_path(run->comm, run->config.run.directory, "used_parameters.yaml");
   if (comm_rank(run->comm) == 0) {
-    directory_make(run->config.run.directory);
+    partial_clean(run->config.run.directory);
     char *path = directory_path(run->config.run.directory, "used_parameters.yaml");
-    FILE *file = open_text(path);
+    FILE *file = open_text(partial);
     config_write(&run->config, file);
-    close_text(file, path);
+    close_text(file, partial);
+    durable_put(partial, path);
     memory_free(&path);
   }
+  memory_free(&partial);
   comm_barrier(run->comm);
 }
 
@@ -301,7 +305,7 @@ void output_results(struct run *run, const struct outcome *outcome, const char *
   struct history *history = outcome->history;
   const int rank = comm_rank(run->comm);
   char *path = directory_path(run->config.run.directory, "results.h5"),
-       *partial = directory_path(run->config.run.directory, "results.h5.partial");
+       *partial = partial_path(run->comm, run->config.run.directory, "results.h5");
   error_remove_on_failure(partial);
   if (rank == 0) {
     char shape[128];
@@ -365,13 +369,11 @@ bool output_opens(const struct run *run) {
   return opens;
 }
 
-void output_summary(const struct run *run, const struct outcome *outcome, double seconds,
-                    const char *exit_reason) {
+static void write_summary(const struct run *run, const struct outcome *outcome, double seconds,
+                          const char *exit_reason, const char *partial) {
   struct evaluation *const *evaluations = outcome->evaluations;
   const struct history *history = outcome->history;
-  if (comm_rank(run->comm) != 0) return;
   char *path = directory_path(run->config.run.directory, "summary.json");
-  char *partial = directory_path(run->config.run.directory, "summary.json.partial");
   FILE *file = open_text(partial);
   fprintf(file, "{\n");
   for (int set = 0; set < SET_COUNT; set++) {
@@ -402,5 +404,11 @@ void output_summary(const struct run *run, const struct outcome *outcome, double
   close_text(file, partial);
   durable_put(partial, path);
   memory_free(&path);
+}
+
+void output_summary(const struct run *run, const struct outcome *outcome, double seconds,
+                    const char *exit_reason) {
+  char *partial = partial_path(run->comm, run->config.run.directory, "summary.json");
+  if (comm_rank(run->comm) == 0) write_summary(run, outcome, seconds, exit_reason, partial);
   memory_free(&partial);
 }

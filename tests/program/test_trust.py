@@ -7,14 +7,19 @@ A test is named without its `test_`, such as `finished`; by default all run.
 """
 import os
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
+import time
 
 import h5py
 import numpy as np
 
-from program import CIRCLE, IMAGES, Checks, read_summary, run, run_input, write_input
-from test_job import encode_values, encoded, finish, stopped_while_encoding
+from program import (CIRCLE, ENVIRONMENT, IMAGES, SUPPORT, Checks, read_summary, run, run_input,
+                     write_input)
+from test_job import (COMPARE, encode_values, encoded, finish, ranks_of, steps_told,
+                      stopped_copy, stopped_while_encoding, wait_for)
 
 FEW = 7  # iterations, in place of many
 
@@ -135,7 +140,162 @@ def test_finished(checks, program, cwd, trained):
     print("finished: done", flush=True)
 
 
-TESTS = [test_other_options, test_other_samples, test_finished]
+# ---- two jobs in one directory ----
+
+def running(program, path, ranks, environment=None):
+    """A run without an end that has begun to train."""
+    directory = os.path.join(os.path.dirname(path), "run")
+    before = steps_told(directory)
+    command = [program, "input.yaml"]
+    if ranks > 1:
+        command = ["mpirun", "-n", str(ranks), *command]
+    process = subprocess.Popen(command, cwd=os.path.dirname(path),
+                               env={**ENVIRONMENT, **(environment or {})}, text=True,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT)
+    wait_for(lambda: steps_told(directory) > before, process)
+    return process
+
+
+def kill(process):
+    """Kills a run, mpirun and all ranks, and waits until they are gone."""
+    ranks = ranks_of(process)
+    for victim in [process.pid, *ranks]:
+        os.kill(victim, signal.SIGKILL)
+    process.communicate()
+    while any(os.path.exists(f"/proc/{rank}") for rank in ranks):
+        time.sleep(0.02)
+
+
+def check_refused(checks, result, what):
+    checks(result.code == 2 and "another job works there (process " in result.err
+           and f" on {os.uname().nodename}, Slurm job 4711, since " in result.err
+           and result.err.count("gfe_hpc:") == 1, f"{what} should be refused: {result}")
+
+
+def check_undisturbed(checks, process, directory, what):
+    """The first of two jobs goes on, and stops in good order."""
+    before = steps_told(directory)
+    wait_for(lambda: steps_told(directory) > before, process)
+    for rank in ranks_of(process) or [process.pid]:
+        os.kill(rank, signal.SIGUSR1)
+    out, _ = process.communicate()
+    checks(process.returncode == 75, f"{what} should not disturb the first job: {out[-2000:]}")
+    checks(not [name for name in os.listdir(directory) if "lock" in name or "partial" in name],
+           f"nothing should be left: {os.listdir(directory)}")
+
+
+def test_two_jobs(checks, program, cwd, _trained):
+    """The second comer is told who is there; the first is undisturbed; the dead do not block."""
+    path = write_input(os.path.join(cwd, "two", "input.yaml"), CIRCLE,
+                       {"training.epochs": 10**6, "checkpoint.steps": 10})
+    folder, slurm = os.path.dirname(path), {"SLURM_JOB_ID": "4711", "SLURM_JOB_END_TIME": "1e12"}
+    directory = os.path.join(folder, "run")
+    for first, second in ((1, 3), (3, 1)):
+        process = running(program, path, first, slurm)
+        for _ in range(2):
+            check_refused(checks, run(program, "input.yaml", cwd=folder, ranks=second),
+                          f"{second} ranks beside {first}")
+        check_undisturbed(checks, process, directory, "a second start")
+        process = running(program, path, first)
+        kill(process)
+        checks(os.path.exists(os.path.join(directory, "run.lock")), "what a killed job left")
+        check_undisturbed(checks, running(program, path, second), directory, "a killed job")
+    # Four ranks of which none knows of the others.
+    shutil.rmtree(directory)
+    four = [subprocess.Popen([program, "--set", "training.epochs=40", "input.yaml"], cwd=folder,
+                             env=ENVIRONMENT, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL) for _ in range(4)]
+    codes = sorted(process.wait() for process in four)
+    checks(codes[0] == 0 and set(codes) <= {0, 2}, f"four at once: exit codes {codes}")
+    print("two jobs: done", flush=True)
+
+
+def test_heartbeat(checks, program, cwd, _trained):
+    """The same where the file system has no locks."""
+    library = os.path.join(cwd, "no_locks.so")
+    if subprocess.run(["cc", "-shared", "-fPIC", "-o", library,
+                       os.path.join(SUPPORT, "no_locks.c"), "-ldl"], check=False).returncode != 0:
+        print("a file system without locks was not tested: there is no C compiler", flush=True)
+        return
+    path = write_input(os.path.join(cwd, "beat", "input.yaml"), CIRCLE,
+                       {"training.epochs": 10**6, "checkpoint.steps": 10})
+    folder, preload = os.path.dirname(path), {"LD_PRELOAD": library}
+    directory = os.path.join(folder, "run")
+    lock = os.path.join(directory, "run.lock")
+    slurm = {**preload, "SLURM_JOB_ID": "4711", "SLURM_JOB_END_TIME": "1e12"}
+    for first, second in ((1, 3), (3, 1)):
+        process = running(program, path, first, slurm)
+        os.utime(lock, (1, 1))
+        wait_for(lambda: os.stat(lock).st_mtime > 1, process)
+        checks(process.poll() is None, "the heart should beat")
+        again = run(program, "input.yaml", cwd=folder, ranks=second, environment=preload)
+        check_refused(checks, again, f"{second} ranks beside {first}, by heartbeat")
+        check_undisturbed(checks, process, directory, "a second start")
+        process = running(program, path, first, slurm)
+        kill(process)
+        again = run(program, "input.yaml", cwd=folder, ranks=second, environment=preload)
+        check_refused(checks, again, "a job that may be alive")
+        os.utime(lock, (os.stat(lock).st_mtime - 301,) * 2)
+        check_undisturbed(checks, running(program, path, second, preload), directory, "a dead job")
+    print("heartbeat: done", flush=True)
+
+
+# ---- checkpoints ----
+
+def content(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def test_rotation(checks, program, cwd, _trained):
+    """A damaged checkpoint does not push out the good one before it; one that is complete but not
+    yet in its place is gone on from."""
+    values = {**CIRCLE, "training.epochs": 4, "training.batch": 20}
+    reference = run_input(checks, program, cwd, "rotation_reference", values)
+    path = stopped_copy(checks, program, cwd, "rotation", values)
+    folder = os.path.dirname(path)
+    directory, good = os.path.join(folder, "run"), os.path.join(folder, "good")
+    current, previous = (os.path.join(directory, "checkpoint.h5" + end) for end in ("", ".prev"))
+    shutil.copytree(directory, good)
+
+    def afresh():
+        shutil.rmtree(directory)
+        shutil.copytree(good, directory)
+
+    for ranks in (1, 3):
+        afresh()
+        before = content(previous)
+        with open(current, "r+b") as file:
+            file.seek(3000)
+            file.write(b"damaged!")
+        open(os.path.join(directory, "STOP"), "w", encoding="utf-8").close()
+        result = run(program, "input.yaml", cwd=folder, ranks=ranks)
+        checks(result.code == 75, f"should be stopped: {result}")
+        checks(content(previous) == before, "the good checkpoint should stay")
+        os.remove(os.path.join(directory, "STOP"))
+        os.remove(current)
+        finish(checks, program, path, ranks, "from the good one")
+        for others in ("neither", "damaged"):
+            afresh()
+            os.rename(current, current + ".partial.node7.123")
+            os.remove(previous)
+            if others == "damaged":
+                with open(current, "wb") as file:
+                    file.write(content(current + ".partial.node7.123")[:-100])
+            with open(current + ".partial.node7.124", "wb") as file:
+                file.write(bytes(3000))
+            out = finish(checks, program, path, ranks, "one on its way")
+            checks("2 steps done" in out, f"should go on from it: {out[:1500]}")
+            results = os.path.join(directory, "results.h5")
+            checks(run(COMPARE, reference, results).code == 0, "other bits than without a stop")
+            checks(not [name for name in os.listdir(directory) if "partial" in name],
+                   f"should be cleaned up: {os.listdir(directory)}")
+    print("rotation: done", flush=True)
+
+
+TESTS = [test_other_options, test_other_samples, test_finished, test_two_jobs, test_heartbeat,
+         test_rotation]
 
 
 def main():
