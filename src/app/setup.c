@@ -139,6 +139,8 @@ struct run *setup_prepare(struct comm *comm, const struct config *config) {
   run->used[SET_TRAIN] = config->run.task[TASK_TRAIN] || config->run.task[TASK_GRADIENT_CHECK];
   run->used[SET_TEST] = config->run.task[TASK_EVALUATE];
   run->used[SET_ENCODE] = config->run.task[TASK_ENCODE];
+  if (comm_rank(comm) == 0) given_files_check(run, &error);
+  comm_settle(comm, &error);
   for (int set = 0; set < SET_COUNT; set++) {
     if (!run->used[set]) continue;
     run->sources[set] =

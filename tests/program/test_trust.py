@@ -34,6 +34,11 @@ def same_latents(path, reference, group):
         return one[f"{group}/z"][()].tobytes() == other[f"{group}/z"][()].tobytes()
 
 
+def content(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
 # ---- what is encoded already ----
 
 def test_other_options(checks, program, cwd, trained):
@@ -241,12 +246,70 @@ def test_heartbeat(checks, program, cwd, _trained):
     print("heartbeat: done", flush=True)
 
 
+# ---- the user's own files ----
+
+def test_own_files(checks, program, cwd, trained):
+    """Nothing that a run reads is written over by it, by whatever name."""
+    folder = os.path.join(cwd, "own")
+    directory, data = os.path.join(folder, "run"), os.path.join(folder, "data.h5")
+    os.makedirs(directory)
+    with h5py.File(data, "w") as file:
+        file["x"] = np.random.default_rng(0).random((40, 784)).astype(np.float32)
+        file["w"] = np.ones((40, 784), np.float32)
+    values = {**IMAGES, "run.tasks": ["train"], "training.epochs": 1, "data.scale": 1,
+              "data.train.file": "data.h5", "data.train.dataset": "/x", "data.train.labels": None,
+              "data.train.count": None, "evaluation.max_iterations": FEW,
+              **{key: None for key in IMAGES if key.startswith("data.test")}}
+    before = content(data)
+
+    def refused(ranks, what, change, *words):
+        path = write_input(os.path.join(folder, "input.yaml"), values, change)
+        listed = sorted(os.listdir(directory))
+        for options in ((), ("--check",))[:2 if ranks == 1 and "link" in what else 1]:
+            result = run(program, *options, "input.yaml", cwd=folder, ranks=ranks)
+            checks(result.code == 2 and all(word in result.err for word in words),
+                   f"{what} should be refused with {words}: {result}")
+        checks(content(data) == before and sorted(os.listdir(directory)) == listed,
+               f"{what}: all should be as it was, {os.listdir(directory)}")
+        return path
+
+    for ranks in (1, 3):
+        names = ["results.h5", "checkpoint.h5.partial.node7.12", "history.csv", "checkpoint.h5",
+                 "checkpoint.h5.prev", "used_parameters.yaml", "summary.json"]
+        for name in names if ranks == 1 else names[:2]:
+            place = os.path.join(directory, name)
+            for link in (os.link, os.symlink):
+                link(data, place)
+                refused(ranks, f"data as {name}", {}, "data.train.file = data.h5 is run/" + name,
+                        "would write over")
+                os.remove(place)
+        place = os.path.join(directory, "results.h5")
+        os.rename(data, place)
+        os.symlink(place, data)
+        refused(ranks, "a link to data", {}, "data.train.file = data.h5 is run/results.h5")
+        os.remove(data)
+        os.rename(place, data)
+        os.symlink(trained, place)
+        refused(ranks, "a decoder", {"decoder.file": trained, "decoder.latent": None,
+                                     "decoder.layers": None, "decoder.loss": None},
+                "decoder.file = ", "is run/results.h5")
+        os.remove(place)
+        os.link(trained, place + ".partial.x.1")
+        refused(ranks, "a checkpoint", {"run.restart": "run/results.h5.partial.x.1"},
+                "run.restart = run/results.h5.partial.x.1")
+        os.remove(place + ".partial.x.1")
+        for stranger in (before, b"my notes", b""):
+            with open(place, "wb") as file:
+                file.write(stranger)
+            shutil.copy(data, data + ".2")
+            refused(ranks, "a stranger's results", {"data.train.file": "data.h5.2"},
+                    "no run of this program wrote")
+            checks(content(place) == stranger, "it should stay")
+            os.remove(place)
+    print("own files: done", flush=True)
+
+
 # ---- checkpoints ----
-
-def content(path):
-    with open(path, "rb") as file:
-        return file.read()
-
 
 def test_rotation(checks, program, cwd, _trained):
     """A damaged checkpoint does not push out the good one before it; one that is complete but not
@@ -295,7 +358,7 @@ def test_rotation(checks, program, cwd, _trained):
 
 
 TESTS = [test_other_options, test_other_samples, test_finished, test_two_jobs, test_heartbeat,
-         test_rotation]
+         test_own_files, test_rotation]
 
 
 def main():
