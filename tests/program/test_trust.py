@@ -16,7 +16,7 @@ import time
 import h5py
 import numpy as np
 
-from program import (CIRCLE, ENVIRONMENT, IMAGES, SUPPORT, Checks, read_summary, run, run_input,
+from program import (CIRCLE, ENVIRONMENT, HANGS, IMAGES, SUPPORT, Checks, read_summary, run, run_input,
                      write_input)
 from test_job import (COMPARE, encode_values, encoded, finish, ranks_of, steps_told,
                       stopped_copy, stopped_while_encoding, wait_for)
@@ -194,7 +194,7 @@ def test_two_jobs(checks, program, cwd, _trained):
     """The second comer is told who is there; the first is undisturbed; the dead do not block."""
     path = write_input(os.path.join(cwd, "two", "input.yaml"), CIRCLE,
                        {"training.epochs": 10**6, "checkpoint.steps": 10})
-    folder, slurm = os.path.dirname(path), {"SLURM_JOB_ID": "4711", "SLURM_JOB_END_TIME": "1e12"}
+    folder, slurm = os.path.dirname(path), {"SLURM_JOB_ID": "4711", "SLURM_JOB_END_TIME": "999999999999"}
     directory = os.path.join(folder, "run")
     for first, second in ((1, 3), (3, 1)):
         process = running(program, path, first, slurm)
@@ -228,7 +228,7 @@ def test_heartbeat(checks, program, cwd, _trained):
     folder, preload = os.path.dirname(path), {"LD_PRELOAD": library}
     directory = os.path.join(folder, "run")
     lock = os.path.join(directory, "run.lock")
-    slurm = {**preload, "SLURM_JOB_ID": "4711", "SLURM_JOB_END_TIME": "1e12"}
+    slurm = {**preload, "SLURM_JOB_ID": "4711", "SLURM_JOB_END_TIME": "999999999999"}
     for first, second in ((1, 3), (3, 1)):
         process = running(program, path, first, slurm)
         os.utime(lock, (1, 1))
@@ -357,8 +357,24 @@ def test_rotation(checks, program, cwd, _trained):
     print("rotation: done", flush=True)
 
 
+# ---- time ----
+
+def test_limits(checks, program, cwd, _trained):
+    """Slurm's limit counts if it is earlier than run.walltime."""
+    folder = os.path.join(cwd, "limits")
+    write_input(os.path.join(folder, "input.yaml"), CIRCLE,
+                {"training.epochs": 10**6, "run.walltime": 10**6})
+    for ranks in (1, 3):
+        slurm = {"SLURM_JOB_ID": "4711", "SLURM_JOB_END_TIME": str(int(time.time()) + 5)}
+        result = run(program, "input.yaml", cwd=folder, ranks=ranks, timeout=HANGS,
+                     environment=slurm)
+        checks(result.code == 75 and "time limit" in result.out,
+               f"Slurm's limit should count: {result}")
+    print("limits: done", flush=True)
+
+
 TESTS = [test_other_options, test_other_samples, test_finished, test_two_jobs, test_heartbeat,
-         test_own_files, test_rotation]
+         test_own_files, test_rotation, test_limits]
 
 
 def main():
