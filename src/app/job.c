@@ -11,6 +11,7 @@
 #include "files/checkpoint.h"
 #include "files/output.h"
 #include "files/summary.h"
+#include "ground/agreement.h"
 #include "ground/clock.h"
 #include "ground/directory.h"
 #include "ground/log.h"
@@ -71,6 +72,9 @@ static void list_state(struct job *job, struct state *state) {
 
 static void save(struct job *job) {
   if (job->diverged) return;
+  const struct decoder *decoder = job->run->decoder;
+  agreement_check_bytes(comm_ranks(job->run->comm), "the decoder", decoder->theta,
+                        decoder->count * sizeof(real));
   struct state *state = memory_new(struct state, 1);
   struct job_position *position = &job->position;
   *position = (struct job_position){.training = trains(job)};

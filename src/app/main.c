@@ -4,8 +4,10 @@
 #include "app/report.h"
 #include "app/setup.h"
 #include "app/sweep.h"
+#include "ground/agreement.h"
 #include "ground/clock.h"
 #include "ground/memory.h"
+#include "ground/provenance.h"
 #include "ground/stop.h"
 #include "input/config.h"
 #include "numerics/isa.h"
@@ -56,6 +58,7 @@ int main(int argc, char **argv) {
   clock_enter(PHASE_DATA);
   stop_catch_signals();  // first of all: a job may be asked to stop while its ranks still gather
   struct comm *comm = comm_start(&argc, &argv);
+  agreement_check(comm_ranks(comm), "the program", provenance_program());
   blas_start();
   struct cli cli;
   struct error error = {""};

@@ -18,7 +18,7 @@ import numpy as np
 
 from program import (CIRCLE, ENVIRONMENT, HANGS, IMAGES, SUPPORT, Checks, read_summary, run, run_input,
                      write_input)
-from test_job import (COMPARE, encode_values, encoded, finish, ranks_of, steps_told,
+from test_job import (COMPARE, encode_values, encoded, finish, ranks_of, start, steps_told,
                       stopped_copy, stopped_while_encoding, wait_for)
 
 FEW = 7  # iterations, in place of many
@@ -357,6 +357,87 @@ def test_rotation(checks, program, cwd, _trained):
     print("rotation: done", flush=True)
 
 
+# ---- ranks that go astray ----
+
+def test_other_program(checks, program, cwd, _trained):
+    """Another version on some ranks."""
+    folder = os.path.join(cwd, "versions")
+    write_input(os.path.join(folder, "input.yaml"), CIRCLE)
+    revision = run(program, "--version").out.split("revision ")[1].split(")")[0].encode()
+    other = os.path.join(folder, "gfe_hpc_other")
+    with open(other, "wb") as file:
+        file.write(content(program).replace(revision, bytes(reversed(revision))))
+    os.chmod(other, 0o755)
+    for counts in ((1, 2), (2, 1)):
+        result = run("mpirun", "-n", counts[0], program, "input.yaml", ":", "-n", counts[1], other,
+                     "input.yaml", cwd=folder)
+        host = os.uname().nodename
+        checks(result.code == 3 and "the program differs between ranks" in result.err and
+               result.err.count(f"on host {host} (rank") >= 2 and revision.decode() in result.err,
+               f"another program should be found: {result}")
+        checks(not os.path.exists(os.path.join(folder, "run")), "nothing should be written")
+    print("other program: done", flush=True)
+
+
+def flip(process, pattern):
+    """Changes the byte in the middle of every copy of some bytes in a process; how many."""
+    found = 0
+    os.kill(process, signal.SIGSTOP)
+    with open(f"/proc/{process}/maps", encoding="utf-8") as maps, \
+         open(f"/proc/{process}/mem", "r+b", buffering=0) as memory:
+        for line in maps:
+            span, rights = line.split()[:2]
+            begin, end = (int(part, 16) for part in span.split("-"))
+            if not rights.startswith("rw") or end - begin > 1 << 28:
+                continue
+            try:
+                memory.seek(begin)
+                area = memory.read(end - begin)
+            except OSError:
+                continue
+            at = area.find(pattern)
+            while at >= 0:
+                middle = at + len(pattern) // 2
+                memory.seek(begin + middle)
+                memory.write(bytes([area[middle] ^ 1]))
+                found += 1
+                at = area.find(pattern, at + 1)
+    os.kill(process, signal.SIGCONT)
+    return found
+
+
+def trained_theta(directory):
+    """The parameters in the last checkpoint once the training is over; None until then, and while
+    the file is being renamed."""
+    try:
+        with h5py.File(os.path.join(directory, "checkpoint.h5"), "r") as file:
+            return file["training/theta"][()].tobytes() if file["job/position"][7] else None
+    except OSError:
+        return None
+
+
+def test_bad_memory(checks, program, cwd, _trained):
+    """A bit of the decoder turns over on one rank, while the others go on encoding without an end."""
+    path = write_input(os.path.join(cwd, "memory", "input.yaml"), CIRCLE,
+                       {"training.epochs": 1, "checkpoint.minutes": 1e-6, "evaluation.every": 0,
+                        "evaluation.solver": "euler", "evaluation.tolerance": 0,
+                        "evaluation.step": 1e-9, "evaluation.tau": 1e3,
+                        "evaluation.max_iterations": 10**9})
+    directory = os.path.join(os.path.dirname(path), "run")
+    for victim in (0, 2):
+        process = start(program, path, 3)
+        wait_for(lambda: trained_theta(directory) is not None, process)
+        theta = trained_theta(directory)
+        while theta is None and process.poll() is None:
+            theta = trained_theta(directory)
+        checks(flip(sorted(ranks_of(process))[victim], theta) > 0, "the decoder should be found")
+        out, _ = process.communicate()
+        checks(process.returncode == 3 and "the decoder differs between ranks" in out,
+               f"rank {victim}: exit code {process.returncode}: {out[-2000:]}")
+        shutil.rmtree(directory)
+    print("bad memory: done", flush=True)
+
+
 # ---- time ----
 
 def test_limits(checks, program, cwd, _trained):
@@ -374,7 +455,8 @@ def test_limits(checks, program, cwd, _trained):
 
 
 TESTS = [test_other_options, test_other_samples, test_finished, test_two_jobs, test_heartbeat,
-         test_own_files, test_rotation, test_limits]
+         test_own_files, test_rotation,
+         test_other_program, test_bad_memory, test_limits]
 
 
 def main():
