@@ -24,6 +24,7 @@ struct evaluation {
   struct samples samples;
   struct ensemble *ensemble;
   double begun;
+  int64_t identity;  // of all that decides the latents
   bool flows_ended;
   int64_t passed;  // samples through the autoencoder's encoder
 };
@@ -40,8 +41,12 @@ bool evaluation_advance(struct evaluation *evaluation, double seconds);
 int64_t evaluation_count(const struct evaluation *evaluation);
 
 // Adds what has been encoded to a state; samples under way count as not begun. A state that has
-// been read takes effect in the next evaluation_advance().
+// been read takes effect in evaluation_resume().
 void evaluation_state(struct evaluation *evaluation, struct state *state);
+
+// Once a state has been read, the decoder's too: false if it was encoded with other options,
+// parameters, first guesses or data than these, and the set begins anew.
+bool evaluation_resume(struct evaluation *evaluation);
 
 // Adds all that is known of the set's samples to a state, as the columns of results.h5 (borrowed).
 void evaluation_columns(const struct evaluation *evaluation, struct state *state);

@@ -14,6 +14,10 @@ void first_guess_prepare(struct run *run);
 // Collective.
 void first_guess_start(struct run *run, const struct samples *samples, struct encoding *encoding);
 
+// Names where flows begin: 0 at z = 0; else the predictor of decoder.file, or the data that one is
+// fitted to.
+uint64_t first_guess_identity(const struct run *run);
+
 // Bytes of the predictor, and of the work space in which it is fitted.
 double first_guess_bytes(const struct run *run);
 

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "engine/ensemble.h"
 #include "ground/ranks.h"
@@ -39,6 +40,9 @@ void predictor_add_metric(struct predictor *predictor, const struct ranks *ranks
 
 // Gives all ranks what rank 0 has. Collective.
 void predictor_broadcast(struct predictor *predictor, const struct ranks *ranks);
+
+// A checksum of all that decides its guesses; never 0.
+uint64_t predictor_checksum(const struct predictor *predictor);
 
 // Lets the flows that are still to run (STATUS_RUNNING) begin at z0, with the metric (borrowed).
 void predictor_apply(const struct predictor *predictor, const struct samples *samples,

@@ -22,10 +22,15 @@ struct run {
   struct dataset_sources *sources[SET_COUNT];  // of the used ones, until loaded; else NULL; owned
   struct dataset *sets[SET_COUNT];             // of the used ones, once loaded; else NULL; owned
   struct scaling scaling;
-  bool scaled_by_file;                    // `scaling` comes from decoder.file
-  bool file_predicts;                     // decoder.file has a predictor
-  struct decoder *decoder;                // owned
-  struct predictor *predictor;            // of the decoder as it stands, owned; NULL: not fitted
+  bool scaled_by_file;          // `scaling` comes from decoder.file
+  bool file_predicts;           // decoder.file has a predictor
+  struct decoder *decoder;      // owned
+  struct predictor *predictor;  // of the decoder as it stands, owned; NULL: not fitted
+  // Checksums of what has been loaded: a set's samples, weights and labels (0: not used), and what
+  // decoder.file gave, parameters (with the predictor if nothing is trained) and predictor (0:
+  // nothing, or, of the predictor, the decoder has changed since).
+  uint64_t data_checksum[SET_COUNT], decoder_checksum, predictor_checksum;
+  uint64_t given_files;                   // what the files read were at the start; of rank 0
   int64_t tile;                           // samples per tile in training
   size_t training_rows, evaluation_rows;  // rows of products at most
 };

@@ -34,6 +34,10 @@ bool checkpoint_open(struct checkpoint *checkpoint, struct error *error);
 // Collective; errors as above (comm_settle() them before use).
 void checkpoint_read(struct checkpoint *checkpoint, const struct state *state, struct error *error);
 
+// Whether a set holds other samples than when the checkpoint that is open was written, so that what
+// it says of them is void.
+bool checkpoint_data_changed(const struct checkpoint *checkpoint, enum set set);
+
 // The path of the checkpoint that is open, borrowed.
 const char *checkpoint_path(const struct checkpoint *checkpoint);
 

@@ -17,7 +17,7 @@ struct outcome {
   struct gradient_check *check;
 };
 
-// Makes the run directory (with its parents) and writes used_parameters.yaml. Collective.
+// Removes what killed jobs left half-written and writes used_parameters.yaml. Collective.
 void output_begin(const struct run *run);
 
 // Attributes of a file being created by rank 0 that tell where it comes from.
@@ -30,7 +30,10 @@ enum h5_type output_type(enum state_type type);
 // existing file is replaced only when the new one is complete. Collective.
 void output_results(struct run *run, const struct outcome *outcome, const char *command);
 
-// Writes summary.json; exit_reason "done" says that the run is finished.
+// Whether results.h5 can be opened. By one rank.
+bool output_opens(const struct run *run);
+
+// Writes summary.json; exit_reason "done" says that the run is finished. Collective.
 void output_summary(const struct run *run, const struct outcome *outcome, double seconds,
                     const char *exit_reason);
 

@@ -1,17 +1,24 @@
-// What summary.json tells of the run in a directory: how it ended, and of which input it was.
-// output_summary() writes it. Not collective.
+// What summary.json tells of the run in a directory: how it ended, and of which input, data and
+// decoder it was. output_summary() writes it. Not collective.
 #ifndef GFE_SUMMARY_H
 #define GFE_SUMMARY_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/run.h"
+
 struct summary {
   char exit_reason[64];  // "done", or why the run was stopped
-  bool finished;         // done, of the input asked for, and its results.h5 is there
+  bool finished;         // done, of the input asked for, and its results.h5 has the size it had
+  // As in struct run; 0: not told.
+  uint64_t given_files, decoder_checksum, data_checksum[SET_COUNT];
 };
 
 // False if the directory has none that can be read. `config_hash` names the input asked for.
 bool summary_read(const char *directory, uint64_t config_hash, struct summary *summary);
+
+// The size of results.h5; -1: there is none.
+int64_t summary_results_bytes(const char *directory);
 
 #endif

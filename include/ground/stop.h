@@ -17,7 +17,7 @@ void stop_release_signals(void);
 struct stop;  // owned by the caller of stop_create()
 
 // Watches the file `directory`/STOP, and the time: `walltime` seconds from the start of the
-// program, or what Slurm gives the job if walltime is 0. For rank 0.
+// program, if it is not 0, and what Slurm gives the job; the earlier one counts. For rank 0.
 struct stop *stop_create(const char *directory, double walltime);
 void stop_destroy(struct stop **stop);
 

@@ -14,6 +14,9 @@ char *config_lines(const struct config *config);
 // Names an input by the lines on which results depend: all but those of CHANGE_IRRELEVANT.
 uint64_t config_hash(const struct config *config);
 
+// Names the options on which the latents of a set depend, given decoder, data and first guess.
+uint64_t config_encoding_hash(const struct config *config);
+
 // What differs, as owned texts such as "training.batch: 20 before, 64 now; run.seed: 1 before, 2
 // now"; empty if nothing does.
 struct config_differences {

@@ -11,11 +11,14 @@
 #include "files/checkpoint.h"
 #include "files/output.h"
 #include "files/summary.h"
+#include "ground/agreement.h"
 #include "ground/clock.h"
 #include "ground/directory.h"
 #include "ground/log.h"
 #include "ground/memory.h"
+#include "ground/run_lock.h"
 #include "ground/stop.h"
+#include "ground/text.h"
 #include "input/config_compare.h"
 
 static const double slice = 1.0;  // seconds of encoding between two looks at stop and time
@@ -69,6 +72,9 @@ static void list_state(struct job *job, struct state *state) {
 
 static void save(struct job *job) {
   if (job->diverged) return;
+  const struct decoder *decoder = job->run->decoder;
+  agreement_check_bytes(comm_ranks(job->run->comm), "the decoder", decoder->theta,
+                        decoder->count * sizeof(real));
   struct state *state = memory_new(struct state, 1);
   struct job_position *position = &job->position;
   *position = (struct job_position){.training = trains(job)};
@@ -124,7 +130,8 @@ static void restore(struct job *job) {
   // More epochs than before: the decoder that the sets were encoded with is not the final one.
   const bool final = position->trainer.epoch >= job->run->config.training.epochs;
   for (int set = 0; set < SET_COUNT; set++)
-    if (position->encoded[set] && job->run->used[set] && (final || !trains(job)))
+    if (position->encoded[set] && job->run->used[set] && (final || !trains(job)) &&
+        !checkpoint_data_changed(job->checkpoint, set))
       job->outcome.evaluations[set] = evaluation_create(job->run, set);
   state->count = 0;
   list_state(job, state);
@@ -132,6 +139,15 @@ static void restore(struct job *job) {
   memory_free(&state);
   comm_settle(comm, &error);
   decoder_pack(job->run->decoder);
+  if (position->trainer.step > 0) run_forget_predictor(job->run);
+  for (int set = 0; set < SET_COUNT; set++) {
+    struct evaluation *evaluation = job->outcome.evaluations[set];
+    const bool kept = evaluation == NULL ? !checkpoint_data_changed(job->checkpoint, set)
+                                         : evaluation_resume(evaluation);
+    if (!kept)
+      log_line("  changed  %s is encoded anew: decoder, data or evaluation are not as they were",
+               set_name(set));
+  }
   say_where(job);
 }
 
@@ -263,20 +279,54 @@ static int run_tasks(struct job *job) {
 
 // ---- the whole ----
 
-bool job_is_finished(const struct run *run) {
+// Whether results of this input are there, whatever it read. By one rank.
+static bool has_results(const struct run *run, struct summary *summary) {
   const struct config *config = &run->config;
+  return strcmp(config->run.restart, RESTART_AUTO) == 0 &&
+         summary_read(config->run.directory, config_hash(config), summary) && summary->finished &&
+         output_opens(run);
+}
+
+bool job_is_finished(const struct run *run) {
   struct summary summary;
-  int64_t finished = comm_rank(run->comm) == 0 && strcmp(config->run.restart, RESTART_AUTO) == 0 &&
-                     summary_read(config->run.directory, config_hash(config), &summary) &&
-                     summary.finished;
+  int64_t finished = comm_rank(run->comm) == 0 && has_results(run, &summary) &&
+                     summary.given_files == run->given_files;
   comm_broadcast(run->comm, &finished, sizeof finished, 0);
   return finished;
+}
+
+bool job_is_unchanged(const struct run *run) {
+  static const char *const keys[] = {"data.train", "data.test", "data.encode"};
+  struct summary summary;
+  int64_t finished = comm_rank(run->comm) == 0 && has_results(run, &summary);
+  comm_broadcast(run->comm, &finished, sizeof finished, 0);
+  if (!finished) return false;
+  comm_broadcast(run->comm, &summary, sizeof summary, 0);
+  char changed[96] = "";
+  for (int set = 0; set < SET_COUNT; set++)
+    if (summary.data_checksum[set] != run->data_checksum[set])
+      text_append(changed, sizeof changed, " %s", keys[set]);
+  if (summary.decoder_checksum != run->decoder_checksum)
+    text_append(changed, sizeof changed, " decoder.file");
+  if (changed[0] != '\0') log_line("  changed  since the run was finished:%s", changed);
+  return changed[0] == '\0';
+}
+
+// Makes the run directory, which no other job may be working in. The user's mistakes end all ranks.
+static void claim(const struct run *run) {
+  struct error error = {""};
+  if (comm_rank(run->comm) == 0) {
+    directory_make(run->config.run.directory);
+    run_lock_take(run->config.run.directory, &error);
+  }
+  comm_settle(run->comm, &error);
 }
 
 static void begin(struct job *job, const char *command) {
   struct run *run = job->run;
   const bool first_rank = comm_rank(run->comm) == 0;
   const struct config *config = &run->config;
+  claim(run);
   job->outcome.history = history_create(first_rank);
   if (trains(job)) job->trainer = trainer_create(run, job->outcome.history);
   job->checkpoint = checkpoint_create(run, command);
@@ -296,6 +346,7 @@ static void end(struct job *job) {
   history_destroy(&job->outcome.history);
   checkpoint_destroy(&job->checkpoint);
   stop_destroy(&job->stop);
+  run_lock_release();
 }
 
 static void say_stopped(const struct job *job) {

@@ -7,8 +7,13 @@
 
 #include "engine/run.h"
 
-// Whether an earlier run has done all that this input asks for. Collective.
+// Whether an earlier run has done all that this input asks for, and the files that it read have not
+// been touched since. Collective.
 bool job_is_finished(const struct run *run);
+
+// The same once the data are loaded: the files may have been touched, copied or written anew, but
+// what they hold is the same. Says what is not. Collective.
+bool job_is_unchanged(const struct run *run);
 
 // Runs the tasks of a run whose data are loaded and writes its files. `command` is the command
 // line. Returns the exit code. Collective.

@@ -4,8 +4,10 @@
 #include "app/report.h"
 #include "app/setup.h"
 #include "app/sweep.h"
+#include "ground/agreement.h"
 #include "ground/clock.h"
 #include "ground/memory.h"
+#include "ground/provenance.h"
 #include "ground/stop.h"
 #include "input/config.h"
 #include "numerics/isa.h"
@@ -29,11 +31,13 @@ static int run_input(struct comm *comm, const struct cli *cli, const char *comma
   int code = EXIT_CODE_DONE;
   if (cli->action == CLI_CHECK) {
     report_check(run);
-  } else if (job_is_finished(run)) {
-    report_finished(run);
   } else {
-    setup_load(run);
-    code = job_run(run, command);
+    const bool finished = job_is_finished(run);
+    if (!finished) setup_load(run);
+    if (finished || job_is_unchanged(run))
+      report_finished(run);
+    else
+      code = job_run(run, command);
   }
   run_destroy(&run);
   return code;
@@ -54,6 +58,7 @@ int main(int argc, char **argv) {
   clock_enter(PHASE_DATA);
   stop_catch_signals();  // first of all: a job may be asked to stop while its ranks still gather
   struct comm *comm = comm_start(&argc, &argv);
+  agreement_check(comm_ranks(comm), "the program", provenance_program());
   blas_start();
   struct cli cli;
   struct error error = {""};

@@ -4,7 +4,9 @@
 
 #include "engine/budget.h"
 #include "files/decoder_file.h"
+#include "files/given_files.h"
 #include "files/predictor_file.h"
+#include "ground/checksum.h"
 #include "ground/directory.h"
 #include "ground/log.h"
 #include "ground/memory.h"
@@ -124,6 +126,8 @@ struct run *setup_prepare(struct comm *comm, const struct config *config) {
   run->used[SET_TRAIN] = config->run.task[TASK_TRAIN] || config->run.task[TASK_GRADIENT_CHECK];
   run->used[SET_TEST] = config->run.task[TASK_EVALUATE];
   run->used[SET_ENCODE] = config->run.task[TASK_ENCODE];
+  if (comm_rank(comm) == 0) given_files_check(run, &error);
+  comm_settle(comm, &error);
   for (int set = 0; set < SET_COUNT; set++) {
     if (!run->used[set]) continue;
     run->sources[set] =
@@ -148,6 +152,7 @@ struct run *setup_prepare(struct comm *comm, const struct config *config) {
   budget_settle(run, &error);
   comm_settle(comm, &error);
   decoder_allocate(run->decoder);
+  if (comm_rank(comm) == 0) run->given_files = given_files_fingerprint(run);
   return run;
 }
 
@@ -162,6 +167,7 @@ static void load_set(struct run *run, enum set set) {
                                    run->sets[set]);
   dataset_scale(run->sets[set], run->scaling, config->decoder.loss, set_keys[set], &error);
   comm_settle(run->comm, &error);
+  run->data_checksum[set] = dataset_checksum(run->comm, run->sets[set]);
 }
 
 static void load_predictor(struct run *run) {
@@ -174,6 +180,7 @@ static void load_predictor(struct run *run) {
     run->predictor = predictor_create(d, n);
   comm_settle(run->comm, &error);
   predictor_broadcast(run->predictor, comm_ranks(run->comm));
+  run->predictor_checksum = predictor_checksum(run->predictor);
 }
 
 void setup_load(struct run *run) {
@@ -189,6 +196,9 @@ void setup_load(struct run *run) {
   if (comm_rank(run->comm) == 0) decoder_file_read(config->decoder.file, run->decoder, &error);
   comm_settle(run->comm, &error);
   comm_broadcast(run->comm, run->decoder->theta, run->decoder->count * sizeof(real), 0);
+  run->decoder_checksum = checksum(run->decoder->theta, run->decoder->count * sizeof(real), 0);
   decoder_pack(run->decoder);
-  if (config->evaluation.start == START_PREDICTOR && run->file_predicts) load_predictor(run);
+  if (config->evaluation.start != START_PREDICTOR || !run->file_predicts) return;
+  load_predictor(run);
+  if (!config->run.task[TASK_TRAIN]) run->decoder_checksum += run->predictor_checksum;
 }

@@ -8,16 +8,28 @@
 #include "decoder/objective.h"
 #include "engine/first_guess.h"
 #include "engine/rows_sweep.h"
+#include "ground/checksum.h"
 #include "ground/clock.h"
 #include "ground/log.h"
 #include "ground/memory.h"
+#include "input/config_compare.h"
 #include "numerics/reduction.h"
+
+// Names all that decides the latents of a set.
+static uint64_t identify(const struct run *run, enum set set) {
+  const struct decoder *decoder = run->decoder;
+  const uint64_t parts[] = {config_encoding_hash(&run->config),
+                            checksum(decoder->theta, decoder->count * sizeof(real), 0),
+                            first_guess_identity(run), run->data_checksum[set]};
+  return checksum(parts, sizeof parts, 0);
+}
 
 struct evaluation *evaluation_create(struct run *run, enum set set) {
   const struct dataset *data = run->sets[set];
   assert(data != NULL && data->stride == real_padded(run->decoder->n));
   struct evaluation *evaluation = memory_new(struct evaluation, 1);
   *evaluation = (struct evaluation){.set = set, .run = run, .loss_encoder = NAN};
+  evaluation->identity = (int64_t)identify(run, set);
   evaluation->encoding = encoding_create(data->local_count, run->decoder->d);
   if (run->decoder->encoder != NULL)
     evaluation->by_encoder =
@@ -158,6 +170,17 @@ void evaluation_state(struct evaluation *evaluation, struct state *state) {
       (struct encoding *[]){
           [ENCODING_BY_FLOW] = evaluation->encoding, [ENCODING_BY_ENCODER] = NULL},
       evaluation->run->decoder->d, is_guessed(evaluation), set_field(evaluation), state);
+  state_add_numbers(state, set_name(evaluation->set), "identity", STATE_INT64,
+                    &evaluation->identity, 1, "one",
+                    "names parameters, first guess, data and options that decide the latents");
+}
+
+bool evaluation_resume(struct evaluation *evaluation) {
+  const int64_t identity = (int64_t)identify(evaluation->run, evaluation->set);
+  if (evaluation->identity == identity) return true;
+  evaluation->identity = identity;
+  memset(evaluation->encoding->status, STATUS_RUNNING, (size_t)evaluation->samples.count);
+  return false;
 }
 
 // A column of the data set itself.

@@ -158,6 +158,11 @@ void first_guess_start(struct run *run, const struct samples *samples, struct en
   if (run->predictor != NULL) predictor_apply(run->predictor, samples, encoding);
 }
 
+uint64_t first_guess_identity(const struct run *run) {
+  if (run->config.evaluation.start != START_PREDICTOR) return 0;
+  return run->predictor_checksum != 0 ? run->predictor_checksum : run->data_checksum[SET_TRAIN];
+}
+
 double first_guess_bytes(const struct run *run) {
   const double d = (double)run->decoder->d, n = (double)run->decoder->n;
   double bytes = (d * n + n + d * (d + 1.0)) * (double)sizeof(real);

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "ground/checksum.h"
 #include "ground/memory.h"
 #include "numerics/dense.h"
 #include "numerics/reduction.h"
@@ -236,6 +237,16 @@ void predictor_broadcast(struct predictor *p, const struct ranks *ranks) {
   if (!there) return;
   if (p->metric == NULL) p->metric = memory_new(real, metric);
   ranks_broadcast(ranks, p->metric, metric * sizeof(real), 0);
+}
+
+uint64_t predictor_checksum(const struct predictor *p) {
+  const size_t metric = p->metric != NULL ? p->d * real_padded(p->d) : 0;
+  const uint64_t parts[] = {checksum(p->mean_latent, p->d * sizeof(real), 0),
+                            checksum(p->mean_sample, p->n * sizeof(real), 0),
+                            checksum(p->matrix, p->d * p->n * sizeof(real), 0),
+                            checksum(p->metric, metric * sizeof(real), 0)};
+  const uint64_t sum = checksum(parts, sizeof parts, 0);
+  return sum != 0 ? sum : 1;
 }
 
 void predictor_apply(const struct predictor *p, const struct samples *samples,

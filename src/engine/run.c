@@ -13,7 +13,10 @@ const struct data_options *run_data(const struct run *run, enum set set) {
   return options[set];
 }
 
-void run_forget_predictor(struct run *run) { predictor_destroy(&run->predictor); }
+void run_forget_predictor(struct run *run) {
+  predictor_destroy(&run->predictor);
+  run->predictor_checksum = 0;
+}
 
 void run_destroy(struct run **run) {
   if (*run == NULL) return;

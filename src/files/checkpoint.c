@@ -11,6 +11,7 @@
 
 #include "files/checkpoint_internal.h"
 #include "files/output.h"
+#include "files/partial.h"
 #include "ground/checksum.h"
 #include "ground/clock.h"
 #include "ground/durable.h"
@@ -27,18 +28,15 @@ struct checkpoint *checkpoint_create(struct run *run, const char *command) {
   c->command = command;
   snprintf(c->current, sizeof c->current, "%s/checkpoint.h5", directory);
   snprintf(c->previous, sizeof c->previous, "%s/checkpoint.h5.prev", directory);
-  snprintf(c->partial, sizeof c->partial, "%s/checkpoint.h5.partial", directory);
-  for (int set = 0; set < SET_COUNT; set++)
-    if (run->used[set]) c->data[set] = dataset_checksum(run->comm, run->sets[set]);
+  c->partial = partial_path(run->comm, directory, "checkpoint.h5");
   const size_t numbers = 3 * run->decoder->count;
   c->seconds = 0.5 + (double)(numbers * sizeof(real)) / 2e8;
-  if (run->config.decoder.file[0] != '\0')
-    c->decoder_file = checksum(run->decoder->theta, run->decoder->count * sizeof(real), 0);
   return c;
 }
 
 void checkpoint_destroy(struct checkpoint **checkpoint) {
   if (*checkpoint == NULL) return;
+  memory_free(&(*checkpoint)->partial);
   memory_free(checkpoint);
 }
 
@@ -138,6 +136,20 @@ bool checkpoint_sum(struct comm *comm, const char *path, int64_t bytes, uint64_t
   comm_sum_int64(comm, (int64_t *)&part, 1);
   *sum = part;
   return !failed;
+}
+
+bool checkpoint_is_whole(struct comm *comm, const char *path) {
+  struct error ignored = {""};
+  struct checkpoint_header header = {.bytes = 0};
+  uint64_t sum = 0;
+  if (comm_rank(comm) == 0 && !checkpoint_header_read(path, &header, &ignored)) header.bytes = 0;
+  comm_broadcast(comm, &header, sizeof header, 0);
+  return header.bytes > 0 && checkpoint_sum(comm, path, header.bytes, &sum) && sum == header.sum;
+}
+
+void checkpoint_rotate(const struct checkpoint *c, const char *path, bool whole) {
+  if (whole) durable_rename(c->current, c->previous);
+  durable_rename(path, c->current);
 }
 
 // ---- checksums of fields ----
@@ -243,10 +255,11 @@ static void declare_run(const struct checkpoint *c, struct h5_file *file) {
   h5_write_text(file, "/", "comment", "state of a run; results.h5 is the file for reading");
   output_provenance(run, file, c->command);
   h5_write_text(file, "/", "parameters", lines);
-  write_hex(file, "/", "decoder_file", c->decoder_file);
+  h5_write_text(file, "/", "layout", CHECKPOINT_LAYOUT);
+  write_hex(file, "/", "decoder_file", run->decoder_checksum);
   for (int set = 0; set < SET_COUNT; set++) {
     snprintf(name, sizeof name, "data_%s", set_name(set));
-    write_hex(file, "/", name, c->data[set]);
+    write_hex(file, "/", name, run->data_checksum[set]);
   }
   memory_free(&lines);
 }
@@ -307,6 +320,7 @@ void checkpoint_write(struct checkpoint *c, const struct state *state) {
   struct comm *comm = c->run->comm;
   const bool first_rank = comm_rank(comm) == 0;
   uint64_t sums[STATE_FIELDS];
+  if (!c->rotates) c->rotates = checkpoint_is_whole(comm, c->current);
   sum_memory(c, state, sums);
   error_remove_on_failure(c->partial);
   if (first_rank) {
@@ -329,9 +343,9 @@ void checkpoint_write(struct checkpoint *c, const struct state *state) {
     error_fatal("cannot read back %s: %s", c->partial, strerror(errno));
   if (first_rank) {
     checkpoint_seal(c->partial, &header);
-    durable_rename(c->current, c->previous);
-    durable_rename(c->partial, c->current);
+    checkpoint_rotate(c, c->partial, c->rotates);
   }
+  c->rotates = true;
   error_remove_on_failure(NULL);
   comm_barrier(comm);
   c->seconds = clock_seconds() - begun;

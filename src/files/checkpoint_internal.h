@@ -6,16 +6,20 @@
 #include "ground/state.h"
 #include "platform/h5.h"
 
-enum { CHECKPOINT_PATH = CONFIG_TEXT + 32, CHECKPOINT_BLOCK = 512 };
+// To be raised when a state of before can no longer be read.
+#define CHECKPOINT_LAYOUT "2"
+
+enum { CHECKPOINT_PATH = CONFIG_TEXT + 256, CHECKPOINT_BLOCK = 512 };
 
 struct checkpoint {
   struct run *run;
   const char *command;
-  char current[CHECKPOINT_PATH], previous[CHECKPOINT_PATH], partial[CHECKPOINT_PATH];
+  char current[CHECKPOINT_PATH], previous[CHECKPOINT_PATH];
+  char *partial;                 // owned
+  bool rotates;                  // checkpoint.h5 is whole, and worth keeping as checkpoint.h5.prev
   int64_t serial;                // of the last one written or read
   double seconds;                // what the last one took
-  uint64_t data[SET_COUNT];      // checksums of the sets in use
-  uint64_t decoder_file;         // checksum of the parameters that decoder.file gave
+  bool data_changed[SET_COUNT];  // since the one that is open was written
   char source[CHECKPOINT_PATH];  // the one that is open for reading, or empty
 };
 
@@ -30,6 +34,13 @@ struct checkpoint_header {
 // The checksum of the file behind its block, each rank reading a part. False if it cannot be read
 // or is not `bytes` long. Collective.
 bool checkpoint_sum(struct comm *comm, const char *path, int64_t bytes, uint64_t *sum);
+
+// Whether there is a complete and undamaged checkpoint at a path. Collective.
+bool checkpoint_is_whole(struct comm *comm, const char *path);
+
+// Puts a complete new checkpoint in the place of checkpoint.h5, which becomes checkpoint.h5.prev if
+// it is `whole`. By rank 0 alone.
+void checkpoint_rotate(const struct checkpoint *c, const char *path, bool whole);
 
 // Writes the block and makes the whole file safe on its disk. Failures are the environment's. By
 // rank 0 alone.

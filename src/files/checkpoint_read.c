@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -5,6 +6,8 @@
 
 #include "files/checkpoint.h"
 #include "files/checkpoint_internal.h"
+#include "files/partial.h"
+#include "ground/directory.h"
 #include "ground/log.h"
 #include "ground/memory.h"
 #include "ground/provenance.h"
@@ -14,6 +17,8 @@
 enum { ATTRIBUTE = 1 << 18 };
 
 // ---- which file ----
+
+enum { CANDIDATES = 3 };
 
 // A file that may be gone on from, as rank 0 sees it.
 struct candidate {
@@ -52,6 +57,10 @@ static void swap(struct candidate *a, struct candidate *b) {
   *b = c;
 }
 
+static bool is_better(const struct candidate *a, const struct candidate *b) {
+  return a->whole && (!b->whole || a->header.serial > b->header.serial);
+}
+
 // Whether run.restart names a file outside of the run directory.
 static bool is_elsewhere(const struct checkpoint *c, const char *path) {
   const char *directory = c->run->config.run.directory;
@@ -59,14 +68,53 @@ static bool is_elsewhere(const struct checkpoint *c, const char *path) {
   return strncmp(path, directory, length) != 0 || path[length] != '/';
 }
 
+// A job that was killed between two renames has left its last checkpoint complete, but not yet in
+// its place; so may others before it. The path of the newest, empty if there is none. By rank 0.
+static void find_partial(const struct checkpoint *c, char path[CHECKPOINT_PATH]) {
+  const char *directory = c->run->config.run.directory;
+  DIR *entries = opendir(directory);
+  int64_t newest = -1;
+  path[0] = '\0';
+  if (entries == NULL) return;
+  for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
+    struct checkpoint_header header;
+    struct error ignored = {""};
+    if (!partial_is_of(entry->d_name, "checkpoint.h5")) continue;
+    char *one = directory_path(directory, entry->d_name);
+    if (checkpoint_header_read(one, &header, &ignored) && header.serial > newest &&
+        strlen(one) < CHECKPOINT_PATH) {
+      newest = header.serial;
+      strcpy(path, one);
+    }
+    memory_free(&one);
+  }
+  closedir(entries);
+}
+
+static struct candidate look_at_partial(struct checkpoint *c) {
+  char path[CHECKPOINT_PATH] = "";
+  if (comm_rank(c->run->comm) == 0) find_partial(c, path);
+  struct candidate candidate = look_at(c, path);
+  candidate.there = candidate.whole;  // one that was not finished is no damage
+  return candidate;
+}
+
+// Counting goes on behind all that is there, so that what is written from now on is the newest.
+static void count_on(struct checkpoint *c, const struct candidate found[CANDIDATES]) {
+  for (int i = 0; i < CANDIDATES; i++)
+    if (found[i].whole && found[i].header.serial > c->serial) c->serial = found[i].header.serial;
+}
+
 // The files to try, the best first; returns how many.
-static size_t candidates(struct checkpoint *c, struct candidate found[2]) {
+static size_t candidates(struct checkpoint *c, struct candidate found[CANDIDATES]) {
   const char *restart = c->run->config.run.restart;
   const bool automatic = strcmp(restart, "auto") == 0;
-  if (strcmp(restart, "never") == 0) return 0;
   found[0] = look_at(c, c->current);
   found[1] = look_at(c, c->previous);
-  const bool own = found[0].there || found[1].there;
+  found[2] = look_at_partial(c);
+  count_on(c, found);
+  if (strcmp(restart, "never") == 0) return 0;
+  const bool own = found[0].there || found[1].there || found[2].there;
   if (!automatic && (!own || !is_elsewhere(c, restart))) {
     found[0] = look_at(c, restart);
     return 1;
@@ -79,7 +127,8 @@ static size_t candidates(struct checkpoint *c, struct candidate found[2]) {
                 c->previous);
     swap(&found[0], &found[1]);
   }
-  return 2;
+  for (int i = 2; i > 0 && is_better(&found[i], &found[i - 1]); i--) swap(&found[i], &found[i - 1]);
+  return CANDIDATES;
 }
 
 // ---- does it fit this run ----
@@ -117,46 +166,71 @@ static bool check_parameters(const struct checkpoint *c, struct h5_file *file,
   return !error_is_set(error);
 }
 
-// The data of a set must be those that the checkpoint has worked on; a set that it had not needs
-// not.
-static void check_data(const struct checkpoint *c, struct h5_file *file, struct error *error) {
+// What has entered the training must be as it was; a set that has only been encoded is encoded
+// anew, and one that the checkpoint did not have cannot differ.
+static void check_data(struct checkpoint *c, struct h5_file *file, struct error *error) {
+  const struct run *run = c->run;
+  const bool trains = run->config.run.task[TASK_TRAIN];
   for (int set = 0; set < SET_COUNT; set++) {
     char name[32];
     snprintf(name, sizeof name, "data_%s", set_name(set));
     const uint64_t before = read_sum(file, c->source, name, error);
-    if (before != 0 && c->data[set] != 0 && before != c->data[set])
+    c->data_changed[set] =
+        before != 0 && run->data_checksum[set] != 0 && before != run->data_checksum[set];
+    if (c->data_changed[set] && trains && set != SET_ENCODE)
       error_set(error,
                 "data.%s holds other samples than when %s was written; begin anew with another "
                 "run.directory or run.restart = never",
                 set_name(set), c->source);
   }
   const uint64_t before = read_sum(file, c->source, "decoder_file", error);
-  if (before != 0 && c->decoder_file != 0 && before != c->decoder_file)
+  if (trains && before != 0 && run->decoder_checksum != 0 && before != run->decoder_checksum)
     error_set(error,
               "decoder.file = %s holds another decoder than when %s was written; begin anew with "
               "another run.directory or run.restart = never",
-              c->run->config.decoder.file, c->source);
+              run->config.decoder.file, c->source);
 }
 
 static void check_program(const struct checkpoint *c, struct h5_file *file, struct error *error) {
   struct error missing = {""};  // in a file of an earlier version
   char *precision = read_root(file, c->source, "precision", error);
   char *arithmetic = read_root(file, c->source, "arithmetic", &missing);
-  if (error_is_set(&missing) || strcmp(arithmetic, PROVENANCE_ARITHMETIC) != 0)
-    error_set(
-        error,
-        "%s was written by a version of the program that computes other bits; begin anew with "
-        "another run.directory or run.restart = never, or finish the run with that version",
-        c->source);
+  char *layout = read_root(file, c->source, "layout", &missing);
+  if (error_is_set(&missing) || strcmp(arithmetic, PROVENANCE_ARITHMETIC) != 0 ||
+      strcmp(layout, CHECKPOINT_LAYOUT) != 0)
+    error_set(error,
+              "%s was written by another version of the program, whose runs this one cannot go on "
+              "with; begin anew with another run.directory or run.restart = never, or finish the "
+              "run with that version",
+              c->source);
   else if (!error_is_set(error) && strcmp(precision, REAL_NAME) != 0)
     error_set(error, "%s was written in %s; this program computes in " REAL_NAME, c->source,
               precision);
   memory_free(&precision);
   memory_free(&arithmetic);
+  memory_free(&layout);
+}
+
+// A checkpoint that was on its way is brought to its place. Collective.
+static void settle_source(struct checkpoint *c) {
+  const char *name = strrchr(c->source, '/');
+  if (is_elsewhere(c, c->source) || !partial_is_of(name + 1, "checkpoint.h5")) return;
+  const bool whole = checkpoint_is_whole(c->run->comm, c->current);
+  if (comm_rank(c->run->comm) == 0) checkpoint_rotate(c, c->source, whole);
+  memcpy(c->source, c->current, sizeof c->source);
+  comm_barrier(c->run->comm);
+}
+
+static void check_fit(struct checkpoint *c, struct error *error) {
+  struct h5_file *file = h5_open(c->source, "run.restart", error);
+  if (file == NULL) return;
+  check_program(c, file, error);
+  if (!error_is_set(error) && check_parameters(c, file, error)) check_data(c, file, error);
+  h5_close(&file);
 }
 
 bool checkpoint_open(struct checkpoint *c, struct error *error) {
-  struct candidate found[2];
+  struct candidate found[CANDIDATES];
   const size_t count = candidates(c, found);
   size_t taken = 0;
   bool there = false;
@@ -170,17 +244,18 @@ bool checkpoint_open(struct checkpoint *c, struct error *error) {
                      "no whole checkpoint is left to go on from in %s; run.restart = never begins "
                      "anew",
                      c->run->config.run.directory);
-  if (taken == 1 || strcmp(found[taken].path, c->current) != 0)
+  if (taken > 0 || strcmp(found[taken].path, c->current) != 0)
     log_warning("going on from %s", found[taken].path);
   memcpy(c->source, found[taken].path, sizeof c->source);
-  c->serial = found[taken].header.serial;
-  if (comm_rank(c->run->comm) != 0) return true;
-  struct h5_file *file = h5_open(c->source, "run.restart", error);
-  if (file == NULL) return false;
-  check_program(c, file, error);
-  if (!error_is_set(error) && check_parameters(c, file, error)) check_data(c, file, error);
-  h5_close(&file);
+  if (found[taken].header.serial > c->serial) c->serial = found[taken].header.serial;
+  settle_source(c);
+  if (comm_rank(c->run->comm) == 0) check_fit(c, error);
+  comm_broadcast(c->run->comm, c->data_changed, sizeof c->data_changed, 0);
   return true;
+}
+
+bool checkpoint_data_changed(const struct checkpoint *c, enum set set) {
+  return c->data_changed[set];
 }
 
 // ---- reading ----

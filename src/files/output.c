@@ -10,7 +10,9 @@
 #include "decoder/loss.h"
 #include "engine/budget.h"
 #include "files/decoder_file.h"
+#include "files/partial.h"
 #include "files/predictor_file.h"
+#include "files/summary.h"
 #include "ground/directory.h"
 #include "ground/durable.h"
 #include "ground/memory.h"
@@ -33,14 +35,17 @@ static void close_text(FILE *file, const char *path) {
 }
 
 void output_begin(const struct run *run) {
+  char *partial = partial_path(run->comm, run->config.run.directory, "used_parameters.yaml");
   if (comm_rank(run->comm) == 0) {
-    directory_make(run->config.run.directory);
+    partial_clean(run->config.run.directory);
     char *path = directory_path(run->config.run.directory, "used_parameters.yaml");
-    FILE *file = open_text(path);
+    FILE *file = open_text(partial);
     config_write(&run->config, file);
-    close_text(file, path);
+    close_text(file, partial);
+    durable_put(partial, path);
     memory_free(&path);
   }
+  memory_free(&partial);
   comm_barrier(run->comm);
 }
 
@@ -302,7 +307,7 @@ void output_results(struct run *run, const struct outcome *outcome, const char *
   struct history *history = outcome->history;
   const int rank = comm_rank(run->comm);
   char *path = directory_path(run->config.run.directory, "results.h5"),
-       *partial = directory_path(run->config.run.directory, "results.h5.partial");
+       *partial = partial_path(run->comm, run->config.run.directory, "results.h5");
   error_remove_on_failure(partial);
   if (rank == 0) {
     char shape[128];
@@ -345,13 +350,32 @@ static void write_number(FILE *file, const char *name, double value) {
     fprintf(file, "  \"%s\": null,\n", name);
 }
 
-void output_summary(const struct run *run, const struct outcome *outcome, double seconds,
-                    const char *exit_reason) {
+// What was read, and what was made of it: another start compares them (summary.h).
+static void write_checksums(FILE *file, const struct run *run) {
+  const char *format = "  \"%s%s\": \"%016" PRIx64 "\",\n";
+  fprintf(file, format, "given_files", "", run->given_files);
+  fprintf(file, format, "decoder_file", "_checksum", run->decoder_checksum);
+  for (int set = 0; set < SET_COUNT; set++)
+    fprintf(file, format, set_name(set), "_checksum", run->data_checksum[set]);
+  fprintf(file, "  \"results_bytes\": %" PRId64 ",\n",
+          summary_results_bytes(run->config.run.directory));
+}
+
+bool output_opens(const struct run *run) {
+  struct error ignored = {""};
+  char *path = directory_path(run->config.run.directory, "results.h5");
+  struct h5_file *file = h5_open(path, "results.h5", &ignored);
+  const bool opens = file != NULL;
+  h5_close(&file);
+  memory_free(&path);
+  return opens;
+}
+
+static void write_summary(const struct run *run, const struct outcome *outcome, double seconds,
+                          const char *exit_reason, const char *partial) {
   struct evaluation *const *evaluations = outcome->evaluations;
   const struct history *history = outcome->history;
-  if (comm_rank(run->comm) != 0) return;
   char *path = directory_path(run->config.run.directory, "summary.json");
-  char *partial = directory_path(run->config.run.directory, "summary.json.partial");
   FILE *file = open_text(partial);
   fprintf(file, "{\n");
   for (int set = 0; set < SET_COUNT; set++) {
@@ -375,11 +399,18 @@ void output_summary(const struct run *run, const struct outcome *outcome, double
                epochs > 0 ? history_epoch(history, epochs - 1)->seconds : 0.0);
   write_number(file, "training_cpu_seconds",
                epochs > 0 ? history_epoch(history, epochs - 1)->cpu_seconds : 0.0);
+  write_checksums(file, run);
   fprintf(file, "  \"ranks\": %d,\n  \"config_hash\": \"%016" PRIx64 "\",\n", comm_size(run->comm),
           config_hash(&run->config));
   fprintf(file, "  \"exit_reason\": \"%s\"\n}\n", exit_reason);
   close_text(file, partial);
   durable_put(partial, path);
   memory_free(&path);
+}
+
+void output_summary(const struct run *run, const struct outcome *outcome, double seconds,
+                    const char *exit_reason) {
+  char *partial = partial_path(run->comm, run->config.run.directory, "summary.json");
+  if (comm_rank(run->comm) == 0) write_summary(run, outcome, seconds, exit_reason, partial);
   memory_free(&partial);
 }

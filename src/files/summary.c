@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -14,26 +15,39 @@ static const char *scalar(const struct yaml_tree *map, const char *key) {
   return child != NULL && child->kind == TREE_SCALAR ? child->text : "";
 }
 
-static bool has_results(const char *directory) {
+static uint64_t hexadecimal(const struct yaml_tree *map, const char *key) {
+  return strtoull(scalar(map, key), NULL, 16);
+}
+
+int64_t summary_results_bytes(const char *directory) {
   struct stat status;
   char *path = directory_path(directory, "results.h5");
   const bool there = stat(path, &status) == 0;
   memory_free(&path);
-  return there;
+  return there ? (int64_t)status.st_size : -1;
 }
 
 // JSON is YAML, so it is read as that.
 bool summary_read(const char *directory, uint64_t config_hash, struct summary *summary) {
   struct error ignored = {""};
-  char hash[32], *path = directory_path(directory, "summary.json");
+  char hash[32], bytes[32], *path = directory_path(directory, "summary.json");
   struct yaml_tree *tree = yaml_tree_read(path, &ignored);
   memory_free(&path);
   *summary = (struct summary){.finished = false};
   if (tree == NULL) return false;
   snprintf(hash, sizeof hash, "%016" PRIx64, config_hash);
+  snprintf(bytes, sizeof bytes, "%" PRId64, summary_results_bytes(directory));
   snprintf(summary->exit_reason, sizeof summary->exit_reason, "%s", scalar(tree, "exit_reason"));
   summary->finished = strcmp(summary->exit_reason, "done") == 0 &&
-                      strcmp(scalar(tree, "config_hash"), hash) == 0 && has_results(directory);
+                      strcmp(scalar(tree, "config_hash"), hash) == 0 &&
+                      strcmp(scalar(tree, "results_bytes"), bytes) == 0;
+  summary->given_files = hexadecimal(tree, "given_files");
+  summary->decoder_checksum = hexadecimal(tree, "decoder_file_checksum");
+  for (int set = 0; set < SET_COUNT; set++) {
+    char key[64];
+    snprintf(key, sizeof key, "%s_checksum", set_name(set));
+    summary->data_checksum[set] = hexadecimal(tree, key);
+  }
   yaml_tree_destroy(&tree);
   return true;
 }

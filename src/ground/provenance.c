@@ -78,6 +78,11 @@ const struct provenance_entry *provenance_entries(const char *command, const cha
   return entries;
 }
 
+const char *provenance_program(void) {
+  return "gfe_hpc " GFE_VERSION " (revision " GFE_REVISION "), " REAL_NAME
+         ", arithmetic " PROVENANCE_ARITHMETIC;
+}
+
 void provenance_write_version(FILE *stream) {
   fprintf(stream, "gfe_hpc %s (revision %s), %s, compiled by %s\n", GFE_VERSION, GFE_REVISION,
           REAL_NAME, GFE_COMPILER);

@@ -1,6 +1,8 @@
 #include "ground/stop.h"
 
+#include <errno.h>
 #include <math.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -14,7 +16,8 @@
 #include "ground/memory.h"
 #include "ground/text.h"
 
-static const double glance = 1.0;  // seconds between two looks at the file
+static const double glance = 1.0;   // seconds between two looks at the file
+static const int patience = 20000;  // milliseconds that squeue may take
 
 static const char *const names[] = {
     [STOP_NONE] = "none",        [STOP_USR1] = "signal USR1", [STOP_USR2] = "signal USR2",
@@ -86,20 +89,40 @@ static bool slurm_job(char *name) {
   return true;
 }
 
-// What Slurm leaves this job, asked by the variable that it sets (from 23.02 on) or by its command;
-// infinite without Slurm or without a limit.
-static double slurm_seconds_left(void) {
+// Seconds until SLURM_JOB_END_TIME, which Slurm sets from 23.02 on. False if it tells nothing: not
+// set, no number, or in the past, as in an environment that was inherited from an earlier job.
+static bool slurm_end(double *left) {
   const char *end = getenv("SLURM_JOB_END_TIME");
-  if (end != NULL) return strtod(end, NULL) - (double)time(NULL);
-  char job[64], command[128], answer[64] = "";
-  if (!slurm_job(job)) return INFINITY;
-  snprintf(command, sizeof command, "squeue -h -j %s -o %%L 2>/dev/null", job);
+  if (!is_number(end)) return false;
+  *left = strtod(end, NULL) - (double)time(NULL);
+  return *left > 0.0;
+}
+
+// The first line that a command prints; false if there is none within `patience`. One that hangs is
+// left to itself.
+static bool ask(const char *command, char *answer, int size) {
   FILE *pipe = popen(command, "r");
-  if (pipe == NULL) return INFINITY;
-  const bool answered = fgets(answer, sizeof answer, pipe) != NULL;
+  if (pipe == NULL) return false;
+  struct pollfd output = {.fd = fileno(pipe), .events = POLLIN};
+  int ready;
+  do ready = poll(&output, 1, patience);
+  while (ready < 0 && errno == EINTR);
+  if (ready == 0) return false;
+  const bool answered = fgets(answer, size, pipe) != NULL;
   pclose(pipe);
-  if (!answered) log_warning("squeue does not tell when job %s ends; give run.walltime", job);
-  return answered ? slurm_duration(answer) : INFINITY;
+  return answered;
+}
+
+// What Slurm leaves this job; infinite without Slurm or without a limit.
+static double slurm_seconds_left(void) {
+  char job[64], command[128], answer[64] = "";
+  double left;
+  if (!slurm_job(job)) return INFINITY;
+  if (slurm_end(&left)) return left;
+  snprintf(command, sizeof command, "squeue -h -j %s -o %%L 2>/dev/null", job);
+  if (ask(command, answer, sizeof answer)) return slurm_duration(answer);
+  log_warning("squeue does not tell when job %s ends; give run.walltime", job);
+  return INFINITY;
 }
 
 struct stop {
@@ -114,8 +137,8 @@ struct stop *stop_create(const char *directory, double walltime) {
   stop->file = memory_new(char, strlen(directory) + sizeof name);
   strcpy(stop->file, directory);
   strcat(stop->file, name);
-  stop->deadline =
-      walltime > 0.0 ? clock_started() + walltime : clock_seconds() + slurm_seconds_left();
+  stop->deadline = clock_seconds() + slurm_seconds_left();
+  if (walltime > 0.0) stop->deadline = fmin(stop->deadline, clock_started() + walltime);
   stop->looked = -INFINITY;
   return stop;
 }

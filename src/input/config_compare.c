@@ -46,19 +46,36 @@ char *config_lines(const struct config *config) {
   return text_take(&text);
 }
 
-uint64_t config_hash(const struct config *config) {
+// The hash of the lines of all parameters that `counts` picks.
+static uint64_t hash_lines(const struct config *config,
+                           bool (*counts)(const struct config_parameter *parameter)) {
   struct text text;
   text_open(&text);
   const size_t count = config_parameter_count();
   for (size_t i = 0; i < count; i++) {
     const struct config_parameter parameter = config_parameter(i);
-    if (config_parameter_change(&parameter) != CHANGE_IRRELEVANT)
-      write_line(config, &parameter, text.stream);
+    if (counts(&parameter)) write_line(config, &parameter, text.stream);
   }
   char *lines = text_take(&text);
   const uint64_t hash = provenance_hash(lines);
   memory_free(&lines);
   return hash;
+}
+
+static bool is_relevant(const struct config_parameter *parameter) {
+  return config_parameter_change(parameter) != CHANGE_IRRELEVANT;
+}
+
+uint64_t config_hash(const struct config *config) { return hash_lines(config, is_relevant); }
+
+// A batch is what shares a step under coupling: batch.
+static bool decides_latents(const struct config_parameter *parameter) {
+  return parameter->section->evaluation || strcmp(parameter->key, "evaluation.start") == 0 ||
+         strcmp(parameter->key, "training.batch") == 0;
+}
+
+uint64_t config_encoding_hash(const struct config *config) {
+  return hash_lines(config, decides_latents);
 }
 
 // ---- values in lines ----

@@ -31,8 +31,8 @@ static const struct config_row run_rows[] = {
              "of a checkpoint",
      .change = CHANGE_IRRELEVANT},
     {"walltime", TYPE_DURATION, AT(run.walltime), "0", .range = {0, 1e9, CLOSED}, .unit = "s",
-     .text = "time the run may take before it stops in good order; 0 = what Slurm allows, if it "
-             "runs there",
+     .text = "time the run may take before it stops in good order, if Slurm does not allow less; 0 = "
+             "what Slurm allows, if it runs there",
      .change = CHANGE_IRRELEVANT},
     {"memory_limit", TYPE_BYTES, AT(run.memory_limit), "auto", .range = {1, 1e18, CLOSED},
      .automatic = "0", .unit = "bytes",

@@ -6,6 +6,7 @@ usage: test_job.py gfe_hpc [kills [damages]]
 `kills` (default 8) runs are killed at random moments, half of them inside a checkpoint; `damages`
 (default 30) checkpoints are damaged. The full-disk tests mount a small tmpfs and need root.
 """
+import glob
 import os
 import random
 import re
@@ -93,16 +94,20 @@ def finish(checks, program, path, ranks, what):
     return result.out + result.err
 
 
+def on_their_way(directory):
+    """Files that are being written, or have been left half-written."""
+    return glob.glob(os.path.join(glob.escape(directory), "*.partial*"))
+
+
 def kill_once(program, path, ranks, rng, inside):
     """Kills a random rank of a run after a random number of steps, or inside a checkpoint. Returns
     the exit code of mpirun; 0 if the run was faster."""
     directory = os.path.join(os.path.dirname(path), "run")
-    partial = os.path.join(directory, "checkpoint.h5.partial")
     process = start(program, path, ranks)
     started = wait_for(lambda: len(ranks_of(process)) == ranks, process)
     if started and inside:
         for _ in range(rng.randint(1, 4)):
-            wait_for(lambda: os.path.exists(partial), process, pause=0.0005)
+            wait_for(lambda: on_their_way(directory), process, pause=0.0005)
             time.sleep(rng.uniform(0, 0.01))
     elif started:
         moment = steps_told(directory) + rng.randint(0, STEPS // 3)
@@ -467,7 +472,7 @@ def test_full_disk(checks, program, cwd):
                          cwd=os.path.dirname(path))
             checks(result.code == 3 and "gfe_hpc: error on rank" in result.err and
                    what in result.err, f"no room for the {what}: {result}")
-            checks(not os.path.exists(os.path.join(directory, "checkpoint.h5.partial")),
+            checks(not on_their_way(directory),
                    "what is unfinished takes up no room")
             checks(os.path.exists(os.path.join(directory, "checkpoint.h5")), "the last one stays")
         os.remove(filler)

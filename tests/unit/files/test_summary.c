@@ -1,4 +1,4 @@
-// A run is finished if summary.json says so, of the same input, and results.h5 is there.
+// A run is finished if summary.json says so, of the same input, and results.h5 has its size.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,14 +25,20 @@ static void expect(const char *text, bool read, const char *reason, bool finishe
 int main(void) {
   static const char done[] =
       "{\n  \"train_loss\": null,\n  \"config_hash\": \"000000000000002a\",\n"
+      "  \"test_checksum\": \"00000000000000ff\",\n  \"results_bytes\": 4,\n"
       "  \"exit_reason\": \"done\"\n}\n";
   char directory[] = "/tmp/test_summary_XXXXXX";
   struct summary summary;
   if (mkdtemp(directory) == NULL || chdir(directory) != 0) return 1;
   CHECK(!summary_read(".", 0x2a, &summary) && !summary.finished, "no file");
   expect(done, true, "done", false);
-  write_text("results.h5", "");
+  write_text("results.h5", "123");
+  expect(done, true, "done", false);
+  write_text("results.h5", "1234");
   expect(done, true, "done", true);
+  CHECK(summary_read(".", 0x2a, &summary) && summary.data_checksum[SET_TEST] == 0xff &&
+            summary.data_checksum[SET_TRAIN] == 0,
+        "checksums");
   expect("{\"config_hash\": \"000000000000002b\", \"exit_reason\": \"done\"}", true, "done", false);
   expect("{\"config_hash\": \"000000000000002a\", \"exit_reason\": \"signal USR1\"}", true,
          "signal USR1", false);

@@ -34,6 +34,23 @@ static bool leaves(const char *directory, double walltime, double expected) {
   return fabs(left - expected) <= clock_seconds() - begun + 1.0;
 }
 
+// A squeue that never answers.
+static void test_silence(const char *directory) {
+  char path[512], number[1024];
+  snprintf(path, sizeof path, "%s/squeue", directory);
+  snprintf(number, sizeof number, "%s/number", directory);
+  FILE *file = fopen(path, "w");
+  fprintf(file, "#!/bin/sh\necho $$ > %s\nexec sleep 1000000\n", number);
+  fclose(file);
+  CHECK(isinf(left_of(directory, 0.0)), "no limit is known");
+  int process = 0;
+  file = fopen(number, "r");
+  CHECK(file != NULL && fscanf(file, "%d", &process) == 1 && kill(process, SIGKILL) == 0,
+        "squeue should have been asked");
+  if (file != NULL) fclose(file);
+  unlink(number);
+}
+
 static void test_time(const char *directory) {
   CHECK(isinf(left_of(directory, 0.0)), "no limit without Slurm");
   CHECK(leaves(directory, 100.0, 100.0), "run.walltime counts from the start");
@@ -68,7 +85,19 @@ static void test_time(const char *directory) {
   const double left = left_of(directory, 0.0);
   CHECK(fabs(left - 500.0) <= clock_seconds() - asked + 1.0,
         "SLURM_JOB_END_TIME goes before squeue: %g", left);
-  CHECK(leaves(directory, 50.0, 50.0), "run.walltime goes before Slurm");
+  CHECK(leaves(directory, 50.0, 50.0), "run.walltime comes before Slurm's end");
+  CHECK(leaves(directory, 10000.0, 500.0), "Slurm's end comes before run.walltime");
+  static const char *const senseless[] = {"", "soon", "-5", "nan", "1e99", "1000000000"};
+  for (size_t i = 0; i < sizeof senseless / sizeof *senseless; i++) {
+    setenv("SLURM_JOB_END_TIME", senseless[i], 1);
+    CHECK(leaves(directory, 0.0, 120.0), "SLURM_JOB_END_TIME = %s: squeue is asked", senseless[i]);
+  }
+  unsetenv("SLURM_JOB_END_TIME");
+  CHECK(leaves(directory, 10000.0, 120.0), "squeue's end comes before run.walltime");
+  test_silence(directory);
+  setenv("SLURM_JOB_END_TIME", end, 1);
+  unsetenv("SLURM_JOB_ID");
+  CHECK(isinf(left_of(directory, 0.0)), "no job of Slurm's");
 }
 
 static void test_reasons(const char *directory) {

@@ -1,0 +1,13 @@
+// Whether a file is still the one that it was, told without reading all of it.
+#ifndef GFE_FINGERPRINT_H
+#define GFE_FINGERPRINT_H
+
+#include <stdint.h>
+
+// Names what is at `path`: of a file its size, the time of its last change and a checksum of its
+// bytes, beyond 16 MiB of blocks spread over it; of a directory the names, sizes and times of what
+// it holds. 0: nothing is there. The same fingerprint: the same content, as far as a look can tell;
+// another one says that it may have changed. Not collective.
+uint64_t fingerprint(const char *path);
+
+#endif

@@ -1,0 +1,136 @@
+#include "files/given_files.h"
+
+#include <dirent.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "files/partial.h"
+#include "ground/checksum.h"
+#include "ground/directory.h"
+#include "ground/fingerprint.h"
+#include "ground/memory.h"
+#include "platform/h5.h"
+
+enum { FILES = 3 * SET_COUNT + 1 };
+
+struct given {
+  const char *key, *path;  // borrowed
+};
+
+// Fills a list; returns how many. What is a place inside of an HDF5 file is listed like a file of
+// its own: hardly ever is there one.
+static size_t list_files(const struct run *run, struct given list[FILES]) {
+  static const char *const keys[SET_COUNT][3] = {
+      {"data.train.file", "data.train.labels", "data.train.weights"},
+      {"data.test.file", "data.test.labels", "data.test.weights"},
+      {"data.encode.file", "data.encode.labels", "data.encode.weights"}};
+  size_t count = 0;
+  for (int set = 0; set < SET_COUNT; set++) {
+    const struct data_options *data = run_data(run, set);
+    const char *const paths[] = {data->file, data->labels, data->weights};
+    for (int i = 0; i < 3; i++)
+      if (run->used[set] && paths[i][0] != '\0')
+        list[count++] = (struct given){keys[set][i], paths[i]};
+  }
+  if (run->config.decoder.file[0] != '\0')
+    list[count++] = (struct given){"decoder.file", run->config.decoder.file};
+  return count;
+}
+
+uint64_t given_files_fingerprint(const struct run *run) {
+  struct given list[FILES];
+  uint64_t prints[FILES] = {0};
+  const size_t count = list_files(run, list);
+  for (size_t i = 0; i < count; i++) prints[i] = fingerprint(list[i].path);
+  return checksum(prints, sizeof prints, 0);
+}
+
+// ---- what a run writes ----
+
+static bool is_restart(const struct given *given) { return strcmp(given->key, "run.restart") == 0; }
+
+static bool is_among(const char *name, const char *const *names, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    if (strcmp(name, names[i]) == 0) return true;
+  return false;
+}
+
+// Whether an entry of the run directory would be destroyed. A run may go on from its own
+// checkpoints.
+static bool is_written(const char *entry, const struct given *given) {
+  static const char *const names[] = {"checkpoint.h5", "checkpoint.h5.prev", "results.h5",
+                                      "history.csv",   "summary.json",       "used_parameters.yaml",
+                                      "run.lock"};
+  const size_t own = is_restart(given) ? 2 : 0;
+  return is_among(entry, names + own, sizeof names / sizeof *names - own) ||
+         partial_is_of(entry, NULL);
+}
+
+static bool same_file(const char *a, const char *b) {
+  struct stat one, other;
+  return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
+         one.st_ino == other.st_ino;
+}
+
+static bool check_entry(const char *entry, const char *path, const struct given *given,
+                        struct error *error) {
+  return !is_written(entry, given) || !same_file(path, given->path) ||
+         error_set(error,
+                   "%s = %s is %s, which this run would write over; give another run.directory, or "
+                   "take a copy",
+                   given->key, given->path, path);
+}
+
+static bool check_overwriting(const struct run *run, struct error *error) {
+  struct given list[FILES + 1];
+  size_t count = list_files(run, list);
+  const char *directory = run->config.run.directory, *restart = run->config.run.restart;
+  if (strcmp(restart, RESTART_AUTO) != 0 && strcmp(restart, RESTART_NEVER) != 0)
+    list[count++] = (struct given){"run.restart", restart};
+  DIR *entries = opendir(directory);
+  if (entries == NULL) return true;
+  for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
+    char *path = directory_path(directory, entry->d_name);
+    for (size_t i = 0; i < count; i++) check_entry(entry->d_name, path, &list[i], error);
+    memory_free(&path);
+  }
+  closedir(entries);
+  return !error_is_set(error);
+}
+
+static bool is_there(const char *directory, const char *name) {
+  struct stat status;
+  char *path = directory_path(directory, name);
+  const bool there = stat(path, &status) == 0;
+  memory_free(&path);
+  return there;
+}
+
+// One that cannot be read may be a run's that was damaged; then the run has left other files.
+static bool is_of_a_run(const char *directory, const char *results) {
+  struct error ignored = {""};
+  char software[32] = "";
+  struct h5_file *file = h5_open(results, "results.h5", &ignored);
+  if (file == NULL)
+    return is_there(directory, "used_parameters.yaml") && is_there(directory, "summary.json");
+  h5_read_text(file, "/", "software", software, sizeof software);
+  h5_close(&file);
+  return strcmp(software, "gfe_hpc") == 0;
+}
+
+static bool check_results(const struct run *run, struct error *error) {
+  const char *directory = run->config.run.directory;
+  char *path = directory_path(directory, "results.h5");
+  if (is_there(directory, "results.h5") && !is_of_a_run(directory, path))
+    error_set(
+        error,
+        "run.directory = %s: there is a %s that no run of this program wrote, and it would be "
+        "replaced; move it away, or give another run.directory",
+        directory, path);
+  memory_free(&path);
+  return !error_is_set(error);
+}
+
+bool given_files_check(const struct run *run, struct error *error) {
+  return check_overwriting(run, error) && check_results(run, error);
+}

@@ -1,0 +1,59 @@
+#include "ground/fingerprint.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ground/checksum.h"
+#include "ground/memory.h"
+
+enum { BLOCK = 1 << 16, BLOCKS = 256 };
+
+static uint64_t name_and_state(const char *name, const struct stat *status) {
+  const uint64_t parts[] = {checksum(name, strlen(name), 0), (uint64_t)status->st_size,
+                            (uint64_t)status->st_mtim.tv_sec, (uint64_t)status->st_mtim.tv_nsec};
+  return checksum(parts, sizeof parts, 0);
+}
+
+// The bytes of all blocks, or of BLOCKS of them, the first and the last among these.
+static uint64_t sample(int file, int64_t bytes) {
+  const int64_t all = (bytes + BLOCK - 1) / BLOCK, count = all < BLOCKS ? all : BLOCKS;
+  char *block = memory_new(char, BLOCK);
+  uint64_t sum = 0;
+  for (int64_t i = 0; i < count; i++) {
+    const int64_t at = count > 1 ? i * (all - 1) / (count - 1) : 0;
+    const ssize_t got = pread(file, block, BLOCK, at * BLOCK);
+    if (got > 0) sum += checksum(block, (size_t)got, (uint64_t)at * (BLOCK / 8));
+  }
+  memory_free(&block);
+  return sum;
+}
+
+// In whatever order the directory lists its entries.
+static uint64_t directory_fingerprint(const char *path) {
+  DIR *directory = opendir(path);
+  uint64_t sum = 1;
+  if (directory == NULL) return sum;
+  for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+    struct stat status;
+    if (fstatat(dirfd(directory), entry->d_name, &status, 0) == 0 && S_ISREG(status.st_mode))
+      sum += name_and_state(entry->d_name, &status);
+  }
+  closedir(directory);
+  return sum;
+}
+
+uint64_t fingerprint(const char *path) {
+  struct stat status;
+  if (stat(path, &status) != 0) return 0;
+  if (S_ISDIR(status.st_mode)) return directory_fingerprint(path);
+  if (!S_ISREG(status.st_mode)) return 1;
+  uint64_t sum = name_and_state("", &status);
+  const int file = open(path, O_RDONLY);
+  if (file < 0) return sum;
+  sum += sample(file, (int64_t)status.st_size);
+  close(file);
+  return sum != 0 ? sum : 1;
+}
