@@ -15,6 +15,7 @@ enum config_type {      // stored as
   TYPE_DURATION,        // double, seconds: a number, or "HH:MM:SS" or "D-HH:MM:SS"
   TYPE_CHOICE,          // an enumeration, of the size of int
   TYPE_TEXT,            // char[CONFIG_TEXT]
+  TYPE_DIRECTORY,       // char[CONFIG_TEXT]
   TYPE_FILE,            // char[CONFIG_TEXT], a file that exists
   TYPE_FILE_OR_INSIDE,  // the same, or a path inside the HDF5 file if `dataset` is given
   TYPE_TASKS,           // bool[TASK_COUNT]

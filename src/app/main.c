@@ -5,6 +5,7 @@
 #include "app/setup.h"
 #include "app/sweep.h"
 #include "ground/clock.h"
+#include "ground/log.h"
 #include "ground/memory.h"
 #include "ground/stop.h"
 #include "input/config.h"
@@ -70,6 +71,7 @@ int main(int argc, char **argv) {
     list_tasks(comm, &cli);
   else if (comm_rank(comm) == 0)
     cli_answer(&cli);
+  if (cli.action != CLI_RUN) log_finish();  // what was asked for is what is printed
   memory_free(&command);
   cli_clear(&cli);
   comm_finish(&comm);

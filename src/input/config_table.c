@@ -16,7 +16,7 @@
 _Static_assert(sizeof(enum model_kind) == sizeof(int), "TYPE_CHOICE is stored as int");
 
 static const struct config_row run_rows[] = {
-    {"directory", TYPE_TEXT, AT(run.directory), "runs/default",
+    {"directory", TYPE_DIRECTORY, AT(run.directory), "runs/default",
      .text = "where the results go; made if it is not there", .change = CHANGE_IRRELEVANT},
     {"tasks", TYPE_TASKS, AT(run.task), "[train, evaluate]",
      .text = "what to do, in this order; by default evaluate only if there is data.test",
@@ -372,6 +372,7 @@ void config_row_describe(const struct config_row *row, char *text, size_t size) 
       [TYPE_DURATION] = "number, HH:MM:SS or D-HH:MM:SS",
       [TYPE_CHOICE] = "",
       [TYPE_TEXT] = "text",
+      [TYPE_DIRECTORY] = "directory",
       [TYPE_FILE] = "file",
       [TYPE_FILE_OR_INSIDE] = "file or path in it",
       [TYPE_TASKS] = "list of ",

@@ -338,6 +338,13 @@ def file_cases():
                    {"data.train.file": "nowhere.h5"}),
         wrong_data("a directory as data", ["data.train.file", "folder", "directory"],
                    {"data.train.file": "folder"}, NO_DATASET),
+        wrong_data("a pipe as data", ["data.train.file", "pipe is not a regular file"],
+                   {"data.train.file": "pipe"}, NO_DATASET),
+        wrong_data("a pipe as labels", ["data.train.labels", "pipe is not a regular file"],
+                   {"data.train.file": "good.idx", "data.train.labels": "pipe"}, NO_DATASET),
+        wrong_data("a pipe among the batches of CIFAR-10",
+                   ["data.train.file", "data_batch_2.bin is not a regular file"],
+                   {"data.train.file": "batches"}, NO_DATASET),
         wrong_data("empty data file", ["data.train.file", "empty"],
                    {"data.train.file": "empty"}, NO_DATASET),
         wrong_data("text as data", ["data.train.file", "not recognised", "HDF5", "IDX", ".npy"],
@@ -456,6 +463,7 @@ def decoder_cases():
         wrong("missing decoder file", ["decoder.file = no.h5", "No such file"], "no.h5"),
         wrong("a decoder file that is not HDF5", ["decoder.file", "text.csv", "not an HDF5"],
               "text.csv"),
+        wrong("a pipe as decoder file", ["decoder.file", "pipe is not a regular file"], "pipe"),
         wrong("a directory as decoder file", ["decoder.file", "folder", "directory"], "folder"),
         wrong("a decoder file without decoder", ["decoder.file", "good.h5", "no decoder"],
               "good.h5"),
@@ -504,6 +512,14 @@ def directory_cases():
              {**CIRCLE, "run.directory": "good.h5/run"}),
         Case("a file as run directory", ["run.directory = good.h5", "not a directory"],
              {**CIRCLE, "run.directory": "good.h5"}),
+        Case("a link to nothing as run directory", ["run.directory = dead: dead is a link to "],
+             {**CIRCLE, "run.directory": "dead"}),
+        Case("the same in --check", ["run.directory = dead/run: dead is a link to "],
+             {**CIRCLE, "run.directory": "dead/run"}, ("--check", "input.yaml")),
+        wrong_value("run.directory", "$GFE_UNSET/run", "variable GFE_UNSET is not set"),
+        wrong_value("run.directory", "~nobody/run", "only ~/ is expanded"),
+        wrong_value("run.restart", "${GFE_UNSET:-x}", "only ${NAME} can be expanded"),
+        wrong_value("decoder.file", "$GFE_UNSET", "variable GFE_UNSET is not set"),
         Case("an unwritable run directory", ["run.directory = locked/run", "permission"],
              {**CIRCLE, "run.directory": "locked/run"}, nobody=True),
         Case("more samples than any memory holds", ["data.train.count"],
@@ -619,6 +635,12 @@ def write_files(directory):
     write_decoders(path)
     write_convolutions(path, np.random.default_rng(3))
     os.mkdir(path("folder"))
+    os.mkdir(path("batches"))
+    with open(path("batches/data_batch_1.bin"), "wb") as file:
+        file.write(bytes(3073))
+    os.mkfifo(path("batches/data_batch_2.bin"))
+    os.mkfifo(path("pipe"))
+    os.symlink("purged/run", path("dead"))
     os.mkdir(path("locked"), 0o555)
 
 
