@@ -10,7 +10,6 @@
 #include "ground/stop.h"
 #include "input/config.h"
 #include "numerics/isa.h"
-#include "platform/blas.h"
 #include "platform/comm.h"
 
 static int run_input(struct comm *comm, const struct cli *cli, const char *command) {
@@ -55,7 +54,6 @@ int main(int argc, char **argv) {
   clock_enter(PHASE_DATA);
   stop_catch_signals();  // first of all: a job may be asked to stop while its ranks still gather
   struct comm *comm = comm_start(&argc, &argv);
-  blas_start();
   struct cli cli;
   struct error error = {""};
   isa_choose(&error);

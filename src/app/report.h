@@ -7,7 +7,7 @@
 #include "engine/history.h"
 #include "engine/run.h"
 
-// What will run: samples, decoder, ranks, tile, BLAS kernel.
+// What will run: samples, decoder, ranks, tile, instruction set.
 void report_start(const struct run *run);
 
 // The long answer of --check: resolved input, decoder layer by layer, memory, file sizes.

@@ -12,7 +12,7 @@
 #include "ground/clock.h"
 #include "ground/memory.h"
 #include "ground/rng.h"
-#include "platform/blas.h"
+#include "bench/blas.h"
 
 enum { ROUNDS = 9, REPEATS = 5 };
 

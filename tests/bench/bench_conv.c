@@ -13,7 +13,7 @@
 #include "decoder/objective.h"
 #include "ground/memory.h"
 #include "ground/rng.h"
-#include "platform/blas.h"
+#include "bench/blas.h"
 
 enum { SIZE = 2048, ENTRIES = 3072, LATENT = 64, MOST = 99, REPEATS = 4 };
 

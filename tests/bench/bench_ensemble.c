@@ -13,7 +13,7 @@
 #include "ground/clock.h"
 #include "ground/memory.h"
 #include "input/config_read.h"
-#include "platform/blas.h"
+#include "bench/blas.h"
 #include "platform/comm.h"
 
 enum { ROUNDS = 7, SIZE = 2048, BATCHED = 1000 };

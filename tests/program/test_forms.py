@@ -11,7 +11,7 @@ import tempfile
 import h5py
 import numpy as np
 
-from program import Checks, arguments, run, write_input
+from program import HANGS, Checks, arguments, run, write_input
 
 X = np.random.default_rng(1).uniform(0, 9, (10, 6)).astype("f4")
 SMALL = {
@@ -101,10 +101,29 @@ def test_npy(checks, program, cwd):
     expect(checks, program, cwd, "double quotes", NPY)
 
 
+# ---- the machine ----
+
+def test_little_memory(checks, program, cwd):
+    """With a limit of the address space (Grid Engine's h_vmem) a run ends well, or says what is
+    missing; it does not wait for memory."""
+    path = write_input(os.path.join(cwd, "input.yaml"), SMALL, {"run.restart": "never"})
+    for mebibytes in (120, 160, 250):
+        limited = f'ulimit -v {mebibytes << 10}; exec "$0" "$@"'
+        if run("/bin/sh", "-c", limited, program, "--version", timeout=HANGS).code != 0:
+            continue  # too little for MPI, or for a sanitizer
+        for ranks in (1, 3):
+            result = run("/bin/sh", "-c", limited, program, path, ranks=ranks, cwd=cwd,
+                         timeout=HANGS)
+            told = ranks > 1 or "memory" in result.err  # or MPI's own, of several ranks
+            checks(result.code == 0 or (result.code == 3 and told),
+                   f"{mebibytes} MiB of address space on {ranks} ranks: {result}")
+
+
 def main():
     program, = arguments("gfe_hpc", 1)
     checks = Checks()
-    for test in (test_encodings, test_paths, test_npy):
+    for test in (test_encodings, test_paths, test_npy,
+                 test_little_memory):
         with tempfile.TemporaryDirectory(prefix="gfe_test_") as cwd:
             with h5py.File(os.path.join(cwd, "data.h5"), "w") as file:
                 file["x"] = X

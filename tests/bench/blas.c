@@ -1,4 +1,4 @@
-#include "platform/blas.h"
+#include "bench/blas.h"
 
 #include <cblas.h>
 

@@ -1,4 +1,4 @@
-// Matrix products: the one module that calls BLAS. All matrices are row-major.
+// OpenBLAS's products, to compare those of the program with. All matrices are row-major.
 #ifndef GFE_BLAS_H
 #define GFE_BLAS_H
 
