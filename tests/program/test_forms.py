@@ -119,11 +119,32 @@ def test_little_memory(checks, program, cwd):
                    f"{mebibytes} MiB of address space on {ranks} ranks: {result}")
 
 
+def test_full_disk(checks, program, cwd):
+    """A disk that becomes full, sooner or later: the message says so, nothing half-written is
+    left. By root, who may make a small one."""
+    os.mkdir(os.path.join(cwd, "disk"))
+    path = write_input(os.path.join(cwd, "input.yaml"), SMALL, {"run.directory": "disk/run"})
+    for kibibytes in (8, 16, 32, 48, 64, 80, 96, 128):
+        for ranks in (1, 3) if kibibytes in (16, 64) else (1,):
+            mount = (f"mount -t tmpfs -o size={kibibytes}k tmpfs disk || exit 99; "
+                     f"{'mpirun -n 3 ' if ranks > 1 else ''}\"$0\" \"$1\"; code=$?; "
+                     "find disk/run -name '*.partial' -o -size 0 -type f; exit $code")
+            result = run("/usr/bin/unshare", "-m", "/bin/sh", "-c", mount, program, path, cwd=cwd)
+            if os.geteuid() != 0 or result.code in (1, 99):
+                print("no small disk: skipped")
+                return
+            what = f"{kibibytes} KiB on {ranks} ranks"
+            checks(result.code == 0 or (result.code == 3 and "No space left" in result.err),
+                   f"{what} should be called full: {result}")
+            left = [line for line in result.out.splitlines() if line.startswith("disk/run/")]
+            checks(not left, f"{what}: {left} are left")
+
+
 def main():
     program, = arguments("gfe_hpc", 1)
     checks = Checks()
     for test in (test_encodings, test_paths, test_npy,
-                 test_little_memory):
+                 test_little_memory, test_full_disk):
         with tempfile.TemporaryDirectory(prefix="gfe_test_") as cwd:
             with h5py.File(os.path.join(cwd, "data.h5"), "w") as file:
                 file["x"] = X

@@ -362,6 +362,18 @@ def file_cases():
                    {"data.train.dataset": "/deep/imags"}),
         wrong_data("a group as dataset", ["data.train.dataset", "/deep", "/deep/images"],
                    {"data.train.dataset": "/deep"}),
+        wrong_data("a link to a file that is not there",
+                   ["data.train.dataset", "/moved in links.h5 is an external link to /x in the "
+                    "file gone.h5"],
+                   {"data.train.file": "links.h5", "data.train.dataset": "/moved"}),
+        wrong_data("a link to nothing", ["data.train.dataset", "/soft in links.h5 is a soft link "
+                                         "to /gone"],
+                   {"data.train.file": "links.h5", "data.train.dataset": "/soft"}),
+        wrong_data("a path through a link to nothing", ["/soft in links.h5 is a soft link to"],
+                   {"data.train.file": "links.h5", "data.train.dataset": "/soft/x"}),
+        wrong_data("a file that is open elsewhere",
+                   ["data.train.file", "open.h5", "another program has the file open for writing"],
+                   {"data.train.file": "open.h5"}),
         wrong_data("strings as data", ["data.train.dataset", "/strings", "numbers"],
                    {"data.train.dataset": "/strings"}),
         wrong_data("a compound as data", ["data.train.dataset", "/compound", "numbers"],
@@ -555,6 +567,9 @@ def write_data(path):
             file["weights_" + name] = weights
         file["labels"] = np.arange(20) % 3
         file["labels_19"], file["labels_float"] = np.arange(19), np.arange(20) / 2
+    with h5py.File(path("links.h5"), "w") as file:
+        file["moved"] = h5py.ExternalLink("gone.h5", "/x")
+        file["soft"] = h5py.SoftLink("/gone")
     with h5py.File(path("chunks.h5"), "w") as file:
         chunks = file.create_dataset("chunks", data=x, chunks=(4, 2, 3), compression="gzip")
         last = chunks.id.get_chunk_info(4)
@@ -696,6 +711,9 @@ def main():
         files = os.path.join(parent, "files")
         os.mkdir(files)
         write_files(files)
+        opened = h5py.File(os.path.join(files, "open.h5"), "w")
+        opened["x"] = np.zeros((20, 2, 3))
+        opened.flush()
         before = tree(files)
         # Where another user can run it, too.
         copy = shutil.copy(program, os.path.join(parent, "gfe_hpc"))
@@ -707,6 +725,7 @@ def main():
                 checks(not wrong, f"{case.name}: " + "; ".join(wrong))
                 if show:
                     print(f"{case.name}:\n    {message}", flush=True)
+        opened.close()
         checks(tree(files) == before, f"new files: {sorted(set(tree(files)) - set(before))}")
     print(f"{len(cases)} wrong inputs on 1 rank, {counts.count((1, 3))} of them on 3 as well")
     return checks.finish()
