@@ -116,6 +116,11 @@ static bool check_row(struct dataset *dataset, size_t i, enum missing missing,
   if (dataset->w != NULL)
     for (size_t j = 0; j < dataset->n; j++) sum += (double)dataset->w[i * dataset->stride + j];
   dataset->weight_sum[i] = sum;
+  if (sum == 0 && missing == MISSING_NAN && sources->weights.axes == 0)
+    return error_set(error,
+                     "%s: all entries of sample %lld are NaN, that is missing (data.missing: nan); "
+                     "leave the sample out",
+                     sources->samples.label, (long long)dataset->index[i]);
   return (sum > 0 && isfinite(sum)) ||
          error_set(error, "%s: the weights of sample %lld sum to %g; at least one entry must count",
                    sources->samples.label, (long long)dataset->index[i], sum);

@@ -108,7 +108,7 @@ static uint64_t load_bits(struct element_format format, const unsigned char *raw
 
 static int64_t load_integer(struct element_format format, const unsigned char *raw) {
   const uint64_t bits = load_bits(format, raw);
-  if (format.kind == 'u') return bits > INT64_MAX ? INT64_MAX : (int64_t)bits;
+  if (format.kind == 'u') return (int64_t)bits;
   const uint64_t sign = (uint64_t)1 << (8 * format.bytes - 1);
   return (int64_t)((bits ^ sign) - sign);
 }

@@ -169,6 +169,18 @@ static bool read_numbers(FILE *stream, const struct npy *npy, int64_t first, siz
   return good;
 }
 
+// Labels are signed; those of uint64 may not fit.
+static bool check_labels(const struct source *source, const struct npy *npy,
+                         const struct source_rows *rows, const int64_t *values,
+                         struct error *error) {
+  for (int64_t i = 0; npy->format.kind == 'u' && i < rows->count; i++)
+    if (values[i] < 0)
+      return error_set(error, "%s: the label %llu of sample %lld is larger than %lld",
+                       source->label, (unsigned long long)values[i], (long long)rows->index[i],
+                       (long long)INT64_MAX);
+  return true;
+}
+
 static void read_rows(struct comm *comm, const struct source *source,
                       const struct source_rows *rows, enum element element, void *values,
                       struct error *error) {
@@ -197,6 +209,7 @@ static void read_rows(struct comm *comm, const struct source *source,
                 (long long)(first + run - 1),
                 errno != 0 ? strerror(errno) : "the file has become shorter");
   }
+  if (good && element == ELEMENT_INT64) check_labels(source, &npy, rows, values, error);
   memory_free(&raw);
   fclose(stream);
 }

@@ -105,8 +105,10 @@ void h5_list(struct h5_file *file, const char *wanted, char *text, size_t size) 
 static bool is_numeric(hid_t dataset, bool *integer) {
   const hid_t type = H5Dget_type(dataset);
   const H5T_class_t class = H5Tget_class(type);
+  // h5py's bool is an enum, that of PyTables a bit field of a byte.
+  const bool bits = class == H5T_BITFIELD && H5Tget_size(type) == 1;
+  *integer = class == H5T_INTEGER || class == H5T_ENUM || bits;
   H5Tclose(type);
-  *integer = class == H5T_INTEGER || class == H5T_ENUM;  // h5py's bool is an enum
   return *integer || class == H5T_FLOAT;
 }
 
@@ -254,8 +256,66 @@ static bool read_blocks(const struct h5_file *file, const struct h5_rows *rows, 
   return good;
 }
 
+// How the numbers of a dataset are stored, as far as HDF5's conversion is not what is wanted: it
+// has none for bit fields, and clamps unsigned integers that do not fit.
+enum storage { PLAIN, BITS, UNSIGNED };
+
+static enum storage storage_of(hid_t dataset) {
+  const hid_t type = H5Dget_type(dataset);
+  const H5T_class_t class = H5Tget_class(type);
+  const bool large = class == H5T_INTEGER && H5Tget_size(type) == sizeof(uint64_t) &&
+                     H5Tget_sign(type) == H5T_SGN_NONE;
+  H5Tclose(type);
+  return class == H5T_BITFIELD ? BITS : large ? UNSIGNED : PLAIN;
+}
+
+// Reads bytes, and makes them numbers of `type`.
+static bool read_bits(const struct h5_file *file, const struct h5_rows *rows, enum h5_type type,
+                      hsize_t first, hsize_t count, void *data, char cause[H5_TEXT]) {
+  const size_t size = H5Tget_size(rows->type), total = (size_t)(count * rows->row_bytes) / size;
+  struct h5_rows bytes = *rows;
+  bytes.type = H5T_NATIVE_B8;
+  bytes.row_bytes = rows->row_bytes / size;
+  unsigned char *raw = memory_new(unsigned char, total);
+  const bool good = read_blocks(file, &bytes, first, count, (char *)raw, cause);
+  for (size_t i = 0; i < total && good; i++) {
+    if (type == H5_REAL) ((real *)data)[i] = raw[i];
+    if (type == H5_DOUBLE) ((double *)data)[i] = raw[i];
+    if (type == H5_INT64) ((int64_t *)data)[i] = raw[i];
+    if (type == H5_INT8) ((int8_t *)data)[i] = (int8_t)raw[i];
+  }
+  memory_free(&raw);
+  return good;
+}
+
+// Reads unsigned integers as they are; one that is no int64_t is an error.
+static bool read_unsigned(const struct h5_file *file, const struct h5_rows *rows, hsize_t first,
+                          hsize_t count, int64_t *data, char cause[H5_TEXT]) {
+  struct h5_rows same = *rows;
+  same.type = H5T_NATIVE_UINT64;
+  if (!read_blocks(file, &same, first, count, (char *)data, cause)) return false;
+  const size_t width = (size_t)rows->row_bytes / sizeof *data;
+  for (size_t i = 0; i < (size_t)count * width; i++) {
+    if (data[i] >= 0) continue;
+    snprintf(cause, H5_TEXT, "%llu in row %llu is larger than %lld", (unsigned long long)data[i],
+             (unsigned long long)(first + i / width), (long long)INT64_MAX);
+    return false;
+  }
+  return true;
+}
+
+static bool read_stored(const struct h5_file *file, const struct h5_rows *rows, enum h5_type type,
+                        hsize_t first, hsize_t count, void *data, char cause[H5_TEXT]) {
+  const enum storage storage = storage_of(rows->dataset);
+  if (storage == BITS) return read_bits(file, rows, type, first, count, data, cause);
+  if (storage == UNSIGNED && type == H5_INT64)
+    return read_unsigned(file, rows, first, count, data, cause);
+  return read_blocks(file, rows, first, count, data, cause);
+}
+
 static bool read_rows(const struct h5_file *file, const char *name, const struct h5_rows *rows,
-                      int64_t first, int64_t count, void *data, struct error *error) {
+                      enum h5_type type, int64_t first, int64_t count, void *data,
+                      struct error *error) {
   const int64_t held = (int64_t)rows->lengths[0], last = first + count - 1;
   char cause[H5_TEXT];
   if (first < 0 || first > held || count > held - first)
@@ -263,7 +323,7 @@ static bool read_rows(const struct h5_file *file, const char *name, const struct
                      (long long)first, (long long)last);
   if (!can_decode(file, rows->dataset, name, error)) return false;
   return count <= 0 || rows->row_bytes == 0 ||
-         read_blocks(file, rows, (hsize_t)first, (hsize_t)count, data, cause) ||
+         read_stored(file, rows, type, (hsize_t)first, (hsize_t)count, data, cause) ||
          error_set(error, "cannot read rows %lld to %lld of dataset %s in %s: %s", (long long)first,
                    (long long)last, name, file->path, cause);
 }
@@ -278,7 +338,7 @@ bool h5_read_rows(struct h5_file *file, const char *dataset, enum h5_type type, 
   if (!opened)
     return error_set(error, "there is no dataset %s with 1 to %d axes in %s", dataset, H5_AXES,
                      file->path);
-  const bool good = read_rows(file, dataset, &rows, first, count, data, error);
+  const bool good = read_rows(file, dataset, &rows, type, first, count, data, error);
   H5Dclose(rows.dataset);
   return good;
 }

@@ -101,6 +101,23 @@ def test_npy(checks, program, cwd):
     expect(checks, program, cwd, "double quotes", NPY)
 
 
+def test_booleans(checks, program, cwd):
+    """h5py's are an enumeration, those of PyTables a bit field."""
+    bits = (X > 4).astype("u1")
+    with h5py.File(os.path.join(cwd, "data.h5"), "w") as file:
+        file["enum"] = bits.astype(bool)
+        space = h5py.h5s.create_simple(bits.shape)
+        field = h5py.h5d.create(file.id, b"field", h5py.h5t.STD_B8LE, space)
+        field.write(h5py.h5s.ALL, h5py.h5s.ALL, bits, mtype=h5py.h5t.STD_B8LE)
+        file["labels"] = np.arange(10, dtype="u8") + 2**62
+    for name in ("enum", "field"):
+        expect(checks, program, cwd, f"booleans, {name}",
+               {"data.train.dataset": name, "data.train.labels": "labels"}, right=bits)
+    with h5py.File(os.path.join(cwd, "run_3/results.h5")) as file:
+        found = [file["train"][name][:] for name in ("label", "labels") if name in file["train"]]
+    checks(found and np.array_equal(found[0], np.arange(10) + 2**62), f"labels: {found}")
+
+
 # ---- the machine ----
 
 def test_little_memory(checks, program, cwd):
@@ -143,7 +160,7 @@ def test_full_disk(checks, program, cwd):
 def main():
     program, = arguments("gfe_hpc", 1)
     checks = Checks()
-    for test in (test_encodings, test_paths, test_npy,
+    for test in (test_encodings, test_paths, test_npy, test_booleans,
                  test_little_memory, test_full_disk):
         with tempfile.TemporaryDirectory(prefix="gfe_test_") as cwd:
             with h5py.File(os.path.join(cwd, "data.h5"), "w") as file:

@@ -395,7 +395,7 @@ def file_cases():
                    {"data.train.dataset": "/nan"}),
         wrong_data("an infinite number", ["/inf", "sample 0, entry 1", "infinite"],
                    {"data.train.dataset": "/inf"}),
-        wrong_data("a sample all missing", ["/lost", "sample 7", "weights"],
+        wrong_data("a sample all missing", ["/lost", "all entries of sample 7 are NaN", "data.missing"],
                    {"data.train.dataset": "/lost", "data.missing": "nan"}),
         wrong_data("bce above 1", ["sample 0, entry", "[0, 1]", "data.scale"],
                    {"decoder.loss": "bce"}),
@@ -448,6 +448,12 @@ def file_cases():
                    {"data.train.labels": "/labels_19"}),
         wrong_data("labels that are no integers", ["data.train.labels", "integers"],
                    {"data.train.labels": "/labels_float"}),
+        wrong_data("labels larger than an int64",
+                   ["data.train.labels", "9223372036854775808 in row 5"],
+                   {"data.train.labels": "/labels_large"}),
+        wrong_data("the same in .npy", ["data.train.labels = labels.npy",
+                                        "label 9223372036854775808 of sample 5"],
+                   {"data.train.file": "good.npy", "data.train.labels": "labels.npy"}, NO_DATASET),
         wrong_data("labels of two axes", ["data.train.labels", "(20, 2, 3)"],
                    {"data.train.labels": "/x"}),
         wrong_data("labels that are not there", ["data.train.labels", "/label_19",
@@ -544,6 +550,7 @@ def directory_cases():
 # ---- the files that the cases need ----
 
 def write_data(path):
+    large = np.uint64(2**63 - 5)
     rng = np.random.default_rng(1)
     x = rng.uniform(1.5, 9, (20, 2, 3))
     with h5py.File(path("good.h5"), "w") as file:
@@ -566,6 +573,7 @@ def write_data(path):
             weights[index] = value
             file["weights_" + name] = weights
         file["labels"] = np.arange(20) % 3
+        file["labels_large"] = np.arange(20, dtype="u8") + (np.arange(20, dtype="u8") == 5) * large
         file["labels_19"], file["labels_float"] = np.arange(19), np.arange(20) / 2
     with h5py.File(path("links.h5"), "w") as file:
         file["moved"] = h5py.ExternalLink("gone.h5", "/x")
@@ -589,6 +597,7 @@ def write_arrays(path):
     noise = np.random.default_rng(1).integers(0, 256, (20, 200, 3), np.uint8)
     long = gzip.compress(struct.pack(">HBB3I", 0, 0x08, 3, *noise.shape) + noise.tobytes())
     np.save(path("good.npy"), bytes_)
+    np.save(path("labels.npy"), np.array([3] * 5 + [2**63] + [7] * 14, np.uint64))
     np.save(path("fortran.npy"), np.asfortranarray(bytes_))
     np.save(path("text.npy"), np.array(["a", "bc"]))
     with open(path("good.npy"), "rb") as file:
