@@ -28,7 +28,9 @@ static int run_input(struct comm *comm, const struct cli *cli, const char *comma
   report_start(run);
   int code = EXIT_CODE_DONE;
   if (cli->action == CLI_CHECK) {
-    report_check(run);
+    struct dataset_survey surveys[SET_COUNT];
+    setup_survey(run, surveys);
+    report_check(run, surveys);
   } else if (job_is_finished(run)) {
     report_finished(run);
   } else {
