@@ -23,7 +23,7 @@
 ##SBATCH --partition=NAME
 
 # module purge
-# module load gcc openmpi hdf5-parallel openblas libyaml
+# module load gcc openmpi hdf5-parallel libyaml
 
 usage='usage: sbatch jobscripts/encode.sh trained/results.h5 input.yaml [run directory]'
 decoder=${1:?$usage}

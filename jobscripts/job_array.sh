@@ -26,7 +26,7 @@
 ##SBATCH --partition=NAME
 
 # module purge
-# module load gcc openmpi hdf5-parallel openblas libyaml
+# module load gcc openmpi hdf5-parallel libyaml
 
 input=${1:?"usage: sbatch --array=0-N jobscripts/job_array.sh input.yaml [directory of the sweep]"}
 directory=${2:-runs/$(basename "$input" .yaml)}  # holds a directory task_N_HASH per task

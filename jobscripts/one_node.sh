@@ -23,7 +23,7 @@
 
 # The libraries that the program was built with; the names are your site's.
 # module purge
-# module load gcc openmpi hdf5-parallel openblas libyaml
+# module load gcc openmpi hdf5-parallel libyaml
 
 input=${1:?"usage: sbatch jobscripts/one_node.sh input.yaml [run directory]"}
 directory=${2:-runs/$(basename "$input" .yaml)}  # where results go, whatever the input says

@@ -7,9 +7,9 @@
 # or source it from the repository and call its functions.
 
 packages_run='meson ninja-build pkg-config gcc libc6-dev libopenmpi-dev openmpi-bin
-  libhdf5-openmpi-dev libopenblas-dev libyaml-dev zlib1g-dev
+  libhdf5-openmpi-dev libyaml-dev zlib1g-dev
   python3-h5py python3-numpy python3-matplotlib'
-packages_tests='python3-xarray python3-h5netcdf hdf5-tools dataset-fashion-mnist valgrind
+packages_tests='libopenblas-dev python3-xarray python3-h5netcdf hdf5-tools dataset-fashion-mnist valgrind
   slurm-wlm python3-torch clang python3-venv python3-setuptools python3-wheel'
 
 # missing_packages PACKAGE...: prints those that are not installed.
@@ -28,7 +28,7 @@ These Debian packages are missing:
  $1
 As root, install them with
   apt-get update && apt-get install --no-install-recommends$1
-Where you use modules instead (a cluster), load MPI, parallel HDF5, OpenBLAS, libyaml, zlib, meson,
+Where you use modules instead (a cluster), load MPI, parallel HDF5, libyaml, zlib, meson,
 ninja and a Python with h5py, numpy and matplotlib, and build without this script:
   meson setup build -Dmpicc=/path/to/mpicc -Dh5pcc=/path/to/h5pcc && meson compile -C build
 Libraries that pkg-config knows are also found through PKG_CONFIG_PATH=/path/to/lib/pkgconfig.

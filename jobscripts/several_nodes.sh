@@ -24,7 +24,7 @@
 ##SBATCH --constraint=TYPE        # nodes of one kind of CPU: only then has every run the same bits
 
 # module purge
-# module load gcc openmpi hdf5-parallel openblas libyaml
+# module load gcc openmpi hdf5-parallel libyaml
 
 input=${1:?"usage: sbatch jobscripts/several_nodes.sh input.yaml [run directory]"}
 directory=${2:-runs/$(basename "$input" .yaml)}

@@ -63,6 +63,19 @@ void dataset_close(struct dataset_sources **sources);
 struct dataset *dataset_read(struct comm *comm, const struct dataset_sources *sources,
                              enum missing missing, struct error *error);
 
+// What the entries that count are like, unscaled.
+struct dataset_survey {
+  int64_t entries, missing;  // that count; that have weight 0
+  double min, max, mean, deviation;
+};
+
+// Looks through a set without keeping it, in pieces of 128 MiB: finds what dataset_read() would
+// complain of and, if `scaling` is not NULL, what dataset_scale() would. Collective; errors as
+// above.
+struct dataset_survey dataset_survey(struct comm *comm, const struct dataset_sources *sources,
+                                     enum missing missing, const struct scaling *scaling,
+                                     enum loss_kind loss, struct error *error);
+
 void dataset_destroy(struct dataset **dataset);
 
 // The scaling that data.scale asks for, from the entries of `train` that have weight; the same on

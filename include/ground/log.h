@@ -20,4 +20,8 @@ void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_progress(const char *task, long done, long total, double seconds, const char *note);
 void log_progress_end(void);
 
+// What has been printed is where it should be, or it is the environment's error. For a program
+// whose answer is what it prints.
+void log_finish(void);
+
 #endif

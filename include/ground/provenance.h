@@ -25,7 +25,8 @@ const struct provenance_entry *provenance_entries(const char *command, const cha
 // FNV-1a, 64 bits: names a text, guards nothing.
 uint64_t provenance_hash(const char *text);
 
-// Version, revision, floating-point type and arithmetic: what all ranks must have in common; static.
+// Version, revision, floating-point type and arithmetic: what all ranks must have in common;
+// static.
 const char *provenance_program(void);
 
 // Version, git revision, compiler, floating-point type: the answer of --version.

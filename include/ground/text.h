@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "ground/error.h"
+
 enum { TEXT_NUMBER = 32, TEXT_NAMES_MAX = 32 };  // bytes of a number; names of an enumeration
 
 // Entries of an array, and whether `kind` is the index of one.
@@ -24,6 +26,12 @@ size_t text_collect_names(const char *(*name)(int), const char *names[TEXT_NAMES
 
 // Whether two words are the same but for case.
 bool text_same_word(const char *a, const char *b);
+
+// Copies a path with what a shell would make of it: "~" at its beginning is the user's home,
+// "$NAME" and "${NAME}" are variables of the environment. Any other "$" stays. False with a message
+// if a variable is not set or empty, if another user's home or "${" with more than a name is
+// wanted, or if it does not fit.
+bool text_expand_path(const char *path, char *expanded, size_t size, struct error *error);
 
 // The shortest text that reads back as the same number.
 const char *text_number(double value, char text[TEXT_NUMBER]);

@@ -16,6 +16,7 @@ enum config_type {      // stored as
   TYPE_BYTES,           // double: a number, or one with a unit such as "4 GiB"
   TYPE_CHOICE,          // an enumeration, of the size of int
   TYPE_TEXT,            // char[CONFIG_TEXT]
+  TYPE_DIRECTORY,       // char[CONFIG_TEXT]
   TYPE_FILE,            // char[CONFIG_TEXT], a file that exists
   TYPE_FILE_OR_INSIDE,  // the same, or a path inside the HDF5 file if `dataset` is given
   TYPE_TASKS,           // bool[TASK_COUNT]

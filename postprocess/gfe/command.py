@@ -30,10 +30,15 @@ def figure_parser(description, output="plots beside the results"):
     return parser
 
 
+def results_path(path):
+    """A results file: that of a run, if its directory is given."""
+    return os.path.join(path, "results.h5") if os.path.isdir(path) else path
+
+
 def results_parser(description):
     """The same for commands that draw a results.h5, with --group; see group_shown()."""
     parser = figure_parser(description)
-    parser.add_argument("results", help="results.h5 of a run")
+    parser.add_argument("results", type=results_path, help="results.h5 of a run, or its directory")
     parser.add_argument("--group", choices=("train", "test", "encode"),
                         help="the encoded set to show; default: test, else encode, else train")
     return parser

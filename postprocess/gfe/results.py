@@ -320,5 +320,6 @@ def main():
             print(summary(results))
 
     parser = argparse.ArgumentParser(description="What is in a results.h5, in a few lines.")
-    parser.add_argument("results", help="results.h5 of a run")
+    parser.add_argument("results", type=command.results_path,
+                        help="results.h5 of a run, or its directory")
     return command.run(parser, show, draws=False)

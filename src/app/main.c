@@ -6,12 +6,12 @@
 #include "app/sweep.h"
 #include "ground/agreement.h"
 #include "ground/clock.h"
+#include "ground/log.h"
 #include "ground/memory.h"
 #include "ground/provenance.h"
 #include "ground/stop.h"
 #include "input/config.h"
 #include "numerics/isa.h"
-#include "platform/blas.h"
 #include "platform/comm.h"
 
 static int run_input(struct comm *comm, const struct cli *cli, const char *command) {
@@ -30,7 +30,9 @@ static int run_input(struct comm *comm, const struct cli *cli, const char *comma
   report_start(run);
   int code = EXIT_CODE_DONE;
   if (cli->action == CLI_CHECK) {
-    report_check(run);
+    struct dataset_survey surveys[SET_COUNT];
+    setup_survey(run, surveys);
+    report_check(run, surveys);
   } else {
     const bool finished = job_is_finished(run);
     if (!finished) setup_load(run);
@@ -59,7 +61,6 @@ int main(int argc, char **argv) {
   stop_catch_signals();  // first of all: a job may be asked to stop while its ranks still gather
   struct comm *comm = comm_start(&argc, &argv);
   agreement_check(comm_ranks(comm), "the program", provenance_program());
-  blas_start();
   struct cli cli;
   struct error error = {""};
   isa_choose(&error);
@@ -75,6 +76,7 @@ int main(int argc, char **argv) {
     list_tasks(comm, &cli);
   else if (comm_rank(comm) == 0)
     cli_answer(&cli);
+  if (cli.action != CLI_RUN) log_finish();  // what was asked for is what is printed
   memory_free(&command);
   cli_clear(&cli);
   comm_finish(&comm);

@@ -10,6 +10,7 @@
 #include "ground/clock.h"
 #include "ground/log.h"
 #include "ground/memory.h"
+#include "ground/text.h"
 #include "input/config_write.h"
 #include "numerics/isa.h"
 
@@ -132,13 +133,29 @@ static void check_files(const struct run *run) {
   check_line("results.h5", bytes);
 }
 
-void report_check(const struct run *run) {
-  log_text("\n");
-  if (comm_rank(run->comm) == 0) config_write(&run->config, stdout);
+static void check_sets(const struct run *run, const struct dataset_survey surveys[SET_COUNT]) {
+  log_line("\ndata, as in the files\n  %-8s %10s  %-16s %12s %12s %12s %12s", "set", "samples",
+           "shape", "min", "max", "mean", "missing");
+  for (int set = 0; set < SET_COUNT; set++) {
+    if (!run->used[set]) continue;
+    const struct dataset_shape *shape = &run->shapes[set];
+    char axes[128] = "";
+    for (int i = 0; i < shape->axes; i++)
+      text_append(axes, sizeof axes, "%s%lld", i > 0 ? " x " : "", (long long)shape->shape[i]);
+    log_line("  %-8s %10lld  %-16s %12.6g %12.6g %12.6g %12lld", set_name(set),
+             (long long)shape->count, axes[0] != '\0' ? axes : "1", surveys[set].min,
+             surveys[set].max, surveys[set].mean, (long long)surveys[set].missing);
+  }
+}
+
+void report_check(const struct run *run, const struct dataset_survey surveys[SET_COUNT]) {
+  check_sets(run, surveys);
   check_network("decoder", run->decoder->network);
   if (run->decoder->encoder != NULL) check_network("encoder", run->decoder->encoder);
   check_memory(run);
   check_files(run);
+  log_line("\ninput, with all defaults");
+  if (comm_rank(run->comm) == 0) config_write(&run->config, stdout);
   log_line("\nThe input is good. Nothing has been written.");
 }
 

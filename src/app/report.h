@@ -7,11 +7,12 @@
 #include "engine/history.h"
 #include "engine/run.h"
 
-// What will run: samples, decoder, ranks, tile, BLAS kernel.
+// What will run: samples, decoder, ranks, tile, instruction set.
 void report_start(const struct run *run);
 
-// The long answer of --check: resolved input, decoder layer by layer, memory, file sizes.
-void report_check(const struct run *run);
+// The long answer of --check: what the sets are like, the decoder layer by layer, memory, file
+// sizes, the resolved input.
+void report_check(const struct run *run, const struct dataset_survey surveys[SET_COUNT]);
 
 // That an earlier run has done everything, and how to run it anew.
 void report_finished(const struct run *run);

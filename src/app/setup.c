@@ -183,14 +183,10 @@ static void load_predictor(struct run *run) {
   run->predictor_checksum = predictor_checksum(run->predictor);
 }
 
-void setup_load(struct run *run) {
+// Gives the decoder its parameters: random ones, or those of decoder.file. Collective.
+static void load_decoder(struct run *run) {
   struct error error = {""};
   const struct config *config = &run->config;
-  if (!run->used[SET_TRAIN] && !run->scaled_by_file)
-    run->scaling =
-        dataset_scaling(run->comm, config->data.scale.kind, config->data.scale.value, NULL);
-  for (int set = 0; set < SET_COUNT; set++)
-    if (run->used[set]) load_set(run, set);
   decoder_initialise(run->decoder, (uint64_t)config->run.seed);
   if (config->decoder.file[0] == '\0') return;
   if (comm_rank(run->comm) == 0) decoder_file_read(config->decoder.file, run->decoder, &error);
@@ -201,4 +197,46 @@ void setup_load(struct run *run) {
   if (config->evaluation.start != START_PREDICTOR || !run->file_predicts) return;
   load_predictor(run);
   if (!config->run.task[TASK_TRAIN]) run->decoder_checksum += run->predictor_checksum;
+}
+
+void setup_load(struct run *run) {
+  const struct config *config = &run->config;
+  if (!run->used[SET_TRAIN] && !run->scaled_by_file)
+    run->scaling =
+        dataset_scaling(run->comm, config->data.scale.kind, config->data.scale.value, NULL);
+  for (int set = 0; set < SET_COUNT; set++)
+    if (run->used[set]) load_set(run, set);
+  load_decoder(run);
+}
+
+// The scaling that the training set asks for.
+static struct scaling scaling_of(const struct config *config, const struct dataset_survey *train) {
+  const bool constant = train->min == train->max;
+  if (config->data.scale.kind == SCALE_MINMAX)
+    return (struct scaling){train->min, constant ? 1.0 : train->max - train->min};
+  return (struct scaling){constant ? train->min : train->mean, constant ? 1.0 : train->deviation};
+}
+
+void setup_survey(struct run *run, struct dataset_survey surveys[SET_COUNT]) {
+  struct error error = {""};
+  const struct config *config = &run->config;
+  const enum scale_kind kind = config->data.scale.kind;
+  const enum loss_kind loss = config->decoder.loss;
+  bool known = run->scaled_by_file || kind == SCALE_NONE || kind == SCALE_NUMBER;
+  if (known && !run->scaled_by_file)
+    run->scaling = dataset_scaling(run->comm, kind, config->data.scale.value, NULL);
+  for (int set = 0; set < SET_COUNT; set++) {
+    if (!run->used[set]) continue;
+    struct dataset_sources *sources = run->sources[set];
+    surveys[set] = dataset_survey(run->comm, sources, config->data.missing,
+                                  known ? &run->scaling : NULL, loss, &error);
+    comm_settle(run->comm, &error);
+    if (known) continue;
+    run->scaling = scaling_of(config, &surveys[set]);
+    known = true;
+    if (loss_ops(loss)->unit_interval)
+      dataset_survey(run->comm, sources, config->data.missing, &run->scaling, loss, &error);
+    comm_settle(run->comm, &error);
+  }
+  load_decoder(run);
 }

@@ -9,6 +9,10 @@
 // end all ranks. Owned by the caller (run_destroy()). Collective.
 struct run *setup_prepare(struct comm *comm, const struct config *config);
 
+// In place of setup_load(), for --check: looks through the samples of every set that is used, keeps
+// none, and finds what setup_load() would complain of. Collective.
+void setup_survey(struct run *run, struct dataset_survey surveys[SET_COUNT]);
+
 // Reads and scales the samples and gives the decoder its parameters. The user's mistakes end all
 // ranks. Collective.
 void setup_load(struct run *run);

@@ -10,6 +10,8 @@
 #include "ground/memory.h"
 #include "numerics/reduction.h"
 
+enum { PIECE = 1 << 27 };  // bytes of samples that dataset_survey() holds at a time
+
 // ---- reading ----
 
 // Whether a rank's share of samples and weights could be in its part of the node's memory.
@@ -28,9 +30,10 @@ static bool check_memory(struct comm *comm, const struct dataset_sources *source
              sources->key, 1e-9 * bytes, rows, shape.n, 1e-9 * memory, sources->key);
 }
 
-static struct dataset *create(const struct comm *comm, const struct dataset_sources *sources) {
+// Of the samples `share` of the set, at the places `index` (then owned by it) of the files.
+static struct dataset *create(const struct dataset_sources *sources, struct source_range share,
+                              int64_t *index) {
   const struct dataset_shape shape = dataset_describe(sources);
-  const struct source_range share = source_share(comm, (struct source_range){0, shape.count});
   struct dataset *dataset = memory_new(struct dataset, 1);
   dataset->count = shape.count;
   dataset->local_first = share.first;
@@ -40,6 +43,7 @@ static struct dataset *create(const struct comm *comm, const struct dataset_sour
   dataset->axes = shape.axes;
   memcpy(dataset->shape, shape.shape, sizeof dataset->shape);
   dataset->weight_sum = memory_new(double, share.count);
+  dataset->index = index;
   return dataset;
 }
 
@@ -114,6 +118,11 @@ static bool check_row(struct dataset *dataset, size_t i, enum missing missing,
   if (dataset->w != NULL)
     for (size_t j = 0; j < dataset->n; j++) sum += (double)dataset->w[i * dataset->stride + j];
   dataset->weight_sum[i] = sum;
+  if (sum == 0 && missing == MISSING_NAN && sources->weights.axes == 0)
+    return error_set(error,
+                     "%s: all entries of sample %lld are NaN, that is missing (data.missing: nan); "
+                     "leave the sample out",
+                     sources->samples.label, (long long)dataset->index[i]);
   return (sum > 0 && isfinite(sum)) ||
          error_set(error, "%s: the weights of sample %lld sum to %g; at least one entry must count",
                    sources->samples.label, (long long)dataset->index[i], sum);
@@ -126,11 +135,11 @@ static void settle_weights(struct comm *comm, struct dataset *dataset, enum miss
   if (needed) weigh_all(dataset);
 }
 
-struct dataset *dataset_read(struct comm *comm, const struct dataset_sources *sources,
-                             enum missing missing, struct error *error) {
-  if (!check_memory(comm, sources, error)) return NULL;
-  struct dataset *dataset = create(comm, sources);
-  dataset->index = dataset_select(comm, sources);
+// As create(), then read and checked. Collective.
+static struct dataset *read_samples(struct comm *comm, const struct dataset_sources *sources,
+                                    struct source_range share, int64_t *index, enum missing missing,
+                                    struct error *error) {
+  struct dataset *dataset = create(sources, share, index);
   const struct source_rows rows = {dataset->index, dataset->local_count};
   dataset->y = read_array(comm, dataset, &sources->samples, &rows, error);
   if (sources->weights.axes > 0)
@@ -143,6 +152,18 @@ struct dataset *dataset_read(struct comm *comm, const struct dataset_sources *so
   for (size_t i = 0; i < (size_t)dataset->local_count && !error_is_set(error); i++)
     check_row(dataset, i, missing, sources, error);
   return dataset;
+}
+
+static struct source_range share_of(const struct comm *comm,
+                                    const struct dataset_sources *sources) {
+  return source_share(comm, (struct source_range){0, dataset_describe(sources).count});
+}
+
+struct dataset *dataset_read(struct comm *comm, const struct dataset_sources *sources,
+                             enum missing missing, struct error *error) {
+  if (!check_memory(comm, sources, error)) return NULL;
+  return read_samples(comm, sources, share_of(comm, sources), dataset_select(comm, sources),
+                      missing, error);
 }
 
 void dataset_destroy(struct dataset **dataset) {
@@ -290,4 +311,71 @@ void dataset_scale(struct dataset *dataset, struct scaling scaling, enum loss_ki
       if (!check_scaled(dataset, i, k, loss, key, error)) return;
     }
   }
+}
+
+// ---- looking through a set ----
+
+// Adds what a piece of a set has.
+static void add_to_survey(struct dataset_survey *survey, const struct dataset *piece) {
+  for (size_t i = 0; i < (size_t)piece->local_count; i++) {
+    for (size_t k = i * piece->stride; k < i * piece->stride + piece->n; k++) {
+      if (!counts(piece, k)) {
+        survey->missing++;
+        continue;
+      }
+      const double y = (double)piece->y[k];
+      survey->entries++;
+      survey->min = fmin(survey->min, y);
+      survey->max = fmax(survey->max, y);
+      survey->mean += y;
+      survey->deviation += y * y;
+    }
+  }
+}
+
+// From this rank's sums to what is true of all. Collective.
+static void finish_survey(struct comm *comm, struct dataset_survey *survey) {
+  int64_t counted[] = {survey->entries, survey->missing};
+  double extremes[] = {-survey->min, survey->max}, sums[] = {survey->mean, survey->deviation};
+  comm_sum_int64(comm, counted, 2);
+  comm_max_double(comm, extremes, 2);
+  comm_sum_double(comm, sums, 2);
+  const double entries = (double)counted[0], mean = sums[0] / entries;
+  *survey = (struct dataset_survey){
+      .entries = counted[0],
+      .missing = counted[1],
+      .min = -extremes[0],
+      .max = extremes[1],
+      .mean = mean,
+      .deviation = sqrt(fmax(sums[1] / entries - mean * mean, 0.0)),
+  };
+}
+
+struct dataset_survey dataset_survey(struct comm *comm, const struct dataset_sources *sources,
+                                     enum missing missing, const struct scaling *scaling,
+                                     enum loss_kind loss, struct error *error) {
+  struct dataset_survey survey = {.min = INFINITY, .max = -INFINITY};
+  const struct source_range share = share_of(comm, sources);
+  const size_t row = real_padded(dataset_describe(sources).n) * sizeof(real);
+  const int64_t most = row < PIECE ? (int64_t)(PIECE / row) : 1;
+  int64_t *index = dataset_select(comm, sources), pieces = (share.count + most - 1) / most;
+  comm_max_int64(comm, &pieces, 1);
+  int64_t failed = 0;
+  for (int64_t p = 0; p < pieces && !failed; p++) {
+    const int64_t done = p * most < share.count ? p * most : share.count;
+    const int64_t left = share.count - done, count = left < most ? left : most;
+    int64_t *part = memory_new(int64_t, count);
+    memcpy(part, index + done, (size_t)count * sizeof *part);
+    struct dataset *piece = read_samples(
+        comm, sources, (struct source_range){share.first + done, count}, part, missing, error);
+    add_to_survey(&survey, piece);
+    if (scaling != NULL && !error_is_set(error))
+      dataset_scale(piece, *scaling, loss, sources->key, error);
+    dataset_destroy(&piece);
+    failed = error_is_set(error);
+    comm_max_int64(comm, &failed, 1);
+  }
+  memory_free(&index);
+  if (!failed) finish_survey(comm, &survey);
+  return survey;
 }

@@ -40,9 +40,8 @@ static bool find_reader(struct source *source, const unsigned char *head, size_t
 
 // Sets source->reader from what the file holds.
 static bool recognise(struct source *source, struct error *error) {
-  FILE *stream = fopen(source->path, "rb");
-  if (stream == NULL)
-    return error_set(error, "%s: cannot open the file: %s", source->label, strerror(errno));
+  FILE *stream = source_file(source, source->path, error);
+  if (stream == NULL) return false;
   unsigned char head[16] = {0};
   errno = 0;
   const size_t size = fread(head, 1, sizeof head, stream);

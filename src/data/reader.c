@@ -1,7 +1,10 @@
 #include "data/reader.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <math.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "ground/memory.h"
 
@@ -53,6 +56,19 @@ void source_recall(const struct source *source, void *data, size_t bytes) {
   memcpy(data, source->own, bytes);
 }
 
+FILE *source_file(const struct source *source, const char *path, struct error *error) {
+  struct stat status;
+  if (stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
+    error_set(error, "%s: %s is not a regular file", source->label, path);
+    return NULL;
+  }
+  FILE *stream = fopen(path, "rb");
+  if (stream == NULL)
+    error_set(error, "%s: cannot open %s: %s", source->label,
+              strcmp(path, source->path) == 0 ? "the file" : path, strerror(errno));
+  return stream;
+}
+
 // ---- reading ----
 
 // Rows rise, on a rank and from rank to rank, and lie in the source. For an assertion. Collective.
@@ -92,15 +108,25 @@ static uint64_t load_bits(struct element_format format, const unsigned char *raw
 
 static int64_t load_integer(struct element_format format, const unsigned char *raw) {
   const uint64_t bits = load_bits(format, raw);
-  if (format.kind == 'u') return bits > INT64_MAX ? INT64_MAX : (int64_t)bits;
+  if (format.kind == 'u') return (int64_t)bits;
   const uint64_t sign = (uint64_t)1 << (8 * format.bytes - 1);
   return (int64_t)((bits ^ sign) - sign);
+}
+
+// IEEE 754 binary16: 1 sign bit, 5 of the exponent, 10 of the fraction.
+static double load_half(uint64_t bits) {
+  const int exponent = (int)(bits >> 10 & 31), fraction = (int)(bits & 1023);
+  double value = exponent == 31  ? (fraction != 0 ? NAN : INFINITY)
+                 : exponent == 0 ? ldexp(fraction, -24)
+                                 : ldexp(fraction + 1024, exponent - 25);
+  return bits >> 15 & 1 ? -value : value;
 }
 
 static double load_number(struct element_format format, const unsigned char *raw) {
   if (format.kind == 'u') return (double)load_bits(format, raw);
   if (format.kind == 'i') return (double)load_integer(format, raw);
   const uint64_t bits = load_bits(format, raw);
+  if (format.bytes == 2) return load_half(bits);
   if (format.bytes == 4) {
     const uint32_t half = (uint32_t)bits;
     float number;

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "ground/error.h"
 #include "ground/real.h"
@@ -100,10 +101,15 @@ struct element_format {
   bool big_endian;
 };
 
+// Opens a file of a source for reading; NULL with a message if that fails or if it is neither a
+// regular file nor a directory: opening a pipe could wait for ever.
+FILE *source_file(const struct source *source, const char *path, struct error *error);
+
 // Bytes of all numbers of a source at so many each, -1 if they do not fit an int64_t.
 int64_t source_bytes(const struct source *source, int bytes);
 
-// Converts `count` numbers of a file to real or int64_t.
+// Converts `count` numbers of a file to real or int64_t; an unsigned integer that does not fit
+// becomes negative.
 void element_convert(struct element_format format, const unsigned char *raw, size_t count,
                      enum element element, void *values);
 size_t element_size(enum element element);

@@ -60,10 +60,11 @@ static bool check_labels(FILE *stream, const char *path, int64_t records,
 
 // Adds the records of one file to source->shape[0].
 static bool add_batch(struct source *source, const char *path, struct error *error) {
-  FILE *stream = fopen(path, "rb");
-  if (stream == NULL || fseeko(stream, 0, SEEK_END) != 0) {
+  FILE *stream = source_file(source, path, error);
+  if (stream == NULL) return false;
+  if (fseeko(stream, 0, SEEK_END) != 0) {
     error_set(error, "%s: %s: %s", source->label, path, strerror(errno));
-    if (stream != NULL) fclose(stream);
+    fclose(stream);
     return false;
   }
   const int64_t size = (int64_t)ftello(stream);

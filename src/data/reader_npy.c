@@ -31,11 +31,15 @@ static const char *skip_space(const char *text) {
   return text;
 }
 
-// The value that follows 'key': in the dictionary, or NULL.
+// The value that follows 'key': or "key": in the dictionary, or NULL.
 static const char *find_value(const char *header, const char *key) {
   char quoted[32];
+  const char *place = NULL;
   const int length = snprintf(quoted, sizeof quoted, "'%s'", key);
-  const char *place = strstr(header, quoted);
+  for (const char *quote = "'\""; place == NULL && *quote != '\0'; quote++) {
+    quoted[0] = quoted[length - 1] = *quote;
+    place = strstr(header, quoted);
+  }
   if (place == NULL) return NULL;
   place = skip_space(place + length);
   return *place == ':' ? skip_space(place + 1) : NULL;
@@ -65,11 +69,11 @@ static bool parse_shape(const char *text, struct source *source, struct error *e
 
 static bool parse_type(const char *text, struct source *source, struct npy *npy,
                        struct error *error) {
-  static const char *const types = "i1 i2 i4 i8 u1 u2 u4 u8 f4 f8 b1";
-  char name[3] = "", order = 0;
+  static const char *const types = "i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8 b1";
+  char name[3] = "", order = 0, quote = 0, end = 0;
   if (text == NULL) return error_set(error, "%s: the header has no descr", source->label);
-  if (sscanf(text, "'%c%2[a-z0-9]", &order, name) != 2 || strchr("<>|=", order) == NULL ||
-      strlen(name) != 2 || text[4] != '\'' || strstr(types, name) == NULL)
+  if (sscanf(text, "%1[\"']%c%2[a-z0-9]%c", &quote, &order, name, &end) != 4 || quote != end ||
+      strchr("<>|=", order) == NULL || strlen(name) != 2 || strstr(types, name) == NULL)
     return error_set(error,
                      "%s: numbers of type %.*s cannot be read; known are %s, in either byte "
                      "order",
@@ -165,6 +169,18 @@ static bool read_numbers(FILE *stream, const struct npy *npy, int64_t first, siz
   return good;
 }
 
+// Labels are signed; those of uint64 may not fit.
+static bool check_labels(const struct source *source, const struct npy *npy,
+                         const struct source_rows *rows, const int64_t *values,
+                         struct error *error) {
+  for (int64_t i = 0; npy->format.kind == 'u' && i < rows->count; i++)
+    if (values[i] < 0)
+      return error_set(error, "%s: the label %llu of sample %lld is larger than %lld",
+                       source->label, (unsigned long long)values[i], (long long)rows->index[i],
+                       (long long)INT64_MAX);
+  return true;
+}
+
 static void read_rows(struct comm *comm, const struct source *source,
                       const struct source_rows *rows, enum element element, void *values,
                       struct error *error) {
@@ -193,6 +209,7 @@ static void read_rows(struct comm *comm, const struct source *source,
                 (long long)(first + run - 1),
                 errno != 0 ? strerror(errno) : "the file has become shorter");
   }
+  if (good && element == ELEMENT_INT64) check_labels(source, &npy, rows, values, error);
   memory_free(&raw);
   fclose(stream);
 }

@@ -8,10 +8,13 @@
 #include "ground/state.h"
 #include "platform/comm.h"
 
-enum { TALLY_BINS = 4096 };  // one per number of evaluations; the last takes all larger ones
+// One bin per number of evaluations below TALLY_EXACT; beyond, TALLY_FINE of the same ratio per
+// power of two.
+enum { TALLY_EXACT = 4096, TALLY_FINE = 32, TALLY_BINS = TALLY_EXACT + 51 * TALLY_FINE };
 
 struct tally {
   int64_t samples, evaluations;  // counts, sums
+  int64_t largest;               // number of evaluations
   int64_t statuses[STATUS_COUNT];
   int64_t histogram[TALLY_BINS];
 };
@@ -32,7 +35,8 @@ void tally_state(struct tally *tally, const struct comm *comm, struct state *sta
 
 double tally_mean(const struct tally *tally);
 
-// The smallest number of evaluations that at least the share `p` of the samples did not exceed.
+// The smallest number of evaluations that at least the share `p` of the samples did not exceed:
+// exact below TALLY_EXACT and for p = 1, else at most 1 / TALLY_FINE too large.
 int64_t tally_percentile(const struct tally *tally, double p);
 
 // Encodings that ended otherwise than converged or at time tau.

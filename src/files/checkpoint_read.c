@@ -12,7 +12,6 @@
 #include "ground/memory.h"
 #include "ground/provenance.h"
 #include "input/config_compare.h"
-#include "platform/blas.h"
 
 enum { ATTRIBUTE = 1 << 18 };
 

@@ -20,7 +20,6 @@
 #include "input/config_compare.h"
 #include "input/config_write.h"
 #include "numerics/isa.h"
-#include "platform/blas.h"
 #include "platform/h5.h"
 
 static FILE *open_text(const char *path) {
@@ -262,7 +261,7 @@ static void write_check(const struct run *run, const struct gradient_check *chec
 void output_provenance(const struct run *run, struct h5_file *file, const char *command) {
   char libraries[512], *input = NULL;
   size_t size = 0;
-  snprintf(libraries, sizeof libraries, "%s; %s; %s", comm_library(), h5_library(), blas_library());
+  snprintf(libraries, sizeof libraries, "%s; %s", comm_library(), h5_library());
   FILE *text = open_memstream(&input, &size);
   if (text == NULL) error_fatal("out of memory");
   config_write(&run->config, text);

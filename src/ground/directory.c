@@ -8,6 +8,8 @@
 
 #include "ground/memory.h"
 
+enum { TARGET = 4096 };  // bytes of what a link points to
+
 // An owned copy with room for "." at least.
 static char *copy_path(const char *path) {
   const size_t length = strlen(path);
@@ -16,10 +18,23 @@ static char *copy_path(const char *path) {
   return copy;
 }
 
-// Cuts a path down to the nearest parent that is there. False if that cannot be told (errno).
+// Whether `path` is a link to something that is not there; then says to what.
+static bool is_dead_link(const char *path, char target[TARGET]) {
+  struct stat status;
+  if (lstat(path, &status) != 0 || !S_ISLNK(status.st_mode)) return false;
+  if (stat(path, &status) == 0 || errno != ENOENT) return false;
+  const ssize_t length = readlink(path, target, TARGET - 1);
+  target[length > 0 ? length : 0] = '\0';
+  return true;
+}
+
+// Cuts a path down to the nearest parent that is there, or is a dead link. False if that cannot be
+// told (errno).
 static bool cut_to_parent(char *path) {
-  for (struct stat status; stat(path, &status) != 0;) {
+  struct stat status;
+  for (char target[TARGET]; stat(path, &status) != 0;) {
     if (errno != ENOENT) return false;
+    if (is_dead_link(path, target)) return true;
     char *slash = strrchr(path, '/');
     if (slash == NULL)
       strcpy(path, ".");
@@ -32,9 +47,15 @@ static bool cut_to_parent(char *path) {
 bool directory_check(const char *key, const char *path, struct error *error) {
   char *parent = copy_path(path);
   struct stat status;
+  char target[TARGET];
   bool good = true;
   if (!cut_to_parent(parent))
     good = error_set(error, "%s = %s: %s", key, path, strerror(errno));
+  else if (is_dead_link(parent, target))
+    good = error_set(error,
+                     "%s = %s: %s is a link to %s, which is not there; make that directory, or "
+                     "remove the link",
+                     key, path, parent, target);
   else if (stat(parent, &status) != 0 || !S_ISDIR(status.st_mode))
     good = error_set(error, "%s = %s: %s is not a directory", key, path, parent);
   else if (access(parent, W_OK | X_OK) != 0)

@@ -1,5 +1,6 @@
 #include "ground/log.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include "ground/clock.h"
+#include "ground/error.h"
 
 static const double terminal_interval = 0.2, file_interval = 30.0;  // seconds between lines
 
@@ -75,6 +77,14 @@ void log_progress(const char *task, long done, long total, double seconds, const
          terminal ? "\033[K" : "\n");
   fflush(stdout);
   line_open = terminal;
+}
+
+void log_finish(void) {
+  if (log_rank != 0) return;
+  errno = 0;
+  if (fflush(stdout) == 0 && !ferror(stdout)) return;
+  error_fatal("cannot write to standard output%s%s", errno != 0 ? ": " : "",
+              errno != 0 ? strerror(errno) : "");
 }
 
 void log_progress_end(void) {

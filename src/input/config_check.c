@@ -287,6 +287,17 @@ static void beside_input(const char *input_path, const char *path, char beside[C
   strcpy(beside + directory, path);
 }
 
+// Puts what the user's shell would make of ~ and of variables in their place.
+static bool expand(const struct config_input *input, const struct config_place *place,
+                   char path[CONFIG_TEXT]) {
+  char expanded[CONFIG_TEXT];
+  struct error reason = {""};
+  if (!text_expand_path(path, expanded, sizeof expanded, &reason))
+    return config_complain(place, input->error, "%s", reason.text);
+  strcpy(path, expanded);
+  return true;
+}
+
 // Settles where a file is, in place. One that is not there is an error, with a hint at its end,
 // only if it is required.
 static bool find_file(const struct config_input *input, const struct config_place *place,
@@ -303,6 +314,11 @@ static bool find_file(const struct config_input *input, const struct config_plac
   }
   if (!required) return true;
   const bool data = strncmp(place->key, "data.", 5) == 0;  // which formats can be directories
+  if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
+    return config_complain(place, input->error,
+                           "%s is not a regular file: pipes and devices cannot be read from any "
+                           "place and by all ranks; write the data to a file%s",
+                           path, hint);
   if (S_ISDIR(status.st_mode) && !data)
     return config_complain(place, input->error, "%s is a directory; a file is needed%s", path,
                            hint);
@@ -325,9 +341,13 @@ static bool check_files(const struct config_input *input, struct config *config)
     const struct config_parameter parameter = config_parameter(i);
     const char *section = parameter.section->name;
     const enum config_type type = parameter.row->type;
-    if (type != TYPE_FILE && (type != TYPE_FILE_OR_INSIDE || are_inside(input, section))) continue;
+    const bool file =
+        type == TYPE_FILE || (type == TYPE_FILE_OR_INSIDE && !are_inside(input, section));
+    if (!file && type != TYPE_DIRECTORY) continue;
     char *path = (char *)config + config_parameter_offset(&parameter);
     const struct config_place place = place_of(input, parameter.key);
+    if (!expand(input, &place, path)) return false;
+    if (!file) continue;
     const bool required = section_is_used(config, section);
     const char *hint =
         type == TYPE_FILE ? "" : "; a path inside an HDF5 file needs the key dataset beside it";
@@ -346,7 +366,7 @@ static bool check_restart(const struct config_input *input, struct config *confi
            words[1], nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "",
            nearest != NULL ? "?" : "");
   const struct config_place place = place_of(input, "run.restart");
-  return find_file(input, &place, true, hint, restart);
+  return expand(input, &place, restart) && find_file(input, &place, true, hint, restart);
 }
 
 bool config_check(const struct config_input *input, struct config *config) {

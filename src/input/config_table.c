@@ -16,7 +16,7 @@
 _Static_assert(sizeof(enum model_kind) == sizeof(int), "TYPE_CHOICE is stored as int");
 
 static const struct config_row run_rows[] = {
-    {"directory", TYPE_TEXT, AT(run.directory), "runs/default",
+    {"directory", TYPE_DIRECTORY, AT(run.directory), "runs/default",
      .text = "where the results go; made if it is not there", .change = CHANGE_IRRELEVANT},
     {"tasks", TYPE_TASKS, AT(run.task), "[train, evaluate]",
      .text = "what to do, in this order; by default evaluate only if there is data.test",
@@ -31,8 +31,9 @@ static const struct config_row run_rows[] = {
              "of a checkpoint",
      .change = CHANGE_IRRELEVANT},
     {"walltime", TYPE_DURATION, AT(run.walltime), "0", .range = {0, 1e9, CLOSED}, .unit = "s",
-     .text = "time the run may take before it stops in good order, if Slurm does not allow less; 0 = "
-             "what Slurm allows, if it runs there",
+     .text =
+         "time the run may take before it stops in good order, if Slurm does not allow less; 0 = "
+         "what Slurm allows, if it runs there",
      .change = CHANGE_IRRELEVANT},
     {"memory_limit", TYPE_BYTES, AT(run.memory_limit), "auto", .range = {1, 1e18, CLOSED},
      .automatic = "0", .unit = "bytes",
@@ -380,6 +381,7 @@ void config_row_describe(const struct config_row *row, char *text, size_t size) 
       [TYPE_BYTES] = "number, or one with a unit such as 4 GiB,",
       [TYPE_CHOICE] = "",
       [TYPE_TEXT] = "text",
+      [TYPE_DIRECTORY] = "directory",
       [TYPE_FILE] = "file",
       [TYPE_FILE_OR_INSIDE] = "file or path in it",
       [TYPE_TASKS] = "list of ",

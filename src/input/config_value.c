@@ -324,6 +324,7 @@ static bool read_node(const struct config_row *row, const struct config_place *p
     case TYPE_SIZES:
       return read_sizes(row, place, storage, error);
     case TYPE_TEXT:
+    case TYPE_DIRECTORY:
     case TYPE_FILE:
     case TYPE_FILE_OR_INSIDE:
       return read_text(place, storage, error);

@@ -125,6 +125,7 @@ static void write_stored(const struct config_row *row, const void *storage, int 
                           (size_t)((const struct config_layers *)storage)->count, indent, stream);
       break;
     case TYPE_TEXT:
+    case TYPE_DIRECTORY:
     case TYPE_FILE:
     case TYPE_FILE_OR_INSIDE:
       write_text(storage, stream);
@@ -183,8 +184,8 @@ static bool is_shown(const struct config *config, const struct config_parameter 
 // Why a parameter has no value.
 static const char *absence(const struct config *config, const struct config_parameter *parameter) {
   const enum config_type type = parameter->row->type;
-  if (type == TYPE_TEXT || type == TYPE_FILE || type == TYPE_FILE_OR_INSIDE ||
-      type == TYPE_INTEGERS)
+  if (type == TYPE_TEXT || type == TYPE_DIRECTORY || type == TYPE_FILE ||
+      type == TYPE_FILE_OR_INSIDE || type == TYPE_INTEGERS)
     return "not given";
   if (strcmp(parameter->key, "encoder.layers") != 0) return "left to decoder.file";
   return config->run.model == MODEL_AUTOENCODER ? "the mirror of decoder.layers" : "not given";

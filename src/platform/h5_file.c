@@ -1,7 +1,10 @@
 #include "platform/h5_file.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -34,23 +37,42 @@ const char *h5_cause(char text[H5_TEXT]) {
 }
 
 const char *h5_lock_hint(const char *cause) {
-  return strstr(cause, "lock file") == NULL
-             ? ""
-             : " (if the file system has no locks, set HDF5_USE_FILE_LOCKING=FALSE)";
+  int reason = 0;
+  const char *number = strstr(cause, "lock file") != NULL ? strstr(cause, "errno = ") : NULL;
+  if (number != NULL) reason = atoi(number + strlen("errno = "));
+  if (reason == ENOLCK || reason == ENOSYS)
+    return "; the file system has no locks: set HDF5_USE_FILE_LOCKING=FALSE";
+  if (reason == EAGAIN || reason == EACCES || strstr(cause, "already open for write") != NULL)
+    return "; another program has the file open for writing: wait until it has closed it";
+  return "";
+}
+
+const char *h5_no_space(const struct h5_file *file) {
+  static const char block[1 << 16];
+  static char text[128];
+  const int descriptor = open(file->path, O_WRONLY | O_APPEND);
+  if (descriptor < 0) return "";
+  text[0] = '\0';
+  for (int i = 0; i < 16 && text[0] == '\0'; i++)  // a disk that is filled to its end writes less
+    if (write(descriptor, block, sizeof block) < 0)
+      snprintf(text, sizeof text, "; %s", strerror(errno));
+  close(descriptor);
+  return text;
 }
 
 void h5_close(struct h5_file **file) {
   if (*file == NULL) return;
   const bool writes = (*file)->writes;
+  h5_guard(*file);
   if (writes && H5Fflush((*file)->id, H5F_SCOPE_LOCAL) < 0) {
     char cause[H5_TEXT];
-    error_fatal("cannot write %s: %s", (*file)->path, h5_cause(cause));
+    error_fatal("cannot write %s: %s%s", (*file)->path, h5_cause(cause), h5_no_space(*file));
   }
   if (H5Fclose((*file)->id) < 0 && writes) {
     char cause[H5_TEXT];
-    error_fatal("cannot close %s: %s", (*file)->path, h5_cause(cause));
+    error_fatal("cannot close %s: %s%s", (*file)->path, h5_cause(cause), h5_no_space(*file));
   }
-  if (!writes) h5_unguard();
+  h5_unguard(*file);
   memory_free(file);
 }
 
@@ -66,8 +88,9 @@ const char *h5_library(void) {
 
 // HDF5 1.10 does not survive every damaged file: a wrong length in the metadata, and it reads where
 // no memory is. It cannot be asked beforehand, and a child process that tries first would have to
-// be forked from under MPI. So the signals that end a process are caught while a file is read, to
-// say which file it was.
+// be forked from under MPI. So the signals that end a process are caught while HDF5 reads, to say
+// which file it was; and only then: between two calls a rank may wait for others, and compute while
+// it waits.
 
 // Bytes; seconds until MPI must have ended; seconds of computing that no block of a file takes.
 enum { STACK = 1 << 16, PATIENCE = 10, SECONDS_MAX = 120 };
@@ -77,8 +100,13 @@ enum { DEADLY = sizeof deadly / sizeof *deadly };
 
 static struct sigaction before[DEADLY];
 static stack_t stack_before;
-static char reading[H5_PATH + 64];  // the file opened last, with its key
-static int open_files = 0;
+static const struct h5_file *reading = NULL;  // whose call is being made
+static int calls = 0;                         // of h5_guard() without h5_unguard()
+
+static void set_timer(int seconds) {
+  const struct itimerval time = {.it_value.tv_sec = seconds};
+  setitimer(ITIMER_VIRTUAL, &time, NULL);
+}
 
 static void leave(int signal) {
   (void)signal;
@@ -94,29 +122,24 @@ static void crashed(int signal) {
   sigfillset(&all);
   sigprocmask(SIG_UNBLOCK, &all, NULL);
   alarm(PATIENCE);
-  error_fatal("%s: HDF5 crashes or hangs on it (%s): the file is damaged", reading,
-              strsignal(signal));
+  error_fatal("%s = %s: HDF5 crashes or hangs on it (%s): the file is damaged", reading->key,
+              reading->path, strsignal(signal));
 }
 
-void h5_guard(const char *key, const char *path) {
+void h5_guard(const struct h5_file *file) {
   static char stack[STACK];
-  snprintf(reading, sizeof reading, "%s = %s", key, path);
-  if (open_files++ > 0) return;
+  if (file->writes || calls++ > 0) return;
+  reading = file;
   const stack_t own = {.ss_sp = stack, .ss_size = STACK};
   sigaltstack(&own, &stack_before);
   struct sigaction action = {.sa_handler = crashed, .sa_flags = SA_ONSTACK};
   for (int i = 0; i < DEADLY; i++) sigaction(deadly[i], &action, &before[i]);
-  h5_wind_up();
+  set_timer(SECONDS_MAX);
 }
 
-void h5_wind_up(void) {
-  const struct itimerval time = {.it_value.tv_sec = open_files > 0 ? SECONDS_MAX : 0};
-  setitimer(ITIMER_VIRTUAL, &time, NULL);
-}
-
-void h5_unguard(void) {
-  if (--open_files > 0) return;
-  h5_wind_up();
+void h5_unguard(const struct h5_file *file) {
+  if (file->writes || --calls > 0) return;
+  set_timer(0);
   for (int i = 0; i < DEADLY; i++) sigaction(deadly[i], &before[i], NULL);
   sigaltstack(&stack_before, NULL);
 }

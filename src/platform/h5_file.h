@@ -12,6 +12,7 @@ enum { H5_TEXT = 512, H5_PATH = 4096 };
 struct h5_file {
   hid_t id;
   char path[H5_PATH];
+  char key[64];       // the input file's, of a file that is read
   struct comm *comm;  // borrowed; NULL if not opened in parallel
   bool writes;        // closing it must not fail
   int dimensions;     // declared so far
@@ -21,19 +22,22 @@ struct h5_file {
 struct h5_file *h5_new(const char *path, bool writes);
 void h5_silence(void);
 
-// From h5_guard() to h5_unguard(), a crash (in HDF5, on a damaged file) ends the job with a message
-// that names the input file's key and the path; so does more computing than it takes to read a
-// block of rows, for each of which the timer is wound up again. For each file that is open for
-// reading.
-void h5_guard(const char *key, const char *path);
-void h5_wind_up(void);
-void h5_unguard(void);
+// From h5_guard() to h5_unguard(), around a call of HDF5's that reads, a crash (on a damaged file)
+// ends the job with a message that names the input file's key and the path; so does more computing
+// than it takes to read a block of rows. Nothing for a file that is being written.
+void h5_guard(const struct h5_file *file);
+void h5_unguard(const struct h5_file *file);
 
 // Copies what HDF5 says of its last failure, innermost cause first, to `text`; returns it.
 const char *h5_cause(char text[H5_TEXT]);
 
-// Advice to go with a cause: empty unless it speaks of locks.
+// Advice to go with a cause: empty unless it speaks of locks, which another program may hold or the
+// file system not have.
 const char *h5_lock_hint(const char *cause);
+
+// After a failure to write a file, which is lost anyway: the system's reason if nothing more can be
+// written to its end, such as "; No space left on device", else empty. MPI-IO does not always say.
+const char *h5_no_space(const struct h5_file *file);
 
 // A dataset opened to transfer whole rows of it.
 struct h5_rows {

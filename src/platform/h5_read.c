@@ -29,27 +29,31 @@ struct h5_file *h5_open(const char *path, const char *key, struct error *error) 
     return NULL;
   }
   struct h5_file *file = h5_new(path, false);
-  h5_guard(key, path);
+  snprintf(file->key, sizeof file->key, "%s", key);
+  h5_guard(file);
   file->id = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-  if (file->id >= 0) return file;
-  h5_unguard();
   char cause[H5_TEXT];
-  h5_cause(cause);
-  error_set(error, "%s = %s: damaged or not readable as HDF5: %s%s", key, path, cause,
-            h5_lock_hint(cause));
+  if (file->id < 0) h5_cause(cause);
+  h5_unguard(file);
+  if (file->id >= 0) return file;
+  const char *hint = h5_lock_hint(cause);
+  error_set(error, "%s = %s: %s: %s%s", key, path,
+            hint[0] != '\0' ? "cannot be opened" : "damaged or not readable as HDF5", cause, hint);
   memory_free(&file);
   return NULL;
 }
 
 bool h5_exists(struct h5_file *file, const char *path) {
+  h5_guard(file);
   const hid_t object = H5Oopen(file->id, path, H5P_DEFAULT);
   if (object >= 0) H5Oclose(object);
+  h5_unguard(file);
   return object >= 0;
 }
 
 // ---- the datasets of a file, for messages ----
 
-enum { LISTED = 12, COLLECTED = 1000 };
+enum { LISTED = 12, COLLECTED = 1000, LINK_TEXT = 2048 };
 
 struct listing {
   size_t count;
@@ -78,7 +82,9 @@ static void append(char *text, size_t size, const char *part) {
 
 void h5_list(struct h5_file *file, const char *wanted, char *text, size_t size) {
   struct listing *listing = memory_new(struct listing, 1);
+  h5_guard(file);
   H5Lvisit(file->id, H5_INDEX_NAME, H5_ITER_INC, collect, listing);
+  h5_unguard(file);
   const char *nearest = error_nearest(wanted, (const char *const *)listing->names, listing->count);
   snprintf(text, size, "%s%s%s", nearest != NULL ? "did you mean " : "",
            nearest != NULL ? nearest : "", nearest != NULL ? "? " : "");
@@ -99,8 +105,10 @@ void h5_list(struct h5_file *file, const char *wanted, char *text, size_t size) 
 static bool is_numeric(hid_t dataset, bool *integer) {
   const hid_t type = H5Dget_type(dataset);
   const H5T_class_t class = H5Tget_class(type);
+  // h5py's bool is an enum, that of PyTables a bit field of a byte.
+  const bool bits = class == H5T_BITFIELD && H5Tget_size(type) == 1;
+  *integer = class == H5T_INTEGER || class == H5T_ENUM || bits;
   H5Tclose(type);
-  *integer = class == H5T_INTEGER || class == H5T_ENUM;  // h5py's bool is an enum
   return *integer || class == H5T_FLOAT;
 }
 
@@ -144,27 +152,75 @@ static bool check_dataset(const struct h5_file *file, hid_t id, const char *data
   return can_decode(file, id, dataset, &cause) || error_set(error, "%s: %s", key, cause.text);
 }
 
+// Says what a soft or external link leads to; false if `path` is none.
+static bool describe_link(const struct h5_file *file, const char *path, char text[LINK_TEXT]) {
+  H5L_info_t info;
+  if (H5Lget_info(file->id, path, &info, H5P_DEFAULT) < 0 ||
+      (info.type != H5L_TYPE_SOFT && info.type != H5L_TYPE_EXTERNAL))
+    return false;
+  char *value = memory_new(char, info.u.val_size + 1);
+  const char *target = "", *object = value;
+  bool good = H5Lget_val(file->id, path, value, info.u.val_size, H5P_DEFAULT) >= 0;
+  if (good && info.type == H5L_TYPE_EXTERNAL)
+    good = H5Lunpack_elink_val(value, info.u.val_size, NULL, &target, &object) >= 0;
+  if (good && info.type == H5L_TYPE_EXTERNAL)
+    snprintf(text, LINK_TEXT, "an external link to %s in the file %s", object, target);
+  else if (good)
+    snprintf(text, LINK_TEXT, "a soft link to %s", object);
+  memory_free(&value);
+  return good;
+}
+
+// Finds the first part of a path, itself a path, that is a link to nothing, and says to what.
+static bool find_broken_link(const struct h5_file *file, const char *dataset, char part[H5_TEXT],
+                             char text[LINK_TEXT]) {
+  for (size_t end = 1; end <= strlen(dataset) && end < H5_TEXT; end++) {
+    if (dataset[end] != '/' && dataset[end] != '\0') continue;
+    snprintf(part, H5_TEXT, "%.*s", (int)end, dataset);
+    const hid_t object = H5Oopen(file->id, part, H5P_DEFAULT);
+    if (object < 0) return describe_link(file, part, text);
+    H5Oclose(object);
+  }
+  return false;
+}
+
+static bool complain_of_dataset(struct h5_file *file, const char *dataset, const char *key,
+                                struct error *error) {
+  char list[2048], part[H5_TEXT], link[LINK_TEXT];
+  h5_guard(file);
+  const bool broken = find_broken_link(file, dataset, part, link);
+  h5_unguard(file);
+  if (broken)
+    return error_set(error, "%s: %s in %s is %s, which is not there or cannot be opened", key, part,
+                     file->path, link);
+  h5_list(file, dataset, list, sizeof list);
+  return error_set(error, "%s: there is no dataset %s in %s; %s", key, dataset, file->path, list);
+}
+
 bool h5_shape(struct h5_file *file, const char *dataset, const char *key, int *axes,
               int64_t shape[H5_AXES], struct error *error) {
+  h5_guard(file);
   const hid_t id = H5Dopen2(file->id, dataset, H5P_DEFAULT);
-  if (id < 0) {
-    char list[2048];
-    h5_list(file, dataset, list, sizeof list);
-    return error_set(error, "%s: there is no dataset %s in %s; %s", key, dataset, file->path, list);
-  }
+  h5_unguard(file);
+  if (id < 0) return complain_of_dataset(file, dataset, key, error);
+  h5_guard(file);
   hsize_t lengths[H5_AXES];
   const bool good = check_dataset(file, id, dataset, key, axes, lengths, error);
   for (int a = 0; good && a < *axes; a++) shape[a] = (int64_t)lengths[a];
   H5Dclose(id);
+  h5_unguard(file);
   return good;
 }
 
 bool h5_is_integer(struct h5_file *file, const char *dataset) {
+  h5_guard(file);
   const hid_t id = H5Dopen2(file->id, dataset, H5P_DEFAULT);
   bool integer = false;
-  if (id < 0) return false;
-  is_numeric(id, &integer);
-  H5Dclose(id);
+  if (id >= 0) {
+    is_numeric(id, &integer);
+    H5Dclose(id);
+  }
+  h5_unguard(file);
   return integer;
 }
 
@@ -181,8 +237,8 @@ static hsize_t chunk_rows(hid_t dataset) {
 
 // Reads in blocks that end where chunks end: within one call HDF5 decodes every chunk just once, so
 // that none is decoded twice whatever the size of its cache. False with HDF5's reason in `cause`.
-static bool read_blocks(const struct h5_rows *rows, hsize_t first, hsize_t count, char *data,
-                        char cause[H5_TEXT]) {
+static bool read_blocks(const struct h5_file *file, const struct h5_rows *rows, hsize_t first,
+                        hsize_t count, char *data, char cause[H5_TEXT]) {
   const hsize_t band = chunk_rows(rows->dataset), bands = transfer_bytes / rows->row_bytes / band;
   const hsize_t most = (bands > 0 ? bands : 1) * band, end = first + count;
   bool good = true;
@@ -190,17 +246,76 @@ static bool read_blocks(const struct h5_rows *rows, hsize_t first, hsize_t count
     next = (row / band) * band + most;
     if (next > end) next = end;
     const struct h5_selection selection = h5_select(rows, row, next - row);
-    h5_wind_up();
+    h5_guard(file);
     good = H5Dread(rows->dataset, rows->type, selection.memory, selection.file, H5P_DEFAULT,
                    data + (row - first) * rows->row_bytes) >= 0;
+    h5_unguard(file);
     if (!good) h5_cause(cause);  // before the next call forgets it
     h5_deselect(selection);
   }
   return good;
 }
 
+// How the numbers of a dataset are stored, as far as HDF5's conversion is not what is wanted: it
+// has none for bit fields, and clamps unsigned integers that do not fit.
+enum storage { PLAIN, BITS, UNSIGNED };
+
+static enum storage storage_of(hid_t dataset) {
+  const hid_t type = H5Dget_type(dataset);
+  const H5T_class_t class = H5Tget_class(type);
+  const bool large = class == H5T_INTEGER && H5Tget_size(type) == sizeof(uint64_t) &&
+                     H5Tget_sign(type) == H5T_SGN_NONE;
+  H5Tclose(type);
+  return class == H5T_BITFIELD ? BITS : large ? UNSIGNED : PLAIN;
+}
+
+// Reads bytes, and makes them numbers of `type`.
+static bool read_bits(const struct h5_file *file, const struct h5_rows *rows, enum h5_type type,
+                      hsize_t first, hsize_t count, void *data, char cause[H5_TEXT]) {
+  const size_t size = H5Tget_size(rows->type), total = (size_t)(count * rows->row_bytes) / size;
+  struct h5_rows bytes = *rows;
+  bytes.type = H5T_NATIVE_B8;
+  bytes.row_bytes = rows->row_bytes / size;
+  unsigned char *raw = memory_new(unsigned char, total);
+  const bool good = read_blocks(file, &bytes, first, count, (char *)raw, cause);
+  for (size_t i = 0; i < total && good; i++) {
+    if (type == H5_REAL) ((real *)data)[i] = raw[i];
+    if (type == H5_DOUBLE) ((double *)data)[i] = raw[i];
+    if (type == H5_INT64) ((int64_t *)data)[i] = raw[i];
+    if (type == H5_INT8) ((int8_t *)data)[i] = (int8_t)raw[i];
+  }
+  memory_free(&raw);
+  return good;
+}
+
+// Reads unsigned integers as they are; one that is no int64_t is an error.
+static bool read_unsigned(const struct h5_file *file, const struct h5_rows *rows, hsize_t first,
+                          hsize_t count, int64_t *data, char cause[H5_TEXT]) {
+  struct h5_rows same = *rows;
+  same.type = H5T_NATIVE_UINT64;
+  if (!read_blocks(file, &same, first, count, (char *)data, cause)) return false;
+  const size_t width = (size_t)rows->row_bytes / sizeof *data;
+  for (size_t i = 0; i < (size_t)count * width; i++) {
+    if (data[i] >= 0) continue;
+    snprintf(cause, H5_TEXT, "%llu in row %llu is larger than %lld", (unsigned long long)data[i],
+             (unsigned long long)(first + i / width), (long long)INT64_MAX);
+    return false;
+  }
+  return true;
+}
+
+static bool read_stored(const struct h5_file *file, const struct h5_rows *rows, enum h5_type type,
+                        hsize_t first, hsize_t count, void *data, char cause[H5_TEXT]) {
+  const enum storage storage = storage_of(rows->dataset);
+  if (storage == BITS) return read_bits(file, rows, type, first, count, data, cause);
+  if (storage == UNSIGNED && type == H5_INT64)
+    return read_unsigned(file, rows, first, count, data, cause);
+  return read_blocks(file, rows, first, count, data, cause);
+}
+
 static bool read_rows(const struct h5_file *file, const char *name, const struct h5_rows *rows,
-                      int64_t first, int64_t count, void *data, struct error *error) {
+                      enum h5_type type, int64_t first, int64_t count, void *data,
+                      struct error *error) {
   const int64_t held = (int64_t)rows->lengths[0], last = first + count - 1;
   char cause[H5_TEXT];
   if (first < 0 || first > held || count > held - first)
@@ -208,7 +323,7 @@ static bool read_rows(const struct h5_file *file, const char *name, const struct
                      (long long)first, (long long)last);
   if (!can_decode(file, rows->dataset, name, error)) return false;
   return count <= 0 || rows->row_bytes == 0 ||
-         read_blocks(rows, (hsize_t)first, (hsize_t)count, data, cause) ||
+         read_stored(file, rows, type, (hsize_t)first, (hsize_t)count, data, cause) ||
          error_set(error, "cannot read rows %lld to %lld of dataset %s in %s: %s", (long long)first,
                    (long long)last, name, file->path, cause);
 }
@@ -217,10 +332,13 @@ bool h5_read_rows(struct h5_file *file, const char *dataset, enum h5_type type, 
                   int64_t count, void *data, struct error *error) {
   assert(first >= 0 && count >= 0);
   struct h5_rows rows;
-  if (!h5_open_rows(file, dataset, type, &rows))
+  h5_guard(file);
+  const bool opened = h5_open_rows(file, dataset, type, &rows);
+  h5_unguard(file);
+  if (!opened)
     return error_set(error, "there is no dataset %s with 1 to %d axes in %s", dataset, H5_AXES,
                      file->path);
-  const bool good = read_rows(file, dataset, &rows, first, count, data, error);
+  const bool good = read_rows(file, dataset, &rows, type, first, count, data, error);
   H5Dclose(rows.dataset);
   return good;
 }
@@ -260,12 +378,16 @@ static char *read_text(hid_t attribute, hid_t type) {
 
 bool h5_read_text(struct h5_file *file, const char *object, const char *name, char *text,
                   size_t size) {
+  char *stored = NULL;
+  h5_guard(file);
   const hid_t attribute = open_attribute(file, object, name);
-  if (attribute < 0) return false;
-  const hid_t type = H5Aget_type(attribute);
-  char *stored = read_text(attribute, type);
-  H5Tclose(type);
-  H5Aclose(attribute);
+  if (attribute >= 0) {
+    const hid_t type = H5Aget_type(attribute);
+    stored = read_text(attribute, type);
+    H5Tclose(type);
+    H5Aclose(attribute);
+  }
+  h5_unguard(file);
   const bool fits = stored != NULL && strlen(stored) < size;
   if (fits) strcpy(text, stored);
   memory_free(&stored);
@@ -273,13 +395,17 @@ bool h5_read_text(struct h5_file *file, const char *object, const char *name, ch
 }
 
 bool h5_read_number(struct h5_file *file, const char *object, const char *name, double *value) {
+  h5_guard(file);
   const hid_t attribute = open_attribute(file, object, name);
-  if (attribute < 0) return false;
-  const hid_t type = H5Aget_type(attribute);
-  const H5T_class_t class = H5Tget_class(type);
-  const bool good = (class == H5T_INTEGER || class == H5T_FLOAT) &&
-                    H5Aread(attribute, H5T_NATIVE_DOUBLE, value) >= 0;
-  H5Tclose(type);
-  H5Aclose(attribute);
+  bool good = false;
+  if (attribute >= 0) {
+    const hid_t type = H5Aget_type(attribute);
+    const H5T_class_t class = H5Tget_class(type);
+    good = (class == H5T_INTEGER || class == H5T_FLOAT) &&
+           H5Aread(attribute, H5T_NATIVE_DOUBLE, value) >= 0;
+    H5Tclose(type);
+    H5Aclose(attribute);
+  }
+  h5_unguard(file);
   return good;
 }

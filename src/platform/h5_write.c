@@ -13,7 +13,8 @@ static hid_t check(const struct h5_file *file, hid_t result, const char *action,
                    const char *object) {
   char cause[H5_TEXT];
   if (result < 0)
-    error_fatal("cannot %s %s in %s: %s", action, object, file->path, h5_cause(cause));
+    error_fatal("cannot %s %s in %s: %s%s", action, object, file->path, h5_cause(cause),
+                h5_no_space(file));
   return result;
 }
 

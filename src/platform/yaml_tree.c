@@ -290,7 +290,6 @@ struct yaml_tree *yaml_tree_parse(const char *text, size_t length, const char *n
     return NULL;
   }
   if (!yaml_parser_initialize(&reader.parser)) error_fatal("cannot start libyaml: out of memory");
-  yaml_parser_set_encoding(&reader.parser, YAML_UTF8_ENCODING);
   yaml_parser_set_input_string(&reader.parser, (const unsigned char *)text, length);
   struct yaml_tree *root = read_document(&reader);
   yaml_parser_delete(&reader.parser);

@@ -12,7 +12,6 @@
 #include "ground/clock.h"
 #include "ground/memory.h"
 #include "input/config_read.h"
-#include "platform/blas.h"
 
 enum { ROUNDS = 5 };
 
@@ -44,7 +43,6 @@ static double copy(struct comm *comm, const char *directory, int64_t mebibytes) 
 int main(int argc, char **argv) {
   clock_enter(PHASE_OTHER);
   struct comm *comm = comm_start(&argc, &argv);
-  blas_start();
   struct error error = {""};
   struct config *config = memory_new(struct config, 1);
   char directory[1024], input[1100], set[1100];

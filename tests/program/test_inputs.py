@@ -342,6 +342,13 @@ def file_cases():
                    {"data.train.file": "nowhere.h5"}),
         wrong_data("a directory as data", ["data.train.file", "folder", "directory"],
                    {"data.train.file": "folder"}, NO_DATASET),
+        wrong_data("a pipe as data", ["data.train.file", "pipe is not a regular file"],
+                   {"data.train.file": "pipe"}, NO_DATASET),
+        wrong_data("a pipe as labels", ["data.train.labels", "pipe is not a regular file"],
+                   {"data.train.file": "good.idx", "data.train.labels": "pipe"}, NO_DATASET),
+        wrong_data("a pipe among the batches of CIFAR-10",
+                   ["data.train.file", "data_batch_2.bin is not a regular file"],
+                   {"data.train.file": "batches"}, NO_DATASET),
         wrong_data("empty data file", ["data.train.file", "empty"],
                    {"data.train.file": "empty"}, NO_DATASET),
         wrong_data("text as data", ["data.train.file", "not recognised", "HDF5", "IDX", ".npy"],
@@ -359,6 +366,18 @@ def file_cases():
                    {"data.train.dataset": "/deep/imags"}),
         wrong_data("a group as dataset", ["data.train.dataset", "/deep", "/deep/images"],
                    {"data.train.dataset": "/deep"}),
+        wrong_data("a link to a file that is not there",
+                   ["data.train.dataset", "/moved in links.h5 is an external link to /x in the "
+                    "file gone.h5"],
+                   {"data.train.file": "links.h5", "data.train.dataset": "/moved"}),
+        wrong_data("a link to nothing", ["data.train.dataset", "/soft in links.h5 is a soft link "
+                                         "to /gone"],
+                   {"data.train.file": "links.h5", "data.train.dataset": "/soft"}),
+        wrong_data("a path through a link to nothing", ["/soft in links.h5 is a soft link to"],
+                   {"data.train.file": "links.h5", "data.train.dataset": "/soft/x"}),
+        wrong_data("a file that is open elsewhere",
+                   ["data.train.file", "open.h5", "another program has the file open for writing"],
+                   {"data.train.file": "open.h5"}),
         wrong_data("strings as data", ["data.train.dataset", "/strings", "numbers"],
                    {"data.train.dataset": "/strings"}),
         wrong_data("a compound as data", ["data.train.dataset", "/compound", "numbers"],
@@ -378,9 +397,22 @@ def file_cases():
         wrong_data("NaN in the last sample", ["/nan", "sample 19, entry 5", "NaN",
                                               "data.missing"],
                    {"data.train.dataset": "/nan"}),
+        *[wrong_option(f"{name} in --check", texts, "--check", "input.yaml",
+                       content={**DATA, "data.train.dataset": dataset, **more})
+          for name, texts, dataset, more in (
+              ("NaN", ["/nan", "sample 19, entry 5", "NaN"], "/nan", {}),
+              ("a sample all missing", ["all entries of sample 7 are NaN"], "/lost",
+               {"data.missing": "nan"}),
+              ("a decoder with NaN", ["decoder.file", "not finite"], "/x",
+               {**FROM_FILE, "decoder.file": "nan.h5"}),
+              ("a damaged chunk", ["/chunks", "inflate"], "/chunks",
+               {"data.train.file": "chunks.h5"}),
+              ("bce above 1", ["sample 0, entry", "[0, 1]"], "/x", {"decoder.loss": "bce"}),
+              ("bce after standardising", ["sample", "[0, 1]"], "/x",
+               {"decoder.loss": "bce", "data.scale": "standardise"}))],
         wrong_data("an infinite number", ["/inf", "sample 0, entry 1", "infinite"],
                    {"data.train.dataset": "/inf"}),
-        wrong_data("a sample all missing", ["/lost", "sample 7", "weights"],
+        wrong_data("a sample all missing", ["/lost", "all entries of sample 7 are NaN", "data.missing"],
                    {"data.train.dataset": "/lost", "data.missing": "nan"}),
         wrong_data("bce above 1", ["sample 0, entry", "[0, 1]", "data.scale"],
                    {"decoder.loss": "bce"}),
@@ -433,6 +465,12 @@ def file_cases():
                    {"data.train.labels": "/labels_19"}),
         wrong_data("labels that are no integers", ["data.train.labels", "integers"],
                    {"data.train.labels": "/labels_float"}),
+        wrong_data("labels larger than an int64",
+                   ["data.train.labels", "9223372036854775808 in row 5"],
+                   {"data.train.labels": "/labels_large"}),
+        wrong_data("the same in .npy", ["data.train.labels = labels.npy",
+                                        "label 9223372036854775808 of sample 5"],
+                   {"data.train.file": "good.npy", "data.train.labels": "labels.npy"}, NO_DATASET),
         wrong_data("labels of two axes", ["data.train.labels", "(20, 2, 3)"],
                    {"data.train.labels": "/x"}),
         wrong_data("labels that are not there", ["data.train.labels", "/label_19",
@@ -460,6 +498,7 @@ def decoder_cases():
         wrong("missing decoder file", ["decoder.file = no.h5", "No such file"], "no.h5"),
         wrong("a decoder file that is not HDF5", ["decoder.file", "text.csv", "not an HDF5"],
               "text.csv"),
+        wrong("a pipe as decoder file", ["decoder.file", "pipe is not a regular file"], "pipe"),
         wrong("a directory as decoder file", ["decoder.file", "folder", "directory"], "folder"),
         wrong("a decoder file without decoder", ["decoder.file", "good.h5", "no decoder"],
               "good.h5"),
@@ -508,6 +547,14 @@ def directory_cases():
              {**CIRCLE, "run.directory": "good.h5/run"}),
         Case("a file as run directory", ["run.directory = good.h5", "not a directory"],
              {**CIRCLE, "run.directory": "good.h5"}),
+        Case("a link to nothing as run directory", ["run.directory = dead: dead is a link to "],
+             {**CIRCLE, "run.directory": "dead"}),
+        Case("the same in --check", ["run.directory = dead/run: dead is a link to "],
+             {**CIRCLE, "run.directory": "dead/run"}, ("--check", "input.yaml")),
+        wrong_value("run.directory", "$GFE_UNSET/run", "variable GFE_UNSET is not set"),
+        wrong_value("run.directory", "~nobody/run", "only ~/ is expanded"),
+        wrong_value("run.restart", "${GFE_UNSET:-x}", "only ${NAME} can be expanded"),
+        wrong_value("decoder.file", "$GFE_UNSET", "variable GFE_UNSET is not set"),
         Case("an unwritable run directory", ["run.directory = locked/run", "permission"],
              {**CIRCLE, "run.directory": "locked/run"}, nobody=True),
         Case("more samples than any memory holds", ["run.memory_limit", "data.train.count"],
@@ -522,6 +569,7 @@ def directory_cases():
 # ---- the files that the cases need ----
 
 def write_data(path):
+    large = np.uint64(2**63 - 5)
     rng = np.random.default_rng(1)
     x = rng.uniform(1.5, 9, (20, 2, 3))
     with h5py.File(path("good.h5"), "w") as file:
@@ -544,7 +592,11 @@ def write_data(path):
             weights[index] = value
             file["weights_" + name] = weights
         file["labels"] = np.arange(20) % 3
+        file["labels_large"] = np.arange(20, dtype="u8") + (np.arange(20, dtype="u8") == 5) * large
         file["labels_19"], file["labels_float"] = np.arange(19), np.arange(20) / 2
+    with h5py.File(path("links.h5"), "w") as file:
+        file["moved"] = h5py.ExternalLink("gone.h5", "/x")
+        file["soft"] = h5py.SoftLink("/gone")
     with h5py.File(path("chunks.h5"), "w") as file:
         chunks = file.create_dataset("chunks", data=x, chunks=(4, 2, 3), compression="gzip")
         last = chunks.id.get_chunk_info(4)
@@ -564,6 +616,7 @@ def write_arrays(path):
     noise = np.random.default_rng(1).integers(0, 256, (20, 200, 3), np.uint8)
     long = gzip.compress(struct.pack(">HBB3I", 0, 0x08, 3, *noise.shape) + noise.tobytes())
     np.save(path("good.npy"), bytes_)
+    np.save(path("labels.npy"), np.array([3] * 5 + [2**63] + [7] * 14, np.uint64))
     np.save(path("fortran.npy"), np.asfortranarray(bytes_))
     np.save(path("text.npy"), np.array(["a", "bc"]))
     with open(path("good.npy"), "rb") as file:
@@ -625,6 +678,12 @@ def write_files(directory):
     write_decoders(path)
     write_convolutions(path, np.random.default_rng(3))
     os.mkdir(path("folder"))
+    os.mkdir(path("batches"))
+    with open(path("batches/data_batch_1.bin"), "wb") as file:
+        file.write(bytes(3073))
+    os.mkfifo(path("batches/data_batch_2.bin"))
+    os.mkfifo(path("pipe"))
+    os.symlink("purged/run", path("dead"))
     os.mkdir(path("locked"), 0o555)
 
 
@@ -680,6 +739,9 @@ def main():
         files = os.path.join(parent, "files")
         os.mkdir(files)
         write_files(files)
+        opened = h5py.File(os.path.join(files, "open.h5"), "w")
+        opened["x"] = np.zeros((20, 2, 3))
+        opened.flush()
         before = tree(files)
         # Where another user can run it, too.
         copy = shutil.copy(program, os.path.join(parent, "gfe_hpc"))
@@ -691,6 +753,7 @@ def main():
                 checks(not wrong, f"{case.name}: " + "; ".join(wrong))
                 if show:
                     print(f"{case.name}:\n    {message}", flush=True)
+        opened.close()
         checks(tree(files) == before, f"new files: {sorted(set(tree(files)) - set(before))}")
     print(f"{len(cases)} wrong inputs on 1 rank, {counts.count((1, 3))} of them on 3 as well")
     return checks.finish()

@@ -195,11 +195,14 @@ def test_programs(rng, directory):
         losses = run(CHECK, path, "--rtol", "1e-12")
         check(losses.returncode == 0, f"losses of {name}: {losses.stdout}{losses.stderr}")
 
-    write_results(path, rng, shape=(6, 5), steps=0, stored=0)
-    plot = run(PLOT, path, "--format", "pdf")
-    check(sorted(os.listdir(os.path.join(directory, "plots"))) == ["evaluations.pdf",
+    folder = os.path.join(directory, "a_run")
+    os.mkdir(folder)
+    write_results(os.path.join(folder, "results.h5"), rng, shape=(6, 5), steps=0, stored=0)
+    plot = run(PLOT, folder, "--format", "pdf")
+    check(run(SUMMARY, folder).returncode == 0, "the summary of a run's directory")
+    check(sorted(os.listdir(os.path.join(folder, "plots"))) == ["evaluations.pdf",
                                                                   "latents.pdf"],
-          f"an encoding alone has two figures, in pdf, beside the results: {plot.stderr}")
+          f"an encoding alone has two figures, in pdf, in the run's directory: {plot.stderr}")
 
 
 def test_wrong_losses(rng, directory):

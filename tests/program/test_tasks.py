@@ -310,6 +310,12 @@ def test_check(checks, program, cwd):
     parameters = [10 * 64 + 64, 64 * 784 + 784]
     for number in (*parameters, sum(parameters)):
         checks(re.search(rf"\b{number}\b", result.out), f"--check: no {number} in {result.out}")
+    checks(re.search(r"train +300 +28 x 28 +0 +255 +\d+\.\d+ +0\n", result.out),
+           f"--check: what is the training set like? {result.out}")
+    for scale, ranks in (("minmax", 3), ("standardise", 1)):
+        again = run(program, "--check", "input.yaml", "--set", f"data.scale={scale}",
+                    ranks=ranks, cwd=folder)
+        checks(again.code == (0 if scale == "minmax" else 2), f"--check, {scale}: {again}")
     checks("learning_rate: 0.002" in result.out, "--check should print the resolved input")
     size = re.search(r"results\.h5 +([0-9.]+) ([KM])iB", result.out)
     promised = float(size[1]) * {"K": 2**10, "M": 2**20}[size[2]] if size else 0

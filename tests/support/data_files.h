@@ -50,6 +50,11 @@ static inline void add_number(struct buffer *buffer, const char *type, bool big,
     memcpy(&half, &single, 4);
     bits = half;
   }
+  if (type[0] == 'f' && bytes == 2 && number != 0) {  // a normal number of at most 11 bits
+    int exponent;
+    const int fraction = (int)ldexp(frexp(fabs(number), &exponent), 11);
+    bits = (uint64_t)((number < 0) << 15 | (exponent + 14) << 10 | (fraction & 1023));
+  }
   for (int i = 0; i < bytes; i++) {
     const int shift = 8 * (big ? bytes - 1 - i : i);
     add(buffer, &(unsigned char){(unsigned char)(bits >> shift)}, 1);

@@ -2,7 +2,8 @@
 #include "support/data_files.h"
 
 static void test_npy(struct comm *comm) {
-  static const char *const types[] = {"i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8"};
+  static const char *const types[] = {"i1", "i2", "i4", "i8", "u1", "u2",
+                                      "u4", "u8", "f2", "f4", "f8"};
   for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
     for (int big = 0; big < 2; big++) {
       write_good_npy(comm, types[t], big);
@@ -10,8 +11,8 @@ static void test_npy(struct comm *comm) {
     }
   }
   // Flat files: a sample is one number. Labels may not be floats (test_dataset.c).
-  static const char *const flat[] = {"i2", "i8", "f4"};
-  for (int t = 0; t < 3; t++) {
+  static const char *const flat[] = {"i2", "i8", "f2", "f4"};
+  for (int t = 0; t < 4; t++) {
     write_flat_npy(comm, flat[t]);
     const struct data_options from = options("flat.npy", "");
     struct dataset *dataset = read_good(comm, &from, MISSING_ERROR);
@@ -34,7 +35,8 @@ static void expect_npy(struct comm *comm, const char *descr, const char *rest,
 
 static void test_wrong_npy(struct comm *comm) {
   const char *const shape = "'fortran_order': False, 'shape': (5, 4), ";
-  expect_npy(comm, "'<f2'", shape, "type '<f2' cannot be read");
+  expect_npy(comm, "'<f3'", shape, "type '<f3' cannot be read");
+  expect_npy(comm, "'<f4\"", shape, "cannot be read");
   expect_npy(comm, "'<c8'", shape, "cannot be read");
   expect_npy(comm, "[('a', '<f4')]", shape, "cannot be read");
   expect_npy(comm, "'|O'", shape, "cannot be read");

@@ -7,7 +7,6 @@
 #include "engine/ensemble.h"
 #include "ground/memory.h"
 #include "ground/rng.h"
-#include "platform/blas.h"
 #include "platform/comm.h"
 #include "support/mpi_test.h"
 
@@ -168,7 +167,6 @@ static void coupling(const struct fixture *f, struct solver_options options) {
 
 int main(int argc, char **argv) {
   struct comm *comm = comm_start(&argc, &argv);
-  blas_start();
   struct fixture f = fixture_create(comm);
   const struct solver_options lbfgs = {
       .solver = SOLVER_LBFGS, .alpha = 1, .tolerance = 1e-6, .max_iterations = 60, .memory = 10};

@@ -6,7 +6,6 @@
 #include "files/predictor_file.h"
 #include "ground/memory.h"
 #include "ground/rng.h"
-#include "platform/blas.h"
 #include "platform/h5.h"
 #include "support/mpi_test.h"
 #include "support/scratch.h"
@@ -166,7 +165,6 @@ static void through_a_file(struct comm *comm, const struct predictor *p) {
 
 int main(int argc, char **argv) {
   struct comm *comm = comm_start(&argc, &argv);
-  blas_start();
   scratch_make(comm);
   struct predictor *gaps = fit(comm, "with gaps", 0.2, 0.3);
   struct predictor *p = fit(comm, "complete", 0.0, 0.05);

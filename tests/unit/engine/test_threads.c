@@ -10,7 +10,6 @@
 #include "engine/predictor.h"
 #include "ground/memory.h"
 #include "ground/rng.h"
-#include "platform/blas.h"
 #include "support/no_memory.h"
 #include "support/test.h"
 
@@ -136,7 +135,6 @@ static void no_memory(const struct given *g, const struct solver_options *option
 }
 
 int main(void) {
-  blas_start();
   struct given g = given_create();
   const struct solver_options options[] = {
       {.solver = SOLVER_LBFGS, .alpha = 1, .tolerance = 1e-6, .max_iterations = 60, .memory = 10},

@@ -13,7 +13,6 @@
 #include "ground/rng.h"
 #include "numerics/reduction.h"
 #include "numerics/taylor.h"
-#include "platform/blas.h"
 #include "platform/comm.h"
 #include "support/mpi_test.h"
 
@@ -270,7 +269,6 @@ static void same_bits(struct comm *comm) {
 
 int main(int argc, char **argv) {
   struct comm *comm = comm_start(&argc, &argv);
-  blas_start();
   if (comm_size(comm) == 1) discrete(comm);
   continuous(comm);
   same_bits(comm);

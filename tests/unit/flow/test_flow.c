@@ -11,7 +11,6 @@
 #include "engine/ensemble.h"
 #include "flow/flow.h"
 #include "ground/memory.h"
-#include "platform/blas.h"
 #include "platform/comm.h"
 #include "support/test.h"
 
@@ -147,7 +146,6 @@ static void step_underflow(struct comm *comm) {
 
 int main(int argc, char **argv) {
   struct comm *comm = comm_start(&argc, &argv);
-  blas_start();
   fixed_steps(comm);
   error_control(comm);
   amd_order(comm);

@@ -44,6 +44,16 @@ int main(void) {
     expect("a/b/d", "no permission to write in a/b");
     chmod("a/b", 0700);
   }
+  if (symlink("gone/run", "a/dead") == 0) {
+    expect("a/dead", "run.directory = a/dead: a/dead is a link to gone/run, which is not there");
+    expect("a/dead/more", "a/dead is a link to gone/run, which is not there");
+    unlink("a/dead");
+  }
+  if (symlink("b", "a/live") == 0) {
+    expect("a/live", "");
+    expect("a/live/c/d", "");
+    unlink("a/live");
+  }
   unlink(path);
   memory_free(&path);
   rmdir("a/b/c");

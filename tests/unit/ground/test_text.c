@@ -51,7 +51,40 @@ static void test_numbers(void) {
     CHECK(strtod(text_number(hard[i], text), NULL) == hard[i], "'%s'", text);
 }
 
+static void expect_path(const char *path, const char *expected) {
+  char text[16];
+  struct error error = {""};
+  const bool good = text_expand_path(path, text, sizeof text, &error);
+  CHECK(strcmp(good ? text : error.text, expected) == 0, "%s: '%s'", path,
+        good ? text : error.text);
+}
+
+static void test_paths(void) {
+  setenv("HOME", "/home/me", 1);
+  setenv("A_1", "a", 1);
+  setenv("EMPTY", "", 1);
+  unsetenv("NONE");
+  expect_path("~", "/home/me");
+  expect_path("~/x", "/home/me/x");
+  expect_path("x/~/y~", "x/~/y~");
+  expect_path("$A_1/${A_1}b$A_1", "a/aba");
+  expect_path("$A_1.h5", "a.h5");
+  expect_path("a$ $1 $$", "a$ $1 $$");
+  expect_path("", "");
+  expect_path("$NONE/x", "the environment variable NONE is not set");
+  expect_path("$EMPTY/x", "the environment variable EMPTY is empty");
+  expect_path("${A_1", "${A_1: only ${NAME} can be expanded");
+  expect_path("${A_1:-b}", "${A_1:-b}: only ${NAME} can be expanded");
+  expect_path("~you/x",
+              "only ~/ is expanded, to the home of who runs the program; give the path in full, or "
+              "as ./~you/x if a file has this name");
+  expect_path("123456789012345", "123456789012345");
+  expect_path("~/234567", "/home/me/234567");
+  expect_path("~/2345678", "longer than 15 bytes when ~ and variables are expanded");
+}
+
 int main(void) {
+  test_paths();
   test_append();
   test_names();
   test_words();

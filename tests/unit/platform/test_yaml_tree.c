@@ -183,7 +183,24 @@ static void test_truncated(void) {
   }
 }
 
+// A byte order mark is no part of the text, in UTF-16 it says which it is.
+static void test_marks(void) {
+  static const char wide[] =
+      "\xff\xfe"
+      "a\0:\0 \0"
+      "1\0\n\0b\0:\0 \0\xe9\0\n";
+  struct error error = {""};
+  struct yaml_tree *root = parse("\xef\xbb\xbfsection:\r\n  a: 1\r\nother: 2\r\n", &error);
+  CHECK(root != NULL && root->count == 2 && root->first->column == 1, "%s", error.text);
+  yaml_tree_destroy(&root);
+  root = yaml_tree_parse(wide, sizeof wide, "in.yaml", &error);
+  CHECK(root != NULL && root->count == 2, "%s", error.text);
+  if (root != NULL) CHECK(strcmp(yaml_tree_child(root, "b")->text, "\u00e9") == 0, "b");
+  yaml_tree_destroy(&root);
+}
+
 int main(void) {
+  test_marks();
   test_tree();
   test_accepted();
   test_refused();
