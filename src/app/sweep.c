@@ -7,6 +7,7 @@
 
 #include "app/sweep_internal.h"
 #include "ground/memory.h"
+#include "ground/provenance.h"
 #include "ground/text.h"
 #include "input/config_compare.h"
 #include "input/config_write.h"
@@ -64,15 +65,46 @@ static bool check_overrides(const struct sweep *sweep, struct error *error) {
   return true;
 }
 
-static bool read_tasks(struct sweep *sweep, struct error *error) {
-  sweep->count = sweep_plan_count(sweep->plan);
-  sweep->tasks = memory_new(struct sweep_task, sweep->count);
+// Reads what has not been read yet of the first `count` tasks.
+static bool read_tasks(struct sweep *sweep, int64_t count, struct error *error) {
   struct config *config = memory_new(struct config, 1);
   bool read = true;
-  for (int64_t index = 0; index < sweep->count && read; index++)
-    read = read_task(sweep, index, config, error);
+  for (int64_t index = 0; index < count && read; index++)
+    read = sweep->tasks[index].values != NULL || read_task(sweep, index, config, error);
   memory_free(&config);
   return read;
+}
+
+// Names input file, overrides and program.
+static uint64_t hash_input(const char *path, const char *const *overrides, size_t count) {
+  char *text = NULL;
+  size_t size = 0;
+  FILE *stream = open_memstream(&text, &size), *file = fopen(path, "r");
+  if (stream == NULL) error_fatal("out of memory");
+  for (int c; file != NULL && (c = fgetc(file)) != EOF;) fputc(c != '\0' ? c : ' ', stream);
+  if (file != NULL) fclose(file);
+  for (size_t i = 0; i < count; i++) fprintf(stream, "\n%s", overrides[i]);
+  fprintf(stream, "\n%s", provenance_program());
+  if (fclose(stream) != 0) error_fatal("out of memory");
+  const uint64_t hash = provenance_hash(text);
+  free(text);
+  return hash;
+}
+
+// All tasks, unless an earlier start with this very input has read, checked and recorded them: a
+// study of thousands is not to be read thousands of times.
+static bool read_needed(struct sweep *sweep, struct error *error) {
+  sweep->count = sweep_plan_count(sweep->plan);
+  sweep->tasks = memory_new(struct sweep_task, sweep->count);
+  if (!read_tasks(sweep, sweep->count < 1 ? 0 : 1, error)) return false;
+  sweep->recorded = sweep_is_recorded(sweep);
+  return sweep->recorded || read_tasks(sweep, sweep->count, error);
+}
+
+bool sweep_read_all(struct sweep *sweep, struct error *error) {
+  if (!read_tasks(sweep, sweep->count, error)) return false;
+  sweep_find_directories(sweep);
+  return true;
 }
 
 struct sweep *sweep_read(const char *path, const char *const *overrides, size_t override_count,
@@ -84,8 +116,8 @@ struct sweep *sweep_read(const char *path, const char *const *overrides, size_t 
       sweep->source != NULL ? config_source_sweep(sweep->source) : NULL;
   if (section != NULL) {
     sweep->plan = sweep_plan_create(path, section, error);
-    if (sweep->plan != NULL && check_overrides(sweep, error) && read_tasks(sweep, error))
-      sweep_find_directories(sweep);
+    sweep->hash = hash_input(path, overrides, override_count);
+    if (sweep->plan != NULL && check_overrides(sweep, error)) read_needed(sweep, error);
   }
   if (error_is_set(error)) sweep_destroy(&sweep);
   return sweep;
@@ -122,8 +154,7 @@ static bool slurm_task(int64_t *task, struct error *error) {
   return error_set(error, "SLURM_ARRAY_TASK_ID = %.64s: is no task; --task N names one", text);
 }
 
-bool sweep_choose(const struct sweep *sweep, int64_t task, struct config *config,
-                  struct error *error) {
+bool sweep_choose(struct sweep *sweep, int64_t task, struct config *config, struct error *error) {
   if (sweep->plan == NULL) {
     if (task == SWEEP_NO_TASK) return config_source_resolve(sweep->source, NULL, 0, config, error);
     return error_set(error, "--task %lld: %s has no section sweep, so it is a single run",
@@ -141,6 +172,8 @@ bool sweep_choose(const struct sweep *sweep, int64_t task, struct config *config
     return error_set(error, "%s%lld: %s has %lld tasks, 0 to %lld; --tasks lists them",
                      asked ? "--task " : "SLURM_ARRAY_TASK_ID = ", (long long)task, sweep->path,
                      last + 1, last);
+  if (sweep->tasks[task].values == NULL && !read_task(sweep, task, config, error)) return false;
+  sweep_find_directories(sweep);
   if (!sweep_check_directories(sweep, error)) return false;
   if (!sweep_plan_resolve(sweep->plan, sweep->source, task, config, error)) return false;
   text_append(config->run.directory, CONFIG_TEXT, "/%s", sweep->tasks[task].name);

@@ -23,8 +23,9 @@ enum { SWEEP_NO_TASK = -1 };
 
 struct sweep;
 
-// Reads an input file with its overrides and checks every task. Owned; NULL with a message in
-// *error. Not collective: rank 0 alone, like all of this module.
+// Reads an input file with its overrides and checks every task, unless an earlier start has
+// recorded that it did so (sweep_record()). Owned; NULL with a message in *error. Not collective:
+// rank 0 alone, like all of this module.
 struct sweep *sweep_read(const char *path, const char *const *overrides, size_t override_count,
                          struct error *error);
 void sweep_destroy(struct sweep **sweep);
@@ -36,12 +37,11 @@ int64_t sweep_count(const struct sweep *sweep);
 // `task` is the one asked for on the command line, or SWEEP_NO_TASK: then Slurm's
 // SLURM_ARRAY_TASK_ID counts. False with a message in *error: no such task, a task without a sweep
 // or a sweep without a task, the directory of a task of another study in the way.
-bool sweep_choose(const struct sweep *sweep, int64_t task, struct config *config,
-                  struct error *error);
+bool sweep_choose(struct sweep *sweep, int64_t task, struct config *config, struct error *error);
 
 // Prints every task with its state, directory and values, and does sweep_record() if the run
 // directory is there. False with a message in *error if there is no sweep.
-bool sweep_list(const struct sweep *sweep, struct error *error);
+bool sweep_list(struct sweep *sweep, struct error *error);
 
 // Writes what the tasks are to `sweep.json` in the run directory, which is made if it is not there:
 // replaced as a whole, the same from every task. Nothing for an input without sweep.

@@ -2,6 +2,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,7 @@ void sweep_find_directories(struct sweep *sweep) {
     uint64_t hash;
     if (!parse_name(entry->d_name, &index, &hash) || index >= sweep->count) continue;
     struct sweep_task *task = &sweep->tasks[index];
+    if (task->values == NULL) continue;
     char *name = hash == task->hash >> 32 ? task->name : sweep->clash_name;
     if (name == sweep->clash_name && index >= sweep->clash) continue;
     if (name == sweep->clash_name) sweep->clash = index;
@@ -121,6 +123,8 @@ static void describe_state(const struct sweep *sweep, const struct sweep_task *t
 
 // ---- sweep.json ----
 
+static const char record_head[] = "{\n  \"input_hash\": \"%016" PRIx64 "\",\n";  // how it begins
+
 static void write_string(const char *text, FILE *stream) {
   fputc('"', stream);
   for (; *text != '\0'; text++) {
@@ -128,6 +132,17 @@ static void write_string(const char *text, FILE *stream) {
     fputc(*text, stream);
   }
   fputc('"', stream);
+}
+
+bool sweep_is_recorded(const struct sweep *sweep) {
+  char expected[64], found[64] = "", *path = directory_path(sweep->directory, "sweep.json");
+  const size_t length = (size_t)snprintf(expected, sizeof expected, record_head, sweep->hash);
+  FILE *file = fopen(path, "r");
+  const bool same = file != NULL && fread(found, 1, length, file) == length &&
+                    memcmp(found, expected, length) == 0;
+  if (file != NULL) fclose(file);
+  memory_free(&path);
+  return same;
 }
 
 // A value's text in YAML as JSON: a number, true or false, null, or a string. Quoted texts are the
@@ -145,7 +160,7 @@ static void write_value(const struct config_row *row, const char *text, FILE *st
 }
 
 static void write_keys(const struct sweep_key *keys, size_t count, FILE *stream) {
-  fputs("{\n  \"keys\": [", stream);
+  fputs("  \"keys\": [", stream);
   for (size_t k = 0; k < count; k++) {
     const struct config_row *row = config_parameter((size_t)keys[k].parameter).row;
     fprintf(stream, "%s\n    {\"key\": \"%s\", \"unit\": ", k > 0 ? "," : "", keys[k].key);
@@ -165,6 +180,7 @@ static char *describe(const struct sweep *sweep) {
   if (stream == NULL) error_fatal("out of memory");
   const struct sweep_key *keys;
   const size_t key_count = sweep_plan_keys(sweep->plan, &keys);
+  fprintf(stream, record_head, sweep->hash);
   write_keys(keys, key_count, stream);
   fputs("  \"tasks\": [", stream);
   for (int64_t t = 0; t < sweep->count; t++) {
@@ -186,7 +202,7 @@ static char *describe(const struct sweep *sweep) {
 
 // Many tasks may write at once: each writes a file of its own, and renames it.
 void sweep_record(const struct sweep *sweep) {
-  if (sweep->plan == NULL) return;
+  if (sweep->plan == NULL || sweep->recorded) return;
   directory_make(sweep->directory);
   char path[PATH_TEXT], partial[PATH_TEXT];
   snprintf(path, sizeof path, "%s/sweep.json", sweep->directory);
@@ -236,9 +252,10 @@ static void fill_row(const struct sweep *sweep, int64_t t, size_t keys, char ind
     cells[3 + k] = task->values[k][0] != '\0' ? task->values[k] : "-";
 }
 
-bool sweep_list(const struct sweep *sweep, struct error *error) {
+bool sweep_list(struct sweep *sweep, struct error *error) {
   if (sweep->plan == NULL)
     return error_set(error, "--tasks: %s has no section sweep, so it is a single run", sweep->path);
+  if (!sweep_read_all(sweep, error)) return false;
   const struct sweep_key *keys;
   const size_t key_count = sweep_plan_keys(sweep->plan, &keys);
   const char *cells[SWEEP_KEYS + 3] = {"task", "state", "directory"};

@@ -10,7 +10,7 @@ enum { SWEEP_NAME = 48 };  // bytes of a directory's name
 struct sweep_task {
   uint64_t hash;
   char name[SWEEP_NAME];  // of its directory inside the run directory
-  char **values;          // [key count] as text, empty where not given; owned
+  char **values;          // [key count] as text, empty where not given; owned; NULL: not read yet
 };
 
 struct sweep {
@@ -18,15 +18,25 @@ struct sweep {
   struct config_source *source;
   struct sweep_plan *plan;      // NULL without a section `sweep`
   char directory[CONFIG_TEXT];  // run.directory as given
+  uint64_t hash;                // of the input
+  bool recorded;                // sweep.json is of this input, so that all tasks were good
   int64_t count;
   struct sweep_task *tasks;
   int64_t clash;                // the first task whose place is taken; `count` if there is none
   char clash_name[SWEEP_NAME];  // by this directory
 };
 
+// ---- sweep.c ----
+
+// Reads all tasks and looks for their directories; false with a message if one is wrong.
+bool sweep_read_all(struct sweep *sweep, struct error *error);
+
 // ---- sweep_files.c ----
 
-// Looks for the directories of earlier starts.
+// Whether sweep.json is of this input, when the first task has been read.
+bool sweep_is_recorded(const struct sweep *sweep);
+
+// Looks for the directories of earlier starts, of the tasks that have been read.
 void sweep_find_directories(struct sweep *sweep);
 
 // False with a message, with what differs, if the directory of another input is in the way.

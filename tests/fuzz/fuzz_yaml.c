@@ -76,7 +76,7 @@ static void check_refusal(const struct error *error, const char *path) {
 }
 
 // The values of the first and the last task, or of the only run there is.
-static void check_tasks(const struct sweep *sweep, const char *path) {
+static void check_tasks(struct sweep *sweep, const char *path) {
   static struct config config;
   const int64_t count = sweep_count(sweep);
   const int64_t tasks[] = {count > 0 ? 0 : SWEEP_NO_TASK, count - 1};

@@ -14,6 +14,7 @@ import sys
 import tempfile
 
 import h5py
+import numpy as np
 
 from program import CIRCLE, IMAGES, ROOT, Checks, arguments, read_summary, run, write_input
 
@@ -238,6 +239,31 @@ def test_mistakes(checks, program, cwd):
             checks(os.listdir(folder) == ["x.yaml"], f"{name}: {os.listdir(folder)}")
 
 
+def test_own_task(checks, program, cwd):
+    """Once a start has checked all tasks, the others with the same input look at their own alone."""
+    for name in ("a", "b"):
+        np.save(os.path.join(cwd, name + ".npy"), np.ones((20, 2), np.float32) * range(2))
+    base = {**CIRCLE, "data.train.generate": None, "data.train.count": None, "training.epochs": 0,
+            "run.directory": "own"}
+    sweep = {"grid": {"data.train.file": ["a.npy", "b.npy"], "run.seed": [1, 2]}}
+    write_sweep(os.path.join(cwd, "own.yaml"), base, sweep)
+    first = run(program, "--task", 0, "own.yaml", cwd=cwd)
+    checks(first.code == 0, f"the first start: {first}")
+    recorded = os.path.join(cwd, "own", "sweep.json")
+    before = os.stat(recorded).st_mtime_ns
+    os.remove(os.path.join(cwd, "b.npy"))
+    for ranks in (1, 3):
+        one = run(program, "--task", 1, "own.yaml", cwd=cwd, ranks=ranks)
+        checks(one.code == 0 and os.stat(recorded).st_mtime_ns == before,
+               f"task 1 has nothing to do with b.npy: {one}")
+        for options in (["--task", 2], ["--tasks"], ["--task", 1, "--set", "training.batch=7"]):
+            other = run(program, *options, "own.yaml", cwd=cwd, ranks=ranks)
+            checks(other.code == 2 and "b.npy" in other.err, f"{options} wants b.npy: {other}")
+    listed = [task["directory"] for task in load(recorded)["tasks"]]
+    checks(len(listed) == 4 and os.path.isdir(os.path.join(cwd, "own", listed[1])),
+           f"sweep.json: {listed}")
+
+
 def test_example(checks, program):
     """The example input is a sweep of six tasks."""
     listing = run(program, "--tasks", EXAMPLE)
@@ -249,7 +275,7 @@ def test_example(checks, program):
 def main():
     program, = arguments("gfe_hpc", 1)
     checks = Checks()
-    for test in (test_grid, test_collect, test_mistakes):
+    for test in (test_grid, test_collect, test_mistakes, test_own_task):
         with tempfile.TemporaryDirectory() as cwd:
             state = test(checks, program, cwd)
             if test is test_grid:

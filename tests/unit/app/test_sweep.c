@@ -37,7 +37,7 @@ static struct sweep *read_section(const char *section, const char *override, str
 }
 
 // Reads the values of a task into `config`.
-static void choose(const struct sweep *sweep, int64_t task) {
+static void choose(struct sweep *sweep, int64_t task) {
   struct error error = {""};
   CHECK(sweep_choose(sweep, task, &config, &error), "%s", error.text);
 }
