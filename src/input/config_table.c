@@ -17,7 +17,9 @@ _Static_assert(sizeof(enum model_kind) == sizeof(int), "TYPE_CHOICE is stored as
 
 static const struct config_row run_rows[] = {
     {"directory", TYPE_DIRECTORY, AT(run.directory), "runs/default",
-     .text = "where the results go; made if it is not there", .change = CHANGE_IRRELEVANT},
+     .text = "where the results go; made if it is not there. Here and in every path ~, $VAR and "
+             "${VAR} are expanded",
+     .change = CHANGE_IRRELEVANT},
     {"tasks", TYPE_TASKS, AT(run.task), "[train, evaluate]",
      .text = "what to do, in this order; by default evaluate only if there is data.test",
      .change = CHANGE_TAKEN},

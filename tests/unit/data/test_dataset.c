@@ -53,6 +53,36 @@ static void test_wrong_companions(struct comm *comm) {
   expect(comm, &from, "data.test.labels = /set/images in");
 }
 
+// What a set is like, the same on any number of ranks, and what would be complained of.
+static void test_survey(struct comm *comm) {
+  struct error error = {""};
+  struct data_options from = options("good.h5", "/set/images");
+  snprintf(from.weights, sizeof from.weights, "/set/weights");
+  struct dataset_sources *sources = dataset_open(comm, &from, "data.train", 1, &error);
+  comm_settle(comm, &error);
+  double sum = 0, most = 0;
+  for (int k = 0; k < TOTAL; k++) {
+    if (k % N == 0) continue;  // of weight 0
+    sum += value(k / N, k % N);
+    most = fmax(most, value(k / N, k % N));
+  }
+  struct scaling scaling = {0, most};
+  struct dataset_survey survey =
+      dataset_survey(comm, sources, MISSING_ERROR, &scaling, LOSS_BCE, &error);
+  CHECK(!error_is_set(&error), "%s", error.text);
+  CHECK(survey.entries == TOTAL - SAMPLES && survey.missing == SAMPLES,
+        "%lld entries, %lld missing", (long long)survey.entries, (long long)survey.missing);
+  CHECK(survey.max == most && survey.min == 0, "from %g to %g", survey.min, survey.max);
+  CHECK(fabs(survey.mean - sum / (double)survey.entries) < 1e-12 * most, "mean %g", survey.mean);
+  scaling.scale = most / 2;
+  dataset_survey(comm, sources, MISSING_ERROR, &scaling, LOSS_BCE, &error);
+  int64_t found = error_is_set(&error);
+  comm_max_int64(comm, &found, 1);
+  CHECK(found && (!error_is_set(&error) || strstr(error.text, "after scaling") != NULL), "%s",
+        error.text);
+  dataset_close(&sources);
+}
+
 int main(int argc, char **argv) {
   struct comm *comm = comm_start(&argc, &argv);
   scratch_make(comm);
@@ -62,6 +92,7 @@ int main(int argc, char **argv) {
   write_flat_npy(comm, "f4");
   test_wrong_options(comm);
   test_wrong_companions(comm);
+  test_survey(comm);
   scratch_remove(comm);
   return mpi_test_summary(&comm);
 }
