@@ -70,9 +70,9 @@ static bool parse_shape(const char *text, struct source *source, struct error *e
 static bool parse_type(const char *text, struct source *source, struct npy *npy,
                        struct error *error) {
   static const char *const types = "i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8 b1";
-  char name[3] = "", order = 0, quote = 0, end = 0;
+  char quote[2] = "", name[3] = "", order = 0, end = 0;
   if (text == NULL) return error_set(error, "%s: the header has no descr", source->label);
-  if (sscanf(text, "%1[\"']%c%2[a-z0-9]%c", &quote, &order, name, &end) != 4 || quote != end ||
+  if (sscanf(text, "%1[\"']%c%2[a-z0-9]%c", quote, &order, name, &end) != 4 || quote[0] != end ||
       strchr("<>|=", order) == NULL || strlen(name) != 2 || strstr(types, name) == NULL)
     return error_set(error,
                      "%s: numbers of type %.*s cannot be read; known are %s, in either byte "
