@@ -33,4 +33,8 @@ void memory_release(void *block);
 // of decoder, flow or engine needs to know.
 bool memory_attempt(void (*work)(void *context), void *context, struct error *error);
 
+// Ends the process unless its address space (ulimit -v, Grid Engine's h_vmem) may grow to `bytes`:
+// libraries crash where there is too little.
+void memory_require(size_t bytes);
+
 #endif

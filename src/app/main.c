@@ -14,6 +14,9 @@
 #include "numerics/isa.h"
 #include "platform/comm.h"
 
+static const size_t memory_of_libraries = (size_t)256
+                                          << 20;  // what MPI and HDF5 map, with some room
+
 static int run_input(struct comm *comm, const struct cli *cli, const char *command) {
   struct error error = {""};
   struct config *config = memory_new(struct config, 1);
@@ -59,6 +62,7 @@ static void list_tasks(struct comm *comm, const struct cli *cli) {
 int main(int argc, char **argv) {
   clock_enter(PHASE_DATA);
   stop_catch_signals();  // first of all: a job may be asked to stop while its ranks still gather
+  memory_require(memory_of_libraries);
   struct comm *comm = comm_start(&argc, &argv);
   agreement_check(comm_ranks(comm), "the program", provenance_program());
   struct cli cli;

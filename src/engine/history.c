@@ -51,7 +51,9 @@ void history_open(struct history *h, const char *path) {
   if (h->csv == NULL) error_fatal("cannot write %s: %s", path, strerror(errno));
   fprintf(h->csv, "step,epoch,samples,loss,evaluations,learning_rate,seconds\n");
   for (int64_t i = 0; i < h->step_count; i++) write_line(h, i);
+  error_remove_on_failure(path);
   flush(h);
+  error_remove_on_failure(NULL);
 }
 
 // ---- records ----

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "ground/error.h"
 
@@ -82,4 +83,15 @@ bool memory_attempt(void (*work)(void *context), void *context, struct error *er
   for (size_t i = 0; i < mine.count && !good; i++) free(mine.blocks[i]);
   free(mine.blocks);
   return good;
+}
+
+void memory_require(size_t bytes) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+      limit.rlim_cur >= bytes)
+    return;
+  error_fatal(
+      "too little memory: the address space is limited to %llu MiB (ulimit -v, or a queue's "
+      "h_vmem); at least %zu MiB are needed, for MPI and HDF5, and the data beside",
+      (unsigned long long)limit.rlim_cur >> 20, bytes >> 20);
 }
