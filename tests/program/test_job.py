@@ -224,7 +224,7 @@ def encode_values(trained):
     values = {**IMAGES, "run.tasks": ["encode"], "decoder.file": trained, "decoder.latent": None,
               "decoder.layers": None, "decoder.loss": None, "data.encode.file": SMALL,
               "data.encode.dataset": "/train/images", "data.encode.count": 600,
-              "evaluation.solver": "amd", "evaluation.tolerance": 0,
+              "evaluation.solver": "euler", "evaluation.step": 1e-6, "evaluation.tau": 1e9,
               "evaluation.max_iterations": 400}
     values.update({f"data.{group}.{key}": None for group in ("train", "test")
                    for key in ("file", "dataset", "labels", "count")})
@@ -258,6 +258,7 @@ def test_coupled(checks, program, cwd):
     """Groups of samples that share a step, stopped among them."""
     values = {**IMAGES, "encoding.solver": "amd", "encoding.coupling": "batch",
               "encoding.max_iterations": 20, "evaluation.max_iterations": 60,
+              "evaluation.tolerance": 0, "evaluation.tau": 1e9,
               "training.epochs": 1, "data.test.count": 128}
     path, values = stopped_while_encoding(checks, program, cwd, "coupled", values)
     for ranks in (3, 1):
