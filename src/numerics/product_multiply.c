@@ -170,16 +170,18 @@ struct gradient_place {
   size_t i, j, width;
 };
 
-// total = the chains of terms begin ... end - 1, one after the other; `add`: to what is there.
-ALWAYS_INLINE void gradient_terms(const size_t rows, const struct gradient_place *p, size_t begin,
-                                  size_t end, bool add, vector total[TILE_ROWS][PANEL_VECTORS]) {
+// total = the chains of terms begin ... end - 1, one after the other; `add`: to what is there. A
+// panel of which one vector is there has no second one that could be read.
+ALWAYS_INLINE void gradient_terms(const size_t rows, const size_t vectors,
+                                  const struct gradient_place *p, size_t begin, size_t end,
+                                  bool add, vector total[TILE_ROWS][PANEL_VECTORS]) {
   const struct product_gradient *g = p->g;
   for (size_t k = begin; k == begin || k < end; k += PRODUCT_CHAIN) {
     const size_t left = end - k;
     vector sum[TILE_ROWS][WIDE_VECTORS];
     UNROLL
     for (size_t r = 0; r < rows; r++) sum[r][0] = sum[r][1] = (vector){0};
-    tile_sum(rows, PANEL_VECTORS,
+    tile_sum(rows, vectors,
              (struct tile_terms){.count = left < PRODUCT_CHAIN ? left : PRODUCT_CHAIN,
                                  .a = g->delta + k * g->delta_stride + p->i,
                                  .row_stride = 1,
@@ -189,7 +191,7 @@ ALWAYS_INLINE void gradient_terms(const size_t rows, const struct gradient_place
              sum);
     UNROLL
     for (size_t r = 0; r < rows; r++) UNROLL
-    for (size_t v = 0; v < PANEL_VECTORS; v++)
+    for (size_t v = 0; v < vectors; v++)
       total[r][v] = add || k > begin ? total[r][v] + sum[r][v] : sum[r][v];
   }
 }
@@ -223,14 +225,14 @@ static __attribute__((noinline)) void sum_rows(size_t rows, const struct gradien
 }
 
 // Tiles of outputs by inputs.
-ALWAYS_INLINE void gradient_rows(const size_t rows, const struct gradient_place *p,
-                                 real_bits largest[PANEL]) {
+ALWAYS_INLINE void gradient_rows(const size_t rows, const size_t vectors,
+                                 const struct gradient_place *p, real_bits largest[PANEL]) {
   const struct product_gradient *g = p->g;
   vector total[TILE_ROWS][PANEL_VECTORS];
   if (g->sums != NULL) {
     for (size_t k = 0; k < g->terms; k += g->tile) {
       const size_t left = g->terms - k;
-      gradient_terms(rows, p, k, left < g->tile ? g->terms : k + g->tile, false, total);
+      gradient_terms(rows, vectors, p, k, left < g->tile ? g->terms : k + g->tile, false, total);
       sum_rows(rows, p, g->sums->begun || k > 0, total, largest);
     }
     return;
@@ -238,14 +240,17 @@ ALWAYS_INLINE void gradient_rows(const size_t rows, const struct gradient_place 
   real *to = g->g + p->i * g->inputs + p->j;
   for (size_t r = 0; r < rows && g->add; r++)
     memcpy(total[r], to + r * g->inputs, p->width * sizeof *to);
-  gradient_terms(rows, p, 0, g->terms, g->add, total);
+  gradient_terms(rows, vectors, p, 0, g->terms, g->add, total);
   for (size_t r = 0; r < rows; r++) memcpy(to + r * g->inputs, total[r], p->width * sizeof *to);
 }
 
 static void gradient_tile(size_t rows, const struct gradient_place *p, real_bits largest[PANEL]) {
-#define TILE(r)                   \
-  case r:                         \
-    gradient_rows(r, p, largest); \
+#define TILE(r)                        \
+  case r:                              \
+    if (p->width > LANES)              \
+      gradient_rows(r, 2, p, largest); \
+    else                               \
+      gradient_rows(r, 1, p, largest); \
     break;
   switch (rows) {
     TILE(1)
