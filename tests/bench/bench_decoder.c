@@ -57,8 +57,8 @@ static void (*const measured[COUNT])(struct bench *) = {[PEAK] = fma_peak,
 
 static void measure(const struct decoder *decoder, size_t rows, double seconds) {
   struct bench b = {.rows = rows,
-                    .objective = objective_create(decoder, rows),
-                    .tangent = tangent_create(decoder, rows),
+                    .objective = objective_create(decoder, rows, true),
+                    .tangent = tangent_create(decoder, rows, true),
                     .samples = memory_new(struct objective_row, rows),
                     .loss = memory_new(double, rows),
                     .gradient = memory_new(real, decoder->count)};
