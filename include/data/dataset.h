@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "data/scaling.h"
+#include "data/view.h"
 #include "decoder/loss.h"
 #include "ground/error.h"
 #include "ground/real.h"
@@ -13,11 +15,6 @@
 #include "platform/comm.h"
 
 enum { DATASET_AXES = 8 };
-
-// Affine scaling y = (raw - offset) / scale.
-struct scaling {
-  double offset, scale;
-};
 
 struct dataset {
   int64_t count;                // samples of the whole set, N
@@ -32,6 +29,8 @@ struct dataset {
   double *weight_sum;           // [local_count] sum of w, owned; n where w is NULL
   int64_t *label;               // [local_count] or NULL, owned
   int64_t *index;               // [local_count] places in the file, rising, owned
+  int64_t *group;  // [local_count] samples of one group (trajectory) stay together when a part is
+                   // held out; owned
 };
 
 // What can be said of a set before reading it.
@@ -53,6 +52,9 @@ struct dataset_sources;  // the files of a set, opened: what they hold and what 
 struct dataset_sources *dataset_open(struct comm *comm, const struct data_options *options,
                                      const char *key, uint64_t seed, struct error *error);
 struct dataset_shape dataset_describe(const struct dataset_sources *sources);
+
+// What the samples are made of; from now on owned by the caller.
+struct view *dataset_take_view(struct dataset_sources *sources);
 void dataset_close(struct dataset_sources **sources);
 
 // Reads this rank's share, [rank N / R, (rank + 1) N / R), unscaled; entries that are NaN get
@@ -79,9 +81,10 @@ struct dataset_survey dataset_survey(struct comm *comm, const struct dataset_sou
 void dataset_destroy(struct dataset **dataset);
 
 // The scaling that data.scale asks for, from the entries of `train` that have weight; the same on
-// every rank and for any number of ranks. Constant data give scale 1. Collective.
-struct scaling dataset_scaling(struct comm *comm, enum scale_kind kind, double value,
-                               const struct dataset *train);
+// every rank and for any number of ranks. Constant data give scale 1. `n`: entries of a sample.
+// Owned. Collective.
+struct scaling *dataset_scaling(struct comm *comm, enum scale_kind kind, double value, size_t n,
+                                const struct dataset *train);
 
 // A checksum of samples, weights and labels that does not depend on the number of ranks; never 0.
 // Collective.
@@ -89,7 +92,7 @@ uint64_t dataset_checksum(struct comm *comm, const struct dataset *dataset);
 
 // Applies it to the entries with weight; the others and the padding stay 0. If the loss wants data
 // in [0, 1], a scaled value outside is an error that names sample, entry and value.
-void dataset_scale(struct dataset *dataset, struct scaling scaling, enum loss_kind loss,
+void dataset_scale(struct dataset *dataset, const struct scaling *scaling, enum loss_kind loss,
                    const char *key, struct error *error);
 
 #endif

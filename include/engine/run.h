@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #include "data/dataset.h"
+#include "data/scaling.h"
+#include "data/view.h"
 #include "decoder/decoder.h"
 #include "engine/predictor.h"
 #include "input/config.h"
@@ -21,7 +23,8 @@ struct run {
   struct dataset_shape shapes[SET_COUNT];      // of the used ones
   struct dataset_sources *sources[SET_COUNT];  // of the used ones, until loaded; else NULL; owned
   struct dataset *sets[SET_COUNT];             // of the used ones, once loaded; else NULL; owned
-  struct scaling scaling;
+  struct view *views[SET_COUNT];               // of the used ones; owned
+  struct scaling *scaling;                     // owned; NULL until it is known
   bool scaled_by_file;          // `scaling` comes from decoder.file
   bool file_predicts;           // decoder.file has a predictor
   struct decoder *decoder;      // owned

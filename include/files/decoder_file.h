@@ -13,10 +13,9 @@
 
 // Reads latent, layers and loss of config->decoder.file into *config where the input file leaves
 // them open; where both speak they must agree. So with an encoder (group /encoder), unless
-// run.model is gfe; the model itself is left open too. *scaling, if the file has one, else `scaled`
-// is false. Not collective: rank 0 calls it.
-bool decoder_file_describe(struct config *config, struct scaling *scaling, bool *scaled,
-                           struct error *error);
+// run.model is gfe; the model itself is left open too. *scaling (owned by the caller) if the file
+// has one, else NULL. Not collective: rank 0 calls it.
+bool decoder_file_describe(struct config *config, struct scaling **scaling, struct error *error);
 
 // Reads the parameters into `decoder`, which decoder_file_describe() has shaped. Those of an
 // encoder stay as they are if the file has none. Not collective.
@@ -25,7 +24,7 @@ bool decoder_file_read(const char *path, struct decoder *decoder, struct error *
 // Declares the group /decoder in a file being created by rank 0, with all attributes, and /encoder
 // if there is one.
 void decoder_file_declare(struct h5_file *file, const struct decoder *decoder,
-                          struct scaling scaling, const char *shape);
+                          const struct scaling *scaling, const char *shape);
 
 // Declares the weight and bias of a layer that has them, or what is shaped like them, below
 // `group`/layer_NUMBER, which must not exist yet.

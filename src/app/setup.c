@@ -112,14 +112,13 @@ struct run *setup_prepare(struct comm *comm, const struct config *config) {
     run->config = *config;
     check_precision(config, &error);
     directory_check("run.directory", config->run.directory, &error);
-    if (config->decoder.file[0] != '\0')
-      decoder_file_describe(&run->config, &run->scaling, &run->scaled_by_file, &error);
+    if (config->decoder.file[0] != '\0') decoder_file_describe(&run->config, &run->scaling, &error);
     check_start(run, &error);
   }
   comm_settle(comm, &error);
   comm_broadcast(comm, &run->config, sizeof run->config, 0);
-  comm_broadcast(comm, &run->scaling, sizeof run->scaling, 0);
-  comm_broadcast(comm, &run->scaled_by_file, sizeof run->scaled_by_file, 0);
+  run->scaling = scaling_broadcast(comm, run->scaling);
+  run->scaled_by_file = run->scaling != NULL;
   comm_broadcast(comm, &run->file_predicts, sizeof run->file_predicts, 0);
 
   config = &run->config;
@@ -134,6 +133,7 @@ struct run *setup_prepare(struct comm *comm, const struct config *config) {
         dataset_open(comm, run_data(run, set), set_keys[set], (uint64_t)config->run.seed, &error);
     comm_settle(comm, &error);
     run->shapes[set] = dataset_describe(run->sources[set]);
+    run->views[set] = dataset_take_view(run->sources[set]);
   }
   if (!run->used[SET_TRAIN] && !run->scaled_by_file &&
       (config->data.scale.kind == SCALE_MINMAX || config->data.scale.kind == SCALE_STANDARDISE))
@@ -146,6 +146,7 @@ struct run *setup_prepare(struct comm *comm, const struct config *config) {
   run->decoder =
       decoder_layout((size_t)config->decoder.latent, (size_t)config->decoder.layers.count,
                      config->decoder.layers.list, config->decoder.loss);
+  if (run->scaled_by_file) run->scaling->n = run->decoder->n;
   check_shapes(run, &error);
   add_encoder(run, &error);
   comm_settle(comm, &error);
@@ -164,7 +165,7 @@ static void load_set(struct run *run, enum set set) {
   dataset_close(&run->sources[set]);
   if (set == SET_TRAIN && !run->scaled_by_file)
     run->scaling = dataset_scaling(run->comm, config->data.scale.kind, config->data.scale.value,
-                                   run->sets[set]);
+                                   run->decoder->n, run->sets[set]);
   dataset_scale(run->sets[set], run->scaling, config->decoder.loss, set_keys[set], &error);
   comm_settle(run->comm, &error);
   run->data_checksum[set] = dataset_checksum(run->comm, run->sets[set]);
@@ -202,19 +203,21 @@ static void load_decoder(struct run *run) {
 void setup_load(struct run *run) {
   const struct config *config = &run->config;
   if (!run->used[SET_TRAIN] && !run->scaled_by_file)
-    run->scaling =
-        dataset_scaling(run->comm, config->data.scale.kind, config->data.scale.value, NULL);
+    run->scaling = dataset_scaling(run->comm, config->data.scale.kind, config->data.scale.value,
+                                   run->decoder->n, NULL);
   for (int set = 0; set < SET_COUNT; set++)
     if (run->used[set]) load_set(run, set);
   load_decoder(run);
 }
 
 // The scaling that the training set asks for.
-static struct scaling scaling_of(const struct config *config, const struct dataset_survey *train) {
+static struct scaling *scaling_of(const struct run *run, const struct dataset_survey *train) {
   const bool constant = train->min == train->max;
-  if (config->data.scale.kind == SCALE_MINMAX)
-    return (struct scaling){train->min, constant ? 1.0 : train->max - train->min};
-  return (struct scaling){constant ? train->min : train->mean, constant ? 1.0 : train->deviation};
+  const bool range = run->config.data.scale.kind == SCALE_MINMAX;
+  struct scaling *scaling = scaling_create(run->decoder->n, 1);
+  scaling->offset[0] = constant || range ? train->min : train->mean;
+  if (!constant) scaling->scale[0] = range ? train->max - train->min : train->deviation;
+  return scaling;
 }
 
 void setup_survey(struct run *run, struct dataset_survey surveys[SET_COUNT]) {
@@ -224,18 +227,19 @@ void setup_survey(struct run *run, struct dataset_survey surveys[SET_COUNT]) {
   const enum loss_kind loss = config->decoder.loss;
   bool known = run->scaled_by_file || kind == SCALE_NONE || kind == SCALE_NUMBER;
   if (known && !run->scaled_by_file)
-    run->scaling = dataset_scaling(run->comm, kind, config->data.scale.value, NULL);
+    run->scaling =
+        dataset_scaling(run->comm, kind, config->data.scale.value, run->decoder->n, NULL);
   for (int set = 0; set < SET_COUNT; set++) {
     if (!run->used[set]) continue;
     struct dataset_sources *sources = run->sources[set];
     surveys[set] = dataset_survey(run->comm, sources, config->data.missing,
-                                  known ? &run->scaling : NULL, loss, &error);
+                                  known ? run->scaling : NULL, loss, &error);
     comm_settle(run->comm, &error);
     if (known) continue;
-    run->scaling = scaling_of(config, &surveys[set]);
+    run->scaling = scaling_of(run, &surveys[set]);
     known = true;
     if (loss_ops(loss)->unit_interval)
-      dataset_survey(run->comm, sources, config->data.missing, &run->scaling, loss, &error);
+      dataset_survey(run->comm, sources, config->data.missing, run->scaling, loss, &error);
     comm_settle(run->comm, &error);
   }
   load_decoder(run);

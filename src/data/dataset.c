@@ -44,6 +44,8 @@ static struct dataset *create(const struct dataset_sources *sources, struct sour
   memcpy(dataset->shape, shape.shape, sizeof dataset->shape);
   dataset->weight_sum = memory_new(double, share.count);
   dataset->index = index;
+  dataset->group = memory_new(int64_t, share.count);
+  for (int64_t i = 0; i < share.count; i++) dataset->group[i] = index[i];
   return dataset;
 }
 
@@ -171,6 +173,7 @@ void dataset_destroy(struct dataset **dataset) {
   memory_free(&(*dataset)->y);
   memory_free(&(*dataset)->w);
   memory_free(&(*dataset)->index);
+  memory_free(&(*dataset)->group);
   memory_free(&(*dataset)->weight_sum);
   memory_free(&(*dataset)->label);
   memory_free(dataset);
@@ -219,10 +222,10 @@ static struct range find_range(struct comm *comm, const struct dataset *dataset)
 
 static bool is_constant(struct range range) { return range.min == range.max; }
 
-static struct scaling range_scaling(struct comm *comm, const struct dataset *dataset) {
+static void set_range(struct comm *comm, const struct dataset *dataset, struct scaling *scaling) {
   const struct range range = find_range(comm, dataset);
-  return (struct scaling){.offset = range.min,
-                          .scale = is_constant(range) ? 1.0 : range.max - range.min};
+  scaling->offset[0] = range.min;
+  if (!is_constant(range)) scaling->scale[0] = range.max - range.min;
 }
 
 // The sum of (raw - mean)^power over all entries that count. Each sample is summed in the order of
@@ -251,28 +254,26 @@ static int64_t count_entries(struct comm *comm, const struct dataset *dataset) {
   return entries;
 }
 
-static struct scaling standard_scaling(struct comm *comm, const struct dataset *dataset) {
+static void set_standard(struct comm *comm, const struct dataset *dataset,
+                         struct scaling *scaling) {
   const struct range range = find_range(comm, dataset);
-  if (is_constant(range)) return (struct scaling){.offset = range.min, .scale = 1.0};
+  scaling->offset[0] = range.min;
+  if (is_constant(range)) return;
   const double entries = (double)count_entries(comm, dataset);
   const double mean = sum_of_powers(comm, dataset, 0.0, 1) / entries;
   const double variance = sum_of_powers(comm, dataset, mean, 2) / entries;
-  return (struct scaling){.offset = mean, .scale = sqrt(variance)};
+  scaling->offset[0] = mean;
+  scaling->scale[0] = sqrt(variance);
 }
 
-struct scaling dataset_scaling(struct comm *comm, enum scale_kind kind, double value,
-                               const struct dataset *train) {
+struct scaling *dataset_scaling(struct comm *comm, enum scale_kind kind, double value, size_t n,
+                                const struct dataset *train) {
   assert(train != NULL || kind == SCALE_NONE || kind == SCALE_NUMBER);
-  switch (kind) {
-    case SCALE_NUMBER:
-      return (struct scaling){.offset = 0.0, .scale = value};
-    case SCALE_MINMAX:
-      return range_scaling(comm, train);
-    case SCALE_STANDARDISE:
-      return standard_scaling(comm, train);
-    default:
-      return (struct scaling){.offset = 0.0, .scale = 1.0};
-  }
+  struct scaling *scaling = scaling_create(n, 1);
+  if (kind == SCALE_NUMBER) scaling->scale[0] = value;
+  if (kind == SCALE_MINMAX) set_range(comm, train, scaling);
+  if (kind == SCALE_STANDARDISE) set_standard(comm, train, scaling);
+  return scaling;
 }
 
 // ---- applying it ----
@@ -297,17 +298,17 @@ static bool check_scaled(const struct dataset *dataset, size_t i, size_t k, enum
                    key, index, entry, y, loss_name(loss), loss_name(other));
 }
 
-void dataset_scale(struct dataset *dataset, struct scaling scaling, enum loss_kind loss,
+void dataset_scale(struct dataset *dataset, const struct scaling *scaling, enum loss_kind loss,
                    const char *key, struct error *error) {
-  if (!isfinite(scaling.offset) || !isfinite(scaling.scale) || scaling.scale == 0) {
+  if (!scaling_is_sound(scaling)) {
     error_set(error, "%s: offset %g and scale %g cannot be applied to data (data.scale)", key,
-              scaling.offset, scaling.scale);
+              scaling->offset[0], scaling->scale[0]);
     return;
   }
   for (size_t i = 0; i < (size_t)dataset->local_count; i++) {
     for (size_t k = i * dataset->stride; k < i * dataset->stride + dataset->n; k++) {
       if (!counts(dataset, k)) continue;
-      dataset->y[k] = (real)(((double)dataset->y[k] - scaling.offset) / scaling.scale);
+      dataset->y[k] = (real)scaling_apply(scaling, k - i * dataset->stride, (double)dataset->y[k]);
       if (!check_scaled(dataset, i, k, loss, key, error)) return;
     }
   }
@@ -370,7 +371,7 @@ struct dataset_survey dataset_survey(struct comm *comm, const struct dataset_sou
         comm, sources, (struct source_range){share.first + done, count}, part, missing, error);
     add_to_survey(&survey, piece);
     if (scaling != NULL && !error_is_set(error))
-      dataset_scale(piece, *scaling, loss, sources->key, error);
+      dataset_scale(piece, scaling, loss, sources->key, error);
     dataset_destroy(&piece);
     failed = error_is_set(error);
     comm_max_int64(comm, &failed, 1);

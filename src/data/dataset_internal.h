@@ -10,6 +10,7 @@ struct dataset_sources {
   const char *key;                         // the section's name, borrowed
   struct source samples, labels, weights;  // labels and weights: axes 0 if not given
   struct source_range range;
+  struct view *view;  // owned
   int64_t count;  // samples selected from the range
   // This rank's part of those of the range that are of the classes wanted: `before` are on lower
   // ranks, `total` on all. `candidates` is owned, NULL if all of the range are.

@@ -274,7 +274,11 @@ struct dataset_sources *dataset_open(struct comm *comm, const struct data_option
     error_set(error, "%s", found.text);
   } else {
     broadcast(comm, sources);
-    if (dataset_count(comm, sources, error)) return sources;
+    if (dataset_count(comm, sources, error)) {
+      sources->view = view_plain("value", sources->count, sources->samples.axes - 1,
+                                 sources->samples.shape + 1);
+      return sources;
+    }
   }
   dataset_close(&sources);
   return NULL;
@@ -291,8 +295,15 @@ struct dataset_shape dataset_describe(const struct dataset_sources *sources) {
   return shape;
 }
 
+struct view *dataset_take_view(struct dataset_sources *sources) {
+  struct view *view = sources->view;
+  sources->view = NULL;
+  return view;
+}
+
 void dataset_close(struct dataset_sources **sources) {
   if (*sources == NULL) return;
   memory_free(&(*sources)->candidates);
+  view_destroy(&(*sources)->view);
   memory_free(sources);
 }

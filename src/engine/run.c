@@ -23,7 +23,9 @@ void run_destroy(struct run **run) {
   for (int set = 0; set < SET_COUNT; set++) {
     dataset_close(&(*run)->sources[set]);
     dataset_destroy(&(*run)->sets[set]);
+    view_destroy(&(*run)->views[set]);
   }
+  scaling_destroy(&(*run)->scaling);
   decoder_destroy(&(*run)->decoder);
   predictor_destroy(&(*run)->predictor);
   memory_free(run);

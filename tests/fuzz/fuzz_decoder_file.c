@@ -365,8 +365,7 @@ static void check_count(const struct config *config) {
   h5_close(&file);
 }
 
-static void check_description(const struct config *config, const struct scaling *scaling,
-                              bool scaled) {
+static void check_description(const struct config *config, const struct scaling *scaling) {
   FUZZ_CHECK(config->decoder.layers.count > 0 && config->decoder.layers.count <= CONFIG_LAYERS,
              "%lld layers", (long long)config->decoder.layers.count);
   FUZZ_CHECK(config->decoder.latent > 0, "latent %lld", (long long)config->decoder.latent);
@@ -377,27 +376,26 @@ static void check_description(const struct config *config, const struct scaling 
                    activation_name(layer->activation) != NULL,
                "layer %d", l);
   }
-  FUZZ_CHECK(
-      !scaled || (isfinite(scaling->offset) && isfinite(scaling->scale) && scaling->scale > 0),
-      "scaling %g, %g", scaling->offset, scaling->scale);
+  FUZZ_CHECK(scaling == NULL || (scaling_is_sound(scaling) && scaling->scale[0] > 0),
+             "scaling %g, %g", scaling->offset[0], scaling->scale[0]);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static struct config config;
   struct fuzz_bytes bytes = {data, size};
   struct error error = {""};
-  struct scaling scaling = {0.0, 1.0};
-  bool scaled = false;
+  struct scaling *scaling = NULL;
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
   choose_config(&bytes, &config);
   snprintf(config.decoder.file, sizeof config.decoder.file, "%s", write_file(&bytes));
-  if (decoder_file_describe(&config, &scaling, &scaled, &error)) {
+  if (decoder_file_describe(&config, &scaling, &error)) {
     FUZZ_CHECK(!error_is_set(&error), "%s", error.text);
-    check_description(&config, &scaling, scaled);
+    check_description(&config, scaling);
     check_count(&config);
     check_parameters(&config);
   } else {
     fuzz_check_message(&error, "decoder.");
   }
+  scaling_destroy(&scaling);
   return 0;
 }

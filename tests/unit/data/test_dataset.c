@@ -66,20 +66,22 @@ static void test_survey(struct comm *comm) {
     sum += value(k / N, k % N);
     most = fmax(most, value(k / N, k % N));
   }
-  struct scaling scaling = {0, most};
+  struct scaling *scaling = scaling_create(N, 1);
+  scaling->scale[0] = most;
   struct dataset_survey survey =
-      dataset_survey(comm, sources, MISSING_ERROR, &scaling, LOSS_BCE, &error);
+      dataset_survey(comm, sources, MISSING_ERROR, scaling, LOSS_BCE, &error);
   CHECK(!error_is_set(&error), "%s", error.text);
   CHECK(survey.entries == TOTAL - SAMPLES && survey.missing == SAMPLES,
         "%lld entries, %lld missing", (long long)survey.entries, (long long)survey.missing);
   CHECK(survey.max == most && survey.min == 0, "from %g to %g", survey.min, survey.max);
   CHECK(fabs(survey.mean - sum / (double)survey.entries) < 1e-12 * most, "mean %g", survey.mean);
-  scaling.scale = most / 2;
-  dataset_survey(comm, sources, MISSING_ERROR, &scaling, LOSS_BCE, &error);
+  scaling->scale[0] = most / 2;
+  dataset_survey(comm, sources, MISSING_ERROR, scaling, LOSS_BCE, &error);
   int64_t found = error_is_set(&error);
   comm_max_int64(comm, &found, 1);
   CHECK(found && (!error_is_set(&error) || strstr(error.text, "after scaling") != NULL), "%s",
         error.text);
+  scaling_destroy(&scaling);
   dataset_close(&sources);
 }
 

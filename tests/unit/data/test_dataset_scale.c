@@ -46,18 +46,21 @@ static void test_weights(struct comm *comm) {
     }
     CHECK(dataset->weight_sum[i] == sum, "sum %g", dataset->weight_sum[i]);
   }
-  struct scaling scaling = dataset_scaling(comm, SCALE_STANDARDISE, 0, dataset);
+  struct scaling *scaling = dataset_scaling(comm, SCALE_STANDARDISE, 0, dataset->n, dataset);
   double mean = 0;
   for (int k = 0; k < TOTAL; k++) mean += k % N == 0 ? 0 : value(k / N, k % N);
   mean /= TOTAL - SAMPLES;
-  CHECK(fabs(scaling.offset - mean) < 1e-12 * mean, "mean %.17g, %.17g", scaling.offset, mean);
+  CHECK(fabs(scaling->offset[0] - mean) < 1e-12 * mean, "mean %.17g, %.17g", scaling->offset[0],
+        mean);
   struct error error = {""};
-  scaling = dataset_scaling(comm, SCALE_MINMAX, 0, dataset);
+  scaling_destroy(&scaling);
+  scaling = dataset_scaling(comm, SCALE_MINMAX, 0, dataset->n, dataset);
   dataset_scale(dataset, scaling, LOSS_BCE, "data.train", &error);
   CHECK(!error_is_set(&error), "%s", error.text);
   for (int64_t i = 0; i < dataset->local_count; i++)
     CHECK(dataset->y[i * (int64_t)dataset->stride] == 0, "an entry of weight 0 stays 0");
   check_padding(dataset);
+  scaling_destroy(&scaling);
   dataset_destroy(&dataset);
 }
 
@@ -68,17 +71,22 @@ static void test_scaling(struct comm *comm) {
   for (int k = 0; k < TOTAL; k++) mean += value(k / N, k % N) / TOTAL;
   for (int k = 0; k < TOTAL; k++) square += pow(value(k / N, k % N) - mean, 2) / TOTAL;
 
-  struct scaling scaling = dataset_scaling(comm, SCALE_STANDARDISE, 0, dataset);
-  CHECK(fabs(scaling.offset - mean) < 1e-12 * mean, "mean %.17g, %.17g", scaling.offset, mean);
-  CHECK(fabs(scaling.scale - sqrt(square)) < 1e-12 * sqrt(square), "deviation %.17g",
-        scaling.scale);
-  mpi_test_same_bits(comm, "standardise", &scaling, sizeof scaling);
-  scaling = dataset_scaling(comm, SCALE_NONE, 0, dataset);
-  CHECK(scaling.offset == 0 && scaling.scale == 1, "none");
-  scaling = dataset_scaling(comm, SCALE_NUMBER, 255, dataset);
-  CHECK(scaling.offset == 0 && scaling.scale == 255, "255");
-  scaling = dataset_scaling(comm, SCALE_MINMAX, 0, dataset);
-  CHECK(scaling.offset == 0 && scaling.scale == 100, "minmax %g %g", scaling.offset, scaling.scale);
+  struct scaling *scaling = dataset_scaling(comm, SCALE_STANDARDISE, 0, dataset->n, dataset);
+  CHECK(fabs(scaling->offset[0] - mean) < 1e-12 * mean, "mean %.17g, %.17g", scaling->offset[0],
+        mean);
+  CHECK(fabs(scaling->scale[0] - sqrt(square)) < 1e-12 * sqrt(square), "deviation %.17g",
+        scaling->scale[0]);
+  mpi_test_same_bits(comm, "standardise", scaling->offset, sizeof *scaling->offset);
+  scaling_destroy(&scaling);
+  scaling = dataset_scaling(comm, SCALE_NONE, 0, dataset->n, dataset);
+  CHECK(scaling->offset[0] == 0 && scaling->scale[0] == 1, "none");
+  scaling_destroy(&scaling);
+  scaling = dataset_scaling(comm, SCALE_NUMBER, 255, dataset->n, dataset);
+  CHECK(scaling->offset[0] == 0 && scaling->scale[0] == 255, "255");
+  scaling_destroy(&scaling);
+  scaling = dataset_scaling(comm, SCALE_MINMAX, 0, dataset->n, dataset);
+  CHECK(scaling->offset[0] == 0 && scaling->scale[0] == 100, "minmax %g %g", scaling->offset[0],
+        scaling->scale[0]);
 
   struct error error = {""};
   dataset_scale(dataset, scaling, LOSS_BCE, "data.train", &error);
@@ -87,20 +95,25 @@ static void test_scaling(struct comm *comm) {
   for (int k = 0; k < TOTAL; k++)
     CHECK((real)all[k] == (real)(value(k / N, k % N) / 100), "entry %d is %g", k, all[k]);
   memory_free(&all);
-  dataset_scale(dataset, (struct scaling){0, 0.001}, LOSS_BCE, "data.test", &error);
+  scaling->offset[0] = 0;
+  scaling->scale[0] = 0.001;
+  dataset_scale(dataset, scaling, LOSS_BCE, "data.test", &error);
   CHECK(dataset->local_count == 0 || (strstr(error.text, "data.test: sample ") == error.text &&
                                       strstr(error.text, "[0, 1]") != NULL),
         "%s", error.text);
   error = (struct error){""};
-  dataset_scale(dataset, (struct scaling){0, 0}, LOSS_MSE, "data.test", &error);
+  scaling->scale[0] = 0;
+  dataset_scale(dataset, scaling, LOSS_MSE, "data.test", &error);
   CHECK(strstr(error.text, "cannot be applied") != NULL, "%s", error.text);
+  scaling_destroy(&scaling);
 
   for (size_t k = 0; k < (size_t)dataset->local_count * dataset->stride; k++)
     dataset->y[k] = (real)0.1;
   for (int kind = SCALE_MINMAX; kind <= SCALE_STANDARDISE; kind++) {
-    scaling = dataset_scaling(comm, kind, 0, dataset);
-    CHECK(scaling.offset == (double)(real)0.1 && scaling.scale == 1, "constant data: scale %g",
-          scaling.scale);
+    scaling_destroy(&scaling);
+    scaling = dataset_scaling(comm, kind, 0, dataset->n, dataset);
+    CHECK(scaling->offset[0] == (double)(real)0.1 && scaling->scale[0] == 1,
+          "constant data: scale %g", scaling->scale[0]);
   }
   dataset_destroy(&dataset);
 }

@@ -27,7 +27,9 @@ static void write_decoder(void) {
   struct decoder *decoder = decoder_create(2, 2, specs, LOSS_MSE);
   decoder_initialise(decoder, 1);
   struct h5_file *file = h5_create(good_path, 0);
-  decoder_file_declare(file, decoder, (struct scaling){0.0, 1.0}, "(3)");
+  struct scaling *scaling = scaling_create(3, 1);
+  decoder_file_declare(file, decoder, scaling, "(3)");
+  scaling_destroy(&scaling);
   h5_close(&file);
   file = h5_open_parallel(good_path, comm);
   decoder_file_write(file, "/decoder", decoder->network, decoder->theta, 0);
@@ -40,12 +42,11 @@ static void write_decoder(void) {
 static void read_decoder(void) {
   static struct config config;
   struct error error = {""};
-  struct scaling scaling;
-  bool scaled;
+  struct scaling *scaling = NULL;
   const int message = open(message_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
   dup2(message, STDERR_FILENO);
   strcpy(config.decoder.file, bad_path);
-  bool good = decoder_file_describe(&config, &scaling, &scaled, &error);
+  bool good = decoder_file_describe(&config, &scaling, &error);
   if (good) {
     struct decoder *decoder =
         decoder_create((size_t)config.decoder.latent, (size_t)config.decoder.layers.count,
@@ -53,6 +54,7 @@ static void read_decoder(void) {
     good = decoder_file_read(bad_path, decoder, &error);
     decoder_destroy(&decoder);
   }
+  scaling_destroy(&scaling);
   if (good) _exit(EXIT_CODE_DONE);
   fprintf(stderr, "%s\n", error.text);
   _exit(EXIT_CODE_USER);

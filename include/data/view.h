@@ -1,0 +1,56 @@
+// What a set's samples are: which axes number them, their channels, and their axes in space. A view
+// is resolved once, when the set is opened (dataset_open()); whoever shows, scales or measures
+// samples asks it.
+#ifndef GFE_VIEW_H
+#define GFE_VIEW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "platform/comm.h"
+
+enum { VIEW_AXES = 8, VIEW_TEXT = 64 };
+
+// Names as in the data file, made unique; "" for a unit or standard name that it does not give.
+struct view_axis {
+  char name[VIEW_TEXT], units[VIEW_TEXT], standard_name[VIEW_TEXT];
+  int64_t length;       // of what is selected
+  double *coordinates;  // [length], owned; NULL if the file has none
+};
+
+struct view_channel {
+  char name[VIEW_TEXT], units[VIEW_TEXT], standard_name[VIEW_TEXT];
+};
+
+// The entries of a sample lie in the order (channel, space[0], space[1], ...), the last one
+// fastest.
+struct view {
+  // Axes that number the samples, such as (trajectory, time), the last one fastest. One axis of the
+  // number of samples where the order is not that of a full grid (classes, subsets).
+  int numbering_axes;
+  struct view_axis numbering[VIEW_AXES];
+  bool
+      has_channel_axis;  // whether the samples' shape begins with the channels; if not, one channel
+  int64_t channels;
+  struct view_channel *channel;  // [channels], owned
+  int space_axes;
+  struct view_axis space[VIEW_AXES];
+};
+
+// The view of samples of which no more is known than their shape: one channel `name`, space axes
+// axis_0, axis_1, ..., numbered by `sample`. Owned.
+struct view *view_plain(const char *name, int64_t samples, int axes, const int64_t *shape);
+
+// A view of rank 0, NULL on the others, on all ranks; owned. Collective.
+struct view *view_broadcast(struct comm *comm, struct view *view);
+void view_destroy(struct view **view);
+
+// Entries of one channel; all of a sample.
+size_t view_channel_entries(const struct view *view);
+size_t view_entries(const struct view *view);
+
+// The channel of an entry of a sample.
+size_t view_channel_of(const struct view *view, size_t entry);
+
+#endif
