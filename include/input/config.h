@@ -18,7 +18,7 @@ enum {
   CONFIG_TEXT = 1024,  // bytes
   CONFIG_LAYERS = 64,
   CONFIG_INTEGERS = 64,
-  CONFIG_PARAMETERS = 160  // room for, not how many there are: config_parameter_count()
+  CONFIG_PARAMETERS = 256  // room for, not how many there are: config_parameter_count()
 };
 
 enum task { TASK_TRAIN, TASK_EVALUATE, TASK_ENCODE, TASK_GRADIENT_CHECK, TASK_COUNT };
