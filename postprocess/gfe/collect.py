@@ -39,6 +39,8 @@ MEANING = {
     "loss": ("1", "mean reconstruction loss of the set"),
     "evaluations_mean": ("1", "gradient evaluations per sample, mean"),
     "not_converged": ("samples", "samples whose flow ended before it converged"),
+    "loss_as_new_over_trained": ("1", "loss of the training samples, encoded as if they were new, "
+                                      "over the loss they were trained at"),
     "steps": ("updates", "updates of the decoder"),
     "epochs": ("epochs", "passes over the training data"),
     "seconds": ("s", "time of the last start"),

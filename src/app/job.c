@@ -273,6 +273,7 @@ static int run_tasks(struct job *job) {
     if (!job->run->used[set] || (set == SET_TRAIN && !encodes_train(job))) continue;
     if (!encode(job, set)) return EXIT_CODE_RESUBMIT;
   }
+  report_as_new(outcome_as_new(&job->outcome));
   const bool checked = !job->run->config.run.task[TASK_GRADIENT_CHECK] || check_gradients(job);
   return job->diverged || !checked ? EXIT_CODE_NUMERICAL : EXIT_CODE_DONE;
 }

@@ -198,6 +198,18 @@ void report_evaluation(const struct run *run, const struct evaluation *evaluatio
              evaluation->loss_encoder);
 }
 
+void report_as_new(double ratio) {
+  static const double far_above = 1.5;
+  if (!(ratio > far_above)) return;
+  log_warning(
+      "the training samples, encoded as if they were new, have %.3g times the loss they were "
+      "trained "
+      "at: flows from evaluation.start do not find the minima that training found, so latents and "
+      "losses of new samples are poor, too, whatever their status says. Try evaluation.start: "
+      "predictor, a larger evaluation.max_iterations, more latents or training.warm_start: false",
+      ratio);
+}
+
 void report_gradient_check(const struct gradient_check *check) {
   log_line("\ngradient check of the mean loss of %lld samples, along random directions",
            (long long)check->count);

@@ -26,6 +26,10 @@ void report_gradient_check(const struct gradient_check *check);
 
 void report_evaluation(const struct run *run, const struct evaluation *evaluation);
 
+// That the training samples, encoded as if they were new, have so many times the loss that they were
+// trained at, if that is far above 1.
+void report_as_new(double ratio);
+
 // Phases: min, mean, max over ranks and share of the whole. Collective.
 void report_phases(struct run *run);
 

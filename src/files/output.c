@@ -342,6 +342,14 @@ void output_results(struct run *run, const struct outcome *outcome, const char *
 
 // ---- summary.json ----
 
+double outcome_as_new(const struct outcome *outcome) {
+  const struct evaluation *train = outcome->evaluations[SET_TRAIN];
+  const int64_t epochs = history_epochs(outcome->history);
+  if (train == NULL || epochs == 0) return NAN;
+  const double trained = history_epoch(outcome->history, epochs - 1)->train_loss;
+  return trained > 0.0 ? train->loss / trained : NAN;
+}
+
 static void write_number(FILE *file, const char *name, double value) {
   if (isfinite(value))
     fprintf(file, "  \"%s\": %.17g,\n", name, value);
@@ -390,6 +398,7 @@ static void write_summary(const struct run *run, const struct outcome *outcome, 
     write_number(file, name,
                  evaluation == NULL ? NAN : (double)tally_not_converged(&evaluation->tally));
   }
+  write_number(file, "train_loss_as_new_over_trained", outcome_as_new(outcome));
   fprintf(file, "  \"steps\": %lld,\n  \"epochs\": %lld,\n", (long long)history_steps(history),
           (long long)history_epochs(history));
   write_number(file, "seconds", seconds);

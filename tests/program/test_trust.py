@@ -448,6 +448,25 @@ def test_bad_memory(checks, program, cwd, _trained):
 
 # ---- time ----
 
+def test_as_new(checks, program, cwd, _trained):
+    """Training samples whose loss is far above what it was in training, encoded as if new."""
+    values = {**IMAGES, "run.tasks": ["train"], "training.epochs": 3, "encoding.max_iterations": 20}
+    for ranks in (1, 3):
+        for iterations, poor in ((1, True), (100, False)):
+            name = f"as_new_{ranks}_{iterations}"
+            path = write_input(os.path.join(cwd, name, "input.yaml"), values,
+                               {"evaluation.max_iterations": iterations})
+            out = finish(checks, program, path, ranks, name)
+            directory = os.path.join(cwd, name, "run")
+            with h5py.File(os.path.join(directory, "results.h5"), "r") as file:
+                ratio = file["train/loss"][()].mean() / file["history/epoch_train_loss"][()][-1]
+            told = read_summary(directory)["train_loss_as_new_over_trained"]
+            checks(abs(told / ratio - 1) < 1e-5, f"{name}: {told} instead of {ratio}")
+            checks((ratio > 1.5) == poor == ("as if they were new" in out),
+                   f"{name}: {ratio} times the trained loss: {out[-1500:]}")
+    print("as new: done", flush=True)
+
+
 def test_limits(checks, program, cwd, _trained):
     """Slurm's limit counts if it is earlier than run.walltime."""
     folder = os.path.join(cwd, "limits")
@@ -464,7 +483,7 @@ def test_limits(checks, program, cwd, _trained):
 
 TESTS = [test_other_options, test_other_samples, test_finished, test_two_jobs, test_heartbeat,
          test_own_files, test_rotation,
-         test_other_program, test_bad_memory, test_limits]
+         test_other_program, test_bad_memory, test_as_new, test_limits]
 
 
 def main():

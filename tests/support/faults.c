@@ -1,0 +1,185 @@
+// A disk and a clock that fail, for LD_PRELOAD. Below the directory GFE_FAULTS_UNDER the call
+// number GFE_FAULTS_AFTER of the kind GFE_FAULTS fails, and all later ones unless GFE_FAULTS_ONCE
+// is set:
+//
+//   read     read, pread: EIO               sync     fsync: EIO
+//   write    write, pwrite: EIO             readonly opening to write, renaming: EROFS
+//   full     write, pwrite: ENOSPC          clock    no disk: GFE_FAULTS_BY seconds are added to
+//   the short    write, pwrite: a part alone             time of day from then on
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static bool is_kind(const char *kind) {
+  const char *wanted = getenv("GFE_FAULTS");
+  return wanted != NULL && strcmp(wanted, kind) == 0;
+}
+
+// Whether this call, one more of its kind, is to fail.
+static bool is_due(void) {
+  static atomic_long calls;
+  const char *after = getenv("GFE_FAULTS_AFTER");
+  const long wanted = after == NULL ? 0 : atol(after), call = atomic_fetch_add(&calls, 1);
+  return getenv("GFE_FAULTS_ONCE") != NULL ? call == wanted : call >= wanted;
+}
+
+static bool is_below(const char *path) {
+  const char *under = getenv("GFE_FAULTS_UNDER");
+  return under != NULL && strncmp(path, under, strlen(under)) == 0;
+}
+
+static bool is_file_below(int file) {
+  char link[64], path[PATH_MAX] = "";
+  snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+  return readlink(link, path, sizeof path - 1) > 0 && is_below(path);
+}
+
+// Whether a write to `file` is to fail with *reason; or, with 0 there, is to write a part alone.
+static bool write_fails(int file, int *reason) {
+  const char *const kinds[] = {"write", "full", "short"};
+  const int reasons[] = {EIO, ENOSPC, 0};
+  for (int k = 0; k < 3; k++) {
+    if (!is_kind(kinds[k]) || !is_file_below(file) || !is_due()) continue;
+    *reason = reasons[k];
+    return true;
+  }
+  return false;
+}
+
+#define REAL(type, name) ((type)dlsym(RTLD_NEXT, name))
+typedef ssize_t (*write_call)(int, const void *, size_t);
+typedef ssize_t (*pwrite_call)(int, const void *, size_t, off_t);
+typedef ssize_t (*read_call)(int, void *, size_t);
+typedef ssize_t (*pread_call)(int, void *, size_t, off_t);
+
+ssize_t write(int file, const void *data, size_t bytes) {
+  int reason;
+  if (write_fails(file, &reason)) {
+    if (reason == 0 && bytes > 1) return REAL(write_call, "write")(file, data, bytes / 2);
+    errno = reason;
+    if (reason != 0) return -1;
+  }
+  return REAL(write_call, "write")(file, data, bytes);
+}
+
+static ssize_t write_at(const char *name, int file, const void *data, size_t bytes, off_t place) {
+  int reason;
+  if (write_fails(file, &reason)) {
+    if (reason == 0 && bytes > 1) return REAL(pwrite_call, name)(file, data, bytes / 2, place);
+    errno = reason;
+    if (reason != 0) return -1;
+  }
+  return REAL(pwrite_call, name)(file, data, bytes, place);
+}
+
+ssize_t pwrite(int file, const void *data, size_t bytes, off_t place) {
+  return write_at("pwrite", file, data, bytes, place);
+}
+
+ssize_t pwrite64(int file, const void *data, size_t bytes, off_t place) {
+  return write_at("pwrite64", file, data, bytes, place);
+}
+
+static bool read_fails(int file) {
+  if (!is_kind("read") || !is_file_below(file) || !is_due()) return false;
+  errno = EIO;
+  return true;
+}
+
+ssize_t read(int file, void *data, size_t bytes) {
+  return read_fails(file) ? -1 : REAL(read_call, "read")(file, data, bytes);
+}
+
+ssize_t pread(int file, void *data, size_t bytes, off_t place) {
+  return read_fails(file) ? -1 : REAL(pread_call, "pread")(file, data, bytes, place);
+}
+
+ssize_t pread64(int file, void *data, size_t bytes, off_t place) {
+  return read_fails(file) ? -1 : REAL(pread_call, "pread64")(file, data, bytes, place);
+}
+
+int fsync(int file) {
+  if (is_kind("sync") && is_file_below(file) && is_due()) {
+    errno = EIO;
+    return -1;
+  }
+  return REAL(int (*)(int), "fsync")(file);
+}
+
+// A relative path is one below the directory: the program runs beside it.
+static bool is_read_only(const char *path, int flags) {
+  if (!is_kind("readonly") || (flags & (O_WRONLY | O_RDWR | O_CREAT)) == 0) return false;
+  char whole[PATH_MAX];
+  const char *slash = strrchr(path, '/');
+  char folder[PATH_MAX];
+  snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : (int)(slash - path),
+           slash == NULL ? "." : path);
+  if (realpath(folder, whole) == NULL || !is_below(whole) || !is_due()) return false;
+  errno = EROFS;
+  return true;
+}
+
+static int open_as(const char *name, const char *path, int flags, mode_t mode) {
+  if (is_read_only(path, flags)) return -1;
+  return REAL(int (*)(const char *, int, ...), name)(path, flags, mode);
+}
+
+#define MODE_OF(flags, last)                  \
+  mode_t mode = 0;                            \
+  if ((flags & (O_CREAT | O_TMPFILE)) != 0) { \
+    va_list arguments;                        \
+    va_start(arguments, last);                \
+    mode = va_arg(arguments, mode_t);         \
+    va_end(arguments);                        \
+  }
+
+int open(const char *path, int flags, ...) {
+  MODE_OF(flags, flags)
+  return open_as("open", path, flags, mode);
+}
+
+int open64(const char *path, int flags, ...) {
+  MODE_OF(flags, flags)
+  return open_as("open64", path, flags, mode);
+}
+
+FILE *fopen(const char *path, const char *mode) {
+  if (strpbrk(mode, "wa+") != NULL && is_read_only(path, O_WRONLY)) return NULL;
+  return REAL(FILE * (*)(const char *, const char *), "fopen")(path, mode);
+}
+
+int rename(const char *from, const char *to) {
+  if (is_read_only(to, O_WRONLY)) return -1;
+  return REAL(int (*)(const char *, const char *), "rename")(from, to);
+}
+
+static time_t jump(void) {
+  static atomic_bool jumped;
+  if (!is_kind("clock")) return 0;
+  if (!jumped) jumped = is_due();
+  const char *by = getenv("GFE_FAULTS_BY");
+  return jumped && by != NULL ? (time_t)atol(by) : 0;
+}
+
+time_t time(time_t *result) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  if (result != NULL) *result = now.tv_sec;
+  return now.tv_sec;
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now) {
+  const int code = REAL(int (*)(clockid_t, struct timespec *), "clock_gettime")(clock, now);
+  if (clock == CLOCK_REALTIME) now->tv_sec += jump();
+  return code;
+}
