@@ -1,7 +1,7 @@
-// Decoders in HDF5 files. HDF5 itself does not survive every damaged file, so the bytes of an input
-// are not the file: they choose what HDF5 is asked to write into it, which groups, attributes,
-// types, shapes and values, all of them in order and many of them wrong. Bytes that are 0, or
-// missing, choose what is right.
+// Decoders and predictors in HDF5 files. HDF5 itself does not survive every damaged file, so the
+// bytes of an input are not the file: they choose what HDF5 is asked to write into it, which
+// groups, attributes, types, shapes and values, all of them in order and many of them wrong. Bytes
+// that are 0, or missing, choose what is right.
 #include <hdf5.h>
 #include <math.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include "decoder/activation.h"
 #include "decoder/loss.h"
 #include "files/decoder_file.h"
+#include "files/predictor_file.h"
 #include "fuzz.h"
 #include "ground/memory.h"
 #include "input/config_table.h"
@@ -287,6 +288,17 @@ static hsize_t write_layer(struct fuzz_bytes *bytes, hid_t decoder, unsigned l, 
   return out;
 }
 
+// A predictor for latents of length `d` and samples of `n` entries, or something like it.
+static void write_predictor(struct fuzz_bytes *bytes, hid_t file, hsize_t d, hsize_t n) {
+  const hsize_t matrix[] = {d, n}, latent[] = {d, 1}, sample[] = {n, 1}, metric[] = {d, d};
+  const hid_t group = H5Gcreate2(file, "predictor", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  write_array(bytes, group, "matrix", 2, matrix);
+  write_array(bytes, group, "mean_latent", 1, latent);
+  write_array(bytes, group, "mean_sample", 1, sample);
+  if (choose(bytes, 2) == 1) write_array(bytes, group, "metric", 2, metric);
+  H5Gclose(group);
+}
+
 // Has HDF5 make the file in its own memory; returns the path of a copy.
 static const char *write_file(struct fuzz_bytes *bytes) {
   enum { COUNTS = 16 };
@@ -301,9 +313,11 @@ static const char *write_file(struct fuzz_bytes *bytes) {
   number_attribute(bytes, decoder, "scale_offset", 0.0);
   number_attribute(bytes, decoder, "scale_factor", 255.0);
   number_attribute(bytes, decoder, "latent", 1.0 + fuzz_next(bytes) % 6);
-  hsize_t width = 1 + fuzz_next(bytes) % 6;
+  const hsize_t d = 1 + fuzz_next(bytes) % 6;
+  hsize_t width = d;
   for (unsigned l = 0; l < layers; l++) width = write_layer(bytes, decoder, l, width);
   H5Gclose(decoder);
+  if (fuzz_next(bytes) % 2 == 1) write_predictor(bytes, file, d, width);
   H5Fflush(file, H5F_SCOPE_LOCAL);
   const ssize_t size = H5Fget_file_image(file, NULL, 0);
   FUZZ_CHECK(size > 0, "HDF5 made no file");
@@ -330,6 +344,21 @@ static void choose_config(struct fuzz_bytes *bytes, struct config *config) {
     config->decoder.layers.list[l] = (struct layer_spec){.kind = 0, .width = 1 + (said >> 6)};
 }
 
+// The predictor of the file, for its decoder: finite, or refused.
+static void check_predictor(const struct config *config, size_t d, size_t n) {
+  struct error error = {""};
+  struct predictor *p = predictor_read(config->decoder.file, d, n, &error);
+  if (p == NULL) {
+    fuzz_check_message(&error, "decoder.file");
+    return;
+  }
+  FUZZ_CHECK(p->d == d && p->n == n, "a predictor of %zu, %zu", p->d, p->n);
+  for (size_t i = 0; i < d * n; i++) FUZZ_CHECK(isfinite(p->matrix[i]), "coefficient %zu", i);
+  for (size_t i = 0; i < d; i++) FUZZ_CHECK(isfinite(p->mean_latent[i]), "latent %zu", i);
+  for (size_t i = 0; i < n; i++) FUZZ_CHECK(isfinite(p->mean_sample[i]), "entry %zu", i);
+  predictor_destroy(&p);
+}
+
 // A decoder as described, with its parameters; one that is too large for a machine is not read.
 static void check_parameters(const struct config *config) {
   enum { MOST = 1 << 22 };
@@ -351,6 +380,7 @@ static void check_parameters(const struct config *config) {
         FUZZ_CHECK(isfinite(decoder->theta[i]), "parameter %zu", i);
     else
       fuzz_check_message(&error, "decoder.file");
+    if (predictor_is_in(config->decoder.file)) check_predictor(config, decoder->d, decoder->n);
   }
   decoder_destroy(&decoder);
 }

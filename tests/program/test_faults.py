@@ -102,6 +102,7 @@ class Story:
         process = self.start(ranks)
         self.wait(process)
         victims = ranks_of(process) if ranks > 1 else [process.pid]
+        orphans = list(victims)
         whom = self.rng.choice(["a rank", "mpirun", "all"])
         if whom == "a rank":
             victims = self.rng.sample(victims, min(1, len(victims)))
@@ -115,6 +116,8 @@ class Story:
             except ProcessLookupError:
                 pass
         self.end(process, f"{whom} of {ranks} killed")
+        while any(os.path.exists(f"/proc/{number}/fd/0") for number in orphans):
+            time.sleep(0.01)  # they hold the run directory until they notice that mpirun is gone
 
     def signals(self, ranks):
         process = self.start(ranks)
