@@ -402,7 +402,9 @@ static void check_description(const struct config *config, const struct scaling 
   FUZZ_CHECK(loss_name(config->decoder.loss) != NULL, "loss %d", config->decoder.loss);
   for (int l = 0; l < config->decoder.layers.count; l++) {
     const struct layer_spec *layer = &config->decoder.layers.list[l];
-    FUZZ_CHECK(layer->width > 0 && layer_name(layer->kind) != NULL &&
+    const bool wide = layer->kind == LAYER_DENSE || layer->kind == LAYER_CONV ||
+                      layer->kind == LAYER_CONV_TRANSPOSE;
+    FUZZ_CHECK((layer->width > 0 || !wide) && layer_name(layer->kind) != NULL &&
                    activation_name(layer->activation) != NULL,
                "layer %d", l);
   }
