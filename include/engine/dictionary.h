@@ -14,6 +14,7 @@
 
 // The first entries of every dictionary.
 enum { DICTIONARY_ZERO, DICTIONARY_MEAN, DICTIONARY_TRAINED };
+enum { DICTIONARY_ENTRIES = 4096 };  // trained ones at the most
 
 struct dictionary {
   size_t d;

@@ -1,6 +1,5 @@
 #include "engine/ranking.h"
 
-#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -14,20 +13,6 @@ enum {
   BLOCK_BYTES = 1 << 25,  // of scores at a time
   ROWS = 48               // of a product
 };
-
-struct starts *starts_create(int64_t count, size_t tries) {
-  assert(tries > 0 && tries <= STARTS_MOST);
-  struct starts *starts = memory_new(struct starts, 1);
-  *starts = (struct starts){.tries = tries, .count = count};
-  starts->entry = memory_new(int64_t, (size_t)count * tries);
-  return starts;
-}
-
-void starts_destroy(struct starts **starts) {
-  if (*starts == NULL) return;
-  memory_free(&(*starts)->entry);
-  memory_free(starts);
-}
 
 int64_t ranking_origin(const struct samples *samples, size_t n, int64_t i) {
   const size_t bytes = real_padded(n) * sizeof(real), at = (size_t)i * real_padded(n);
@@ -170,11 +155,10 @@ static bool lies_apart(const struct dictionary *dictionary, const int64_t *entri
 
 // The best entries of one sample that lie apart.
 static void choose(const struct ranking *r, const struct ranking_wishes *wishes, int64_t sample,
-                   const real *scores, struct starts *starts) {
-  int64_t *entries = starts->entry + (size_t)sample * starts->tries;
+                   const real *scores, size_t tries, int64_t *entries) {
   const int64_t origin =
       wishes->exclude_own ? ranking_origin(r->samples, r->decoder->n, sample) : 0;
-  for (size_t t = 0; t < starts->tries; t++) {
+  for (size_t t = 0; t < tries; t++) {
     entries[t] = -1;
     for (int64_t k = 0; k < r->dictionary->count; k++) {
       const bool better = isfinite(scores[k]) && (entries[t] < 0 || scores[k] > scores[entries[t]]);
@@ -182,14 +166,14 @@ static void choose(const struct ranking *r, const struct ranking_wishes *wishes,
         entries[t] = k;
     }
     if (entries[t] >= 0) continue;
-    for (size_t rest = t; rest < starts->tries; rest++) entries[rest] = -1;
+    for (size_t rest = t; rest < tries; rest++) entries[rest] = -1;
     return;
   }
 }
 
 void ranking_run(const struct decoder *decoder, const struct dictionary *dictionary,
-                 const struct samples *samples, const struct ranking_wishes *wishes,
-                 struct starts *starts) {
+                 const struct samples *samples, const struct ranking_wishes *wishes, size_t tries,
+                 int64_t *entries) {
   if (wishes->count == 0) return;
   struct ranking r = ranking_begin(decoder, dictionary, samples, wishes->count);
   const size_t total = (size_t)dictionary->count, wanted = (size_t)wishes->count;
@@ -203,9 +187,11 @@ void ranking_run(const struct decoder *decoder, const struct dictionary *diction
         score(&r, wishes->first + (int64_t)(done + row), block - row < ROWS ? block - row : ROWS,
               column, r.scores + row * r.score_stride);
     }
-    for (size_t row = 0; row < block; row++)
-      choose(&r, wishes, wishes->first + (int64_t)(done + row), r.scores + row * r.score_stride,
-             starts);
+    for (size_t row = 0; row < block; row++) {
+      const int64_t sample = wishes->first + (int64_t)(done + row);
+      choose(&r, wishes, sample, r.scores + row * r.score_stride, tries,
+             entries + (size_t)sample * tries);
+    }
   }
   ranking_end(&r);
 }

@@ -10,29 +10,18 @@
 #include "engine/dictionary.h"
 #include "engine/samples.h"
 
-enum { STARTS_MOST = 10 };  // of a sample
-
-// Where the flows of a sample are to begin, the most promising first.
-struct starts {
-  size_t tries;    // at most
-  int64_t count;   // samples
-  int64_t *entry;  // [count][tries] of the dictionary; -1: no more. Owned
-};
-
-struct starts *starts_create(int64_t count, size_t tries);
-void starts_destroy(struct starts **starts);
-
 struct ranking_wishes {
   bool zero, mean, trained;  // which entries of the dictionary take part
   bool exclude_own;          // not those of the sample itself or of an equal one
   int64_t first, count;      // which of the samples are ranked
 };
 
-// Ranks samples of this rank: entry[0] has the least loss, ties by order; each further one the
-// least of those that lie at least half a standard deviation from all before. Not collective.
+// Ranks samples of this rank: the first of a sample's `tries` entries, entries [count of samples]
+// [tries], has the least loss, ties by order; each further one the least of those that lie at least
+// half a standard deviation from all before; -1: there is no more. Not collective.
 void ranking_run(const struct decoder *decoder, const struct dictionary *dictionary,
-                 const struct samples *samples, const struct ranking_wishes *wishes,
-                 struct starts *starts);
+                 const struct samples *samples, const struct ranking_wishes *wishes, size_t tries,
+                 int64_t *entries);
 
 // Bytes of its work space.
 double ranking_bytes(const struct decoder *decoder);

@@ -9,7 +9,7 @@
 #include "ground/rng.h"
 #include "support/test.h"
 
-enum { LATENT = 3, SAMPLES = 30 };
+enum { LATENT = 3, SAMPLES = 30, TRIES = 3 };
 
 struct fixture {
   struct decoder *decoder;
@@ -66,13 +66,12 @@ static double loss_at(const struct fixture *f, struct objective *objective, int6
 }
 
 // The entry found has the least loss of those that may be taken, to rounding.
-static void check_sample(const struct fixture *f, struct objective *objective,
-                         const struct starts *starts, int64_t sample, int64_t from) {
-  const int64_t *found = starts->entry + (size_t)sample * starts->tries,
-                count = f->dictionary->count;
+static void check_sample(const struct fixture *f, struct objective *objective, const int64_t *found,
+                         int64_t sample, int64_t from) {
+  const int64_t count = f->dictionary->count;
   double *losses = memory_new(double, count);
   for (int64_t k = 0; k < count; k++) losses[k] = loss_at(f, objective, sample, k);
-  for (size_t t = 0; t < starts->tries; t++) {
+  for (size_t t = 0; t < TRIES; t++) {
     double least = INFINITY;
     for (int64_t k = from; k < count; k++) {
       bool apart = true;
@@ -94,13 +93,14 @@ static void test_best(size_t n, int64_t trained, enum loss_kind loss, bool weigh
   struct fixture f = make(n, trained, loss, weighted);
   struct objective *objective = objective_create(f.decoder, 1, false);
   for (int trained_only = 0; trained_only < 2; trained_only++) {
-    struct starts *starts = starts_create(SAMPLES, 3);
+    int64_t *found = memory_new(int64_t, SAMPLES * TRIES);
     const struct ranking_wishes wishes = {
         .zero = !trained_only, .mean = !trained_only, .trained = true, .count = SAMPLES};
-    ranking_run(f.decoder, f.dictionary, &f.samples, &wishes, starts);
+    ranking_run(f.decoder, f.dictionary, &f.samples, &wishes, TRIES, found);
     for (int64_t i = 0; i < SAMPLES; i++)
-      check_sample(&f, objective, starts, i, trained_only ? DICTIONARY_TRAINED : DICTIONARY_ZERO);
-    starts_destroy(&starts);
+      check_sample(&f, objective, found + i * TRIES, i,
+                   trained_only ? DICTIONARY_TRAINED : DICTIONARY_ZERO);
+    memory_free(&found);
   }
   objective_destroy(&objective);
   unmake(&f);
@@ -113,18 +113,17 @@ static void test_own(void) {
   for (int64_t i = 0; i < SAMPLES; i++)
     f.dictionary->origin[DICTIONARY_TRAINED + i] = ranking_origin(&f.samples, 40, i);
   memcpy(f.y, f.y + real_padded(40), real_padded(40) * sizeof(real));  // sample 0 as sample 1
-  struct starts *starts = starts_create(SAMPLES, 2);
+  int64_t *found = memory_new(int64_t, SAMPLES * 2);
   struct ranking_wishes wishes = {.trained = true, .exclude_own = true, .count = SAMPLES};
-  ranking_run(f.decoder, f.dictionary, &f.samples, &wishes, starts);
+  ranking_run(f.decoder, f.dictionary, &f.samples, &wishes, 2, found);
   for (int64_t i = 0; i < SAMPLES; i++)
-    CHECK(starts->entry[2 * i] != DICTIONARY_TRAINED + i, "its own entry");
-  CHECK(starts->entry[0] != DICTIONARY_TRAINED + 1, "that of an equal sample");
+    CHECK(found[2 * i] != DICTIONARY_TRAINED + i, "its own entry");
+  CHECK(found[0] != DICTIONARY_TRAINED + 1, "that of an equal sample");
   wishes = (struct ranking_wishes){.mean = true, .first = 3, .count = 2};
-  ranking_run(f.decoder, f.dictionary, &f.samples, &wishes, starts);
-  CHECK(starts->entry[6] == DICTIONARY_MEAN && starts->entry[7] == -1 &&
-            starts->entry[4] != DICTIONARY_MEAN,
+  ranking_run(f.decoder, f.dictionary, &f.samples, &wishes, 2, found);
+  CHECK(found[6] == DICTIONARY_MEAN && found[7] == -1 && found[4] != DICTIONARY_MEAN,
         "the mean alone, of samples 3 and 4");
-  starts_destroy(&starts);
+  memory_free(&found);
   unmake(&f);
 }
 
