@@ -33,6 +33,11 @@ double loss_row(enum loss_kind kind, size_t n, size_t stride, const real *y, con
 double loss_row_tangent(enum loss_kind kind, size_t n, size_t stride, const real *y, const real *w,
                         double weight_sum, real *x, real *x_dot);
 
+// Either loss of a sample is, up to a factor and what does not depend on x, sum of w (a(x) - y x):
+// a is x^2 / 2 for mse, softplus(x) for bce. Fills a [stride] from x [stride], of which `n` count,
+// with zeros in the padding, and returns the sum of a.
+double loss_potential(enum loss_kind kind, size_t n, const real *x, real *a);
+
 // The decoder's output x -> what it says of the data, in place.
 void loss_output(enum loss_kind kind, size_t count, real *x);
 

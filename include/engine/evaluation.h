@@ -11,7 +11,13 @@
 #include "engine/tally.h"
 #include "ground/state.h"
 
+// Where flows begin: where evaluation.start puts those of new samples; where training has left the
+// latents; or, for a share of the training samples, as if they were new, never at their own
+// latents.
+enum evaluation_kind { EVALUATION_NEW, EVALUATION_TRAINED, EVALUATION_AS_NEW };
+
 struct evaluation {
+  enum evaluation_kind kind;
   enum set set;
   struct encoding *encoding;    // of this rank's samples, owned
   struct encoding *by_encoder;  // z and loss by the autoencoder's encoder, owned; NULL without one
@@ -29,8 +35,13 @@ struct evaluation {
   int64_t passed;  // samples through the autoencoder's encoder
 };
 
-// An evaluation of which nothing is done yet, of a set that is loaded.
-struct evaluation *evaluation_create(struct run *run, enum set set);
+// An evaluation of which nothing is done yet, of a set that is loaded. Of the kinds other than
+// EVALUATION_NEW the set is that of training, and run->latents are there.
+struct evaluation *evaluation_create(struct run *run, enum set set, enum evaluation_kind kind);
+
+// Samples that are encoded: of EVALUATION_AS_NEW at most AS_NEW_MOST, evenly spaced.
+enum { AS_NEW_MOST = 2000 };
+int64_t evaluation_samples(const struct evaluation *evaluation);
 void evaluation_destroy(struct evaluation **evaluation);
 
 // Encodes for about `seconds` with run->decoder, which must be the same in every call. True while

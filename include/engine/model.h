@@ -27,6 +27,9 @@ struct model_step {
 // Collective.
 bool model_step(struct model *model, struct shard *shard, real *gradient, struct model_step *step);
 
+// Whether training leaves latents at which flows of its samples go on.
+bool model_keeps_latents(const struct run *run);
+
 // Whether the flows of a training may run on any rank: not if there are none, nor if an adjoint
 // walks them back, which it does where their tiles are. And whether they take different numbers of
 // evaluations then: not if they share their steps.

@@ -9,6 +9,7 @@
 #include "data/scaling.h"
 #include "data/view.h"
 #include "decoder/decoder.h"
+#include "engine/dictionary.h"
 #include "engine/predictor.h"
 #include "input/config.h"
 #include "platform/comm.h"
@@ -25,21 +26,27 @@ struct run {
   struct dataset *sets[SET_COUNT];             // of the used ones, once loaded; else NULL; owned
   struct view *views[SET_COUNT];               // of the used ones; owned
   struct scaling *scaling;                     // owned; NULL until it is known
-  bool scaled_by_file;          // `scaling` comes from decoder.file
-  bool file_predicts;           // decoder.file has a predictor
-  struct decoder *decoder;      // owned
-  struct predictor *predictor;  // of the decoder as it stands, owned; NULL: not fitted
+  bool scaled_by_file;                         // `scaling` comes from decoder.file
+  bool file_predicts;                          // decoder.file has a predictor
+  int64_t file_dictionary;                     // entries of its dictionary
+  struct decoder *decoder;                     // owned
+  struct predictor *predictor;    // of the decoder as it stands, owned; NULL: not fitted
+  struct dictionary *dictionary;  // the same
+  // Where training has left the latents of this rank's training samples, [local_count]
+  // [real_padded(d)], borrowed; NULL: nowhere. `training`: it goes on.
+  const real *latents;
+  bool training;
   // Checksums of what has been loaded: a set's samples, weights and labels (0: not used), and what
   // decoder.file gave, parameters (with the predictor if nothing is trained) and predictor (0:
   // nothing, or, of the predictor, the decoder has changed since).
-  uint64_t data_checksum[SET_COUNT], decoder_checksum, predictor_checksum;
+  uint64_t data_checksum[SET_COUNT], decoder_checksum, predictor_checksum, dictionary_checksum;
   uint64_t given_files;                   // what the files read were at the start; of rank 0
   int64_t tile;                           // samples per tile in training
   size_t training_rows, evaluation_rows;  // rows of products at most
 };
 
-// Before the decoder changes: the predictor is fitted to the old theta.
-void run_forget_predictor(struct run *run);
+// Before the decoder changes: predictor and dictionary are those of the old theta.
+void run_forget_guesses(struct run *run);
 
 void run_destroy(struct run **run);
 

@@ -13,6 +13,7 @@
 // What the tasks have made; members of tasks that were not run are NULL.
 struct outcome {
   struct evaluation *evaluations[SET_COUNT];
+  struct evaluation *as_new;  // of the training set, beside the trained latents
   struct history *history;
   struct gradient_check *check;
 };

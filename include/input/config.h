@@ -39,7 +39,15 @@ const char *generator_name(int kind);
 enum model_kind { MODEL_GFE, MODEL_AUTOENCODER };
 const char *model_name(int kind);
 
-enum start { START_ZERO, START_PREDICTOR };
+enum start {
+  START_ZERO,
+  START_MEAN,
+  START_PREDICTOR,
+  START_DICTIONARY,
+  START_UNIFORM,
+  START_COUNT
+};
+enum { TRIES_MAX = 10 };
 const char *start_name(int kind);
 
 // Texts of run.restart with a meaning of their own.
@@ -122,9 +130,10 @@ struct config {
   } training;
   struct {
     struct solver_options solver;
-    int64_t every;     // epochs between evaluations of the test set; 0 = only at the end
-    bool train;        // whether the training set is encoded at the end
-    enum start start;  // where flows begin
+    int64_t every;            // epochs between evaluations of the test set; 0 = only at the end
+    bool train;               // whether the training set is encoded at the end
+    bool start[START_COUNT];  // where flows may begin
+    int64_t tries;            // flows of a sample; 0: more than one where it is needed
   } evaluation;
   struct {
     int64_t count;  // samples

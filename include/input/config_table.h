@@ -19,7 +19,7 @@ enum config_type {      // stored as
   TYPE_DIRECTORY,       // char[CONFIG_TEXT]
   TYPE_FILE,            // char[CONFIG_TEXT], a file that exists
   TYPE_FILE_OR_INSIDE,  // the same, or a path inside the HDF5 file if `dataset` is given
-  TYPE_TASKS,           // bool[TASK_COUNT]
+  TYPE_CHOICES,         // bool[], one per name: a list of some of them
   TYPE_SCALE,           // struct config_scale
   TYPE_INTEGERS,        // struct config_integers
   TYPE_LAYERS,          // struct config_layers

@@ -23,12 +23,15 @@
 
 static const double slice = 1.0;  // seconds of encoding between two looks at stop and time
 
+// What is encoded at the end: the sets and, behind them, the training set as if it were new.
+enum { ENCODING_AS_NEW = SET_COUNT, ENCODINGS };
+
 // Where a job stands: what has to be known before the rest of a state can be read.
 struct job_position {
   int64_t training;  // 1 if the job trains
   struct trainer_position trainer;
   int64_t steps, epochs;       // of the history
-  int64_t encoded[SET_COUNT];  // 1 if the set's encoding has begun, with the final decoder
+  int64_t encoded[ENCODINGS];  // 1 if it has begun, with the final decoder
 };
 
 struct job {
@@ -46,6 +49,19 @@ struct job {
   double looked;            // the clock at the last look
   struct job_position position;
 };
+
+static struct evaluation **slot(struct job *job, int encoding) {
+  return encoding == ENCODING_AS_NEW ? &job->outcome.as_new : &job->outcome.evaluations[encoding];
+}
+
+static enum set set_of(int encoding) {
+  return encoding == ENCODING_AS_NEW ? SET_TRAIN : (enum set)encoding;
+}
+
+static enum evaluation_kind kind_of(const struct job *job, int encoding) {
+  if (encoding == ENCODING_AS_NEW) return EVALUATION_AS_NEW;
+  return encoding == SET_TRAIN && job->run->latents != NULL ? EVALUATION_TRAINED : EVALUATION_NEW;
+}
 
 static bool trains(const struct job *job) { return job->run->config.run.task[TASK_TRAIN]; }
 
@@ -65,9 +81,8 @@ static void list_state(struct job *job, struct state *state) {
     trainer_state(job->trainer, state);
     history_state(job->outcome.history, comm_rank(job->run->comm), state);
   }
-  for (int set = 0; set < SET_COUNT; set++)
-    if (job->outcome.evaluations[set] != NULL)
-      evaluation_state(job->outcome.evaluations[set], state);
+  for (int k = 0; k < ENCODINGS; k++)
+    if (*slot(job, k) != NULL) evaluation_state(*slot(job, k), state);
 }
 
 static void save(struct job *job) {
@@ -81,8 +96,7 @@ static void save(struct job *job) {
   if (job->trainer != NULL) position->trainer = trainer_position(job->trainer);
   position->steps = history_steps(job->outcome.history);
   position->epochs = history_epochs(job->outcome.history);
-  for (int set = 0; set < SET_COUNT; set++)
-    position->encoded[set] = job->outcome.evaluations[set] != NULL;
+  for (int k = 0; k < ENCODINGS; k++) position->encoded[k] = *slot(job, k) != NULL;
   list_position(job, state);
   list_state(job, state);
   checkpoint_write(job->checkpoint, state);
@@ -97,12 +111,12 @@ static void say_where(struct job *job) {
   log_line("  %-8s going on from %s: %lld epochs and %lld steps done", "restart",
            checkpoint_path(job->checkpoint), (long long)position->trainer.epoch,
            (long long)position->trainer.step);
-  for (int set = 0; set < SET_COUNT; set++) {
-    struct evaluation *evaluation = job->outcome.evaluations[set];
+  for (int k = 0; k < ENCODINGS; k++) {
+    struct evaluation *evaluation = *slot(job, k);
     if (evaluation == NULL) continue;
-    log_line("  %-8s %lld of %lld samples of %s encoded", "",
+    log_line("  %-8s %lld of %lld samples of %s encoded%s", "",
              (long long)evaluation_count(evaluation), (long long)evaluation->samples.total,
-             set_name(set));
+             set_name(set_of(k)), k == ENCODING_AS_NEW ? " as if they were new" : "");
   }
 }
 
@@ -129,24 +143,24 @@ static void restore(struct job *job) {
   history_resize(job->outcome.history, position->steps, position->epochs);
   // More epochs than before: the decoder that the sets were encoded with is not the final one.
   const bool final = position->trainer.epoch >= job->run->config.training.epochs;
-  for (int set = 0; set < SET_COUNT; set++)
-    if (position->encoded[set] && job->run->used[set] && (final || !trains(job)) &&
-        !checkpoint_data_changed(job->checkpoint, set))
-      job->outcome.evaluations[set] = evaluation_create(job->run, set);
+  for (int k = 0; k < ENCODINGS; k++)
+    if (position->encoded[k] && job->run->used[set_of(k)] && (final || !trains(job)) &&
+        !checkpoint_data_changed(job->checkpoint, set_of(k)))
+      *slot(job, k) = evaluation_create(job->run, set_of(k), kind_of(job, k));
   state->count = 0;
   list_state(job, state);
   checkpoint_read(job->checkpoint, state, &error);
   memory_free(&state);
   comm_settle(comm, &error);
   decoder_pack(job->run->decoder);
-  if (position->trainer.step > 0) run_forget_predictor(job->run);
-  for (int set = 0; set < SET_COUNT; set++) {
-    struct evaluation *evaluation = job->outcome.evaluations[set];
-    const bool kept = evaluation == NULL ? !checkpoint_data_changed(job->checkpoint, set)
+  if (position->trainer.step > 0) run_forget_guesses(job->run);
+  for (int k = 0; k < ENCODINGS; k++) {
+    struct evaluation *evaluation = *slot(job, k);
+    const bool kept = evaluation == NULL ? !checkpoint_data_changed(job->checkpoint, set_of(k))
                                          : evaluation_resume(evaluation);
-    if (!kept)
+    if (!kept && k != ENCODING_AS_NEW)
       log_line("  changed  %s is encoded anew: decoder, data or evaluation are not as they were",
-               set_name(set));
+               set_name(k));
   }
   say_where(job);
 }
@@ -242,9 +256,10 @@ static bool encodes_train(const struct job *job) {
   return trains(job) && job->run->config.evaluation.train;
 }
 
-static bool encode(struct job *job, enum set set) {
-  struct evaluation **evaluation = &job->outcome.evaluations[set];
-  if (*evaluation == NULL) *evaluation = evaluation_create(job->run, set);
+static bool encode(struct job *job, int encoding) {
+  struct evaluation **evaluation = slot(job, encoding);
+  if (*evaluation == NULL)
+    *evaluation = evaluation_create(job->run, set_of(encoding), kind_of(job, encoding));
   while (evaluation_advance(*evaluation, slice)) {
     job->moved = true;
     if (!may_go_on(job)) return false;
@@ -269,9 +284,10 @@ static int run_tasks(struct job *job) {
   log_text("\n");
   if (job->moved && !may_go_on(job)) return EXIT_CODE_RESUBMIT;
   if (job->moved) save(job);
-  for (int set = 0; set < SET_COUNT; set++) {
-    if (!job->run->used[set] || (set == SET_TRAIN && !encodes_train(job))) continue;
-    if (!encode(job, set)) return EXIT_CODE_RESUBMIT;
+  for (int k = 0; k < ENCODINGS; k++) {
+    if (!job->run->used[set_of(k)] || (set_of(k) == SET_TRAIN && !encodes_train(job))) continue;
+    if (k == ENCODING_AS_NEW && job->run->latents == NULL) continue;
+    if (!encode(job, k)) return EXIT_CODE_RESUBMIT;
   }
   report_as_new(outcome_as_new(&job->outcome));
   const bool checked = !job->run->config.run.task[TASK_GRADIENT_CHECK] || check_gradients(job);
@@ -341,7 +357,7 @@ static void begin(struct job *job, const char *command) {
 }
 
 static void end(struct job *job) {
-  for (int set = 0; set < SET_COUNT; set++) evaluation_destroy(&job->outcome.evaluations[set]);
+  for (int k = 0; k < ENCODINGS; k++) evaluation_destroy(slot(job, k));
   gradient_check_destroy(&job->outcome.check);
   trainer_destroy(&job->trainer);
   history_destroy(&job->outcome.history);

@@ -187,8 +187,12 @@ void report_epoch(int64_t epoch, const struct history_epoch *record) {
 
 void report_evaluation(const struct run *run, const struct evaluation *evaluation) {
   const struct tally *tally = &evaluation->tally;
-  log_text("%-6s  mean %s loss %.6f, %.1f evaluations per sample;", set_name(evaluation->set),
-           loss_name(run->decoder->loss), evaluation->loss, tally_mean(tally));
+  static const char *const kinds[] = {[EVALUATION_NEW] = "",
+                                      [EVALUATION_TRAINED] = " at the trained latents",
+                                      [EVALUATION_AS_NEW] = " as if new"};
+  log_text("%-6s  mean %s loss %.6f%s, %.1f evaluations per sample;", set_name(evaluation->set),
+           loss_name(run->decoder->loss), evaluation->loss, kinds[evaluation->kind],
+           tally_mean(tally));
   for (int status = 0; status < STATUS_COUNT; status++)
     if (tally->statuses[status] > 0)
       log_text(" %s %lld", status_name(status), (long long)tally->statuses[status]);

@@ -4,6 +4,7 @@
 
 #include "engine/budget.h"
 #include "files/decoder_file.h"
+#include "files/dictionary_file.h"
 #include "files/given_files.h"
 #include "files/predictor_file.h"
 #include "ground/checksum.h"
@@ -19,17 +20,25 @@ static void check_precision(const struct config *config, struct error *error) {
     error_set(error, "run.tasks: gradient_check needs double precision; run gfe_hpc_double");
 }
 
-// A predictor is fitted to training data, or comes with decoder.file.
+// Predictor and dictionary are fitted to training data, or come with decoder.file.
 static void check_start(struct run *run, struct error *error) {
   const struct config *config = &run->config;
   const char *file = config->decoder.file;
-  run->file_predicts = file[0] != '\0' && !error_is_set(error) && predictor_is_in(file);
-  if (config->evaluation.start == START_PREDICTOR && !run->file_predicts &&
-      !config->run.task[TASK_TRAIN] && !config->run.task[TASK_GRADIENT_CHECK])
-    error_set(error,
-              "evaluation.start = %s: decoder.file = %s has none; the task train with "
-              "training.epochs = 0, this decoder.file and data.train makes a file that has",
-              start_name(START_PREDICTOR), file);
+  const bool given = file[0] != '\0' && !error_is_set(error);
+  run->file_predicts = given && predictor_is_in(file);
+  run->file_dictionary = given ? dictionary_count_in(file) : 0;
+  const bool there[START_COUNT] = {[START_PREDICTOR] = run->file_predicts,
+                                   [START_MEAN] = run->file_dictionary > 0,
+                                   [START_DICTIONARY] = run->file_dictionary > 0};
+  const bool fitted[START_COUNT] = {
+      [START_PREDICTOR] = true, [START_MEAN] = true, [START_DICTIONARY] = true};
+  if (config->run.task[TASK_TRAIN] || config->run.task[TASK_GRADIENT_CHECK]) return;
+  for (int kind = 0; kind < START_COUNT; kind++)
+    if (config->evaluation.start[kind] && fitted[kind] && !there[kind])
+      error_set(error,
+                "evaluation.start = %s: decoder.file = %s has none; the task train with "
+                "training.epochs = 0, this decoder.file and data.train makes a file that has",
+                start_name(kind), file);
 }
 
 // The layers fit, which the input file alone cannot tell if decoder.file has a part of them.
@@ -120,6 +129,7 @@ struct run *setup_prepare(struct comm *comm, const struct config *config) {
   run->scaling = scaling_broadcast(comm, run->scaling);
   run->scaled_by_file = run->scaling != NULL;
   comm_broadcast(comm, &run->file_predicts, sizeof run->file_predicts, 0);
+  comm_broadcast(comm, &run->file_dictionary, sizeof run->file_dictionary, 0);
 
   config = &run->config;
   run->used[SET_TRAIN] = config->run.task[TASK_TRAIN] || config->run.task[TASK_GRADIENT_CHECK];
@@ -184,6 +194,15 @@ static void load_predictor(struct run *run) {
   run->predictor_checksum = predictor_checksum(run->predictor);
 }
 
+static void load_dictionary(struct run *run) {
+  struct error error = {""};
+  run->dictionary = dictionary_create(run->decoder->d, run->file_dictionary);
+  if (comm_rank(run->comm) == 0) dictionary_read(run->config.decoder.file, run->dictionary, &error);
+  comm_settle(run->comm, &error);
+  dictionary_broadcast(run->dictionary, comm_ranks(run->comm));
+  run->dictionary_checksum = dictionary_checksum(run->dictionary);
+}
+
 // Gives the decoder its parameters: random ones, or those of decoder.file. Collective.
 static void load_decoder(struct run *run) {
   struct error error = {""};
@@ -195,9 +214,12 @@ static void load_decoder(struct run *run) {
   comm_broadcast(run->comm, run->decoder->theta, run->decoder->count * sizeof(real), 0);
   run->decoder_checksum = checksum(run->decoder->theta, run->decoder->count * sizeof(real), 0);
   decoder_pack(run->decoder);
-  if (config->evaluation.start != START_PREDICTOR || !run->file_predicts) return;
-  load_predictor(run);
-  if (!config->run.task[TASK_TRAIN]) run->decoder_checksum += run->predictor_checksum;
+  const bool *start = config->evaluation.start;
+  if (start[START_PREDICTOR] && run->file_predicts) load_predictor(run);
+  if ((start[START_MEAN] || start[START_DICTIONARY]) && run->file_dictionary > 0)
+    load_dictionary(run);
+  if (!config->run.task[TASK_TRAIN])
+    run->decoder_checksum += run->predictor_checksum + run->dictionary_checksum;
 }
 
 void setup_load(struct run *run) {

@@ -39,6 +39,10 @@ double loss_row_tangent(enum loss_kind kind, size_t n, size_t stride, const real
   return loss_row(kind, n, stride, y, w, weight_sum, x);
 }
 
+double loss_potential(enum loss_kind kind, size_t n, const real *x, real *a) {
+  return kernels()->kinds[kind].potential(n, real_padded(n), x, a);
+}
+
 void loss_output(enum loss_kind kind, size_t count, real *x) {
   if (kernels()->kinds[kind].output != NULL) kernels()->kinds[kind].output(count, x);
 }

@@ -70,6 +70,20 @@ INLINED void times_curvature(entry_function *loss, size_t n, const real *restric
     x_dot[i] *= loss(x[i], y[i]).curvature * (w == NULL ? scale : w[i] * scale);
 }
 
+// a(x) of a row, with zeros in the padding, and their sum.
+typedef real potential_function(real x);
+
+INLINED double sum_potential(potential_function *potential, size_t n, size_t stride,
+                             const real *restrict x, real *restrict a) {
+  double lane[SUM_LANES] = {0};
+  for (size_t i = 0; i < stride; i += SUM_LANES)
+    for (size_t j = 0; j < SUM_LANES; j++) {
+      a[i + j] = i + j < n ? potential(x[i + j]) : 0;
+      lane[j] += (double)a[i + j];
+    }
+  return lane_sum(lane);
+}
+
 // ---- bce ----
 
 static double bce_row(size_t n, size_t stride, const real *y, real scale, real *x) {
@@ -83,6 +97,12 @@ static double bce_row_weighted(size_t stride, const real *y, const real *w, real
 static void bce_curvature(size_t n, const real *w, real scale, const real *x, const real *y,
                           real *x_dot) {
   times_curvature(bce, n, w, scale, x, y, x_dot);
+}
+
+static inline real softplus(real x) { return logistic_real(x).softplus; }
+
+static double bce_potential(size_t n, size_t stride, const real *x, real *a) {
+  return sum_potential(softplus, n, stride, x, a);
 }
 
 static void bce_output(size_t count, real *x) {
@@ -104,12 +124,21 @@ static void mse_curvature(size_t n, const real *w, real scale, const real *x, co
   times_curvature(mse, n, w, scale, x, y, x_dot);
 }
 
+static inline real half_square(real x) { return (real)0.5 * x * x; }
+
+static double mse_potential(size_t n, size_t stride, const real *x, real *a) {
+  return sum_potential(half_square, n, stride, x, a);
+}
+
 // ---- the table ----
 
 const struct loss_kernels VECTOR_VARIANT(loss_kernels) = {
     .kinds = {[LOSS_BCE] = {.row = bce_row,
                             .row_weighted = bce_row_weighted,
                             .curvature = bce_curvature,
+                            .potential = bce_potential,
                             .output = bce_output},
-              [LOSS_MSE] = {
-                  .row = mse_row, .row_weighted = mse_row_weighted, .curvature = mse_curvature}}};
+              [LOSS_MSE] = {.row = mse_row,
+                            .row_weighted = mse_row_weighted,
+                            .curvature = mse_curvature,
+                            .potential = mse_potential}}};

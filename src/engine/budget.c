@@ -101,8 +101,10 @@ static bool keeps_trajectories(const struct run *run) {
 
 static bool checks(const struct run *run) { return run->config.run.task[TASK_GRADIENT_CHECK]; }
 
-static bool predicts(const struct run *run) {
-  return run->config.evaluation.start == START_PREDICTOR;
+static bool guesses(const struct run *run) {
+  for (int kind = START_ZERO + 1; kind < START_COUNT; kind++)
+    if (run->config.evaluation.start[kind]) return true;
+  return false;
 }
 
 static bool encodes(const struct run *run) {
@@ -110,7 +112,7 @@ static bool encodes(const struct run *run) {
   return task[TASK_EVALUATE] || task[TASK_ENCODE] || (trains(run) && run->config.evaluation.train);
 }
 
-static bool has_flows(const struct run *run) { return encodes(run) || predicts(run); }
+static bool has_flows(const struct run *run) { return encodes(run) || guesses(run); }
 
 static const struct {
   const char *name, *remedy;
@@ -121,8 +123,8 @@ static const struct {
      samples_bytes, NULL},
     {"parameters, and packed for products", "make decoder.layers smaller", parameters_bytes, NULL},
     {"encoding: flows", "make decoder.layers smaller", evaluation_bytes, has_flows},
-    {"predictor of where flows begin",
-     "make decoder.layers smaller, or set evaluation.start to zero", first_guess_bytes, predicts},
+    {"finding where flows begin", "make decoder.layers smaller, or set evaluation.start to zero",
+     first_guess_bytes, guesses},
     {"training: optimiser", "make decoder.layers smaller", update_bytes, trains},
     {"training: flows, gradients, exact sums", "make decoder.layers or training.tile smaller",
      model_bytes, trains},
@@ -184,9 +186,28 @@ static void choose_limit(struct config *config, const void *context) {
   config->run.memory_limit = floor(comm_memory(run->comm));
 }
 
+// Several starts pay where a flow goes down to a minimum, and where trained latents show the way.
+static void choose_start(struct config *config, const void *context) {
+  const struct run *run = context;
+  const struct solver_options *options = &config->evaluation.solver;
+  const bool trains_flows = config->run.task[TASK_TRAIN] && config->run.model == MODEL_GFE;
+  bool *start = config->evaluation.start;
+  start[START_ZERO] = true;
+  start[START_MEAN] = start[START_DICTIONARY] = solver_ops(options)->ends_at_minimum &&
+                                                options->coupling == COUPLING_NONE &&
+                                                (trains_flows || run->file_dictionary > 0);
+}
+
+static void choose_tries(struct config *config, const void *context) {
+  (void)context;
+  config->evaluation.tries = 0;  // each sample's own matter
+}
+
 // The facts are a struct run.
 static const struct config_rule rules[] = {{"training.tile", choose_tile},
-                                           {"run.memory_limit", choose_limit}};
+                                           {"run.memory_limit", choose_limit},
+                                           {"evaluation.start", choose_start},
+                                           {"evaluation.tries", choose_tries}};
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 

@@ -4,10 +4,10 @@
 
 #include "flow/solver.h"
 #include "ground/memory.h"
+#include "input/config.h"
 
 struct column {
   const char *name, *unit, *text;
-  const char *text_guessed;  // instead, where flows begin at a predictor's guess; NULL: the same
   enum encoding_source source;
   enum state_type type;
   bool latent;                           // d numbers per sample instead of one
@@ -19,8 +19,7 @@ struct column {
 
 static const struct column columns[] = {
     {.name = "z",
-     .text = "latent of each sample, the end of its gradient flow from z = 0",
-     .text_guessed = "latent of each sample, the end of its gradient flow from /predictor's guess",
+     .text = "latent of each sample, the end of its gradient flow",
      .type = STATE_REAL,
      .latent = true,
      .offset = MEMBER(z)},
@@ -56,6 +55,19 @@ static const struct column columns[] = {
      .type = STATE_INT8,
      .value_name = status_name,
      .offset = MEMBER(status)},
+    {.name = "start",
+     .text = "where the flow of z began",
+     .type = STATE_INT8,
+     .value_name = start_name,
+     .offset = MEMBER(start)},
+    {.name = "tries",
+     .text = "flows, from starts that lie apart, of which the lowest end was kept",
+     .type = STATE_INT64,
+     .offset = MEMBER(tries)},
+    {.name = "loss_other",
+     .text = "least loss that another of the tries ended at; NaN without",
+     .type = STATE_DOUBLE,
+     .offset = MEMBER(loss_other)},
 };
 
 enum { COLUMNS = sizeof columns / sizeof *columns };
@@ -112,7 +124,7 @@ void encoding_destroy(struct encoding **encoding) {
   memory_free(encoding);
 }
 
-void encoding_fields(struct encoding *const by[ENCODING_SOURCES], size_t d, bool guessed,
+void encoding_fields(struct encoding *const by[ENCODING_SOURCES], size_t d,
                      struct state_field samples, struct state *state) {
   for (size_t k = 0; k < COLUMNS; k++) {
     const struct column *column = &columns[k];
@@ -120,7 +132,7 @@ void encoding_fields(struct encoding *const by[ENCODING_SOURCES], size_t d, bool
     struct state_field field = samples;
     field.name = column->name;
     field.unit = column->unit;
-    field.text = guessed && column->text_guessed != NULL ? column->text_guessed : column->text;
+    field.text = column->text;
     field.value_name = column->value_name;
     field.components = column->latent ? "latent" : NULL;
     field.type = column->type;

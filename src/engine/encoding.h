@@ -11,6 +11,7 @@
 #include "ground/real.h"
 #include "ground/state.h"
 
+struct starts;
 struct trajectory;
 
 // What has found the latents: a flow, or the encoder of an autoencoder.
@@ -23,11 +24,15 @@ struct encoding {
   real *z;  // [count][real_padded(d)]; in: where flows begin; out: the latents
   double *loss;
   int64_t *evaluations, *iterations, *rejected;
-  int8_t *status;  // enum solver_status
+  int8_t *status;      // enum solver_status
+  int8_t *start;       // enum start of the flow that was kept
+  int64_t *tries;      // flows
+  double *loss_other;  // the least loss that another try ended at; NaN without
   // NULL, or one per sample (borrowed): where steps are recorded, and whose steps are replayed.
   struct trajectory *const *trajectories;
   struct trajectory *const *replays;
-  const real *metric;  // of all samples' problems (struct solver_problem), borrowed, or NULL
+  struct starts *starts;  // the flows' starts, borrowed; NULL: z alone
+  const real *metric;     // of all samples' problems (struct solver_problem), borrowed, or NULL
 };
 
 // Zero latents, and every sample still to be encoded (STATUS_RUNNING): by flows, or by the other
@@ -38,9 +43,8 @@ void encoding_destroy(struct encoding **encoding);
 
 // Adds all columns to a state, in the order of the table. by[source]: the encodings of the same
 // samples by each source, NULL for those that there are not. `samples` says what the columns have
-// in common: group, dimension, total, first and count. `guessed`: the flows have begun at a
-// predictor's guess.
-void encoding_fields(struct encoding *const by[ENCODING_SOURCES], size_t d, bool guessed,
+// in common: group, dimension, total, first and count.
+void encoding_fields(struct encoding *const by[ENCODING_SOURCES], size_t d,
                      struct state_field samples, struct state *state);
 
 // Bytes of a sample's columns in a file, and in memory, where latents are padded.

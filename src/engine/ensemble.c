@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/ensemble_coupled.h"
+#include "engine/starts.h"
 #include "ground/clock.h"
 #include "ground/memory.h"
 
@@ -57,7 +58,9 @@ double ensemble_bytes(const struct decoder *decoder, const struct solver_options
 
 // A sample under way and its solver's state.
 struct flow {
-  int64_t sample, evaluations;
+  int64_t sample, evaluations, iterations, rejected;  // those of earlier tries included
+  size_t attempt;                                     // from 0
+  int status;                                         // of the flow that is kept
   struct solver_state *state;
 };
 
@@ -103,18 +106,20 @@ static struct solver_problem problem_of(const struct ensemble *e, const struct p
       .replay = encoding->replays == NULL ? NULL : encoding->replays[i]};
 }
 
+static void begin(const struct ensemble *e, const struct pool *pool, struct flow *flow,
+                  const real *z) {
+  const struct solver_problem problem = problem_of(e, pool, flow->sample);
+  solver_ops(&e->options)->start(&e->options, &problem, z, flow->state);
+}
+
 // Starts waiting samples in free places. Returns whether flows are under way.
 static bool pool_fill(const struct ensemble *e, struct pool *pool) {
   for (; pool->active < e->room && pool->next < pool->samples->count; pool->next++) {
     const int64_t i = pool->next;
     if (pool->encoding->status[i] != STATUS_RUNNING) continue;
     struct flow *flow = &pool->flows[pool->active++];
-    flow->sample = i;
-    flow->evaluations = 0;
-    const struct solver_problem problem = problem_of(e, pool, i);
-    solver_ops(&e->options)
-        ->start(&e->options, &problem, pool->encoding->z + (size_t)i * real_padded(e->decoder->d),
-                flow->state);
+    *flow = (struct flow){.sample = i, .state = flow->state};
+    begin(e, pool, flow, pool->encoding->z + (size_t)i * real_padded(e->decoder->d));
   }
   return pool->active > 0;
 }
@@ -129,16 +134,43 @@ static void pool_place(struct ensemble *e, const struct pool *pool) {
   }
 }
 
-static void record(const struct ensemble *e, struct pool *pool, const struct flow *flow,
-                   int status) {
+// Keeps the end of a flow that is the sample's first or lower than those before.
+static void keep(const struct ensemble *e, struct pool *pool, struct flow *flow, int status) {
   const size_t i = (size_t)flow->sample, stride = real_padded(e->decoder->d);
   struct encoding *encoding = pool->encoding;
+  const double loss = flow->state->loss;
+  const bool first = flow->attempt == 0;
+  const bool lowest = first || loss < encoding->loss[i] || isnan(encoding->loss[i]);
+  const double loser = lowest ? encoding->loss[i] : loss;
+  if (first)
+    encoding->loss_other[i] = NAN;
+  else
+    encoding->loss_other[i] = fmin(encoding->loss_other[i], loser);  // that ignores NaN
+  if (!lowest) return;
   memcpy(encoding->z + i * stride, flow->state->point, stride * sizeof(real));
-  encoding->loss[i] = flow->state->loss;
+  encoding->loss[i] = loss;
+  flow->status = status;
+  if (encoding->starts != NULL)
+    encoding->start[i] = encoding->starts->kind[i * encoding->starts->tries + flow->attempt];
+}
+
+static void record(struct pool *pool, const struct flow *flow) {
+  const size_t i = (size_t)flow->sample;
+  struct encoding *encoding = pool->encoding;
   encoding->evaluations[i] = flow->evaluations;
-  encoding->iterations[i] = flow->state->iterations;
-  encoding->rejected[i] = flow->state->rejected;
-  encoding->status[i] = (int8_t)status;
+  encoding->iterations[i] = flow->iterations;
+  encoding->rejected[i] = flow->rejected;
+  encoding->tries[i] = (int64_t)flow->attempt + 1;
+  encoding->status[i] = (int8_t)flow->status;
+}
+
+// Where the sample tries again, NULL if it is good enough or has no further start.
+static const real *next_start(const struct ensemble *e, const struct pool *pool,
+                              const struct flow *flow) {
+  const struct encoding *encoding = pool->encoding;
+  const struct starts *starts = encoding->starts;
+  if (starts == NULL || encoding->loss[flow->sample] <= starts->enough) return NULL;
+  return starts_latent(starts, e->decoder->d, flow->sample, flow->attempt + 1);
 }
 
 static void pool_advance(struct ensemble *e, struct pool *pool, const real *gradient) {
@@ -151,7 +183,16 @@ static void pool_advance(struct ensemble *e, struct pool *pool, const real *grad
         solver_ops(&e->options)
             ->advance(&e->options, &problem, e->loss[k], gradient + k * stride, flow->state);
     if (status == STATUS_RUNNING) continue;
-    record(e, pool, flow, status);
+    flow->iterations += flow->state->iterations;
+    flow->rejected += flow->state->rejected;
+    keep(e, pool, flow, status);
+    const real *z = next_start(e, pool, flow);
+    if (z != NULL) {
+      flow->attempt++;
+      begin(e, pool, flow, z);
+      continue;
+    }
+    record(pool, flow);
     const struct flow done = *flow;
     *flow = pool->flows[--pool->active];
     pool->flows[pool->active] = done;

@@ -162,6 +162,8 @@ static void move(struct coupled *c) {
     c->encoding->rejected[i] = group->rejected;
     c->encoding->evaluations[i] = group->evaluations;
     c->encoding->status[i] = (int8_t)group->status;
+    c->encoding->tries[i] = 1;
+    c->encoding->loss_other[i] = NAN;
     const real factor =
         (real)(group->steps.step * samples_alpha(c->samples, c->setting.options, i));
     for (size_t j = 0; j < stride; j++) trial[j] = z[j] - factor * g[j];

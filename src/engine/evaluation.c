@@ -16,22 +16,42 @@
 #include "numerics/reduction.h"
 
 // Names all that decides the latents of a set.
-static uint64_t identify(const struct run *run, enum set set) {
+static uint64_t identify(const struct run *run, enum set set, enum evaluation_kind kind) {
   const struct decoder *decoder = run->decoder;
-  const uint64_t parts[] = {config_encoding_hash(&run->config),
+  const uint64_t parts[] = {config_encoding_hash(&run->config), (uint64_t)kind,
                             checksum(decoder->theta, decoder->count * sizeof(real), 0),
                             first_guess_identity(run), run->data_checksum[set]};
   return checksum(parts, sizeof parts, 0);
 }
 
-struct evaluation *evaluation_create(struct run *run, enum set set) {
+// Whether sample i of this rank is among those that are encoded.
+static bool takes_part(const struct evaluation *evaluation, int64_t i) {
+  const int64_t total = evaluation->samples.total, wanted = evaluation_samples(evaluation);
+  const int64_t sample = evaluation->samples.position_first + i;
+  return sample * wanted / total != (sample - 1) * wanted / total || sample == 0;
+}
+
+static void leave_out(struct evaluation *evaluation) {
+  for (int64_t i = 0; i < evaluation->samples.count; i++) {
+    if (takes_part(evaluation, i)) continue;
+    evaluation->encoding->status[i] = STATUS_CONVERGED;
+    evaluation->encoding->loss[i] = 0.0;
+  }
+}
+
+int64_t evaluation_samples(const struct evaluation *evaluation) {
+  const int64_t total = evaluation->samples.total;
+  return evaluation->kind == EVALUATION_AS_NEW && total > AS_NEW_MOST ? AS_NEW_MOST : total;
+}
+
+struct evaluation *evaluation_create(struct run *run, enum set set, enum evaluation_kind kind) {
   const struct dataset *data = run->sets[set];
   assert(data != NULL && data->stride == real_padded(run->decoder->n));
   struct evaluation *evaluation = memory_new(struct evaluation, 1);
-  *evaluation = (struct evaluation){.set = set, .run = run, .loss_encoder = NAN};
-  evaluation->identity = (int64_t)identify(run, set);
+  *evaluation = (struct evaluation){.kind = kind, .set = set, .run = run, .loss_encoder = NAN};
+  evaluation->identity = (int64_t)identify(run, set, kind);
   evaluation->encoding = encoding_create(data->local_count, run->decoder->d);
-  if (run->decoder->encoder != NULL)
+  if (run->decoder->encoder != NULL && kind != EVALUATION_AS_NEW)
     evaluation->by_encoder =
         encoding_create_by(ENCODING_BY_ENCODER, data->local_count, run->decoder->d);
   evaluation->samples = (struct samples){.count = data->local_count,
@@ -40,29 +60,54 @@ struct evaluation *evaluation_create(struct run *run, enum set set) {
                                          .weight_sum = data->weight_sum,
                                          .position_first = data->local_first,
                                          .total = data->count};
+  if (kind == EVALUATION_AS_NEW) leave_out(evaluation);
   return evaluation;
+}
+
+static void start_where_trained(struct evaluation *evaluation) {
+  const size_t stride = real_padded(evaluation->run->decoder->d);
+  for (int64_t i = 0; i < evaluation->samples.count; i++)
+    if (evaluation->encoding->status[i] == STATUS_RUNNING)
+      memcpy(evaluation->encoding->z + (size_t)i * stride,
+             evaluation->run->latents + (size_t)i * stride, stride * sizeof(real));
 }
 
 // Begins to encode what is left.
 static void begin(struct evaluation *evaluation) {
   struct run *run = evaluation->run;
   struct encoding *encoding = evaluation->encoding;
-  first_guess_start(run, &evaluation->samples, encoding);
+  if (evaluation->kind == EVALUATION_TRAINED)
+    start_where_trained(evaluation);
+  else
+    first_guess_start(run, &evaluation->samples, evaluation->kind == EVALUATION_AS_NEW, encoding);
   evaluation->ensemble = ensemble_create(comm_ranks(run->comm), run->decoder,
                                          &run->config.evaluation.solver, run->evaluation_rows);
   ensemble_begin(evaluation->ensemble, &evaluation->samples, run->config.training.batch, encoding);
   evaluation->begun = clock_seconds();
 }
 
+static void blank_left_out(struct evaluation *evaluation) {
+  struct encoding *encoding = evaluation->encoding;
+  const size_t d = evaluation->run->decoder->d, stride = real_padded(d);
+  for (int64_t i = 0; i < evaluation->samples.count; i++) {
+    if (takes_part(evaluation, i)) continue;
+    encoding->loss[i] = NAN;
+    for (size_t k = 0; k < d; k++) encoding->z[(size_t)i * stride + k] = NAN;
+  }
+}
+
 static void finish(struct evaluation *evaluation) {
   struct comm *comm = evaluation->run->comm;
   const int64_t count = evaluation->samples.count;
   ensemble_destroy(&evaluation->ensemble);
+  first_guess_end(evaluation->encoding);
+  if (evaluation->kind == EVALUATION_AS_NEW) leave_out(evaluation);
   evaluation->loss = reduction_sum(comm_ranks(comm), evaluation->encoding->loss, (size_t)count) /
-                     (double)evaluation->samples.total;
+                     (double)evaluation_samples(evaluation);
   tally_clear(&evaluation->tally);
   tally_add(&evaluation->tally, evaluation->encoding, count);
   tally_combine(&evaluation->tally, comm);
+  if (evaluation->kind == EVALUATION_AS_NEW) blank_left_out(evaluation);
   log_progress_end();
 }
 
@@ -150,6 +195,8 @@ bool evaluation_advance(struct evaluation *evaluation, double seconds) {
   return left;
 }
 
+static const char as_new_group[] = "train_as_new";  // in a state
+
 // What all columns of the set have in common.
 static struct state_field set_field(const struct evaluation *evaluation) {
   const struct dataset *data = evaluation->run->sets[evaluation->set];
@@ -161,25 +208,23 @@ static struct state_field set_field(const struct evaluation *evaluation) {
                               .count = data->local_count};
 }
 
-static bool is_guessed(const struct evaluation *evaluation) {
-  return evaluation->run->config.evaluation.start == START_PREDICTOR;
-}
-
 void evaluation_state(struct evaluation *evaluation, struct state *state) {
+  struct state_field field = set_field(evaluation);
+  if (evaluation->kind == EVALUATION_AS_NEW) field.group = as_new_group;
   encoding_fields(
       (struct encoding *[]){
           [ENCODING_BY_FLOW] = evaluation->encoding, [ENCODING_BY_ENCODER] = NULL},
-      evaluation->run->decoder->d, is_guessed(evaluation), set_field(evaluation), state);
-  state_add_numbers(state, set_name(evaluation->set), "identity", STATE_INT64,
-                    &evaluation->identity, 1, "one",
+      evaluation->run->decoder->d, field, state);
+  state_add_numbers(state, field.group, "identity", STATE_INT64, &evaluation->identity, 1, "one",
                     "names parameters, first guess, data and options that decide the latents");
 }
 
 bool evaluation_resume(struct evaluation *evaluation) {
-  const int64_t identity = (int64_t)identify(evaluation->run, evaluation->set);
+  const int64_t identity = (int64_t)identify(evaluation->run, evaluation->set, evaluation->kind);
   if (evaluation->identity == identity) return true;
   evaluation->identity = identity;
   memset(evaluation->encoding->status, STATUS_RUNNING, (size_t)evaluation->samples.count);
+  if (evaluation->kind == EVALUATION_AS_NEW) leave_out(evaluation);
   return false;
 }
 
@@ -196,12 +241,42 @@ static void add_given(struct state *state, struct state_field field, const char 
   state_add(state, field);
 }
 
+// What is told of training samples encoded as if they were new: beside the columns of the trained
+// latents, NaN for those that are not among them.
+static const struct as_new_column {
+  const char *column, *name, *text;
+} as_new_columns[] = {
+    {"z", "z_as_new",
+     "latent of each sample encoded as if it were new, never from its own latent; "
+     "NaN for those beyond the share that is"},
+    {"loss", "loss_as_new", "reconstruction loss at z_as_new"},
+    {"start", "start_as_new", "where the flow of z_as_new began"},
+    {"evaluations", "evaluations_as_new", "gradient evaluations of the flow to z_as_new"}};
+
+static void add_as_new(const struct evaluation *evaluation, struct state *state) {
+  struct state columns = {.count = 0};
+  encoding_fields(
+      (struct encoding *[]){
+          [ENCODING_BY_FLOW] = evaluation->encoding, [ENCODING_BY_ENCODER] = NULL},
+      evaluation->run->decoder->d, set_field(evaluation), &columns);
+  for (size_t f = 0; f < columns.count; f++)
+    for (size_t k = 0; k < sizeof as_new_columns / sizeof *as_new_columns; k++) {
+      if (strcmp(columns.fields[f].name, as_new_columns[k].column) != 0) continue;
+      columns.fields[f].name = as_new_columns[k].name;
+      columns.fields[f].text = as_new_columns[k].text;
+      state_add(state, columns.fields[f]);
+    }
+}
+
 void evaluation_columns(const struct evaluation *evaluation, struct state *state) {
+  if (evaluation->kind == EVALUATION_AS_NEW) {
+    add_as_new(evaluation, state);
+    return;
+  }
   const struct dataset *data = evaluation->run->sets[evaluation->set];
   encoding_fields((struct encoding *[]){[ENCODING_BY_FLOW] = evaluation->encoding,
                                         [ENCODING_BY_ENCODER] = evaluation->by_encoder},
-                  evaluation->run->decoder->d, is_guessed(evaluation), set_field(evaluation),
-                  state);
+                  evaluation->run->decoder->d, set_field(evaluation), state);
   add_given(state, set_field(evaluation), "index", "index of the sample in its file", data->index);
   add_given(state, set_field(evaluation), "label", "label given with the sample", data->label);
 }
@@ -229,6 +304,7 @@ real *evaluation_decode(const struct run *run, const struct evaluation *evaluati
 void evaluation_destroy(struct evaluation **evaluation) {
   if (*evaluation == NULL) return;
   ensemble_destroy(&(*evaluation)->ensemble);
+  if ((*evaluation)->encoding != NULL) first_guess_end((*evaluation)->encoding);
   encoding_destroy(&(*evaluation)->encoding);
   encoding_destroy(&(*evaluation)->by_encoder);
   memory_free(evaluation);

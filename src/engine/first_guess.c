@@ -3,172 +3,218 @@
 #include <math.h>
 #include <string.h>
 
-#include "decoder/tangent.h"
-#include "engine/predictor.h"
+#include "engine/dictionary.h"
+#include "engine/dictionary_fit.h"
+#include "engine/predictor_fit.h"
+#include "engine/ranking.h"
+#include "engine/starts.h"
 #include "ground/clock.h"
 #include "ground/memory.h"
+#include "ground/rng.h"
 
-enum {
-  FITTED = 1000,             // samples that the predictor is fitted to, at the most,
-  FITTED_ENTRIES = 1 << 24,  // and their entries, unless that is less than
-  FITTED_LEAST = 50,         // samples;
-  FITTED_ITERATIONS = 30,    // near enough, by lbfgs
-  CURVED = 30,               // samples of these whose Hessians make the metric,
-  CURVED_LATENT = 256        // unless latents are longer
-};
+enum { TRIES_AUTOMATIC = 3 };
+static const double poor =
+    5.0;  // times the loss of the trained latents, where it pays to try again
 
-static int64_t fitted(const struct dataset_shape *shape) {
-  int64_t most = FITTED_ENTRIES / (int64_t)shape->n;
-  if (most < FITTED_LEAST) most = FITTED_LEAST;
-  if (most > FITTED) most = FITTED;
-  return most < shape->count ? most : shape->count;
+static const bool *wanted(const struct run *run) { return run->config.evaluation.start; }
+
+static bool wants_trained(const struct run *run) {
+  return wanted(run)[START_MEAN] || wanted(run)[START_DICTIONARY];
 }
 
-// This rank's part of the samples that are fitted to: copies, from evenly spaced places.
-struct choice {
-  struct samples samples;
-  real *y, *w;
-  double *weight_sum;
-  int64_t *number;  // among all that are fitted to
-};
-
-// The place among this rank's samples of the j-th that is fitted to, or -1.
-static int64_t place_of(const struct dataset *data, int64_t total, int64_t j) {
-  const int64_t i = j * data->count / total - data->local_first;
-  return i >= 0 && i < data->local_count ? i : -1;
-}
-
-static struct choice choose(const struct run *run) {
-  const struct dataset *data = run->sets[SET_TRAIN];
-  const int64_t total = fitted(&run->shapes[SET_TRAIN]);
-  const size_t stride = data->stride;
-  int64_t mine = 0, count = 0;
-  for (int64_t j = 0; j < total; j++) mine += place_of(data, total, j) >= 0;
-  struct choice choice = {.y = memory_new(real, (size_t)mine * stride),
-                          .w = data->w == NULL ? NULL : memory_new(real, (size_t)mine * stride),
-                          .weight_sum = memory_new(double, mine),
-                          .number = memory_new(int64_t, mine)};
-  for (int64_t j = 0; j < total; j++) {
-    const int64_t i = place_of(data, total, j);
-    if (i < 0) continue;
-    const size_t from = (size_t)i * stride, to = (size_t)count * stride;
-    memcpy(choice.y + to, data->y + from, stride * sizeof(real));
-    if (data->w != NULL) memcpy(choice.w + to, data->w + from, stride * sizeof(real));
-    choice.weight_sum[count] = data->weight_sum[i];
-    choice.number[count++] = j;
-  }
-  choice.samples = (struct samples){.count = count,
-                                    .y = choice.y,
-                                    .w = choice.w,
-                                    .weight_sum = choice.weight_sum,
-                                    .position = choice.number,
-                                    .total = total};
-  return choice;
-}
-
-static void choice_free(struct choice *choice) {
-  memory_free(&choice->y);
-  memory_free(&choice->w);
-  memory_free(&choice->weight_sum);
-  memory_free(&choice->number);
-}
-
-// Columns of a Hessian that are found at once. With its tangent a row takes twice the space.
-static size_t columns_at_once(const struct run *run) {
-  const size_t d = run->decoder->d, most = run->evaluation_rows / 2;
-  return most < 1 ? 1 : most < d ? most : d;
-}
-
-// The Hessian of a sample's loss at z, [d][real_padded(d)], in sweeps of as many columns as `rows`
-// has room for.
-static void find_hessian(const struct run *run, struct tangent *tangent,
-                         struct objective_row sample, const real *z, struct objective_row *rows,
-                         real *hessian) {
-  const size_t d = run->decoder->d, stride = real_padded(d), most = columns_at_once(run);
-  real *latents = tangent_latents(tangent), *directions = tangent_directions(tangent);
-  for (size_t first = 0; first < d; first += most) {
-    const size_t count = d - first < most ? d - first : most;
-    memset(directions, 0, count * stride * sizeof *directions);
-    for (size_t i = 0; i < count; i++) {
-      rows[i] = sample;
-      memcpy(latents + i * stride, z, stride * sizeof *z);
-      directions[i * stride + first + i] = 1;
-    }
-    memcpy(hessian + first * stride, tangent_sweep(tangent, count, rows),
-           count * stride * sizeof *hessian);
-  }
-}
-
-// The metric by the Hessians of every few of the samples.
-static void add_metric(struct run *run, struct predictor *predictor, const struct choice *choice,
-                       const struct encoding *encoding) {
-  const size_t d = run->decoder->d, stride = real_padded(d);
-  if (d > CURVED_LATENT) return;
-  const int64_t every = (choice->samples.total + CURVED - 1) / CURVED;
-  real *hessians = memory_new(real, CURVED * d * stride);
-  struct tangent *tangent = tangent_create(run->decoder, columns_at_once(run), false);
-  struct objective_row *rows = memory_new(struct objective_row, columns_at_once(run));
-  int64_t count = 0;
-  for (int64_t i = 0; i < choice->samples.count; i++) {
-    if (choice->number[i] % every != 0 || !isfinite(encoding->loss[i])) continue;
-    find_hessian(run, tangent, samples_row(&choice->samples, run->decoder->n, i),
-                 encoding->z + (size_t)i * stride, rows, hessians + (size_t)count++ * d * stride);
-  }
-  predictor_add_metric(predictor, comm_ranks(run->comm), count, hessians);
-  tangent_destroy(&tangent);
-  memory_free(&rows);
-  memory_free(&hessians);
-}
-
-static struct predictor *fit(struct run *run) {
-  const struct decoder *decoder = run->decoder;
-  struct solver_options options = run->config.evaluation.solver;
-  if (solver_ops(&options)->takes_metric && options.max_iterations > FITTED_ITERATIONS)
-    options.max_iterations = FITTED_ITERATIONS;
-  struct choice choice = choose(run);
-  struct encoding *encoding = encoding_create(choice.samples.count, decoder->d);
-  struct ensemble *ensemble =
-      ensemble_create(comm_ranks(run->comm), decoder, &options, run->evaluation_rows);
-  ensemble_run(ensemble, &choice.samples, 0, encoding);
-  for (int64_t i = 0; i < choice.samples.count; i++)  // a flow that was lost tells nothing
-    if (encoding->status[i] == STATUS_NONFINITE)
-      memset(encoding->z + (size_t)i * real_padded(decoder->d), 0, decoder->d * sizeof(real));
-  struct predictor *predictor =
-      predictor_fit(comm_ranks(run->comm), &choice.samples, decoder->d, decoder->n, encoding->z);
-  add_metric(run, predictor, &choice, encoding);
-  ensemble_destroy(&ensemble);
-  encoding_destroy(&encoding);
-  choice_free(&choice);
-  return predictor;
+// Whether all flows begin at z = 0, once.
+static bool is_plain(const struct run *run) {
+  for (int k = 0; k < START_COUNT; k++)
+    if (k != START_ZERO && wanted(run)[k]) return false;
+  return true;
 }
 
 void first_guess_prepare(struct run *run) {
-  if (run->config.evaluation.start != START_PREDICTOR || run->predictor != NULL) return;
   const enum phase before = clock_enter(PHASE_FLOW);
-  run->predictor = fit(run);
+  if (wanted(run)[START_PREDICTOR] && run->predictor == NULL)
+    run->predictor = predictor_fit_train(run);
+  if (wants_trained(run) && run->dictionary == NULL) run->dictionary = dictionary_fit(run);
   clock_enter(before);
 }
 
-void first_guess_start(struct run *run, const struct samples *samples, struct encoding *encoding) {
-  const size_t stride = real_padded(run->decoder->d);
+// ---- candidates ----
+
+// A start of each sample's own.
+typedef void own_start(struct run *run, const struct samples *samples, struct encoding *encoding);
+
+static void start_at_guess(struct run *run, const struct samples *samples,
+                           struct encoding *encoding) {
+  predictor_apply(run->predictor, samples, encoding);
+}
+
+static void start_at_random(struct run *run, const struct samples *samples,
+                            struct encoding *encoding) {
+  const size_t d = run->decoder->d, stride = real_padded(d);
   for (int64_t i = 0; i < samples->count; i++)
-    if (encoding->status[i] == STATUS_RUNNING)
-      memset(encoding->z + (size_t)i * stride, 0, stride * sizeof *encoding->z);
+    for (size_t k = 0; k < d; k++)
+      encoding->z[(size_t)i * stride + k] = (real)rng_uniform(
+          (uint64_t)run->config.run.seed, RNG_START, (uint64_t)samples_position(samples, i), k);
+}
+
+static own_start *const own_starts[START_COUNT] = {
+    [START_PREDICTOR] = start_at_guess, [START_UNIFORM] = start_at_random};
+
+// The losses at the present latents.
+static void find_losses(const struct run *run, const struct samples *samples,
+                        const struct encoding *encoding, double *losses) {
+  const size_t stride = real_padded(run->decoder->d), n = run->decoder->n;
+  const size_t room = run->evaluation_rows;
+  struct objective *objective = objective_create(run->decoder, room, false);
+  struct objective_row *row = memory_new(struct objective_row, room);
+  for (int64_t first = 0; first < samples->count; first += (int64_t)room) {
+    const int64_t left = samples->count - first;
+    const size_t rows = left < (int64_t)room ? (size_t)left : room;
+    for (size_t k = 0; k < rows; k++) row[k] = samples_row(samples, n, first + (int64_t)k);
+    memcpy(objective_latents(objective), encoding->z + (size_t)first * stride,
+           rows * stride * sizeof(real));
+    objective_losses(objective, rows, row, losses + first);
+  }
+  objective_destroy(&objective);
+  memory_free(&row);
+}
+
+static enum start kind_of_entry(int64_t entry) {
+  return entry == DICTIONARY_ZERO   ? START_ZERO
+         : entry == DICTIONARY_MEAN ? START_MEAN
+                                    : START_DICTIONARY;
+}
+
+static void set_start(struct starts *starts, size_t d, int64_t i, size_t t, enum start kind,
+                      const real *z) {
+  const size_t k = (size_t)i * starts->tries + t;
+  starts->kind[k] = (int8_t)kind;
+  memcpy(starts->z + k * real_padded(d), z, real_padded(d) * sizeof(real));
+}
+
+// The starts that all samples share, ranked.
+static void add_shared(struct run *run, const struct samples *samples, bool exclude_own,
+                       struct starts *starts) {
+  const size_t d = run->decoder->d;
+  struct dictionary *plain = run->dictionary == NULL ? dictionary_create(d, 0) : NULL;
+  if (plain != NULL) dictionary_complete(plain);
+  const struct dictionary *dictionary = plain != NULL ? plain : run->dictionary;
+  const struct ranking_wishes wishes = {.zero = wanted(run)[START_ZERO],
+                                        .mean = wanted(run)[START_MEAN],
+                                        .trained = wanted(run)[START_DICTIONARY],
+                                        .exclude_own = exclude_own,
+                                        .count = samples->count};
+  int64_t *entries = memory_new(int64_t, (size_t)samples->count * starts->tries);
+  ranking_run(run->decoder, dictionary, samples, &wishes, starts->tries, entries);
+  for (int64_t i = 0; i < samples->count; i++)
+    for (size_t t = 0; t < starts->tries; t++) {
+      const int64_t entry = entries[(size_t)i * starts->tries + t];
+      if (entry >= 0)
+        set_start(starts, d, i, t, kind_of_entry(entry),
+                  dictionary->z + (size_t)entry * real_padded(d));
+    }
+  memory_free(&entries);
+  dictionary_destroy(&plain);
+}
+
+// Puts a start of its own before the others where its loss is less than theirs, else behind them if
+// there is room.
+static void insert(struct starts *starts, size_t d, int64_t i, enum start kind, const real *z,
+                   bool best) {
+  const size_t stride = real_padded(d), first = (size_t)i * starts->tries;
+  size_t count = 0;
+  while (count < starts->tries && starts->kind[first + count] != START_NONE) count++;
+  if (best) {
+    const size_t moved = count < starts->tries ? count : starts->tries - 1;
+    memmove(starts->kind + first + 1, starts->kind + first, moved * sizeof *starts->kind);
+    memmove(starts->z + (first + 1) * stride, starts->z + first * stride,
+            moved * stride * sizeof(real));
+  }
+  if (best || count < starts->tries) set_start(starts, d, i, best ? 0 : count, kind, z);
+}
+
+static void take_first(const struct starts *starts, const struct samples *samples, size_t d,
+                       struct encoding *encoding) {
+  for (int64_t i = 0; i < samples->count; i++) {
+    const real *z = starts_latent(starts, d, i, 0);
+    real *to = encoding->z + (size_t)i * real_padded(d);
+    if (encoding->status[i] != STATUS_RUNNING) continue;
+    if (z == NULL)
+      memset(to, 0, real_padded(d) * sizeof *to);
+    else
+      memcpy(to, z, real_padded(d) * sizeof *to);
+  }
+}
+
+static void add_own(struct run *run, const struct samples *samples, enum start kind,
+                    struct starts *starts) {
+  const size_t d = run->decoder->d, stride = real_padded(d);
+  struct encoding *encoding = encoding_create(samples->count, d);
+  double *before = memory_new(double, samples->count), *after = memory_new(double, samples->count);
+  take_first(starts, samples, d, encoding);
+  find_losses(run, samples, encoding, before);
+  own_starts[kind](run, samples, encoding);
+  find_losses(run, samples, encoding, after);
+  for (int64_t i = 0; i < samples->count; i++) {
+    const bool alone = starts_latent(starts, d, i, 0) == NULL;
+    insert(starts, d, i, kind, encoding->z + (size_t)i * stride,
+           alone || after[i] < before[i] || isnan(before[i]));
+  }
+  memory_free(&before);
+  memory_free(&after);
+  encoding_destroy(&encoding);
+}
+
+// ---- all together ----
+
+// How many flows a sample may take. By itself, more where all entries count: with few observed,
+// more tries lower the loss, not the error.
+static size_t tries_of(const struct run *run, const struct samples *samples) {
+  const int64_t given = run->config.evaluation.tries;
+  if (given > 0) return (size_t)given;
+  int64_t weighted = samples->w != NULL;
+  comm_max_int64(run->comm, &weighted, 1);
+  return !weighted && wanted(run)[START_DICTIONARY] ? TRIES_AUTOMATIC : 1;
+}
+
+static double enough_of(const struct run *run) {
+  if (run->config.evaluation.tries > 0) return -INFINITY;
+  return run->dictionary == NULL ? INFINITY : poor * run->dictionary->trained_loss;
+}
+
+void first_guess_start(struct run *run, const struct samples *samples, bool exclude_own,
+                       struct encoding *encoding) {
+  const size_t d = run->decoder->d;
   first_guess_prepare(run);
-  if (run->predictor != NULL) predictor_apply(run->predictor, samples, encoding);
+  struct starts *starts = starts_create(samples->count, tries_of(run, samples), d);
+  starts->enough = enough_of(run);
+  if (is_plain(run))
+    for (int64_t i = 0; i < samples->count; i++)
+      starts->kind[(size_t)i * starts->tries] = START_ZERO;
+  else
+    add_shared(run, samples, exclude_own, starts);
+  for (int kind = 0; kind < START_COUNT; kind++)
+    if (wanted(run)[kind] && own_starts[kind] != NULL)
+      add_own(run, samples, (enum start)kind, starts);
+  take_first(starts, samples, d, encoding);
+  if (run->predictor != NULL) encoding->metric = run->predictor->metric;
+  encoding->starts = starts;
+}
+
+void first_guess_end(struct encoding *encoding) {
+  struct starts *starts = encoding->starts;
+  encoding->starts = NULL;
+  starts_destroy(&starts);
 }
 
 uint64_t first_guess_identity(const struct run *run) {
-  if (run->config.evaluation.start != START_PREDICTOR) return 0;
-  return run->predictor_checksum != 0 ? run->predictor_checksum : run->data_checksum[SET_TRAIN];
+  if (is_plain(run)) return 0;
+  const uint64_t files = run->predictor_checksum + run->dictionary_checksum;
+  return files != 0 ? files : run->data_checksum[SET_TRAIN];
 }
 
 double first_guess_bytes(const struct run *run) {
-  const double d = (double)run->decoder->d, n = (double)run->decoder->n;
-  double bytes = (d * n + n + d * (d + 1.0)) * (double)sizeof(real);
-  if (!run->used[SET_TRAIN]) return bytes;
-  const double m = (double)fitted(&run->shapes[SET_TRAIN]);
-  if (d <= CURVED_LATENT) bytes += (double)tangent_bytes(run->decoder, columns_at_once(run), false);
-  return bytes + m * (m + 2.0 * d) * (double)sizeof(double) +
-         (2.0 * ceil(m / comm_size(run->comm)) * n + CURVED * d * d) * (double)sizeof(real);
+  double bytes = ranking_bytes(run->decoder);
+  if (wanted(run)[START_PREDICTOR]) bytes += predictor_fit_bytes(run);
+  if (wants_trained(run) && run->used[SET_TRAIN]) bytes += dictionary_fit_bytes(run);
+  return bytes;
 }

@@ -86,6 +86,10 @@ bool model_flows_are_uneven(const struct run *run) {
   return model_flows_are_free(run) && run->config.encoding.coupling == COUPLING_NONE;
 }
 
+bool model_keeps_latents(const struct run *run) {
+  return ops_of(run)->flows && run->config.training.warm_start && run->config.training.epochs > 0;
+}
+
 void model_state(struct model *model, struct state *state) {
   batch_gradient_state(model->batch_gradient, state);
 }

@@ -13,9 +13,10 @@ const struct data_options *run_data(const struct run *run, enum set set) {
   return options[set];
 }
 
-void run_forget_predictor(struct run *run) {
+void run_forget_guesses(struct run *run) {
   predictor_destroy(&run->predictor);
-  run->predictor_checksum = 0;
+  dictionary_destroy(&run->dictionary);
+  run->predictor_checksum = run->dictionary_checksum = 0;
 }
 
 void run_destroy(struct run **run) {
@@ -28,5 +29,6 @@ void run_destroy(struct run **run) {
   scaling_destroy(&(*run)->scaling);
   decoder_destroy(&(*run)->decoder);
   predictor_destroy(&(*run)->predictor);
+  dictionary_destroy(&(*run)->dictionary);
   memory_free(run);
 }

@@ -29,6 +29,7 @@ static int64_t end_of_bin(int64_t bin) {
 void tally_add(struct tally *tally, const struct encoding *encoding, int64_t count) {
   for (int64_t i = 0; i < count; i++) {
     const int64_t evaluations = encoding->evaluations[i];
+    if (evaluations == 0) continue;  // of a sample that was left out
     assert(encoding->status[i] >= 0 && encoding->status[i] < STATUS_COUNT && evaluations >= 0);
     tally->samples++;
     tally->evaluations += evaluations;

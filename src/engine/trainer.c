@@ -48,6 +48,8 @@ struct trainer *trainer_create(struct run *run, struct history *history) {
   t->model = model_create(run);
   t->latents = memory_new(real, (size_t)t->data->local_count * real_padded(decoder->d));
   t->evaluations = memory_new(int64_t, t->data->local_count);
+  if (model_keeps_latents(run)) run->latents = t->latents;
+  run->training = run->config.training.epochs > 0;
   t->gradient = memory_new(real, decoder->count);
   t->optimiser = optimiser_create(&run->config.training.optimiser, decoder->count);
   t->begun = clock_seconds();
@@ -58,6 +60,7 @@ struct trainer *trainer_create(struct run *run, struct history *history) {
 void trainer_destroy(struct trainer **trainer) {
   struct trainer *t = *trainer;
   if (t == NULL) return;
+  t->run->latents = NULL;
   model_destroy(&t->model);
   sample_order_destroy(&t->order);
   evaluation_destroy(&t->test);
@@ -102,7 +105,7 @@ static bool update(struct trainer *t, struct shard *shard, int64_t notices[TRAIN
   clock_enter(PHASE_OPTIMISER);
   const struct optimiser_options *options = &t->run->config.training.optimiser;
   const double rate = optimiser_rate(options, t->at.step, t->steps, t->at.epoch);
-  run_forget_predictor(t->run);
+  run_forget_guesses(t->run);
   optimiser_update(t->optimiser, rate, t->gradient, t->run->decoder->theta);
   decoder_pack(t->run->decoder);
   t->loss_sum += found.totals.loss;
@@ -181,6 +184,7 @@ static void end_epoch(struct trainer *t) {
   sample_order_destroy(&t->order);
   t->loss_sum = t->flow_seconds = 0.0;
   t->at = (struct trainer_position){.epoch = t->at.epoch + 1, .step = t->at.step};
+  t->run->training = t->at.epoch < run->config.training.epochs;
   if (t->at.epoch < run->config.training.epochs) evaluation_destroy(&t->test);
 }
 
@@ -196,7 +200,8 @@ static void complain(const struct trainer *t) {
 
 // Encodes a part of the test set; true while samples are left.
 static bool test(struct trainer *t) {
-  if (t->test == NULL) t->test = evaluation_create(t->run, SET_TEST);
+  t->run->training = t->at.epoch + 1 < t->run->config.training.epochs;
+  if (t->test == NULL) t->test = evaluation_create(t->run, SET_TEST, EVALUATION_NEW);
   t->at.testing = 1;
   return evaluation_advance(t->test, slice);
 }
@@ -231,7 +236,8 @@ struct evaluation *trainer_take_test(struct trainer *t) {
 void trainer_resume(struct trainer *t, struct trainer_position position) {
   t->at = position;
   sample_order_destroy(&t->order);
-  if (position.testing) t->test = evaluation_create(t->run, SET_TEST);
+  t->run->training = position.epoch < t->run->config.training.epochs;
+  if (position.testing) t->test = evaluation_create(t->run, SET_TEST, EVALUATION_NEW);
 }
 
 void trainer_state(struct trainer *t, struct state *state) {

@@ -10,6 +10,7 @@
 #include "decoder/loss.h"
 #include "engine/budget.h"
 #include "files/decoder_file.h"
+#include "files/dictionary_file.h"
 #include "files/partial.h"
 #include "files/predictor_file.h"
 #include "files/summary.h"
@@ -128,8 +129,15 @@ static void declare_images(const struct run *run, enum set set, struct h5_file *
                "weight of each entry in the loss, 0 where it was not observed");
 }
 
+// Those of training samples encoded as if they were new (NULL: of none) stand beside the others.
+static void list_columns(const struct evaluation *evaluation, const struct evaluation *as_new,
+                         struct state *columns) {
+  evaluation_columns(evaluation, columns);
+  if (as_new != NULL && evaluation->set == as_new->set) evaluation_columns(as_new, columns);
+}
+
 static void declare_set(const struct run *run, const struct evaluation *evaluation,
-                        struct h5_file *file) {
+                        const struct evaluation *as_new, struct h5_file *file) {
   const enum set set = evaluation->set;
   const struct data_options *options = run_data(run, set);
   char group[GROUP];
@@ -145,7 +153,7 @@ static void declare_set(const struct run *run, const struct evaluation *evaluati
   if (evaluation->by_encoder != NULL)
     h5_write_number(file, group, "mean_loss_encoder", evaluation->loss_encoder);
   struct state columns = {.count = 0};
-  evaluation_columns(evaluation, &columns);
+  list_columns(evaluation, as_new, &columns);
   for (size_t f = 0; f < columns.count; f++) declare_field(file, &columns.fields[f]);
   declare_images(run, set, file, group);
 }
@@ -179,9 +187,9 @@ static void write_images(const struct run *run, const struct evaluation *evaluat
 }
 
 static void write_set(const struct run *run, const struct evaluation *evaluation,
-                      struct h5_file *file) {
+                      const struct evaluation *as_new, struct h5_file *file) {
   struct state columns = {.count = 0};
-  evaluation_columns(evaluation, &columns);
+  list_columns(evaluation, as_new, &columns);
   for (size_t f = 0; f < columns.count; f++) write_field(file, &columns.fields[f]);
   write_images(run, evaluation, file);
 }
@@ -316,10 +324,11 @@ void output_results(struct run *run, const struct outcome *outcome, const char *
     write_layout(run, file);
     decoder_file_declare(file, run->decoder, run->scaling, shape);
     if (run->predictor != NULL) predictor_declare(file, run->predictor);
+    if (run->dictionary != NULL) dictionary_declare(file, run->dictionary);
     declare_history(history, file);
     if (outcome->check != NULL) declare_check(run, outcome->check, file);
     for (int set = 0; set < SET_COUNT; set++)
-      if (evaluations[set] != NULL) declare_set(run, evaluations[set], file);
+      if (evaluations[set] != NULL) declare_set(run, evaluations[set], outcome->as_new, file);
     h5_close(&file);
   }
   comm_barrier(run->comm);
@@ -328,10 +337,11 @@ void output_results(struct run *run, const struct outcome *outcome, const char *
   if (run->decoder->encoder != NULL)
     decoder_file_write(file, "/encoder", run->decoder->encoder, run->decoder->theta, rank);
   if (run->predictor != NULL) predictor_write(file, run->predictor, rank);
+  if (run->dictionary != NULL) dictionary_write(file, run->dictionary, rank);
   write_history(history, file, rank);
   if (outcome->check != NULL) write_check(run, outcome->check, file);
   for (int set = 0; set < SET_COUNT; set++)
-    if (evaluations[set] != NULL) write_set(run, evaluations[set], file);
+    if (evaluations[set] != NULL) write_set(run, evaluations[set], outcome->as_new, file);
   h5_close(&file);
   comm_barrier(run->comm);
   if (rank == 0) durable_put(partial, path);

@@ -33,6 +33,6 @@ const char *generator_name(int kind) {
 }
 
 const char *start_name(int kind) {
-  static const char *const names[] = {"zero", "predictor"};
+  static const char *const names[] = {"zero", "mean", "predictor", "dictionary", "uniform"};
   return IN_TABLE(names, kind) ? names[kind] : NULL;
 }

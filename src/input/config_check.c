@@ -244,11 +244,12 @@ static bool check_adjoint(const struct config_input *input, const struct config 
 
 // A guess for each sample's own flow.
 static bool check_start(const struct config_input *input, const struct config *config) {
-  if (config->evaluation.start == START_ZERO || config->evaluation.solver.coupling == COUPLING_NONE)
-    return true;
+  const bool *start = config->evaluation.start;
+  int other = START_ZERO + 1;
+  while (other < START_COUNT && !start[other]) other++;
+  if (other == START_COUNT || config->evaluation.solver.coupling == COUPLING_NONE) return true;
   return complain(input, "evaluation", "start",
-                  "%s needs evaluation.coupling = none, but that is %s",
-                  start_name(config->evaluation.start),
+                  "%s needs evaluation.coupling = none, but that is %s", start_name(other),
                   solver_coupling_name(config->evaluation.solver.coupling));
 }
 

@@ -71,6 +71,7 @@ uint64_t config_hash(const struct config *config) { return hash_lines(config, is
 // A batch is what shares a step under coupling: batch.
 static bool decides_latents(const struct config_parameter *parameter) {
   return parameter->section->evaluation || strcmp(parameter->key, "evaluation.start") == 0 ||
+         strcmp(parameter->key, "evaluation.tries") == 0 ||
          strcmp(parameter->key, "training.batch") == 0;
 }
 

@@ -20,7 +20,7 @@ static const struct config_row run_rows[] = {
      .text = "where the results go; made if it is not there. Here and in every path ~, $VAR and "
              "${VAR} are expanded",
      .change = CHANGE_IRRELEVANT},
-    {"tasks", TYPE_TASKS, AT(run.task), "[train, evaluate]",
+    {"tasks", TYPE_CHOICES, AT(run.task), "[train, evaluate]", .name = task_name,
      .text = "what to do, in this order; by default evaluate only if there is data.test",
      .change = CHANGE_TAKEN},
     {"model", TYPE_CHOICE, AT(run.model), "gfe", .name = model_name,
@@ -250,9 +250,16 @@ static const struct config_row evaluation_rows[] = {
      .text = "from one encoding of the test data to the next; 0 = only at the end"},
     {"train", TYPE_BOOLEAN, AT(evaluation.train), "true",
      .text = "encode the training data, too, once they have been learned", .change = CHANGE_TAKEN},
-    {"start", TYPE_CHOICE, AT(evaluation.start), "zero", .name = start_name,
-     .text = "where flows begin: at z = 0, or at a linear guess fitted to 1,000 training samples, "
-             "with a metric for lbfgs that makes short work of the rest"},
+    {"start", TYPE_CHOICES, AT(evaluation.start), "auto", .automatic = "auto", .name = start_name,
+     .text =
+         "where flows may begin: z = 0, the mean of the trained latents, some of these (the "
+         "dictionary), a linear guess fitted to 1,000 training samples with a metric for lbfgs, "
+         "a random point of [0, 1); of several the one of least loss. auto: zero, mean and "
+         "dictionary where the solver ends at a minimum and there is a dictionary, else zero"},
+    {"tries", TYPE_INTEGER, AT(evaluation.tries), "auto", .automatic = "0",
+     .range = {1, TRIES_MAX, CLOSED}, .unit = "flows",
+     .text = "from starts that lie apart, of which the lowest end is kept; auto: up to 3 where the "
+             "loss stays above 5 times that of the trained latents, 1 where entries are missing"},
 };
 
 static const struct config_row gradient_check_rows[] = {
@@ -386,7 +393,7 @@ void config_row_describe(const struct config_row *row, char *text, size_t size) 
       [TYPE_DIRECTORY] = "directory",
       [TYPE_FILE] = "file",
       [TYPE_FILE_OR_INSIDE] = "file or path in it",
-      [TYPE_TASKS] = "list of ",
+      [TYPE_CHOICES] = "list of ",
       [TYPE_SCALE] = "none, minmax, standardise or number",
       [TYPE_INTEGERS] = "list of integers",
       [TYPE_LAYERS] = "list of layers",
@@ -394,8 +401,7 @@ void config_row_describe(const struct config_row *row, char *text, size_t size) 
       [TYPE_BRANCHES] = "two lists of layers",
   };
   text_append(text, size, "%s", types[row->type]);
-  if (row->type == TYPE_CHOICE) append_choices(text, size, row->name);
-  if (row->type == TYPE_TASKS) append_choices(text, size, task_name);
+  if (row->type == TYPE_CHOICE || row->type == TYPE_CHOICES) append_choices(text, size, row->name);
   if (row->type == TYPE_INTEGER || row->type == TYPE_NUMBER || row->type == TYPE_DURATION ||
       row->type == TYPE_BYTES || row->type == TYPE_SCALE || row->type == TYPE_SIZES)
     append_range(text, size, &row->range);

@@ -225,22 +225,25 @@ static bool read_text(const struct config_place *place, char *value, struct erro
   return true;
 }
 
-static bool read_task(const struct config_place *place, bool *tasks, struct error *error) {
+static bool read_one_of(const struct config_row *row, const struct config_place *place,
+                        bool *chosen, struct error *error) {
   const char *names[TEXT_NAMES_MAX];
-  const int task = read_name(place, names, text_collect_names(task_name, names), error);
-  if (task < 0) return false;
-  if (tasks[task]) return config_complain(place, error, "the task is given twice");
-  return tasks[task] = true;
+  const int name = read_name(place, names, text_collect_names(row->name, names), error);
+  if (name < 0) return false;
+  if (chosen[name]) return config_complain(place, error, "%s is given twice", row->name(name));
+  return chosen[name] = true;
 }
 
-static bool read_tasks(const struct config_place *place, bool *tasks, struct error *error) {
-  if (place->node->kind == TREE_SCALAR) return read_task(place, tasks, error);
+static bool read_choices(const struct config_row *row, const struct config_place *place,
+                         bool *chosen, struct error *error) {
+  if (place->node->kind == TREE_SCALAR) return read_one_of(row, place, chosen, error);
   if (place->node->kind == TREE_MAP || place->node->count == 0)
-    return config_complain(place, error, "must be a list of tasks such as [train, evaluate]");
+    return config_complain(place, error, "must be a list such as [%s, %s]", row->name(0),
+                           row->name(1));
   for (const struct yaml_tree *item = place->node->first; item != NULL; item = item->next) {
     struct config_place part = *place;
     part.node = item;
-    if (!read_task(&part, tasks, error)) return false;
+    if (!read_one_of(row, &part, chosen, error)) return false;
   }
   return true;
 }
@@ -315,8 +318,8 @@ static bool read_node(const struct config_row *row, const struct config_place *p
       return read_bytes(row, place, storage, error);
     case TYPE_CHOICE:
       return read_choice(row, place, storage, error);
-    case TYPE_TASKS:
-      return read_tasks(place, storage, error);
+    case TYPE_CHOICES:
+      return read_choices(row, place, storage, error);
     case TYPE_SCALE:
       return read_scale(row, place, storage, error);
     case TYPE_INTEGERS:

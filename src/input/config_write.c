@@ -60,12 +60,12 @@ static void write_text(const char *text, FILE *stream) {
   fputc('"', stream);
 }
 
-static void write_tasks(const bool *tasks, FILE *stream) {
+static void write_choices(const struct config_row *row, const bool *chosen, FILE *stream) {
   const char *separator = "";
   fputc('[', stream);
-  for (int task = 0; task < TASK_COUNT; task++) {
-    if (!tasks[task]) continue;
-    fprintf(stream, "%s%s", separator, task_name(task));
+  for (int k = 0; row->name(k) != NULL; k++) {
+    if (!chosen[k]) continue;
+    fprintf(stream, "%s%s", separator, row->name(k));
     separator = ", ";
   }
   fputc(']', stream);
@@ -111,8 +111,8 @@ static void write_stored(const struct config_row *row, const void *storage, int 
       assert(row->name(*(const int *)storage) != NULL);
       fputs(row->name(*(const int *)storage), stream);
       break;
-    case TYPE_TASKS:
-      write_tasks(storage, stream);
+    case TYPE_CHOICES:
+      write_choices(row, storage, stream);
       break;
     case TYPE_SCALE:
       write_scale(storage, stream);

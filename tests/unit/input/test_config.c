@@ -279,8 +279,8 @@ static const struct wrong wrong_files[] = {
     {MINIMAL "run: {tasks: [train, evalute]}\n", NULL,
      "run.tasks = evalute: must be train, evaluate, encode or gradient_check; did you mean "
      "evaluate?"},
-    {MINIMAL "run: {tasks: []}\n", NULL, "run.tasks = [...]: must be a list of tasks"},
-    {MINIMAL "run: {tasks: [train, train]}\n", NULL, "run.tasks = train: the task is given twice"},
+    {MINIMAL "run: {tasks: []}\n", NULL, "run.tasks = [...]: must be a list such as [train, evaluate]"},
+    {MINIMAL "run: {tasks: [train, train]}\n", NULL, "run.tasks = train: train is given twice"},
     {MINIMAL, "data.scale=-1", "must be greater than 0"},
     {MINIMAL, "data.scale=minmx", "standardise or number in (0,1e15]; did you mean minmax?"},
     {MINIMAL, "data.scale=number", "must be none, minmax, standardise or number in (0,1e15]"},

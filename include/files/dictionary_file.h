@@ -1,0 +1,25 @@
+// Dictionaries of trained latents in HDF5 files: the group /dictionary of results.h5.
+#ifndef GFE_DICTIONARY_FILE_H
+#define GFE_DICTIONARY_FILE_H
+
+#include <stdbool.h>
+
+#include "engine/dictionary.h"
+#include "ground/error.h"
+#include "platform/h5.h"
+
+// Declares the group in a file being created by rank 0.
+void dictionary_declare(struct h5_file *file, const struct dictionary *dictionary);
+
+// Writes what rank 0 has (`rank` is the caller's). Collective.
+void dictionary_write(struct h5_file *file, const struct dictionary *dictionary, int rank);
+
+// Trained entries that the dictionary of `path` (decoder.file) has; 0: there is none. Not
+// collective.
+int64_t dictionary_count_in(const char *path);
+
+// Reads it into a dictionary of as many entries; false with a message in *error if it is not one
+// for latents of its length. Not collective.
+bool dictionary_read(const char *path, struct dictionary *dictionary, struct error *error);
+
+#endif

@@ -1,0 +1,114 @@
+#include "engine/dictionary.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "ground/checksum.h"
+#include "ground/memory.h"
+#include "numerics/dense.h"
+
+enum { LEAST = 64 };
+static const double ridge = 1e-6;  // of the mean variance: latents may be unused
+
+// Ranking takes a product of n terms per entry; an evaluation goes forward and back.
+int64_t dictionary_most(const struct decoder *decoder) {
+  const double entries = network_flops(decoder->network) / (2.0 * (double)decoder->n);
+  return entries < LEAST                ? LEAST
+         : entries > DICTIONARY_ENTRIES ? DICTIONARY_ENTRIES
+                                        : (int64_t)entries;
+}
+
+struct dictionary *dictionary_create(size_t d, int64_t trained) {
+  struct dictionary *dictionary = memory_new(struct dictionary, 1);
+  const size_t count = (size_t)trained + DICTIONARY_TRAINED;
+  *dictionary = (struct dictionary){.d = d, .count = (int64_t)count, .trained_loss = NAN};
+  dictionary->z = memory_new(real, count * real_padded(d));
+  dictionary->origin = memory_new(int64_t, count);
+  return dictionary;
+}
+
+void dictionary_destroy(struct dictionary **dictionary) {
+  if (*dictionary == NULL) return;
+  memory_free(&(*dictionary)->z);
+  memory_free(&(*dictionary)->origin);
+  memory_free(&(*dictionary)->standardised);
+  memory_free(dictionary);
+}
+
+static real *latent(const struct dictionary *dictionary, int64_t entry) {
+  return dictionary->z + (size_t)entry * real_padded(dictionary->d);
+}
+
+static void find_mean(struct dictionary *dictionary, double *mean) {
+  const int64_t trained = dictionary->count - DICTIONARY_TRAINED;
+  for (size_t i = 0; i < dictionary->d; i++) {
+    for (int64_t k = DICTIONARY_TRAINED; k < dictionary->count; k++)
+      mean[i] += (double)latent(dictionary, k)[i];
+    if (trained > 0) mean[i] /= (double)trained;
+    latent(dictionary, DICTIONARY_MEAN)[i] = (real)mean[i];
+  }
+}
+
+// The Cholesky factor of the covariance; the identity's if latents have none.
+static void find_factor(const struct dictionary *dictionary, const double *mean, double *factor) {
+  const size_t d = dictionary->d;
+  double trace = 0.0;
+  for (int64_t k = DICTIONARY_TRAINED; k < dictionary->count; k++) {
+    const real *z = latent(dictionary, k);
+    for (size_t i = 0; i < d; i++)
+      for (size_t j = 0; j <= i; j++)
+        factor[i * d + j] += ((double)z[i] - mean[i]) * ((double)z[j] - mean[j]);
+  }
+  const double scale = 1.0 / fmax(1.0, (double)(dictionary->count - DICTIONARY_TRAINED));
+  for (size_t k = 0; k < d * d; k++) factor[k] *= scale;
+  for (size_t i = 0; i < d; i++) trace += factor[i * d + i];
+  for (size_t i = 0; i < d; i++) factor[i * d + i] += ridge * trace / (double)d;
+  if (trace > 0.0 && dense_cholesky(d, factor)) return;
+  memset(factor, 0, d * d * sizeof *factor);
+  for (size_t i = 0; i < d; i++) factor[i * d + i] = 1.0;
+}
+
+void dictionary_complete(struct dictionary *dictionary) {
+  const size_t d = dictionary->d;
+  double *mean = memory_new(double, d), *factor = memory_new(double, d *d);
+  find_mean(dictionary, mean);
+  find_factor(dictionary, mean, factor);
+  if (dictionary->standardised == NULL)
+    dictionary->standardised = memory_new(double, (size_t)dictionary->count *d);
+  for (int64_t k = 0; k < dictionary->count; k++) {  // forward substitution
+    double *u = dictionary->standardised + (size_t)k * d;
+    for (size_t i = 0; i < d; i++) {
+      u[i] = (double)latent(dictionary, k)[i] - mean[i];
+      for (size_t j = 0; j < i; j++) u[i] -= factor[i * d + j] * u[j];
+      u[i] /= factor[i * d + i];
+    }
+  }
+  memory_free(&mean);
+  memory_free(&factor);
+}
+
+double dictionary_distance2(const struct dictionary *dictionary, int64_t a, int64_t b) {
+  const double *u = dictionary->standardised + (size_t)a * dictionary->d;
+  const double *v = dictionary->standardised + (size_t)b * dictionary->d;
+  double sum = 0.0;
+  for (size_t i = 0; i < dictionary->d; i++) sum += (u[i] - v[i]) * (u[i] - v[i]);
+  return sum;
+}
+
+uint64_t dictionary_checksum(const struct dictionary *dictionary) {
+  const size_t count = (size_t)dictionary->count;
+  const uint64_t parts[] = {
+      checksum(dictionary->z, count * real_padded(dictionary->d) * sizeof(real), 0),
+      checksum(dictionary->origin, count * sizeof *dictionary->origin, 0),
+      checksum(&dictionary->trained_loss, sizeof dictionary->trained_loss, 0)};
+  const uint64_t sum = checksum(parts, sizeof parts, 0);
+  return sum != 0 ? sum : 1;
+}
+
+void dictionary_broadcast(struct dictionary *dictionary, const struct ranks *ranks) {
+  const size_t count = (size_t)dictionary->count;
+  ranks_broadcast(ranks, dictionary->z, count * real_padded(dictionary->d) * sizeof(real), 0);
+  ranks_broadcast(ranks, dictionary->origin, count * sizeof *dictionary->origin, 0);
+  ranks_broadcast(ranks, &dictionary->trained_loss, sizeof dictionary->trained_loss, 0);
+  dictionary_complete(dictionary);
+}

@@ -1,0 +1,125 @@
+#include "engine/dictionary_fit.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "engine/choice.h"
+#include "engine/dictionary.h"
+#include "engine/ensemble.h"
+#include "engine/ranking.h"
+#include "ground/memory.h"
+#include "ground/rng.h"
+
+// Of rng_permute(), as a key that no epoch and no subset has.
+static const uint64_t dictionary_key = UINT64_MAX - 1;
+
+static int64_t trained_count(const struct run *run) {
+  const int64_t most = dictionary_most(run->decoder), count = run->shapes[SET_TRAIN].count;
+  return most < count ? most : count;
+}
+
+struct draw {
+  uint64_t seed;
+  int64_t count, total;
+};
+
+static int64_t is_drawn(const void *context, int64_t sample) {
+  const struct draw *draw = context;
+  const int64_t place = rng_permute_back(draw->seed, dictionary_key, draw->total, sample);
+  return place < draw->count ? place : -1;
+}
+
+// What is told of every entry, in numbers that ranks can add up: latents, then origin and loss.
+struct told {
+  double *z, *loss;
+  int64_t *origin;
+};
+
+static void follow(struct run *run, const struct choice *choice, struct encoding *encoding) {
+  struct ensemble *ensemble = ensemble_create(comm_ranks(run->comm), run->decoder,
+                                              &run->config.evaluation.solver, run->evaluation_rows);
+  ensemble_run(ensemble, &choice->samples, 0, encoding);
+  ensemble_destroy(&ensemble);
+}
+
+// Their losses at the latents as they are.
+static void measure(struct run *run, const struct choice *choice, struct encoding *encoding) {
+  struct objective *objective = objective_create(run->decoder, 1, false);
+  const size_t stride = real_padded(run->decoder->d);
+  for (int64_t i = 0; i < choice->samples.count; i++) {
+    const struct objective_row row = samples_row(&choice->samples, run->decoder->n, i);
+    memcpy(objective_latents(objective), encoding->z + (size_t)i * stride, stride * sizeof(real));
+    objective_losses(objective, 1, &row, &encoding->loss[i]);
+  }
+  objective_destroy(&objective);
+}
+
+static struct told tell(const struct run *run, const struct choice *choice,
+                        const struct encoding *encoding, int64_t total) {
+  const size_t d = run->decoder->d, stride = real_padded(d), n = run->decoder->n;
+  struct told told = {.z = memory_new(double, (size_t)total *d),
+                      .loss = memory_new(double, total),
+                      .origin = memory_new(int64_t, total)};
+  for (int64_t i = 0; i < choice->samples.count; i++) {
+    const size_t number = (size_t)choice->number[i];
+    for (size_t k = 0; k < d; k++)
+      told.z[number * d + k] = (double)encoding->z[(size_t)i * stride + k];
+    told.loss[number] = encoding->loss[i];
+    told.origin[number] = ranking_origin(&choice->samples, n, i);
+  }
+  const struct ranks *ranks = comm_ranks(run->comm);
+  ranks_sum_double(ranks, told.z, (size_t)total * d);
+  ranks_sum_double(ranks, told.loss, (size_t)total);
+  ranks_sum_int64(ranks, told.origin, (size_t)total);
+  return told;
+}
+
+// Those whose flow was lost are left out.
+static struct dictionary *assemble(const struct told *told, size_t d, int64_t total) {
+  int64_t good = 0;
+  for (int64_t k = 0; k < total; k++) good += isfinite(told->loss[k]);
+  struct dictionary *dictionary = dictionary_create(d, good);
+  int64_t entry = DICTIONARY_TRAINED;
+  double sum = 0.0;
+  for (int64_t k = 0; k < total; k++) {
+    if (!isfinite(told->loss[k])) continue;
+    for (size_t i = 0; i < d; i++)
+      dictionary->z[(size_t)entry * real_padded(d) + i] = (real)told->z[(size_t)k * d + i];
+    dictionary->origin[entry++] = told->origin[k];
+    sum += told->loss[k];
+  }
+  if (good > 0) dictionary->trained_loss = sum / (double)good;
+  dictionary_complete(dictionary);
+  return dictionary;
+}
+
+struct dictionary *dictionary_fit(struct run *run) {
+  const size_t d = run->decoder->d, stride = real_padded(d);
+  const struct draw draw = {.seed = (uint64_t)run->config.run.seed,
+                            .count = trained_count(run),
+                            .total = run->shapes[SET_TRAIN].count};
+  struct choice *choice = choice_create(run->sets[SET_TRAIN], draw.count, is_drawn, &draw);
+  struct encoding *encoding = encoding_create(choice->samples.count, d);
+  for (int64_t i = 0; run->latents != NULL && i < choice->samples.count; i++)
+    memcpy(encoding->z + (size_t)i * stride, run->latents + (size_t)choice->local[i] * stride,
+           stride * sizeof(real));
+  if (run->training)
+    measure(run, choice, encoding);
+  else
+    follow(run, choice, encoding);
+  struct told told = tell(run, choice, encoding, draw.count);
+  struct dictionary *dictionary = assemble(&told, d, draw.count);
+  memory_free(&told.z);
+  memory_free(&told.loss);
+  memory_free(&told.origin);
+  encoding_destroy(&encoding);
+  choice_destroy(&choice);
+  return dictionary;
+}
+
+double dictionary_fit_bytes(const struct run *run) {
+  const double total = (double)trained_count(run), d = (double)run->decoder->d;
+  const double mine = ceil(total / comm_size(run->comm));
+  return total * (d + 2.0) * (double)sizeof(double) +
+         2.0 * mine * (double)(real_padded(run->decoder->n) * sizeof(real));
+}

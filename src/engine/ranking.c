@@ -1,0 +1,204 @@
+#include "engine/ranking.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "decoder/loss.h"
+#include "ground/checksum.h"
+#include "ground/memory.h"
+#include "numerics/product.h"
+
+enum {
+  PIECE_BYTES = 1 << 26,  // of decoded entries at a time
+  BLOCK_BYTES = 1 << 25,  // of scores at a time
+  ROWS = 48               // of a product
+};
+
+int64_t ranking_origin(const struct samples *samples, size_t n, int64_t i) {
+  const size_t bytes = real_padded(n) * sizeof(real), at = (size_t)i * real_padded(n);
+  uint64_t sum = checksum(samples->y + at, bytes, 0);
+  if (samples->w != NULL) sum += checksum(samples->w + at, bytes, bytes);
+  return (int64_t)(sum != 0 ? sum : 1);
+}
+
+// A part of the dictionary, decoded and packed.
+struct piece {
+  size_t count, stride;     // entries; real_padded(count)
+  real *x, *a;              // [count][real_padded(n)] outputs, and a of them
+  real *bias;               // [stride] minus the sums of a, where all weights are 1
+  real *panels, *panels_a;  // of x and, negated, of a
+};
+
+struct ranking {
+  const struct decoder *decoder;
+  const struct dictionary *dictionary;
+  const struct samples *samples;
+  struct network_pass *pass;
+  struct piece piece;
+  size_t most, stride;  // entries of a piece; real_padded(n)
+  real *rows, *scores;  // [ROWS][stride] weighted samples; [block][score_stride]
+  size_t block, score_stride;
+};
+
+// Whole vectors of scores.
+static size_t entries_at_once(const struct decoder *decoder, int64_t count) {
+  const size_t bytes = 4 * real_padded(decoder->n) * sizeof(real);
+  const size_t most = PIECE_BYTES / bytes / REAL_PAD * REAL_PAD;
+  if (most >= (size_t)count) return (size_t)count;
+  return most > REAL_PAD ? most : REAL_PAD;
+}
+
+static size_t samples_at_once(int64_t count) {
+  const size_t most = BLOCK_BYTES / (real_padded((size_t)count) * sizeof(real));
+  return most < 1 ? 1 : most;
+}
+
+static struct ranking ranking_begin(const struct decoder *decoder,
+                                    const struct dictionary *dictionary,
+                                    const struct samples *samples, int64_t count) {
+  struct ranking r = {.decoder = decoder,
+                      .dictionary = dictionary,
+                      .samples = samples,
+                      .most = entries_at_once(decoder, dictionary->count),
+                      .stride = real_padded(decoder->n),
+                      .block = samples_at_once(dictionary->count),
+                      .score_stride = real_padded((size_t)dictionary->count)};
+  if (r.block > (size_t)count) r.block = (size_t)count;
+  r.pass = network_pass_create(decoder->network, ROWS, false);
+  r.rows = memory_new(real, ROWS * r.stride);
+  r.scores = memory_new(real, r.block * r.score_stride);
+  r.piece.x = memory_new(real, r.most * r.stride);
+  r.piece.a = memory_new(real, r.most * r.stride);
+  r.piece.bias = memory_new(real, real_padded(r.most));
+  r.piece.panels = memory_new(real, product_panels_size(decoder->n, r.most));
+  if (samples->w != NULL)
+    r.piece.panels_a = memory_new(real, product_panels_size(decoder->n, r.most));
+  return r;
+}
+
+static void ranking_end(struct ranking *r) {
+  network_pass_destroy(&r->pass);
+  memory_free(&r->rows);
+  memory_free(&r->scores);
+  memory_free(&r->piece.x);
+  memory_free(&r->piece.a);
+  memory_free(&r->piece.bias);
+  memory_free(&r->piece.panels);
+  memory_free(&r->piece.panels_a);
+}
+
+// Decodes entries first ... first + count - 1.
+static void decode(struct ranking *r, size_t first, size_t count) {
+  const size_t d = real_padded(r->decoder->d);
+  for (size_t done = 0; done < count; done += ROWS) {
+    const size_t rows = count - done < ROWS ? count - done : ROWS;
+    memcpy(network_pass_input(r->pass), r->dictionary->z + (first + done) * d,
+           rows * d * sizeof(real));
+    memcpy(r->piece.x + done * r->stride,
+           network_pass_forward(r->pass, decoder_values(r->decoder), rows),
+           rows * r->stride * sizeof(real));
+  }
+}
+
+static void prepare_piece(struct ranking *r, size_t first, size_t count) {
+  struct piece *piece = &r->piece;
+  const size_t n = r->decoder->n;
+  piece->count = count;
+  piece->stride = real_padded(count);
+  decode(r, first, count);
+  memset(piece->bias, 0, piece->stride * sizeof *piece->bias);
+  for (size_t k = 0; k < count; k++)
+    piece->bias[k] = (real)-loss_potential(r->decoder->loss, n, piece->x + k * r->stride,
+                                           piece->a + k * r->stride);
+  for (size_t k = 0; k < count * r->stride; k++) piece->a[k] = -piece->a[k];
+  product_pack(n, count, piece->x, 1, r->stride, piece->panels);
+  if (r->samples->w != NULL) product_pack(n, count, piece->a, 1, r->stride, piece->panels_a);
+}
+
+// Scores of `rows` samples from the first on, for the entries of the piece from `column` on: the
+// larger the better.
+static void score(struct ranking *r, int64_t first, size_t rows, size_t column, real *scores) {
+  const struct piece *piece = &r->piece;
+  const size_t n = r->decoder->n;
+  const real *y = r->samples->y + (size_t)first * r->stride;
+  const real *w = r->samples->w == NULL ? NULL : r->samples->w + (size_t)first * r->stride;
+  for (size_t k = 0; w != NULL && k < rows * r->stride; k++) r->rows[k] = w[k] * y[k];
+  const struct product_matrix x = {n, piece->count, piece->panels};
+  const struct product_matrix a = {n, piece->count, piece->panels_a};
+  struct product_rows product = {.rows = rows,
+                                 .a = w == NULL ? y : r->rows,
+                                 .a_stride = r->stride,
+                                 .bias = w == NULL ? piece->bias : NULL,
+                                 .c = scores + column,
+                                 .c_stride = r->score_stride};
+  product_multiply(&x, &product);
+  if (w == NULL) return;
+  product.a = w;
+  product.add = true;
+  product_multiply(&a, &product);
+}
+
+static bool takes_part(const struct ranking *r, const struct ranking_wishes *wishes, int64_t entry,
+                       int64_t origin) {
+  if (entry == DICTIONARY_ZERO) return wishes->zero;
+  if (entry == DICTIONARY_MEAN) return wishes->mean;
+  return wishes->trained && !(wishes->exclude_own && r->dictionary->origin[entry] == origin);
+}
+
+static bool lies_apart(const struct dictionary *dictionary, const int64_t *entries, size_t count,
+                       int64_t entry) {
+  for (size_t t = 0; t < count; t++)
+    if (!(dictionary_distance2(dictionary, entries[t], entry) > 0.25 * (double)dictionary->d))
+      return false;
+  return true;
+}
+
+// The best entries of one sample that lie apart.
+static void choose(const struct ranking *r, const struct ranking_wishes *wishes, int64_t sample,
+                   const real *scores, size_t tries, int64_t *entries) {
+  const int64_t origin =
+      wishes->exclude_own ? ranking_origin(r->samples, r->decoder->n, sample) : 0;
+  for (size_t t = 0; t < tries; t++) {
+    entries[t] = -1;
+    for (int64_t k = 0; k < r->dictionary->count; k++) {
+      const bool better = isfinite(scores[k]) && (entries[t] < 0 || scores[k] > scores[entries[t]]);
+      if (better && takes_part(r, wishes, k, origin) && lies_apart(r->dictionary, entries, t, k))
+        entries[t] = k;
+    }
+    if (entries[t] >= 0) continue;
+    for (size_t rest = t; rest < tries; rest++) entries[rest] = -1;
+    return;
+  }
+}
+
+void ranking_run(const struct decoder *decoder, const struct dictionary *dictionary,
+                 const struct samples *samples, const struct ranking_wishes *wishes, size_t tries,
+                 int64_t *entries) {
+  if (wishes->count == 0) return;
+  struct ranking r = ranking_begin(decoder, dictionary, samples, wishes->count);
+  const size_t total = (size_t)dictionary->count, wanted = (size_t)wishes->count;
+  const bool whole = r.most >= total;  // decoded once
+  if (whole) prepare_piece(&r, 0, total);
+  for (size_t done = 0; done < wanted; done += r.block) {
+    const size_t block = wanted - done < r.block ? wanted - done : r.block;
+    for (size_t column = 0; column < total; column += r.most) {
+      if (!whole) prepare_piece(&r, column, total - column < r.most ? total - column : r.most);
+      for (size_t row = 0; row < block; row += ROWS)
+        score(&r, wishes->first + (int64_t)(done + row), block - row < ROWS ? block - row : ROWS,
+              column, r.scores + row * r.score_stride);
+    }
+    for (size_t row = 0; row < block; row++) {
+      const int64_t sample = wishes->first + (int64_t)(done + row);
+      choose(&r, wishes, sample, r.scores + row * r.score_stride, tries,
+             entries + (size_t)sample * tries);
+    }
+  }
+  ranking_end(&r);
+}
+
+double ranking_bytes(const struct decoder *decoder) {
+  const int64_t count = dictionary_most(decoder) + DICTIONARY_TRAINED;
+  return (double)PIECE_BYTES + (double)BLOCK_BYTES +
+         (double)network_pass_bytes(decoder->network, ROWS, false) +
+         (double)count * (double)((real_padded(decoder->d) + decoder->d) * sizeof(double));
+}

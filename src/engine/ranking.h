@@ -1,0 +1,32 @@
+// Samples ranked among the entries of a dictionary by the reconstruction loss itself, on the
+// entries of the sample that were observed.
+//
+// Both losses are sums of w (a(x) - y x) over entries, up to what does not depend on x: a(x) is
+// x^2 / 2 for mse and softplus(x) for bce. So the losses of all samples at all entries of the
+// dictionary are two products of matrices, or one and a bias where all weights are 1.
+#ifndef GFE_RANKING_H
+#define GFE_RANKING_H
+
+#include "engine/dictionary.h"
+#include "engine/samples.h"
+
+struct ranking_wishes {
+  bool zero, mean, trained;  // which entries of the dictionary take part
+  bool exclude_own;          // not those of the sample itself or of an equal one
+  int64_t first, count;      // which of the samples are ranked
+};
+
+// Ranks samples of this rank: the first of a sample's `tries` entries, entries [count of samples]
+// [tries], has the least loss, ties by order; each further one the least of those that lie at least
+// half a standard deviation from all before; -1: there is no more. Not collective.
+void ranking_run(const struct decoder *decoder, const struct dictionary *dictionary,
+                 const struct samples *samples, const struct ranking_wishes *wishes, size_t tries,
+                 int64_t *entries);
+
+// Bytes of its work space.
+double ranking_bytes(const struct decoder *decoder);
+
+// The checksum of a sample by which its own entries are known; never 0.
+int64_t ranking_origin(const struct samples *samples, size_t n, int64_t i);
+
+#endif

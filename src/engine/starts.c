@@ -1,0 +1,32 @@
+#include "engine/starts.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "ground/memory.h"
+
+struct starts *starts_create(int64_t count, size_t tries, size_t d) {
+  struct starts *starts = memory_new(struct starts, 1);
+  *starts = (struct starts){.tries = tries, .enough = -INFINITY};
+  starts->kind = memory_new(int8_t, (size_t)count * tries);
+  starts->z = memory_new(real, (size_t)count * tries * real_padded(d));
+  memset(starts->kind, START_NONE, (size_t)count * tries);
+  return starts;
+}
+
+void starts_destroy(struct starts **starts) {
+  if (*starts == NULL) return;
+  memory_free(&(*starts)->kind);
+  memory_free(&(*starts)->z);
+  memory_free(starts);
+}
+
+const real *starts_latent(const struct starts *starts, size_t d, int64_t i, size_t t) {
+  const size_t k = (size_t)i * starts->tries + t;
+  if (t >= starts->tries || starts->kind[k] == START_NONE) return NULL;
+  return starts->z + k * real_padded(d);
+}
+
+size_t starts_bytes(size_t tries, size_t d) {
+  return tries * (sizeof(int8_t) + real_padded(d) * sizeof(real));
+}

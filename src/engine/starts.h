@@ -1,0 +1,25 @@
+// Where the flows of samples begin: one start each, or several of which the lowest end is kept.
+#ifndef GFE_STARTS_H
+#define GFE_STARTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ground/real.h"
+
+struct starts {
+  size_t tries;   // of a sample at most
+  int8_t *kind;   // [count][tries] enum start; START_NONE: no more. Owned
+  real *z;        // [count][tries][real_padded(d)], owned
+  double enough;  // no further try where the loss is as low as this
+};
+enum { START_NONE = -1 };
+
+struct starts *starts_create(int64_t count, size_t tries, size_t d);
+void starts_destroy(struct starts **starts);
+
+// Try `t` of sample i, NULL if there is none.
+const real *starts_latent(const struct starts *starts, size_t d, int64_t i, size_t t);
+size_t starts_bytes(size_t tries, size_t d);  // of a sample
+
+#endif

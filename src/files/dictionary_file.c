@@ -1,0 +1,93 @@
+#include "files/dictionary_file.h"
+
+#include <math.h>
+
+#include "ground/memory.h"
+
+static const char group[] = "/dictionary";
+static const char z_path[] = "/dictionary/z", origin_path[] = "/dictionary/origin";
+
+static int64_t trained(const struct dictionary *dictionary) {
+  return dictionary->count - DICTIONARY_TRAINED;
+}
+
+void dictionary_declare(struct h5_file *file, const struct dictionary *dictionary) {
+  if (trained(dictionary) == 0) return;
+  h5_group(file, group,
+           "latents of training samples, where flows of new samples may begin: ranked by the loss "
+           "on what is observed of a sample");
+  h5_write_number(file, group, "trained_loss", dictionary->trained_loss);
+  h5_dimension(file, group, "entry", trained(dictionary));
+  h5_dimension(file, group, "latent", (int64_t)dictionary->d);
+  h5_dataset(file, group, "z", H5_REAL, 2, (const char *const[]){"entry", "latent"}, "1",
+             "latent of each entry, the end of its flow with this decoder");
+  h5_dataset(file, group, "origin", H5_INT64, 1, (const char *const[]){"entry"}, "1",
+             "checksum of the scaled sample that an entry is of");
+}
+
+// A row at a time: they are padded in memory.
+void dictionary_write(struct h5_file *file, const struct dictionary *dictionary, int rank) {
+  const size_t d = dictionary->d, count = (size_t)trained(dictionary);
+  if (count == 0) return;
+  const int64_t rows = rank == 0 ? (int64_t)count : 0;
+  real *z = memory_new(real, count * d);
+  for (size_t k = 0; k < count * d; k++)
+    z[k] = dictionary->z[(k / d + DICTIONARY_TRAINED) * real_padded(d) + k % d];
+  h5_write_rows(file, z_path, H5_REAL, 0, rows, z);
+  h5_write_rows(file, origin_path, H5_INT64, 0, rows, dictionary->origin + DICTIONARY_TRAINED);
+  memory_free(&z);
+}
+
+// Its entries if the shape is right for latents of `d` numbers (0: any); else 0.
+static int64_t count_entries(struct h5_file *file, size_t d) {
+  int axes;
+  int64_t shape[H5_AXES], origins[H5_AXES];
+  struct error ignored = {""};
+  if (!h5_exists(file, z_path) || !h5_exists(file, origin_path)) return 0;
+  if (!h5_shape(file, z_path, "decoder.file", &axes, shape, &ignored) || axes != 2) return 0;
+  if (d > 0 && shape[1] != (int64_t)d) return 0;
+  if (!h5_shape(file, origin_path, "decoder.file", &axes, origins, &ignored) || axes != 1) return 0;
+  return origins[0] == shape[0] && shape[0] <= DICTIONARY_ENTRIES ? shape[0] : 0;
+}
+
+int64_t dictionary_count_in(const char *path) {
+  struct error ignored = {""};
+  struct h5_file *file = h5_open(path, "decoder.file", &ignored);
+  if (file == NULL) return 0;
+  const int64_t count = count_entries(file, 0);
+  h5_close(&file);
+  return count;
+}
+
+static bool is_sound(const struct dictionary *dictionary) {
+  if (!(dictionary->trained_loss >= 0.0) || !isfinite(dictionary->trained_loss)) return false;
+  const size_t count = (size_t)dictionary->count * real_padded(dictionary->d);
+  for (size_t k = 0; k < count; k++)
+    if (!isfinite(dictionary->z[k])) return false;
+  return true;
+}
+
+bool dictionary_read(const char *path, struct dictionary *dictionary, struct error *error) {
+  struct h5_file *file = h5_open(path, "decoder.file", error);
+  if (file == NULL) return false;
+  const size_t d = dictionary->d, count = (size_t)trained(dictionary);
+  if (count_entries(file, d) != (int64_t)count) {
+    h5_close(&file);
+    return error_set(error,
+                     "decoder.file = %s: %s does not fit the decoder of the same file: it needs z "
+                     "of the shape (%zu, %zu) and origin of (%zu,)",
+                     path, group, count, d, count);
+  }
+  real *z = memory_new(real, count * d);
+  bool good = h5_read_number(file, group, "trained_loss", &dictionary->trained_loss) &&
+              h5_read_rows(file, z_path, H5_REAL, 0, (int64_t)count, z, error) &&
+              h5_read_rows(file, origin_path, H5_INT64, 0, (int64_t)count,
+                           dictionary->origin + DICTIONARY_TRAINED, error);
+  for (size_t k = 0; k < count * d; k++)
+    dictionary->z[(k / d + DICTIONARY_TRAINED) * real_padded(d) + k % d] = z[k];
+  memory_free(&z);
+  h5_close(&file);
+  if (!error_is_set(error) && !(good && is_sound(dictionary)))
+    error_set(error, "decoder.file = %s: a number of its %s is missing or not finite", path, group);
+  return !error_is_set(error);
+}

@@ -1,0 +1,138 @@
+// Samples ranked among latents as an evaluation of each would rank them.
+#include <math.h>
+#include <string.h>
+
+#include "decoder/activation.h"
+#include "decoder/objective.h"
+#include "engine/ranking.h"
+#include "ground/memory.h"
+#include "ground/rng.h"
+#include "support/test.h"
+
+enum { LATENT = 3, SAMPLES = 30, TRIES = 3 };
+
+struct fixture {
+  struct decoder *decoder;
+  struct dictionary *dictionary;
+  struct samples samples;
+  real *y, *w;
+  double *weight_sum;
+};
+
+static struct fixture make(size_t n, int64_t trained, enum loss_kind loss, bool weighted) {
+  const size_t stride = real_padded(n);
+  const struct layer_spec specs[] = {
+      {.kind = LAYER_DENSE, .width = 12, .activation = ACTIVATION_TANH},
+      {.kind = LAYER_DENSE, .width = (int64_t)n, .activation = ACTIVATION_IDENTITY}};
+  struct fixture f = {.decoder = decoder_create(LATENT, 2, specs, loss),
+                      .dictionary = dictionary_create(LATENT, trained),
+                      .y = memory_new(real, SAMPLES * stride),
+                      .weight_sum = memory_new(double, SAMPLES)};
+  decoder_initialise(f.decoder, 1);
+  for (uint64_t k = 0; k < (uint64_t)f.dictionary->count * LATENT; k++)
+    f.dictionary->z[k / LATENT * real_padded(LATENT) + k % LATENT] =
+        k < DICTIONARY_TRAINED * LATENT ? 0 : (real)(4.0 * rng_uniform(2, RNG_TEST, k, 0) - 2.0);
+  dictionary_complete(f.dictionary);
+  if (weighted) f.w = memory_new(real, SAMPLES * stride);
+  for (uint64_t s = 0; s < SAMPLES; s++)
+    for (uint64_t i = 0; i < n; i++) {
+      const real weight = weighted ? (real)((s + i) % 3) : 1;
+      if (weighted) f.w[s * stride + i] = weight;
+      f.y[s * stride + i] =
+          weight == 0 ? 0 : (real)(0.5 + 0.5 * sin(0.3 * (double)s + 0.01 * (double)(s * i)));
+      f.weight_sum[s] += (double)weight;
+    }
+  f.samples = (struct samples){
+      .count = SAMPLES, .y = f.y, .w = f.w, .weight_sum = f.weight_sum, .total = SAMPLES};
+  return f;
+}
+
+static void unmake(struct fixture *f) {
+  decoder_destroy(&f->decoder);
+  dictionary_destroy(&f->dictionary);
+  memory_free(&f->y);
+  memory_free(&f->w);
+  memory_free(&f->weight_sum);
+}
+
+static double loss_at(const struct fixture *f, struct objective *objective, int64_t sample,
+                      int64_t entry) {
+  const struct objective_row row = samples_row(&f->samples, f->decoder->n, sample);
+  double loss;
+  memcpy(objective_latents(objective), f->dictionary->z + (size_t)entry * real_padded(LATENT),
+         real_padded(LATENT) * sizeof(real));
+  objective_losses(objective, 1, &row, &loss);
+  return loss;
+}
+
+// The entry found has the least loss of those that may be taken, to rounding.
+static void check_sample(const struct fixture *f, struct objective *objective, const int64_t *found,
+                         int64_t sample, int64_t from) {
+  const int64_t count = f->dictionary->count;
+  double *losses = memory_new(double, count);
+  for (int64_t k = 0; k < count; k++) losses[k] = loss_at(f, objective, sample, k);
+  for (size_t t = 0; t < TRIES; t++) {
+    double least = INFINITY;
+    for (int64_t k = from; k < count; k++) {
+      bool apart = true;
+      for (size_t s = 0; s < t; s++)
+        apart = apart && dictionary_distance2(f->dictionary, found[s], k) > 0.25 * LATENT;
+      if (apart) least = fmin(least, losses[k]);
+    }
+    CHECK(found[t] >= from, "sample %lld, try %zu: entry %lld", (long long)sample, t,
+          (long long)found[t]);
+    if (found[t] < from) break;
+    const double loss = losses[found[t]];
+    CHECK(loss <= least + 1e-5 * (1.0 + least), "sample %lld, try %zu: %.9g, not %.9g",
+          (long long)sample, t, loss, least);
+  }
+  memory_free(&losses);
+}
+
+static void test_best(size_t n, int64_t trained, enum loss_kind loss, bool weighted) {
+  struct fixture f = make(n, trained, loss, weighted);
+  struct objective *objective = objective_create(f.decoder, 1, false);
+  for (int trained_only = 0; trained_only < 2; trained_only++) {
+    int64_t *found = memory_new(int64_t, SAMPLES * TRIES);
+    const struct ranking_wishes wishes = {
+        .zero = !trained_only, .mean = !trained_only, .trained = true, .count = SAMPLES};
+    ranking_run(f.decoder, f.dictionary, &f.samples, &wishes, TRIES, found);
+    for (int64_t i = 0; i < SAMPLES; i++)
+      check_sample(&f, objective, found + i * TRIES, i,
+                   trained_only ? DICTIONARY_TRAINED : DICTIONARY_ZERO);
+    memory_free(&found);
+  }
+  objective_destroy(&objective);
+  unmake(&f);
+}
+
+// A sample's own entry, and that of an equal sample, are left out if asked; entries that are asked
+// for alone are all there is.
+static void test_own(void) {
+  struct fixture f = make(40, 50, LOSS_MSE, false);
+  for (int64_t i = 0; i < SAMPLES; i++)
+    f.dictionary->origin[DICTIONARY_TRAINED + i] = ranking_origin(&f.samples, 40, i);
+  memcpy(f.y, f.y + real_padded(40), real_padded(40) * sizeof(real));  // sample 0 as sample 1
+  int64_t *found = memory_new(int64_t, SAMPLES * 2);
+  struct ranking_wishes wishes = {.trained = true, .exclude_own = true, .count = SAMPLES};
+  ranking_run(f.decoder, f.dictionary, &f.samples, &wishes, 2, found);
+  for (int64_t i = 0; i < SAMPLES; i++)
+    CHECK(found[2 * i] != DICTIONARY_TRAINED + i, "its own entry");
+  CHECK(found[0] != DICTIONARY_TRAINED + 1, "that of an equal sample");
+  wishes = (struct ranking_wishes){.mean = true, .first = 3, .count = 2};
+  ranking_run(f.decoder, f.dictionary, &f.samples, &wishes, 2, found);
+  CHECK(found[6] == DICTIONARY_MEAN && found[7] == -1 && found[4] != DICTIONARY_MEAN,
+        "the mean alone, of samples 3 and 4");
+  memory_free(&found);
+  unmake(&f);
+}
+
+int main(void) {
+  for (int weighted = 0; weighted < 2; weighted++) {
+    test_best(100, 70, LOSS_MSE, weighted);
+    test_best(100, 70, LOSS_BCE, weighted);
+  }
+  test_best(20000, 250, LOSS_MSE, true);  // more than is decoded at a time
+  test_own();
+  return test_summary();
+}
