@@ -19,7 +19,7 @@ struct outcome {
 };
 
 // How the loss of the training samples, encoded as if they were new (never from their own latents),
-// compares with the one they were trained at in the last epoch: their ratio; NaN if one is not known.
+// compares with that of their trained latents: the ratio; NaN if one is not known.
 double outcome_as_new(const struct outcome *outcome);
 
 // Removes what killed jobs left half-written and writes used_parameters.yaml. Collective.

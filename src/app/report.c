@@ -206,11 +206,10 @@ void report_as_new(double ratio) {
   static const double far_above = 1.5;
   if (!(ratio > far_above)) return;
   log_warning(
-      "the training samples, encoded as if they were new, have %.3g times the loss they were "
-      "trained "
-      "at: flows from evaluation.start do not find the minima that training found, so latents and "
-      "losses of new samples are poor, too, whatever their status says. Try evaluation.start: "
-      "predictor, a larger evaluation.max_iterations, more latents or training.warm_start: false",
+      "the training samples, encoded as if they were new, have %.3g times the loss of their trained "
+      "latents: flows do not find the minima that training found, so latents and losses of new "
+      "samples are poor, too, whatever their status says. Try evaluation.start: auto, more "
+      "evaluation.tries or evaluation.max_iterations, or more latents",
       ratio);
 }
 

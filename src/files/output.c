@@ -353,11 +353,9 @@ void output_results(struct run *run, const struct outcome *outcome, const char *
 // ---- summary.json ----
 
 double outcome_as_new(const struct outcome *outcome) {
-  const struct evaluation *train = outcome->evaluations[SET_TRAIN];
-  const int64_t epochs = history_epochs(outcome->history);
-  if (train == NULL || epochs == 0) return NAN;
-  const double trained = history_epoch(outcome->history, epochs - 1)->train_loss;
-  return trained > 0.0 ? train->loss / trained : NAN;
+  const struct evaluation *trained = outcome->evaluations[SET_TRAIN], *as_new = outcome->as_new;
+  return trained != NULL && as_new != NULL && trained->loss > 0.0 ? as_new->loss / trained->loss
+                                                                  : NAN;
 }
 
 static void write_number(FILE *file, const char *name, double value) {
