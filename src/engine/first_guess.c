@@ -102,7 +102,8 @@ static void add_shared(struct run *run, const struct samples *samples, bool excl
                                         .mean = wanted(run)[START_MEAN],
                                         .trained = wanted(run)[START_DICTIONARY],
                                         .exclude_own = exclude_own,
-                                        .count = samples->count};
+                                        .count = samples->count,
+                                        .rows = run->evaluation_rows};
   int64_t *entries = memory_new(int64_t, (size_t)samples->count * starts->tries);
   ranking_run(run->decoder, dictionary, samples, &wishes, starts->tries, entries);
   for (int64_t i = 0; i < samples->count; i++)
@@ -213,7 +214,7 @@ uint64_t first_guess_identity(const struct run *run) {
 }
 
 double first_guess_bytes(const struct run *run) {
-  double bytes = ranking_bytes(run->decoder);
+  double bytes = ranking_bytes(run->decoder, run->evaluation_rows);
   if (wanted(run)[START_PREDICTOR]) bytes += predictor_fit_bytes(run);
   if (wants_trained(run) && run->used[SET_TRAIN]) bytes += dictionary_fit_bytes(run);
   return bytes;

@@ -11,7 +11,7 @@
 enum {
   PIECE_BYTES = 1 << 26,  // of decoded entries at a time
   BLOCK_BYTES = 1 << 25,  // of scores at a time
-  ROWS = 48               // of a product
+  ROWS = 48               // of a product, unless a pass has fewer
 };
 
 int64_t ranking_origin(const struct samples *samples, size_t n, int64_t i) {
@@ -35,10 +35,12 @@ struct ranking {
   const struct samples *samples;
   struct network_pass *pass;
   struct piece piece;
-  size_t most, stride;  // entries of a piece; real_padded(n)
-  real *rows, *scores;  // [ROWS][stride] weighted samples; [block][score_stride]
-  size_t block, score_stride;
+  size_t most, stride;               // entries of a piece; real_padded(n)
+  real *rows, *scores;               // [room][stride] weighted samples; [block][score_stride]
+  size_t block, score_stride, room;  // room: rows of a pass
 };
+
+static size_t rows_at_once(size_t rows) { return rows < ROWS ? rows : ROWS; }
 
 // Whole vectors of scores.
 static size_t entries_at_once(const struct decoder *decoder, int64_t count) {
@@ -55,7 +57,8 @@ static size_t samples_at_once(int64_t count) {
 
 static struct ranking ranking_begin(const struct decoder *decoder,
                                     const struct dictionary *dictionary,
-                                    const struct samples *samples, int64_t count) {
+                                    const struct samples *samples,
+                                    const struct ranking_wishes *wishes) {
   struct ranking r = {.decoder = decoder,
                       .dictionary = dictionary,
                       .samples = samples,
@@ -90,8 +93,8 @@ static void ranking_end(struct ranking *r) {
 // Decodes entries first ... first + count - 1.
 static void decode(struct ranking *r, size_t first, size_t count) {
   const size_t d = real_padded(r->decoder->d);
-  for (size_t done = 0; done < count; done += ROWS) {
-    const size_t rows = count - done < ROWS ? count - done : ROWS;
+  for (size_t done = 0; done < count; done += r->room) {
+    const size_t rows = count - done < r->room ? count - done : r->room;
     memcpy(network_pass_input(r->pass), r->dictionary->z + (first + done) * d,
            rows * d * sizeof(real));
     memcpy(r->piece.x + done * r->stride,
@@ -175,7 +178,7 @@ void ranking_run(const struct decoder *decoder, const struct dictionary *diction
                  const struct samples *samples, const struct ranking_wishes *wishes, size_t tries,
                  int64_t *entries) {
   if (wishes->count == 0) return;
-  struct ranking r = ranking_begin(decoder, dictionary, samples, wishes->count);
+  struct ranking r = ranking_begin(decoder, dictionary, samples, wishes);
   const size_t total = (size_t)dictionary->count, wanted = (size_t)wishes->count;
   const bool whole = r.most >= total;  // decoded once
   if (whole) prepare_piece(&r, 0, total);
@@ -183,9 +186,9 @@ void ranking_run(const struct decoder *decoder, const struct dictionary *diction
     const size_t block = wanted - done < r.block ? wanted - done : r.block;
     for (size_t column = 0; column < total; column += r.most) {
       if (!whole) prepare_piece(&r, column, total - column < r.most ? total - column : r.most);
-      for (size_t row = 0; row < block; row += ROWS)
-        score(&r, wishes->first + (int64_t)(done + row), block - row < ROWS ? block - row : ROWS,
-              column, r.scores + row * r.score_stride);
+      for (size_t row = 0; row < block; row += r.room)
+        score(&r, wishes->first + (int64_t)(done + row),
+              block - row < r.room ? block - row : r.room, column, r.scores + row * r.score_stride);
     }
     for (size_t row = 0; row < block; row++) {
       const int64_t sample = wishes->first + (int64_t)(done + row);
@@ -196,9 +199,11 @@ void ranking_run(const struct decoder *decoder, const struct dictionary *diction
   ranking_end(&r);
 }
 
-double ranking_bytes(const struct decoder *decoder) {
+double ranking_bytes(const struct decoder *decoder, size_t rows) {
   const int64_t count = dictionary_most(decoder) + DICTIONARY_TRAINED;
-  return (double)PIECE_BYTES + (double)BLOCK_BYTES +
-         (double)network_pass_bytes(decoder->network, ROWS, false) +
+  const size_t entries = entries_at_once(decoder, count);
+  return 4.0 * (double)(entries * real_padded(decoder->n) * sizeof(real)) + (double)BLOCK_BYTES +
+         (double)network_pass_bytes(decoder->network, rows_at_once(rows), false) +
+         (double)(rows_at_once(rows) * real_padded(decoder->n) * sizeof(real)) +
          (double)count * (double)((real_padded(decoder->d) + decoder->d) * sizeof(double));
 }

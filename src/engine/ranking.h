@@ -14,6 +14,7 @@ struct ranking_wishes {
   bool zero, mean, trained;  // which entries of the dictionary take part
   bool exclude_own;          // not those of the sample itself or of an equal one
   int64_t first, count;      // which of the samples are ranked
+  size_t rows;               // of a pass at most
 };
 
 // Ranks samples of this rank: the first of a sample's `tries` entries, entries [count of samples]
@@ -24,7 +25,7 @@ void ranking_run(const struct decoder *decoder, const struct dictionary *diction
                  int64_t *entries);
 
 // Bytes of its work space.
-double ranking_bytes(const struct decoder *decoder);
+double ranking_bytes(const struct decoder *decoder, size_t rows);
 
 // The checksum of a sample by which its own entries are known; never 0.
 int64_t ranking_origin(const struct samples *samples, size_t n, int64_t i);

@@ -114,12 +114,13 @@ static void test_own(void) {
     f.dictionary->origin[DICTIONARY_TRAINED + i] = ranking_origin(&f.samples, 40, i);
   memcpy(f.y, f.y + real_padded(40), real_padded(40) * sizeof(real));  // sample 0 as sample 1
   int64_t *found = memory_new(int64_t, SAMPLES * 2);
-  struct ranking_wishes wishes = {.trained = true, .exclude_own = true, .count = SAMPLES};
+  struct ranking_wishes wishes = {
+      .trained = true, .exclude_own = true, .count = SAMPLES, .rows = 48};
   ranking_run(f.decoder, f.dictionary, &f.samples, &wishes, 2, found);
   for (int64_t i = 0; i < SAMPLES; i++)
     CHECK(found[2 * i] != DICTIONARY_TRAINED + i, "its own entry");
   CHECK(found[0] != DICTIONARY_TRAINED + 1, "that of an equal sample");
-  wishes = (struct ranking_wishes){.mean = true, .first = 3, .count = 2};
+  wishes = (struct ranking_wishes){.mean = true, .first = 3, .count = 2, .rows = 48};
   ranking_run(f.decoder, f.dictionary, &f.samples, &wishes, 2, found);
   CHECK(found[6] == DICTIONARY_MEAN && found[7] == -1 && found[4] != DICTIONARY_MEAN,
         "the mean alone, of samples 3 and 4");
