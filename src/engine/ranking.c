@@ -1,5 +1,6 @@
 #include "engine/ranking.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -59,16 +60,18 @@ static struct ranking ranking_begin(const struct decoder *decoder,
                                     const struct dictionary *dictionary,
                                     const struct samples *samples,
                                     const struct ranking_wishes *wishes) {
+  assert(wishes->rows > 0);
   struct ranking r = {.decoder = decoder,
                       .dictionary = dictionary,
                       .samples = samples,
                       .most = entries_at_once(decoder, dictionary->count),
                       .stride = real_padded(decoder->n),
                       .block = samples_at_once(dictionary->count),
-                      .score_stride = real_padded((size_t)dictionary->count)};
-  if (r.block > (size_t)count) r.block = (size_t)count;
-  r.pass = network_pass_create(decoder->network, ROWS, false);
-  r.rows = memory_new(real, ROWS * r.stride);
+                      .score_stride = real_padded((size_t)dictionary->count),
+                      .room = rows_at_once(wishes->rows)};
+  if (r.block > (size_t)wishes->count) r.block = (size_t)wishes->count;
+  r.pass = network_pass_create(decoder->network, r.room, false);
+  r.rows = memory_new(real, r.room * r.stride);
   r.scores = memory_new(real, r.block * r.score_stride);
   r.piece.x = memory_new(real, r.most * r.stride);
   r.piece.a = memory_new(real, r.most * r.stride);

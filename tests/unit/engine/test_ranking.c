@@ -95,7 +95,7 @@ static void test_best(size_t n, int64_t trained, enum loss_kind loss, bool weigh
   for (int trained_only = 0; trained_only < 2; trained_only++) {
     int64_t *found = memory_new(int64_t, SAMPLES * TRIES);
     const struct ranking_wishes wishes = {
-        .zero = !trained_only, .mean = !trained_only, .trained = true, .count = SAMPLES};
+        .zero = !trained_only, .mean = !trained_only, .trained = true, .count = SAMPLES, .rows = 7};
     ranking_run(f.decoder, f.dictionary, &f.samples, &wishes, TRIES, found);
     for (int64_t i = 0; i < SAMPLES; i++)
       check_sample(&f, objective, found + i * TRIES, i,
