@@ -8,6 +8,7 @@
 #include "engine/gradient_check.h"
 #include "engine/history.h"
 #include "engine/run.h"
+#include "engine/validation.h"
 #include "platform/h5.h"
 
 // What the tasks have made; members of tasks that were not run are NULL.
@@ -15,6 +16,7 @@ struct outcome {
   struct evaluation *evaluations[SET_COUNT];
   struct history *history;
   struct gradient_check *check;
+  const struct validation_choice *choice;  // borrowed
 };
 
 // Removes what killed jobs left half-written and writes used_parameters.yaml. Collective.

@@ -170,8 +170,9 @@ void report_epoch_header(const struct run *run) {
   if (run->config.training.epochs == 0) return;
   log_line(
       "\n epoch   train loss    test loss   evaluations p50 / p99 / max   not converged   "
-      "seconds   imbalance%s",
-      run->decoder->encoder != NULL ? "   test loss by encoder" : "");
+      "seconds   imbalance%s%s",
+      run->decoder->encoder != NULL && run->used[SET_TEST] ? "   test loss by encoder" : "",
+      run->used[SET_VALIDATION] ? "   validation loss" : "");
 }
 
 void report_epoch(int64_t epoch, const struct history_epoch *record) {
@@ -182,7 +183,28 @@ void report_epoch(int64_t epoch, const struct history_epoch *record) {
            (long long)record->evaluations_p99, (long long)record->evaluations_max,
            (long long)record->not_converged, record->seconds, record->imbalance);
   if (!isnan(record->test_loss_encoder)) log_text(" %22.6f", record->test_loss_encoder);
+  if (!isnan(record->validation_loss)) log_text(" %17.6f", record->validation_loss);
   log_text("\n");
+}
+
+void report_choice(const struct run *run, const struct trainer *trainer) {
+  const struct validation_choice *choice = trainer_choice(trainer);
+  if (choice == NULL) return;
+  const struct trainer_position at = trainer_position(trainer);
+  const long long had = at.refit ? at.passes_before : at.epoch;
+  const long long planned = run->config.training.epochs;
+  if (had < planned)
+    log_line("  stopped  after epoch %lld of %lld: no lower validation loss in %lld validations",
+             had, planned, (long long)choice->waited);
+  if (choice->kept == 0)
+    log_line("  kept     the start: validation loss %.6f; no epoch was 1 %% lower (lowest %.6f)",
+             choice->start, choice->lowest);
+  else
+    log_line("  kept     epoch %lld of %lld: validation loss %.6f (start %.6f)",
+             (long long)choice->kept, had, choice->kept_loss, choice->start);
+  if (at.refit)
+    log_line("  refit    from the start with all %lld samples, %lld epochs",
+             (long long)run->shapes[SET_TRAIN].count, (long long)at.kept);
 }
 
 void report_evaluation(const struct run *run, const struct evaluation *evaluation) {

@@ -6,6 +6,7 @@
 #include "engine/gradient_check.h"
 #include "engine/history.h"
 #include "engine/run.h"
+#include "engine/trainer.h"
 
 // What will run: samples, decoder, ranks, tile, instruction set.
 void report_start(const struct run *run);
@@ -23,6 +24,9 @@ void report_epoch(int64_t epoch, const struct history_epoch *record);
 
 // The table of the gradient check, with verdicts.
 void report_gradient_check(const struct gradient_check *check);
+
+// Which decoder a training that validates has kept, and why; nothing before that is settled.
+void report_choice(const struct run *run, const struct trainer *trainer);
 
 void report_evaluation(const struct run *run, const struct evaluation *evaluation);
 
