@@ -20,10 +20,10 @@ struct trainer_position {
   int64_t step;          // updates of the decoder so far
   int64_t testing;       // 1 while the test set is encoded at the end of an epoch
   int64_t validating;    // at the start or the end of an epoch: 1 while the validation set is
-                       // encoded, 2 once it has been
-  int64_t stopped;  // 1 once no lower validation loss has come for too long
-  int64_t kept;     // passes that the decoder to keep has had
-  int64_t refit;    // 1 in the second training; the others then count in that alone
+                         // encoded, 2 once it has been
+  int64_t stopped;       // 1 once no lower validation loss has come for too long
+  int64_t kept;          // passes that the decoder to keep has had
+  int64_t refit;         // 1 in the second training; the others then count in that alone
   int64_t passes_before, samples_before;  // then: of the first
 };
 
@@ -48,11 +48,6 @@ enum trainer_progress trainer_advance(struct trainer *trainer, int64_t notices[T
 
 struct trainer_position trainer_position(const struct trainer *trainer);
 bool trainer_is_done(const struct trainer *trainer);
-
-// Passes over the training samples so far, those of a first training included, and what there are
-// at the most.
-int64_t trainer_passes(const struct trainer *trainer);
-int64_t trainer_passes_planned(const struct trainer *trainer);
 
 // What has come of the validations; NULL until the (first) training has ended, or if there were
 // none. Borrowed.

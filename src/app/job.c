@@ -230,7 +230,7 @@ static bool train(struct job *job) {
     if (job->diverged) return true;
     if (progress != TRAINER_RUNNING) {
       const int64_t last = history_epochs(job->outcome.history) - 1;
-      report_epoch(last, history_epoch(job->outcome.history, last));
+      report_epoch(job->run, last, history_epoch(job->outcome.history, last));
     }
     if (!chosen) report_choice(job->run, job->trainer);
     if (progress != TRAINER_DONE && !heed(job, noticed)) return false;

@@ -166,24 +166,35 @@ void report_finished(const struct run *run) {
       run->config.run.directory);
 }
 
+static bool has_encoder_column(const struct run *run) {
+  return run->decoder->encoder != NULL && run->used[SET_TEST];
+}
+
 void report_epoch_header(const struct run *run) {
   if (run->config.training.epochs == 0) return;
   log_line(
       "\n epoch   train loss    test loss   evaluations p50 / p99 / max   not converged   "
       "seconds   imbalance%s%s",
-      run->decoder->encoder != NULL && run->used[SET_TEST] ? "   test loss by encoder" : "",
+      has_encoder_column(run) ? "   test loss by encoder" : "",
       run->used[SET_VALIDATION] ? "   validation loss" : "");
 }
 
-void report_epoch(int64_t epoch, const struct history_epoch *record) {
-  char test[32] = "-";
-  if (!isnan(record->test_loss)) snprintf(test, sizeof test, "%.6f", record->test_loss);
-  log_text("%6lld %12.6f %12s %15lld / %lld / %-9lld %15lld %9.1f %11.2f", (long long)epoch + 1,
-           record->train_loss, test, (long long)record->evaluations_p50,
+// A loss, or a dash if it was not found, at the end of a column.
+static void report_loss(int width, double loss) {
+  char text[32] = "-";
+  if (!isnan(loss)) snprintf(text, sizeof text, "%.6f", loss);
+  log_text("%*s", width, text);
+}
+
+void report_epoch(const struct run *run, int64_t epoch, const struct history_epoch *record) {
+  log_text("%6lld %12.6f ", (long long)epoch + 1, record->train_loss);
+  report_loss(12, record->test_loss);
+  log_text(" %15lld / %lld / %-9lld %15lld %9.1f %11.2f", (long long)record->evaluations_p50,
            (long long)record->evaluations_p99, (long long)record->evaluations_max,
            (long long)record->not_converged, record->seconds, record->imbalance);
-  if (!isnan(record->test_loss_encoder)) log_text(" %22.6f", record->test_loss_encoder);
-  if (!isnan(record->validation_loss)) log_text(" %17.6f", record->validation_loss);
+  if (has_encoder_column(run)) report_loss(23, record->test_loss_encoder);
+  if (run->used[SET_VALIDATION] || !isnan(record->validation_loss))  // the last before a refit
+    report_loss(18, record->validation_loss);
   log_text("\n");
 }
 

@@ -20,7 +20,7 @@ void report_finished(const struct run *run);
 
 // One line per epoch, which counts from 0.
 void report_epoch_header(const struct run *run);
-void report_epoch(int64_t epoch, const struct history_epoch *record);
+void report_epoch(const struct run *run, int64_t epoch, const struct history_epoch *record);
 
 // The table of the gradient check, with verdicts.
 void report_gradient_check(const struct gradient_check *check);

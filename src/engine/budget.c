@@ -56,10 +56,12 @@ static double evaluation_bytes(const struct run *run) {
   return bytes;
 }
 
-// With the batch's gradient.
+// With the batch's gradient, and copies of the parameters to keep and to begin again with.
 static double update_bytes(const struct run *run) {
   const size_t count = run->decoder->count;
-  return (double)(count * sizeof(real)) +
+  const bool keeps = config_validates(&run->config) && run->config.training.keep == KEEP_BEST;
+  const size_t copies = (keeps ? 2U : 1U) + (run->config.training.refit ? 1U : 0U);
+  return (double)(copies * count * sizeof(real)) +
          (double)optimiser_bytes(&run->config.training.optimiser, count);
 }
 

@@ -164,11 +164,8 @@ static bool has_ended(const struct trainer *t) {
 
 bool trainer_is_done(const struct trainer *t) { return has_ended(t); }
 
-int64_t trainer_passes(const struct trainer *t) { return t->at.passes_before + t->at.epoch; }
-
-int64_t trainer_passes_planned(const struct trainer *t) {
-  return t->at.passes_before + passes_planned(t);
-}
+// Passes over the training samples so far, those of a first training included.
+static int64_t passes(const struct trainer *t) { return t->at.passes_before + t->at.epoch; }
 
 const struct validation_choice *trainer_choice(const struct trainer *t) {
   const struct config *config = &t->run->config;
@@ -219,7 +216,7 @@ static bool update(struct trainer *t, struct shard *shard, int64_t notices[TRAIN
 
   clock_enter(PHASE_OUTPUT);
   const struct history_step record = {
-      .epoch = trainer_passes(t) + 1,
+      .epoch = passes(t) + 1,
       .samples = samples_seen(t) + t->at.batch * t->run->config.training.batch + shard->size,
       .loss = found.totals.loss / (double)shard->size,
       .evaluations = (double)found.totals.evaluations / (double)shard->size,
@@ -348,7 +345,7 @@ static void diverge(struct trainer *t) {
       "the loss ceased to be finite in step %lld of epoch %lld; the decoder %s is kept. Try a "
       "smaller training.learning_rate (now %g), data.scale, or fewer encoding.max_iterations, in "
       "another run.directory or with run.restart = never",
-      (long long)t->at.step + 1, (long long)trainer_passes(t) + 1,
+      (long long)t->at.step + 1, (long long)passes(t) + 1,
       before ? "of the step before" : "of the lowest validation loss",
       t->run->config.training.optimiser.learning_rate);
   if (!before) set_parameters(t, t->kept);

@@ -301,7 +301,7 @@ static bool check_validation(const struct config_input *input, struct config *co
   if (!is_given(input, "training.keep") && validates) config->training.keep = KEEP_BEST;
   if (validates) return true;
   if (config->training.keep == KEEP_BEST)
-    return complain(input, "training", "keep", "%s %s", keep_name(KEEP_BEST), hint);
+    return complain(input, "training", "keep", "%s", hint);
   if (config->training.patience > 0) return complain(input, "training", "patience", "%s", hint);
   return !config->training.refit || complain(input, "training", "refit", "%s", hint);
 }
