@@ -31,8 +31,6 @@ struct dataset {
   int64_t *index;               // [local_count] places in the file, rising, owned
   int64_t *group;  // [local_count] samples of one group (trajectory) stay together when a part is
                    // held out; owned
-  // [ranks + 1] where each rank's share begins, owned; NULL: as comm_share_first() says.
-  int64_t *share_first;
 };
 
 // What can be said of a set before reading it.
@@ -79,9 +77,6 @@ struct dataset_survey {
 struct dataset_survey dataset_survey(struct comm *comm, const struct dataset_sources *sources,
                                      enum missing missing, const struct scaling *scaling,
                                      enum loss_kind loss, struct error *error);
-
-// The rank that holds sample i of a set.
-int dataset_home(const struct dataset *dataset, int ranks, int64_t i);
 
 void dataset_destroy(struct dataset **dataset);
 

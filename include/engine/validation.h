@@ -18,6 +18,7 @@
 void validation_hold_out(struct run *run, struct error *error);
 
 // Puts what is held out back among the samples to learn from; nothing to do if nothing is.
+// Collective.
 void validation_return(struct run *run);
 
 // ---- the rule ----

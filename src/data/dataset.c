@@ -168,19 +168,6 @@ struct dataset *dataset_read(struct comm *comm, const struct dataset_sources *so
                       missing, error);
 }
 
-int dataset_home(const struct dataset *dataset, int ranks, int64_t i) {
-  if (dataset->share_first == NULL) return comm_share_home(dataset->count, ranks, i);
-  int least = 0, most = ranks;  // the home is in [least, most)
-  while (most - least > 1) {
-    const int middle = least + (most - least) / 2;
-    if (dataset->share_first[middle] <= i)
-      least = middle;
-    else
-      most = middle;
-  }
-  return least;
-}
-
 void dataset_destroy(struct dataset **dataset) {
   if (*dataset == NULL) return;
   memory_free(&(*dataset)->y);
@@ -189,7 +176,6 @@ void dataset_destroy(struct dataset **dataset) {
   memory_free(&(*dataset)->group);
   memory_free(&(*dataset)->weight_sum);
   memory_free(&(*dataset)->label);
-  memory_free(&(*dataset)->share_first);
   memory_free(dataset);
 }
 

@@ -65,6 +65,8 @@ struct hold_out *hold_out_choose(struct comm *comm, const struct dataset *datase
 void hold_out_destroy(struct hold_out **hold_out) {
   if (*hold_out == NULL) return;
   memory_free(&(*hold_out)->held);
+  memory_free(&(*hold_out)->rest_first);
+  memory_free(&(*hold_out)->part_first);
   view_destroy(&(*hold_out)->view);
   memory_free(hold_out);
 }
@@ -121,18 +123,85 @@ static void put_rows(const struct hold_out *hold_out, const struct column *colum
 
 // ---- shares ----
 
-// Sets count, first and shares by how many samples this rank has. Collective.
-static void settle_shares(struct comm *comm, struct dataset *dataset, int64_t local_count) {
+// [ranks + 1] where each rank's samples begin if this rank has `local_count`, owned. Collective.
+static int64_t *gather_firsts(struct comm *comm, int64_t local_count) {
   const int ranks = comm_size(comm);
   int64_t *first = memory_new(int64_t, ranks + 1);
   first[comm_rank(comm) + 1] = local_count;
   comm_sum_int64(comm, first, (size_t)ranks + 1);
   for (int r = 0; r < ranks; r++) first[r + 1] += first[r];
-  dataset->local_count = local_count;
-  dataset->local_first = first[comm_rank(comm)];
-  dataset->count = first[ranks];
-  dataset->share_first = first;
+  return first;
 }
+
+// The same in the shares that all sets have.
+static int64_t *even_firsts(struct comm *comm, int64_t count) {
+  const int ranks = comm_size(comm);
+  int64_t *first = memory_new(int64_t, ranks + 1);
+  for (int r = 0; r <= ranks; r++) first[r] = comm_share_first(count, ranks, r);
+  return first;
+}
+
+// Lists what this rank's samples [mine[0], mine[1]) and those of the others, which begin at
+// `others`, have in common; of rows that begin at `rows`. Returns how many pieces.
+static size_t list_common(struct comm *comm, const int64_t *mine, const int64_t *others,
+                          const struct column *column, char *rows, struct comm_piece *pieces) {
+  size_t count = 0;
+  for (int r = 0; r < comm_size(comm); r++) {
+    const int64_t first = others[r] > mine[0] ? others[r] : mine[0];
+    const int64_t end = others[r + 1] < mine[1] ? others[r + 1] : mine[1];
+    if (first < end)
+      pieces[count++] = (struct comm_piece){r, rows + (size_t)(first - mine[0]) * column->bytes,
+                                            (size_t)(end - first) * column->bytes};
+  }
+  return count;
+}
+
+// Moves the samples from shares that begin at `from` to those that begin at `to`; this rank's rows
+// then have room for `room` of them. Collective.
+static void move_rows(struct comm *comm, struct dataset *dataset, const int64_t *from,
+                      const int64_t *to, int64_t room) {
+  const int rank = comm_rank(comm), ranks = comm_size(comm);
+  struct comm_piece *sent = memory_new(struct comm_piece, ranks),
+                    *received = memory_new(struct comm_piece, ranks);
+  struct column columns[COLUMNS];
+  list_columns(dataset, columns);
+  dataset->local_first = to[rank];
+  dataset->local_count = to[rank + 1] - to[rank];
+  dataset->count = to[ranks];
+  for (int c = 0; c < COLUMNS; c++) {
+    int64_t there = *columns[c].rows != NULL;
+    comm_max_int64(comm, &there, 1);
+    if (!there || memcmp(from, to, (size_t)(ranks + 1) * sizeof *to) == 0) continue;
+    char *rows = memory_new(char, (size_t)room *columns[c].bytes);
+    const size_t out = list_common(comm, from + rank, to, &columns[c], *columns[c].rows, sent);
+    const size_t in = list_common(comm, to + rank, from, &columns[c], rows, received);
+    comm_transfer(comm, sent, out, received, in);
+    memory_release(*columns[c].rows);
+    *columns[c].rows = rows;
+  }
+  memory_free(&sent);
+  memory_free(&received);
+}
+
+// From where this rank has `local_count` samples to even shares. Returns where they began, owned.
+static int64_t *even_out(struct comm *comm, struct dataset *dataset, int64_t local_count) {
+  int64_t *first = gather_firsts(comm, local_count);
+  int64_t *even = even_firsts(comm, first[comm_size(comm)]);
+  const int rank = comm_rank(comm);
+  move_rows(comm, dataset, first, even, even[rank + 1] - even[rank]);
+  memory_free(&even);
+  return first;
+}
+
+// Back to where the samples were, with room for `room` of them.
+static void move_back(struct comm *comm, struct dataset *dataset, const int64_t *first,
+                      int64_t room) {
+  int64_t *even = even_firsts(comm, dataset->count);
+  move_rows(comm, dataset, even, first, room);
+  memory_free(&even);
+}
+
+// ---- to and fro ----
 
 void hold_out_split(struct hold_out *hold_out, struct comm *comm, struct dataset *dataset,
                     struct view **view, struct dataset **part, struct view **part_view) {
@@ -146,16 +215,19 @@ void hold_out_split(struct hold_out *hold_out, struct comm *comm, struct dataset
   list_columns(*part, parts);
   for (int c = 0; c < COLUMNS; c++)
     if (*columns[c].rows != NULL) *parts[c].rows = take_rows(hold_out, &columns[c], held);
-  settle_shares(comm, dataset, hold_out->local_whole - held);
-  settle_shares(comm, *part, held);
+  hold_out->rest_first = even_out(comm, dataset, hold_out->local_whole - held);
+  hold_out->part_first = even_out(comm, *part, held);
   *part_view = view_part(*view, (*part)->count);
   hold_out->view = *view;
   *view = view_part(hold_out->view, dataset->count);
 }
 
-void hold_out_join(struct hold_out *hold_out, struct dataset *dataset, struct view **view,
-                   struct dataset **part, struct view **part_view) {
+void hold_out_join(struct hold_out *hold_out, struct comm *comm, struct dataset *dataset,
+                   struct view **view, struct dataset **part, struct view **part_view) {
   assert(hold_out->view != NULL);
+  move_back(comm, dataset, hold_out->rest_first, hold_out->local_whole);
+  const int64_t *held = hold_out->part_first + comm_rank(comm);
+  move_back(comm, *part, hold_out->part_first, held[1] - held[0]);
   struct column columns[COLUMNS], parts[COLUMNS];
   list_columns(dataset, columns);
   list_columns(*part, parts);
@@ -165,10 +237,11 @@ void hold_out_join(struct hold_out *hold_out, struct dataset *dataset, struct vi
   dataset->local_first += (*part)->local_first;
   dataset->local_count = hold_out->local_whole;
   dataset->count = hold_out->whole;
-  memory_free(&dataset->share_first);
   dataset_destroy(part);
   view_destroy(view);
   view_destroy(part_view);
   *view = hold_out->view;
   hold_out->view = NULL;
+  memory_free(&hold_out->rest_first);
+  memory_free(&hold_out->part_first);
 }

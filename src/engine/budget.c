@@ -33,8 +33,11 @@ static double sample_bytes(const struct run *run, int set) {
   return bytes;
 }
 
+// Where a part is held out, each array is there twice for a moment.
 static double samples_bytes(const struct run *run) {
   double bytes = 0.0;
+  if (run->used[SET_TRAIN] && run->config.training.validation > 0.0)
+    bytes = share_of(run, SET_TRAIN) * (double)(real_padded(run->decoder->n) * sizeof(real));
   for (int set = 0; set < SET_COUNT; set++)
     if (run->used[set]) bytes += share_of(run, set) * sample_bytes(run, set);
   return bytes;

@@ -23,7 +23,7 @@ static int flow_rank(const struct shard *s, int64_t position) {
 
 static int home_rank(const struct shard *s, int64_t position) {
   const int64_t sample = sample_order_at(s->order, s->first + position);
-  return dataset_home(sample_order_data(s->order), comm_size(s->comm), sample);
+  return comm_share_home(sample_order_data(s->order)->count, comm_size(s->comm), sample);
 }
 
 // This rank's own samples of the batch, by rising positions.

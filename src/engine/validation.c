@@ -58,7 +58,7 @@ void validation_hold_out(struct run *run, struct error *error) {
 
 void validation_return(struct run *run) {
   if (run->hold_out == NULL) return;
-  hold_out_join(run->hold_out, run->sets[SET_TRAIN], &run->views[SET_TRAIN],
+  hold_out_join(run->hold_out, run->comm, run->sets[SET_TRAIN], &run->views[SET_TRAIN],
                 &run->sets[SET_VALIDATION], &run->views[SET_VALIDATION]);
   run->used[SET_VALIDATION] = false;
   run->shapes[SET_TRAIN].count = run->hold_out->whole;

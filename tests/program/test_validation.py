@@ -121,25 +121,34 @@ def test_start(checks, program, cwd):
            and not same_decoder(read(last), read(plain)), "keep: last is the last")
 
 
-def test_ranks(checks, program, cwd):
-    """The same bits on any number of ranks, and after a stop behind every piece of work."""
-    values = {**BASE, **SHARE, "training.refit": True, "training.epochs": 2, "training.batch": 25,
-              "data.test.count": 5}
-    runs = {f"{ranks} ranks": run_input(checks, program, cwd, f"ranks_{ranks}", values, ranks=ranks)
-            for ranks in (1, 2, 3)}
-    path = write_input(os.path.join(cwd, "stopped", "input.yaml"), values)
-    directory = os.path.join(cwd, "stopped", "run")
+def run_in_legs(checks, program, cwd, name, values):
+    """Runs an input that is stopped behind every piece of work, on 1, 2, 3, 1, ... ranks."""
+    path = write_input(os.path.join(cwd, name, "input.yaml"), values)
+    directory = os.path.join(cwd, name, "run")
     os.makedirs(directory)
     open(os.path.join(directory, "STOP"), "w", encoding="utf-8").close()
     legs, code = 0, 75
     while code == 75 and legs < 60:
         result = run(program, "input.yaml", cwd=os.path.dirname(path), ranks=1 + legs % 3)
         legs, code = legs + 1, result.code
-    checks(code == 0 and legs > 8, f"{legs} legs: {result}")
-    runs["stopped"] = os.path.join(directory, "results.h5")
-    compare(checks, "validation", runs)
-    again = run(program, "--set", "training.epochs=3", "input.yaml", cwd=os.path.dirname(path))
-    checks(again.code == 2 and "training.epochs: 2 before, 3 now" in again.err,
+    checks(code == 0 and legs > 8, f"{name}, {legs} legs: {result}")
+    return os.path.join(directory, "results.h5")
+
+
+def test_ranks(checks, program, cwd):
+    """The same bits on any number of ranks, and after a stop behind every piece of work."""
+    values = {**BASE, **SHARE, "training.epochs": 3, "training.batch": 25, "data.test.count": 5,
+              "training.learning_rate": 0.5}  # so that the second epoch is the best
+    for name, more, counts in (("best", {}, (1, 3)), ("refit", {"training.refit": True}, (1, 2, 3))):
+        runs = {f"{ranks} ranks": run_input(checks, program, cwd, f"{name}_{ranks}", values, more,
+                                            ranks=ranks) for ranks in counts}
+        runs["in legs"] = run_in_legs(checks, program, cwd, f"{name}_legs", {**values, **more})
+        compare(checks, name, runs)
+        kept = read_summary(os.path.dirname(runs["1 ranks"]))["kept_epoch"]
+        checks(kept == 2, f"{name}: kept {kept}; for this test it should be one in the middle")
+    again = run(program, "--set", "training.epochs=4", "input.yaml",
+                cwd=os.path.join(cwd, "refit_legs"))
+    checks(again.code == 2 and "training.epochs: 3 before, 4 now" in again.err,
            f"more epochs should be refused: {again}")
 
 

@@ -67,8 +67,8 @@ static int64_t expect(enum groups kind, double share, uint64_t seed, bool held[S
   return best;
 }
 
-// The samples of a part are those that they should be, in their order, with all that is theirs, on
-// the ranks that dataset_home() names.
+// The samples of a part are those that they should be, in their order, with all that is theirs,
+// in even shares.
 static void check_part(struct comm *comm, const struct dataset *part, const bool held[SAMPLES],
                        bool is_held) {
   int64_t places[SAMPLES], count = 0, wrong = 0;
@@ -81,10 +81,10 @@ static void check_part(struct comm *comm, const struct dataset *part, const bool
     wrong += part->y[(size_t)i * part->stride + 1] != (real)(10 * sample + 1);
     wrong += part->w[(size_t)i * part->stride] != (real)(1 + sample);
     wrong += part->weight_sum[i] != ENTRIES * (1.0 + (double)sample);
-    wrong += dataset_home(part, comm_size(comm), part->local_first + i) != comm_rank(comm);
   }
   int64_t total = part->local_count;
   comm_sum_int64(comm, &total, 1);
+  CHECK(part->local_first == comm_share_first(count, comm_size(comm), comm_rank(comm)), "share");
   CHECK(wrong == 0 && total == count, "%lld wrong, %lld in all", (long long)wrong,
         (long long)total);
 }
@@ -108,13 +108,13 @@ static void check(struct comm *comm, enum groups kind, double share, uint64_t se
     check_part(comm, part, held, true);
     CHECK(view->numbering[0].length == SAMPLES - count && part_view->numbering[0].length == count,
           "views");
-    hold_out_join(hold_out, data, &view, &part, &part_view);
+    hold_out_join(hold_out, comm, data, &view, &part, &part_view);
     CHECK(part == NULL && part_view == NULL && view->numbering[0].length == SAMPLES, "joined");
   }
   const size_t rows = (size_t)same->local_count, entries = rows * same->stride * sizeof(real);
   CHECK(data->count == SAMPLES && data->local_first == same->local_first &&
-            data->local_count == same->local_count && data->share_first == NULL &&
-            memcmp(data->y, same->y, entries) == 0 && memcmp(data->w, same->w, entries) == 0 &&
+            data->local_count == same->local_count && memcmp(data->y, same->y, entries) == 0 &&
+            memcmp(data->w, same->w, entries) == 0 &&
             memcmp(data->index, same->index, rows * sizeof *same->index) == 0 &&
             memcmp(data->group, same->group, rows * sizeof *same->group) == 0 &&
             memcmp(data->weight_sum, same->weight_sum, rows * sizeof *same->weight_sum) == 0,
