@@ -47,6 +47,18 @@ static void report_chosen(const struct config *config) {
   memory_free(&text);
 }
 
+static void report_validation(const struct config *config) {
+  log_text("  %-8s by ", "validate");
+  if (config->training.validation > 0.0)
+    log_text("%g of the training samples, in whole groups", config->training.validation);
+  else
+    log_text("data.validation");
+  log_text("; keep %s", keep_name((int)config->training.keep));
+  if (config->training.patience > 0)
+    log_text(", patience %lld", (long long)config->training.patience);
+  log_line("%s", config->training.refit ? ", refit" : "");
+}
+
 void report_start(const struct run *run) {
   const struct config *config = &run->config;
   const struct decoder *decoder = run->decoder;
@@ -71,6 +83,7 @@ void report_start(const struct run *run) {
         (long long)run->tile, optimiser_name(config->training.optimiser.kind),
         config->training.optimiser.learning_rate, flow_name(config->encoding.flow),
         solver_name(config->encoding.solver));
+    if (config_validates(config)) report_validation(config);
     const int64_t parts = model_flows_are_free(run) ? batch : tiles;
     if (comm_size(run->comm) > parts)
       log_warning(

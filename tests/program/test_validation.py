@@ -139,7 +139,8 @@ def test_ranks(checks, program, cwd):
     """The same bits on any number of ranks, and after a stop behind every piece of work."""
     values = {**BASE, **SHARE, "training.epochs": 3, "training.batch": 25, "data.test.count": 5,
               "training.learning_rate": 0.5}  # so that the second epoch is the best
-    for name, more, counts in (("best", {}, (1, 3)), ("refit", {"training.refit": True}, (1, 2, 3))):
+    for name, more, counts in (("best", {}, (1, 3)),
+                               ("refit", {"training.refit": True}, (1, 2, 3))):
         runs = {f"{ranks} ranks": run_input(checks, program, cwd, f"{name}_{ranks}", values, more,
                                             ranks=ranks) for ranks in counts}
         runs["in legs"] = run_in_legs(checks, program, cwd, f"{name}_legs", {**values, **more})
