@@ -44,6 +44,9 @@ struct view *view_plain(const char *name, int64_t samples, int axes, const int64
 
 // A view of rank 0, NULL on the others, on all ranks; owned. Collective.
 struct view *view_broadcast(struct comm *comm, struct view *view);
+
+// A copy for `samples` of the samples in their order, which are no grid any more; owned.
+struct view *view_part(const struct view *view, int64_t samples);
 void view_destroy(struct view **view);
 
 // Entries of one channel; all of a sample.

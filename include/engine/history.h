@@ -20,6 +20,7 @@ struct history_epoch {
   int64_t samples;               // seen so far
   double train_loss, test_loss;  // test_loss NaN where it was not evaluated
   double test_loss_encoder;      // of an autoencoder's own encoding, else NaN
+  double validation_loss;        // NaN where it was not evaluated
   double evaluations_mean;       // gradient evaluations per sample and encoding
   int64_t evaluations_p50, evaluations_p99, evaluations_max;
   int64_t not_converged;  // encodings that ended neither converged nor at tau

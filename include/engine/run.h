@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "data/dataset.h"
+#include "data/hold_out.h"
 #include "data/scaling.h"
 #include "data/view.h"
 #include "decoder/decoder.h"
@@ -14,8 +15,8 @@
 #include "input/config.h"
 #include "platform/comm.h"
 
-enum set { SET_TRAIN, SET_TEST, SET_ENCODE, SET_COUNT };
-const char *set_name(enum set set);  // "train", "test", "encode"
+enum set { SET_TRAIN, SET_TEST, SET_ENCODE, SET_VALIDATION, SET_COUNT };
+const char *set_name(enum set set);  // "train", "test", "encode", "validation"
 
 struct run {
   struct comm *comm;
@@ -25,11 +26,12 @@ struct run {
   struct dataset_sources *sources[SET_COUNT];  // of the used ones, until loaded; else NULL; owned
   struct dataset *sets[SET_COUNT];             // of the used ones, once loaded; else NULL; owned
   struct view *views[SET_COUNT];               // of the used ones; owned
-  struct scaling *scaling;                     // owned; NULL until it is known
-  bool scaled_by_file;                         // `scaling` comes from decoder.file
-  bool file_predicts;                          // decoder.file has a predictor
-  int64_t file_dictionary;                     // entries of its dictionary
-  struct decoder *decoder;                     // owned
+  struct hold_out *hold_out;  // what of data.train is in SET_VALIDATION; NULL: nothing; owned
+  struct scaling *scaling;    // owned; NULL until it is known
+  bool scaled_by_file;        // `scaling` comes from decoder.file
+  bool file_predicts;         // decoder.file has a predictor
+  int64_t file_dictionary;    // entries of its dictionary
+  struct decoder *decoder;    // owned
   struct predictor *predictor;    // of the decoder as it stands, owned; NULL: not fitted
   struct dictionary *dictionary;  // the same
   // Where training has left the latents of this rank's training samples, [local_count]

@@ -8,6 +8,7 @@
 #include "engine/gradient_check.h"
 #include "engine/history.h"
 #include "engine/run.h"
+#include "engine/validation.h"
 #include "platform/h5.h"
 
 // What the tasks have made; members of tasks that were not run are NULL.
@@ -16,6 +17,7 @@ struct outcome {
   struct evaluation *as_new;  // of the training set, beside the trained latents
   struct history *history;
   struct gradient_check *check;
+  const struct validation_choice *choice;  // borrowed
 };
 
 // How the loss of the training samples, encoded as if they were new (never from their own latents),

@@ -5,7 +5,15 @@
 
 #include <stdint.h>
 
-enum rng_purpose { RNG_PARAMETERS, RNG_SHUFFLE, RNG_CIRCLE, RNG_TEST, RNG_SWEEP, RNG_START };
+enum rng_purpose {
+  RNG_PARAMETERS,
+  RNG_SHUFFLE,
+  RNG_CIRCLE,
+  RNG_TEST,
+  RNG_SWEEP,
+  RNG_HOLD_OUT,
+  RNG_START
+};
 
 // 64 random bits of a counter-based generator (rounds of the mixer of SplitMix64; Steele, Lea and
 // Flood 2014).

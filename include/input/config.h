@@ -39,6 +39,9 @@ const char *generator_name(int kind);
 enum model_kind { MODEL_GFE, MODEL_AUTOENCODER };
 const char *model_name(int kind);
 
+enum keep { KEEP_LAST, KEEP_BEST };
+const char *keep_name(int kind);
+
 enum start {
   START_ZERO,
   START_MEAN,
@@ -60,8 +63,9 @@ struct config_integers {
   int64_t values[CONFIG_INTEGERS];
 };
 
-// One of data.train, data.test, data.encode. Empty texts mean "not given". Of the range of samples
-// those of some classes are kept, of these every stride-th, of these a random subset.
+// One of data.train, data.test, data.encode, data.validation. Empty texts mean "not given". Of the
+// range of samples those of some classes are kept, of these every stride-th, of these a random
+// subset.
 struct data_options {
   char file[CONFIG_TEXT];          // HDF5, IDX (also gzipped), .npy or CIFAR-10
   char dataset[CONFIG_TEXT];       // HDF5: path of the samples inside the file
@@ -104,7 +108,7 @@ struct config {
     int64_t epochs, steps;  // the same
   } checkpoint;
   struct {
-    struct data_options train, test, encode;
+    struct data_options train, test, encode, validation;
     struct config_scale {
       enum scale_kind kind;
       double value;  // of SCALE_NUMBER: data are divided by it
@@ -127,6 +131,10 @@ struct config {
     bool warm_start;
     enum order order;
     enum adjoint_kind adjoint;
+    double validation;  // share of the training samples that is held out; 0 = none
+    enum keep keep;     // which decoder of a training that validates
+    int64_t patience;   // validations without a lower loss that end it; 0 = off
+    bool refit;         // train again, on all samples, for the passes found
   } training;
   struct {
     struct solver_options solver;
@@ -142,5 +150,12 @@ struct config {
     int64_t reconstructions;
   } output;
 };
+
+// Whether a section names a set at all.
+bool config_data_is_given(const struct data_options *data);
+
+// Whether the training is validated: by a share of its samples (training.validation) or by a set of
+// its own (data.validation).
+bool config_validates(const struct config *config);
 
 #endif

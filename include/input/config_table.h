@@ -37,7 +37,8 @@ struct config_range {
 // later one counts.
 enum config_change {
   CHANGE_REFUSED,           // the value decides what has been computed already
-  CHANGE_UNLESS_SCHEDULED,  // refused if the learning rate's schedule depends on it, else taken
+  CHANGE_UNLESS_SCHEDULED,  // refused if the learning rate's schedule or validations depend on it,
+                            // else taken
   CHANGE_UNLESS_RECORDED,   // refused if the test set was encoded while training, else taken
   CHANGE_TAKEN,             // results are made anew with it
   CHANGE_IRRELEVANT         // no result depends on it

@@ -39,7 +39,7 @@ def results_parser(description):
     """The same for commands that draw a results.h5, with --group; see group_shown()."""
     parser = figure_parser(description)
     parser.add_argument("results", type=results_path, help="results.h5 of a run, or its directory")
-    parser.add_argument("--group", choices=("train", "test", "encode"),
+    parser.add_argument("--group", choices=("train", "test", "encode", "validation"),
                         help="the encoded set to show; default: test, else encode, else train")
     return parser
 

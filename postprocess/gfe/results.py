@@ -21,7 +21,7 @@ from gfe import command
 from gfe.layers import ACTIVATIONS, SIZES, WITH_WEIGHT, LayerError, Network, sigmoid
 
 __all__ = ["ACTIVATIONS", "Decoder", "Encoder", "Results", "ResultsError", "write_decoder"]
-SETS = ("train", "test", "encode")
+SETS = ("train", "test", "encode", "validation")
 NEEDED = ("z", "loss", "evaluations", "status")
 OPTIONAL = ("z_encoder", "loss_encoder", "label", "reconstruction", "target", "weight")
 SHOWN = "shown"  # the axis of what is stored of the first samples only
@@ -253,8 +253,8 @@ class Results:
     @property
     def history(self):
         """The series of the training, such as step_loss, step_samples, epoch_train_loss,
-        epoch_test_loss and epoch_test_loss_encoder (NaN where not measured), or None if the run did
-        not train."""
+        epoch_test_loss, epoch_test_loss_encoder and epoch_validation_loss (NaN where not measured),
+        or None if the run did not train."""
         group = self.file.get("history", {})
         if "step_loss" not in group or not len(group["step_loss"]):
             return None

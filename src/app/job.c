@@ -68,10 +68,12 @@ static bool trains(const struct job *job) { return job->run->config.run.task[TAS
 // ---- checkpoints ----
 
 static void list_position(struct job *job, struct state *state) {
-  state_add_numbers(state, "job", "position", STATE_INT64, &job->position,
-                    (int64_t)(sizeof job->position / sizeof(int64_t)), "number",
-                    "training; epoch, batch, step, testing; steps and epochs of the history; sets "
-                    "whose encoding has begun");
+  state_add_numbers(
+      state, "job", "position", STATE_INT64, &job->position,
+      (int64_t)(sizeof job->position / sizeof(int64_t)), "number",
+      "training; epoch, batch, step, testing, validating, stopped, kept, refit, passes "
+      "and samples before it; steps and epochs of the history; sets whose encoding "
+      "has begun");
 }
 
 // Everything that decides the rest of the job, as it is now or, after a position has been read, as
@@ -109,8 +111,8 @@ static void save(struct job *job) {
 static void say_where(struct job *job) {
   const struct job_position *position = &job->position;
   log_line("  %-8s going on from %s: %lld epochs and %lld steps done", "restart",
-           checkpoint_path(job->checkpoint), (long long)position->trainer.epoch,
-           (long long)position->trainer.step);
+           checkpoint_path(job->checkpoint), (long long)position->epochs,
+           (long long)position->steps);
   for (int k = 0; k < ENCODINGS; k++) {
     struct evaluation *evaluation = *slot(job, k);
     if (evaluation == NULL) continue;
@@ -142,9 +144,9 @@ static void restore(struct job *job) {
   if (job->trainer != NULL) trainer_resume(job->trainer, position->trainer);
   history_resize(job->outcome.history, position->steps, position->epochs);
   // More epochs than before: the decoder that the sets were encoded with is not the final one.
-  const bool final = position->trainer.epoch >= job->run->config.training.epochs;
+  const bool final = !trains(job) || trainer_is_done(job->trainer);
   for (int k = 0; k < ENCODINGS; k++)
-    if (position->encoded[k] && job->run->used[set_of(k)] && (final || !trains(job)) &&
+    if (position->encoded[k] && job->run->used[set_of(k)] && final &&
         !checkpoint_data_changed(job->checkpoint, set_of(k)))
       *slot(job, k) = evaluation_create(job->run, set_of(k), kind_of(job, k));
   state->count = 0;
@@ -171,11 +173,10 @@ static void restore(struct job *job) {
 static bool is_due(const struct job *job) {
   const struct config *config = &job->run->config;
   if (job->trainer == NULL) return false;
-  const struct trainer_position now = trainer_position(job->trainer),
-                                *then = &job->position.trainer;
+  const struct job_position *then = &job->position;
   const int64_t steps = config->checkpoint.steps, epochs = config->checkpoint.epochs;
-  return (steps > 0 && now.step / steps > then->step / steps) ||
-         (epochs > 0 && now.epoch / epochs > then->epoch / epochs);
+  return (steps > 0 && history_steps(job->outcome.history) / steps > then->steps / steps) ||
+         (epochs > 0 && history_epochs(job->outcome.history) / epochs > then->epochs / epochs);
 }
 
 static bool is_time(const struct job *job) {
@@ -231,9 +232,9 @@ static bool may_go_on(struct job *job) {
 // ---- tasks ----
 
 static bool train(struct job *job) {
-  const int64_t epochs = job->run->config.training.epochs;
-  if (trainer_position(job->trainer).epoch < epochs) report_epoch_header(job->run);
-  while (trainer_position(job->trainer).epoch < epochs) {
+  if (!trainer_is_done(job->trainer)) report_epoch_header(job->run);
+  while (!trainer_is_done(job->trainer)) {
+    const bool chosen = trainer_choice(job->trainer) != NULL;
     int64_t noticed[TRAINER_NOTICES];
     _Static_assert(TRAINER_NOTICES == (int)NOTICES, "what is noticed travels with a step");
     look(job, 2, noticed);  // once they know, the ranks are in this step, and may want another
@@ -243,12 +244,14 @@ static bool train(struct job *job) {
     if (job->diverged) return true;
     if (progress != TRAINER_RUNNING) {
       const int64_t last = history_epochs(job->outcome.history) - 1;
-      report_epoch(last, history_epoch(job->outcome.history, last));
+      report_epoch(job->run, last, history_epoch(job->outcome.history, last));
     }
+    if (!chosen) report_choice(job->run, job->trainer);
     if (progress != TRAINER_DONE && !heed(job, noticed)) return false;
   }
   if (job->outcome.evaluations[SET_TEST] == NULL)
     job->outcome.evaluations[SET_TEST] = trainer_take_test(job->trainer);
+  job->outcome.choice = trainer_choice(job->trainer);
   return true;
 }
 
@@ -313,7 +316,7 @@ bool job_is_finished(const struct run *run) {
 }
 
 bool job_is_unchanged(const struct run *run) {
-  static const char *const keys[] = {"data.train", "data.test", "data.encode"};
+  static const char *const keys[] = {"data.train", "data.test", "data.encode", "data.validation"};
   struct summary summary;
   int64_t finished = comm_rank(run->comm) == 0 && has_results(run, &summary);
   comm_broadcast(run->comm, &finished, sizeof finished, 0);

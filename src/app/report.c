@@ -47,6 +47,18 @@ static void report_chosen(const struct config *config) {
   memory_free(&text);
 }
 
+static void report_validation(const struct config *config) {
+  log_text("  %-8s by ", "validate");
+  if (config->training.validation > 0.0)
+    log_text("%g of the training samples, in whole groups", config->training.validation);
+  else
+    log_text("data.validation");
+  log_text("; keep %s", keep_name((int)config->training.keep));
+  if (config->training.patience > 0)
+    log_text(", patience %lld", (long long)config->training.patience);
+  log_line("%s", config->training.refit ? ", refit" : "");
+}
+
 void report_start(const struct run *run) {
   const struct config *config = &run->config;
   const struct decoder *decoder = run->decoder;
@@ -71,6 +83,7 @@ void report_start(const struct run *run) {
         (long long)run->tile, optimiser_name(config->training.optimiser.kind),
         config->training.optimiser.learning_rate, flow_name(config->encoding.flow),
         solver_name(config->encoding.solver));
+    if (config_validates(config)) report_validation(config);
     const int64_t parts = model_flows_are_free(run) ? batch : tiles;
     if (comm_size(run->comm) > parts)
       log_warning(
@@ -166,23 +179,56 @@ void report_finished(const struct run *run) {
       run->config.run.directory);
 }
 
+static bool has_encoder_column(const struct run *run) {
+  return run->decoder->encoder != NULL && run->used[SET_TEST];
+}
+
 void report_epoch_header(const struct run *run) {
   if (run->config.training.epochs == 0) return;
   log_line(
       "\n epoch   train loss    test loss   evaluations p50 / p99 / max   not converged   "
-      "seconds   imbalance%s",
-      run->decoder->encoder != NULL ? "   test loss by encoder" : "");
+      "seconds   imbalance%s%s",
+      has_encoder_column(run) ? "   test loss by encoder" : "",
+      run->used[SET_VALIDATION] ? "   validation loss" : "");
 }
 
-void report_epoch(int64_t epoch, const struct history_epoch *record) {
-  char test[32] = "-";
-  if (!isnan(record->test_loss)) snprintf(test, sizeof test, "%.6f", record->test_loss);
-  log_text("%6lld %12.6f %12s %15lld / %lld / %-9lld %15lld %9.1f %11.2f", (long long)epoch + 1,
-           record->train_loss, test, (long long)record->evaluations_p50,
+// A loss, or a dash if it was not found, at the end of a column.
+static void report_loss(int width, double loss) {
+  char text[32] = "-";
+  if (!isnan(loss)) snprintf(text, sizeof text, "%.6f", loss);
+  log_text("%*s", width, text);
+}
+
+void report_epoch(const struct run *run, int64_t epoch, const struct history_epoch *record) {
+  log_text("%6lld %12.6f ", (long long)epoch + 1, record->train_loss);
+  report_loss(12, record->test_loss);
+  log_text(" %15lld / %lld / %-9lld %15lld %9.1f %11.2f", (long long)record->evaluations_p50,
            (long long)record->evaluations_p99, (long long)record->evaluations_max,
            (long long)record->not_converged, record->seconds, record->imbalance);
-  if (!isnan(record->test_loss_encoder)) log_text(" %22.6f", record->test_loss_encoder);
+  if (has_encoder_column(run)) report_loss(23, record->test_loss_encoder);
+  if (run->used[SET_VALIDATION] || !isnan(record->validation_loss))  // the last before a refit
+    report_loss(18, record->validation_loss);
   log_text("\n");
+}
+
+void report_choice(const struct run *run, const struct trainer *trainer) {
+  const struct validation_choice *choice = trainer_choice(trainer);
+  if (choice == NULL) return;
+  const struct trainer_position at = trainer_position(trainer);
+  const long long had = at.refit ? at.passes_before : at.epoch;
+  const long long planned = run->config.training.epochs;
+  if (had < planned)
+    log_line("  stopped  after epoch %lld of %lld: no lower validation loss in %lld validations",
+             had, planned, (long long)choice->waited);
+  if (choice->kept == 0)
+    log_line("  kept     the start: validation loss %.6f; no epoch was 1 %% lower (lowest %.6f)",
+             choice->start, choice->lowest);
+  else
+    log_line("  kept     epoch %lld of %lld: validation loss %.6f (start %.6f)",
+             (long long)choice->kept, had, choice->kept_loss, choice->start);
+  if (at.refit)
+    log_line("  refit    from the start with all %lld samples, %lld epochs",
+             (long long)run->shapes[SET_TRAIN].count, (long long)at.kept);
 }
 
 void report_evaluation(const struct run *run, const struct evaluation *evaluation) {
@@ -206,7 +252,8 @@ void report_as_new(double ratio) {
   static const double far_above = 1.5;
   if (!(ratio > far_above)) return;
   log_warning(
-      "the training samples, encoded as if they were new, have %.3g times the loss of their trained "
+      "the training samples, encoded as if they were new, have %.3g times the loss of their "
+      "trained "
       "latents: flows do not find the minima that training found, so latents and losses of new "
       "samples are poor, too, whatever their status says. Try evaluation.start: auto, more "
       "evaluation.tries or evaluation.max_iterations, or more latents",

@@ -6,6 +6,7 @@
 #include "engine/gradient_check.h"
 #include "engine/history.h"
 #include "engine/run.h"
+#include "engine/trainer.h"
 
 // What will run: samples, decoder, ranks, tile, instruction set.
 void report_start(const struct run *run);
@@ -19,10 +20,13 @@ void report_finished(const struct run *run);
 
 // One line per epoch, which counts from 0.
 void report_epoch_header(const struct run *run);
-void report_epoch(int64_t epoch, const struct history_epoch *record);
+void report_epoch(const struct run *run, int64_t epoch, const struct history_epoch *record);
 
 // The table of the gradient check, with verdicts.
 void report_gradient_check(const struct gradient_check *check);
+
+// Which decoder a training that validates has kept, and why; nothing before that is settled.
+void report_choice(const struct run *run, const struct trainer *trainer);
 
 void report_evaluation(const struct run *run, const struct evaluation *evaluation);
 

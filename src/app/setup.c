@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "engine/budget.h"
+#include "engine/validation.h"
 #include "files/decoder_file.h"
 #include "files/dictionary_file.h"
 #include "files/given_files.h"
@@ -12,7 +13,7 @@
 #include "ground/log.h"
 #include "ground/memory.h"
 
-static const char *const set_keys[] = {"data.train", "data.test", "data.encode"};
+static const char *const set_keys[] = {"data.train", "data.test", "data.encode", "data.validation"};
 
 // Taylor tests drown in the rounding of float32.
 static void check_precision(const struct config *config, struct error *error) {
@@ -135,6 +136,8 @@ struct run *setup_prepare(struct comm *comm, const struct config *config) {
   run->used[SET_TRAIN] = config->run.task[TASK_TRAIN] || config->run.task[TASK_GRADIENT_CHECK];
   run->used[SET_TEST] = config->run.task[TASK_EVALUATE];
   run->used[SET_ENCODE] = config->run.task[TASK_ENCODE];
+  run->used[SET_VALIDATION] =
+      config->run.task[TASK_TRAIN] && config_data_is_given(&config->data.validation);
   if (comm_rank(comm) == 0) given_files_check(run, &error);
   comm_settle(comm, &error);
   for (int set = 0; set < SET_COUNT; set++) {
@@ -229,6 +232,9 @@ void setup_load(struct run *run) {
                                    run->decoder->n, NULL);
   for (int set = 0; set < SET_COUNT; set++)
     if (run->used[set]) load_set(run, set);
+  struct error error = {""};
+  validation_hold_out(run, &error);
+  comm_settle(run->comm, &error);
   load_decoder(run);
 }
 

@@ -48,6 +48,23 @@ struct view *view_broadcast(struct comm *comm, struct view *view) {
   return view;
 }
 
+struct view *view_part(const struct view *view, int64_t samples) {
+  struct view *part = memory_new(struct view, 1);
+  *part = *view;
+  memset(part->numbering, 0, sizeof part->numbering);
+  part->numbering_axes = 1;
+  name_axis(&part->numbering[0], "sample", samples);
+  part->channel = memory_new(struct view_channel, view->channels);
+  memcpy(part->channel, view->channel, (size_t)view->channels * sizeof *part->channel);
+  for (int a = 0; a < view->space_axes; a++) {
+    if (view->space[a].coordinates == NULL) continue;
+    const size_t length = (size_t)view->space[a].length;
+    part->space[a].coordinates = memory_new(double, length);
+    memcpy(part->space[a].coordinates, view->space[a].coordinates, length * sizeof(double));
+  }
+  return part;
+}
+
 void view_destroy(struct view **view) {
   if (*view == NULL) return;
   for (int a = 0; a < VIEW_AXES; a++) {

@@ -33,8 +33,11 @@ static double sample_bytes(const struct run *run, int set) {
   return bytes;
 }
 
+// Where a part is held out, each array is there twice for a moment.
 static double samples_bytes(const struct run *run) {
   double bytes = 0.0;
+  if (run->used[SET_TRAIN] && run->config.training.validation > 0.0)
+    bytes = share_of(run, SET_TRAIN) * (double)(real_padded(run->decoder->n) * sizeof(real));
   for (int set = 0; set < SET_COUNT; set++)
     if (run->used[set]) bytes += share_of(run, set) * sample_bytes(run, set);
   return bytes;
@@ -56,10 +59,12 @@ static double evaluation_bytes(const struct run *run) {
   return bytes;
 }
 
-// With the batch's gradient.
+// With the batch's gradient, and copies of the parameters to keep and to begin again with.
 static double update_bytes(const struct run *run) {
   const size_t count = run->decoder->count;
-  return (double)(count * sizeof(real)) +
+  const bool keeps = config_validates(&run->config) && run->config.training.keep == KEEP_BEST;
+  const size_t copies = (keeps ? 2U : 1U) + (run->config.training.refit ? 1U : 0U);
+  return (double)(copies * count * sizeof(real)) +
          (double)optimiser_bytes(&run->config.training.optimiser, count);
 }
 

@@ -125,6 +125,8 @@ static const struct history_column epoch_columns[] = {
     COLUMN(epoch, STATE_DOUBLE, test_loss, "1", "mean loss of the test set after the epoch"),
     COLUMN(epoch, STATE_DOUBLE, test_loss_encoder, "1",
            "the same at the latents of an autoencoder's own encoder; NaN without one"),
+    COLUMN(epoch, STATE_DOUBLE, validation_loss, "1",
+           "mean loss of the validation set after the epoch; NaN where it was not encoded"),
     COLUMN(epoch, STATE_DOUBLE, evaluations_mean, "1",
            "gradient evaluations per training flow, mean"),
     COLUMN(epoch, STATE_INT64, evaluations_p50, "1", "the same, median"),

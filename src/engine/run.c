@@ -3,14 +3,16 @@
 #include "ground/memory.h"
 #include "ground/text.h"
 
-static const char *const set_names[] = {"train", "test", "encode"};
+static const char *const set_names[] = {"train", "test", "encode", "validation"};
 
 const char *set_name(enum set set) { return IN_TABLE(set_names, set) ? set_names[set] : NULL; }
 
 const struct data_options *run_data(const struct run *run, enum set set) {
   const struct data_options *const options[] = {&run->config.data.train, &run->config.data.test,
-                                                &run->config.data.encode};
-  return options[set];
+                                                &run->config.data.encode,
+                                                &run->config.data.validation};
+  const bool held_out = set == SET_VALIDATION && run->config.training.validation > 0.0;
+  return options[held_out ? SET_TRAIN : set];
 }
 
 void run_forget_guesses(struct run *run) {
@@ -26,6 +28,7 @@ void run_destroy(struct run **run) {
     dataset_destroy(&(*run)->sets[set]);
     view_destroy(&(*run)->views[set]);
   }
+  hold_out_destroy(&(*run)->hold_out);
   scaling_destroy(&(*run)->scaling);
   decoder_destroy(&(*run)->decoder);
   predictor_destroy(&(*run)->predictor);

@@ -7,7 +7,7 @@
 #include "platform/h5.h"
 
 // To be raised when a state of before can no longer be read.
-#define CHECKPOINT_LAYOUT "2"
+#define CHECKPOINT_LAYOUT "3"
 
 enum { CHECKPOINT_PATH = CONFIG_TEXT + 256, CHECKPOINT_BLOCK = 512 };
 

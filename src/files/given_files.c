@@ -23,7 +23,8 @@ static size_t list_files(const struct run *run, struct given list[FILES]) {
   static const char *const keys[SET_COUNT][3] = {
       {"data.train.file", "data.train.labels", "data.train.weights"},
       {"data.test.file", "data.test.labels", "data.test.weights"},
-      {"data.encode.file", "data.encode.labels", "data.encode.weights"}};
+      {"data.encode.file", "data.encode.labels", "data.encode.weights"},
+      {"data.validation.file", "data.validation.labels", "data.validation.weights"}};
   size_t count = 0;
   for (int set = 0; set < SET_COUNT; set++) {
     const struct data_options *data = run_data(run, set);

@@ -196,8 +196,14 @@ static void write_set(const struct run *run, const struct evaluation *evaluation
 
 // ---- history ----
 
-static void declare_history(struct history *history, struct h5_file *file) {
+static void declare_history(const struct outcome *outcome, struct h5_file *file) {
+  struct history *history = outcome->history;
   h5_group(file, "/history", "course of the training, per step and per epoch");
+  if (outcome->choice != NULL) {
+    h5_write_integer(file, "/history", "kept_epoch", outcome->choice->kept);
+    h5_write_number(file, "/history", "kept_validation_loss", outcome->choice->kept_loss);
+    h5_write_number(file, "/history", "start_validation_loss", outcome->choice->start);
+  }
   for (int s = 0; s < HISTORY_SERIES; s++) {
     const struct history_series series = history_series(history, s);
     h5_dimension(file, "/history", series.dimension, series.count);
@@ -325,7 +331,7 @@ void output_results(struct run *run, const struct outcome *outcome, const char *
     decoder_file_declare(file, run->decoder, run->scaling, shape);
     if (run->predictor != NULL) predictor_declare(file, run->predictor);
     if (run->dictionary != NULL) dictionary_declare(file, run->dictionary);
-    declare_history(history, file);
+    declare_history(outcome, file);
     if (outcome->check != NULL) declare_check(run, outcome->check, file);
     for (int set = 0; set < SET_COUNT; set++)
       if (evaluations[set] != NULL) declare_set(run, evaluations[set], outcome->as_new, file);
@@ -363,6 +369,13 @@ static void write_number(FILE *file, const char *name, double value) {
     fprintf(file, "  \"%s\": %.17g,\n", name, value);
   else
     fprintf(file, "  \"%s\": null,\n", name);
+}
+
+// Which decoder of a training that validates is kept.
+static void write_choice(FILE *file, const struct validation_choice *choice) {
+  fprintf(file, "  \"kept_epoch\": %lld,\n", (long long)choice->kept);
+  write_number(file, "kept_validation_loss", choice->kept_loss);
+  write_number(file, "start_validation_loss", choice->start);
 }
 
 // What was read, and what was made of it: another start compares them (summary.h).
@@ -409,6 +422,7 @@ static void write_summary(const struct run *run, const struct outcome *outcome, 
   write_number(file, "train_loss_as_new_over_trained", outcome_as_new(outcome));
   fprintf(file, "  \"steps\": %lld,\n  \"epochs\": %lld,\n", (long long)history_steps(history),
           (long long)history_epochs(history));
+  if (outcome->choice != NULL) write_choice(file, outcome->choice);
   write_number(file, "seconds", seconds);
   const int64_t epochs = history_epochs(history);
   write_number(file, "training_seconds",

@@ -36,3 +36,17 @@ const char *start_name(int kind) {
   static const char *const names[] = {"zero", "mean", "predictor", "dictionary", "uniform"};
   return IN_TABLE(names, kind) ? names[kind] : NULL;
 }
+
+const char *keep_name(int kind) {
+  static const char *const names[] = {"last", "best"};
+  return IN_TABLE(names, kind) ? names[kind] : NULL;
+}
+
+bool config_data_is_given(const struct data_options *data) {
+  return data->file[0] != '\0' || data->generate != GENERATE_NONE;
+}
+
+bool config_validates(const struct config *config) {
+  return config->run.task[TASK_TRAIN] &&
+         (config->training.validation > 0.0 || config_data_is_given(&config->data.validation));
+}

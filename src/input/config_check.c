@@ -42,6 +42,7 @@ static bool section_is_used(const struct config *config, const char *section) {
     return config->run.task[TASK_TRAIN] || config->run.task[TASK_GRADIENT_CHECK];
   if (strcmp(section, "data.test") == 0) return config->run.task[TASK_EVALUATE];
   if (strcmp(section, "data.encode") == 0) return config->run.task[TASK_ENCODE];
+  if (strcmp(section, "data.validation") == 0) return config->run.task[TASK_TRAIN];
   return true;
 }
 
@@ -76,11 +77,20 @@ static bool check_data(const struct config_input *input, const struct config *co
                          section, section);
 }
 
+// Whether a section that may be left out says more than that nothing is wanted.
+static bool selects(const struct data_options *data) {
+  return config_data_is_given(data) || data->dataset[0] != '\0' || data->labels[0] != '\0' ||
+         data->weights[0] != '\0' || data->first > 0 || data->count > 0 ||
+         data->classes.count > 0 || data->stride > 1 || data->subset > 0;
+}
+
 static bool check_tasks(const struct config_input *input, struct config *config) {
   bool *task = config->run.task;
   if (!is_given(input, "run.tasks") && !section_is_given(input, "data.test"))
     task[TASK_EVALUATE] = false;
   return check_data(input, config, TASK_TRAIN, &config->data.train, "data.train") &&
+         (!selects(&config->data.validation) ||
+          check_data(input, config, TASK_TRAIN, &config->data.validation, "data.validation")) &&
          check_data(input, config, TASK_GRADIENT_CHECK, &config->data.train, "data.train") &&
          check_data(input, config, TASK_EVALUATE, &config->data.test, "data.test") &&
          check_data(input, config, TASK_ENCODE, &config->data.encode, "data.encode");
@@ -276,6 +286,27 @@ static bool check_solver(const struct config_input *input, const struct solver_o
          check_steps(input, options, section);
 }
 
+// ---- validation ----
+
+// What needs a training that validates, and how to have one.
+static bool check_validation(const struct config_input *input, struct config *config) {
+  static const char *const hint =
+      "needs a training that is validated: give training.validation (a share of data.train) or "
+      "data.validation";
+  const bool validates = config_validates(config);
+  if (!config->run.task[TASK_TRAIN]) return true;
+  if (validates && config->training.validation > 0.0 &&
+      config_data_is_given(&config->data.validation))
+    return complain(input, "training", "validation",
+                    "cannot go with data.validation, which is a set of its own; leave one out");
+  if (!is_given(input, "training.keep") && validates) config->training.keep = KEEP_BEST;
+  if (validates) return true;
+  if (config->training.keep == KEEP_BEST)
+    return complain(input, "training", "keep", "%s", hint);
+  if (config->training.patience > 0) return complain(input, "training", "patience", "%s", hint);
+  return !config->training.refit || complain(input, "training", "refit", "%s", hint);
+}
+
 // ---- files ----
 
 // The path beside the input file, or an empty text if it is the same, or too long to be one.
@@ -374,6 +405,7 @@ bool config_check(const struct config_input *input, struct config *config) {
   return check_tasks(input, config) && check_decoder(input, config) && check_model(input, config) &&
          check_solver(input, &config->encoding, "encoding") &&
          check_solver(input, &config->evaluation.solver, "evaluation") &&
-         check_adjoint(input, config) && check_start(input, config) && check_files(input, config) &&
+         check_adjoint(input, config) && check_start(input, config) &&
+         check_validation(input, config) && check_files(input, config) &&
          check_restart(input, config);
 }

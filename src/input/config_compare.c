@@ -157,7 +157,7 @@ static bool is_taken(const struct config_parameter *parameter, const char *lines
     case CHANGE_REFUSED:
       return false;
     case CHANGE_UNLESS_SCHEDULED:
-      return now->training.optimiser.schedule != SCHEDULE_COSINE;
+      return now->training.optimiser.schedule != SCHEDULE_COSINE && !config_validates(now);
     case CHANGE_UNLESS_RECORDED:
       return !recorded_tests(lines_before);
     default:

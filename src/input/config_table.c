@@ -243,6 +243,17 @@ static const struct config_row training_rows[] = {
      .text = "of the samples: by seed and epoch, or as in the file"},
     {"adjoint", TYPE_CHOICE, AT(training.adjoint), "none", .name = adjoint_name,
      .text = "derivative through the flow: none, of the flow as computed, or by its equation"},
+    {"validation", TYPE_NUMBER, AT(training.validation), "0", .range = {0, 1, OPEN_UPPER},
+     .text = "share of the training samples, in whole groups (trajectories), that is held out to "
+             "validate the training; 0 = none"},
+    {"keep", TYPE_CHOICE, AT(training.keep), "last", .name = keep_name,
+     .text = "best: the decoder of the lowest validation loss, the start unless 1 % is gained; "
+             "not given: best if the training validates, else last"},
+    {"patience", TYPE_INTEGER, AT(training.patience), "0", .range = {0, 1e9, CLOSED},
+     .unit = "validations", .text = "without a lower loss that end the training; 0 = off"},
+    {"refit", TYPE_BOOLEAN, AT(training.refit), "false",
+     .text = "train again from the start on all samples, held out ones too, for as many passes as "
+             "the decoder kept has had: for few samples"},
 };
 
 static const struct config_row evaluation_rows[] = {
@@ -281,6 +292,9 @@ static const struct config_section sections[] = {
      ROWS(set_rows), .change = CHANGE_UNLESS_RECORDED},
     {"data.encode", "Samples to encode (task encode)", AT(data.encode), ROWS(set_rows),
      .change = CHANGE_TAKEN},
+    {"data.validation",
+     "Samples to validate the training with, in place of a share of data.train (task train)",
+     AT(data.validation), ROWS(set_rows)},
     {"data", "All of the data", 0, ROWS(data_rows)},
     {"decoder", "The network that turns a latent into a sample", 0, ROWS(decoder_rows)},
     {"encoder", "The network that turns a sample into a latent (run.model = autoencoder)", 0,

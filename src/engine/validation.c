@@ -1,0 +1,99 @@
+#include "engine/validation.h"
+
+#include <math.h>
+
+#include "data/hold_out.h"
+#include "ground/log.h"
+
+enum { VALIDATIONS = 50 };  // of a training, about
+
+static const double margin = 0.01;  // by which a loss is below that of the start, which it replaces
+
+// ---- the samples ----
+
+static void refuse(const struct run *run, const struct hold_out *hold_out, struct error *error) {
+  const long long whole = hold_out->whole, least = hold_out->least;
+  const double share = run->config.training.validation;
+  if (least == whole)
+    error_set(
+        error,
+        "training.validation = %g: the %lld samples of data.train are one group (trajectory), "
+        "of which no part can be held out; give more of them, or data.validation",
+        share, whole);
+  else if (hold_out->count == 0)
+    error_set(error,
+              "training.validation = %g: of the %lld samples of data.train none would be held out, "
+              "as whole groups (trajectories) are; give at least %.3g, which holds out %lld",
+              share, whole, (double)least / (double)whole, least);
+  else
+    error_set(
+        error,
+        "training.validation = %g: all %lld samples of data.train would be held out, and none "
+        "is left to learn from; give less",
+        share, whole);
+}
+
+void validation_hold_out(struct run *run, struct error *error) {
+  const struct config *config = &run->config;
+  if (!config->run.task[TASK_TRAIN] || config->training.validation <= 0.0) return;
+  struct dataset *train = run->sets[SET_TRAIN];
+  struct hold_out *hold_out =
+      hold_out_choose(run->comm, train, config->training.validation, (uint64_t)config->run.seed);
+  run->hold_out = hold_out;
+  if (hold_out->count == 0 || hold_out->count == hold_out->whole) {
+    refuse(run, hold_out, error);
+    return;
+  }
+  hold_out_split(hold_out, run->comm, train, &run->views[SET_TRAIN], &run->sets[SET_VALIDATION],
+                 &run->views[SET_VALIDATION]);
+  run->used[SET_VALIDATION] = true;
+  run->shapes[SET_VALIDATION] = run->shapes[SET_TRAIN];
+  run->shapes[SET_VALIDATION].count = hold_out->count;
+  run->shapes[SET_TRAIN].count -= hold_out->count;
+  run->data_checksum[SET_VALIDATION] = dataset_checksum(run->comm, run->sets[SET_VALIDATION]);
+  log_line("  %-8s %lld of the %lld training samples are held out for validation, %lld are learned",
+           "held out", (long long)hold_out->count, (long long)hold_out->whole,
+           (long long)train->count);
+}
+
+void validation_return(struct run *run) {
+  if (run->hold_out == NULL) return;
+  hold_out_join(run->hold_out, run->comm, run->sets[SET_TRAIN], &run->views[SET_TRAIN],
+                &run->sets[SET_VALIDATION], &run->views[SET_VALIDATION]);
+  run->used[SET_VALIDATION] = false;
+  run->shapes[SET_TRAIN].count = run->hold_out->whole;
+  hold_out_destroy(&run->hold_out);
+}
+
+// ---- the rule ----
+
+struct validation_choice validation_begin(double loss) {
+  return (struct validation_choice){
+      .start = loss, .kept_loss = loss, .lowest = loss, .latest = loss};
+}
+
+// A loss that is not a number is worse than any. `factor`: of the loss that it is to be below.
+static bool is_lower(double loss, double than, double factor) {
+  return isfinite(loss) && (!isfinite(than) || (loss < than && loss <= factor * than));
+}
+
+bool validation_judge(struct validation_choice *choice, int64_t passes, double loss) {
+  const double factor = choice->kept == 0 ? 1.0 - margin : 1.0;
+  const bool gains = is_lower(loss, choice->kept_loss, factor);
+  choice->latest = loss;
+  choice->waited++;
+  if (is_lower(loss, choice->lowest, 1.0)) {
+    choice->lowest = loss;
+    choice->waited = 0;
+  }
+  if (gains) {
+    choice->kept = passes;
+    choice->kept_loss = loss;
+  }
+  return gains;
+}
+
+bool validation_is_due(int64_t passes, int64_t epochs) {
+  const int64_t every = (epochs + VALIDATIONS - 1) / VALIDATIONS;
+  return passes == epochs || passes % every == 0;
+}

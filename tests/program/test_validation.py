@@ -1,0 +1,232 @@
+#!/usr/bin/env python3
+"""Held-out samples decide which decoder is kept, and are learned in the end if asked for.
+
+usage: test_validation.py gfe_hpc [more]
+
+`more`: a stop in the midst of a validation, which takes longer.
+"""
+import os
+import shutil
+import sys
+import tempfile
+
+import h5py
+import numpy as np
+
+from program import IMAGES, SMALL, Checks, read_summary, run, run_input, write_input
+from test_ranks import compare
+
+BASE = {**IMAGES, "data.train.count": 60, "data.test.count": 12, "training.batch": 20,
+        "training.epochs": 4, "training.learning_rate": 1e-2, "encoding.max_iterations": 5,
+        "evaluation.max_iterations": 15, "decoder.layers": [{"dense": 24, "activation": "elu"},
+                                                            {"dense": 784}]}
+SHARE = {"training.validation": 0.2}  # 12 of the 60
+
+
+def read(path):
+    """Decoder, history and sets of a results file: name -> array; attributes as name@attribute."""
+    found = {}
+
+    def visit(name, item):
+        found.update({f"{name}@{key}": value for key, value in item.attrs.items()})
+        if isinstance(item, h5py.Dataset):
+            found[name] = item[()]
+
+    with h5py.File(path, "r") as file:
+        file.visititems(visit)
+    return found
+
+
+def same_decoder(a, b):
+    """Whether two results have the same parameters, to the last bit."""
+    names = [name for name in a if name.startswith("decoder/") and "@" not in name]
+    return bool(names) and all(a[name].tobytes() == b[name].tobytes() for name in names)
+
+
+def test_share(checks, program, cwd):
+    """A share is the same as two files of its samples; the best is kept; refit is a plain run."""
+    share = run_input(checks, program, cwd, "share", BASE, SHARE)
+    found, summary = read(share), read_summary(os.path.dirname(share))
+    learned, held = found["train/index"], found["validation/index"]
+    checks(len(held) == 12 and sorted([*learned, *held]) == list(range(60)),
+           f"12 of 60 should be held out: {held}")
+    losses, kept = found["history/epoch_validation_loss"], summary["kept_epoch"]
+    checks(len(losses) == 4 and np.isfinite(losses).all() and kept == 1 + np.argmin(losses),
+           f"kept {kept} of {losses}")
+    checks(summary["validation_loss"] == losses[kept - 1] == summary["kept_validation_loss"]
+           == found["history@kept_validation_loss"],
+           f"encoded again, the set should have the loss of epoch {kept}: {summary}")
+    checks(abs(found["validation/loss"].astype(float).mean() - losses[kept - 1]) < 1e-6,
+           "the mean of the samples' losses")
+    checks(summary["start_validation_loss"] > losses[0], f"the start: {summary}")
+
+    with h5py.File(SMALL, "r") as file, h5py.File(os.path.join(cwd, "two.h5"), "w") as two:
+        images = file["/train/images"][:60]
+        two["learned"], two["held"] = images[learned], images[held]
+    own = {"data.train.file": "two.h5", "data.train.dataset": "/learned", "data.train.labels": None,
+           "data.train.count": None, "data.validation.file": "two.h5",
+           "data.validation.dataset": "/held"}
+    other = read(run_input(checks, program, cwd, "own", BASE, own, ranks=2))
+    checks(same_decoder(found, other)
+           and found["history/epoch_validation_loss"].tobytes()
+           == other["history/epoch_validation_loss"].tobytes()
+           and found["validation/z"].tobytes() == other["validation/z"].tobytes(),
+           "a set of its own should give the bits of a share")
+    plain = read(run_input(checks, program, cwd, "plain", BASE, own, {
+        "data.validation.file": None, "data.validation.dataset": None,
+        "training.epochs": int(kept)}))
+    checks(same_decoder(found, plain), f"the decoder kept should be that after epoch {kept}")
+
+
+def test_refit(checks, program, cwd):
+    """After a refit the decoder is that of a plain run of as many epochs on all samples."""
+    results = run_input(checks, program, cwd, "refit", BASE, SHARE, {"training.refit": True},
+                        ranks=3)
+    found, kept = read(results), read_summary(os.path.dirname(results))["kept_epoch"]
+    plain = read(run_input(checks, program, cwd, "all", BASE, {"training.epochs": kept}))
+    checks(kept > 0 and same_decoder(found, plain), f"refit of {kept} epochs: other bits")
+    checks(found["train/z"].tobytes() == plain["train/z"].tobytes()
+           and found["test/z"].tobytes() == plain["test/z"].tobytes()
+           and not any(name.startswith("validation/") for name in found),
+           "all samples should be encoded as in a plain run")
+    epochs, steps = found["history/epoch_samples"], found["history/step_samples"]
+    checks(len(epochs) == 4 + kept and epochs[-1] == 4 * 48 + kept * 60 == steps[-1]
+           and (np.diff(steps) > 0).all() and found["history/step_epoch"][-1] == 4 + kept,
+           f"samples seen: {epochs}")
+
+
+def test_start(checks, program, cwd):
+    """Without a gain of 1 % the start is kept; where the loss climbs, patience ends it."""
+    start = run_input(checks, program, cwd, "start", BASE, {"training.epochs": 8})
+    worse = {**BASE, **SHARE, "decoder.file": "start/results.h5", "decoder.layers": None,
+             "decoder.latent": None, "decoder.loss": None, "training.learning_rate": 0.3,
+             "training.epochs": 60}
+    results = run_input(checks, program, cwd, "worse", worse, {"training.patience": 3}, ranks=2)
+    found, summary = read(results), read_summary(os.path.dirname(results))
+    losses = found["history/epoch_validation_loss"]
+    checks(summary["kept_epoch"] == 0 and same_decoder(found, read(start))
+           and summary["validation_loss"] == summary["start_validation_loss"],
+           f"the start should be kept: {summary}")
+    validated = np.isfinite(losses)
+    checks(len(losses) == 6 and list(np.flatnonzero(validated)) == [1, 3, 5],
+           f"of 60 epochs every second is validated, and three are enough: {losses}")
+    refit = run_input(checks, program, cwd, "kept_start", worse,
+                      {"training.refit": True, "training.patience": 1})
+    checks(same_decoder(read(refit), read(start)), "a refit of no epochs is the start")
+    last = run_input(checks, program, cwd, "last", worse,
+                     {"training.keep": "last", "training.epochs": 2})
+    plain = run_input(checks, program, cwd, "plain", worse,
+                      {"training.keep": "best", "training.epochs": 2})
+    checks(read_summary(os.path.dirname(last))["kept_epoch"] == 2
+           and not same_decoder(read(last), read(plain)), "keep: last is the last")
+
+
+def run_in_legs(checks, program, cwd, name, values):
+    """Runs an input that is stopped behind every piece of work, on 1, 2, 3, 1, ... ranks."""
+    path = write_input(os.path.join(cwd, name, "input.yaml"), values)
+    directory = os.path.join(cwd, name, "run")
+    os.makedirs(directory)
+    open(os.path.join(directory, "STOP"), "w", encoding="utf-8").close()
+    legs, code = 0, 75
+    while code == 75 and legs < 60:
+        result = run(program, "input.yaml", cwd=os.path.dirname(path), ranks=1 + legs % 3)
+        legs, code = legs + 1, result.code
+    checks(code == 0 and legs > 8, f"{name}, {legs} legs: {result}")
+    return os.path.join(directory, "results.h5")
+
+
+def test_ranks(checks, program, cwd):
+    """The same bits on any number of ranks, and after a stop behind every piece of work."""
+    values = {**BASE, **SHARE, "training.epochs": 3, "training.batch": 25, "data.test.count": 5,
+              "training.learning_rate": 0.5}  # so that the second epoch is the best
+    for name, more, counts in (("best", {}, (1, 3)),
+                               ("refit", {"training.refit": True}, (1, 2, 3))):
+        runs = {f"{ranks} ranks": run_input(checks, program, cwd, f"{name}_{ranks}", values, more,
+                                            ranks=ranks) for ranks in counts}
+        runs["in legs"] = run_in_legs(checks, program, cwd, f"{name}_legs", {**values, **more})
+        compare(checks, name, runs)
+        kept = read_summary(os.path.dirname(runs["1 ranks"]))["kept_epoch"]
+        checks(kept == 2, f"{name}: kept {kept}; for this test it should be one in the middle")
+    again = run(program, "--set", "training.epochs=4", "input.yaml",
+                cwd=os.path.join(cwd, "refit_legs"))
+    checks(again.code == 2 and "training.epochs: 3 before, 4 now" in again.err,
+           f"more epochs should be refused: {again}")
+
+
+def test_models(checks, program, cwd):
+    """An autoencoder is judged by its encoder; a predictor is fitted to what is learned."""
+    for name, more in (("autoencoder", {"run.model": "autoencoder"}),
+                       ("predictor", {"evaluation.start": "predictor"})):
+        values = {**BASE, **SHARE, **more, "training.epochs": 2}
+        runs = {str(ranks): run_input(checks, program, cwd, f"{name}_{ranks}", values, ranks=ranks)
+                for ranks in (1, 3)}
+        compare(checks, name, runs)
+        summary = read_summary(os.path.dirname(runs["1"]))
+        loss = summary["validation_loss_encoder" if name == "autoencoder" else "validation_loss"]
+        checks(summary["kept_epoch"] > 0 and loss == summary["kept_validation_loss"],
+               f"{name}: {summary}")
+
+
+def test_refusals(checks, program, cwd):
+    """Mistakes, each in one message."""
+    few = {"data.train.count": 5}
+    own = {"data.validation.generate": "circle", "data.validation.count": 5}
+    for values, message in (
+            ({**few, "training.validation": 0.05}, "give at least 0.2"),
+            ({**few, "training.validation": 0.95}, "none is left to learn from"),
+            ({"data.train.count": 1, "training.validation": 0.5}, "are one group"),
+            ({"training.validation": 1}, "training.validation"),
+            ({"training.patience": 2}, "training.patience = 2: needs a training that is validated"),
+            ({"training.keep": "best"}, "training.keep = best: needs a training that is validated"),
+            ({"training.refit": True}, "training.refit = true: needs a training that is validated"),
+            ({**SHARE, **own}, "training.validation = 0.2: cannot go with data.validation"),
+            ({"data.validation.count": 5}, "data.validation"),
+            (own, "data.validation has 2 entries")):
+        path = write_input(os.path.join(cwd, "wrong.yaml"), BASE, values)
+        result = run(program, os.path.basename(path), cwd=cwd)
+        checks(result.code == 2 and message in " ".join(result.err.split()),
+               f"{values} should be refused with '{message}': {result}")
+
+
+def test_midst(checks, program, cwd):
+    """Stopped in the midst of a validation, which then begins anew."""
+    iterations, validating = 2000, 0
+    while not validating:
+        shutil.rmtree(os.path.join(cwd, "midst"), ignore_errors=True)
+        iterations *= 4
+        values = {**BASE, **SHARE, "data.test.file": None, "data.test.dataset": None,
+                  "data.test.labels": None, "data.test.count": None, "evaluation.train": False,
+                  "training.epochs": 1, "evaluation.solver": "euler", "evaluation.step": 1e-6,
+                  "evaluation.tau": 1e9, "evaluation.max_iterations": iterations}
+        path = write_input(os.path.join(cwd, "midst", "input.yaml"), values)
+        directory = os.path.join(cwd, "midst", "run")
+        os.makedirs(directory)
+        open(os.path.join(directory, "STOP"), "w", encoding="utf-8").close()
+        result = run(program, "input.yaml", cwd=os.path.dirname(path), ranks=2)
+        checks(result.code == 75, f"should be stopped: {result}")
+        with h5py.File(os.path.join(directory, "checkpoint.h5"), "r") as file:
+            validating = "validation" in file
+    os.remove(os.path.join(directory, "STOP"))
+    result = run(program, "input.yaml", cwd=os.path.dirname(path), ranks=1)
+    checks(result.code == 0, f"should go on: {result}")
+    reference = run_input(checks, program, cwd, "midst_reference", values, ranks=2)
+    compare(checks, "midst", {"uninterrupted": reference,
+                              "stopped": os.path.join(directory, "results.h5")})
+
+
+def main():
+    if len(sys.argv) not in (2, 3):
+        sys.exit(__doc__)
+    checks, program = Checks(), os.path.abspath(sys.argv[1])
+    tests = [test_midst] if sys.argv[2:] == ["more"] else [
+        test_share, test_refit, test_start, test_ranks, test_models, test_refusals]
+    with tempfile.TemporaryDirectory() as folder:
+        for test in tests:
+            cwd = os.path.join(folder, test.__name__)
+            os.makedirs(cwd)
+            test(checks, program, cwd)
+    return checks.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
