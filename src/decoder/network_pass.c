@@ -91,12 +91,16 @@ static void act(step_function *function, const struct step *step, size_t row, si
   function(step, block, row * block.stride + column);
 }
 
+static struct activation activation_of(const struct layer *layer) {
+  return (struct activation){layer->activation, (real)layer->spec.slope};
+}
+
 static void forward_step(const struct step *s, struct activation_block block, size_t at) {
-  activation_forward(s->layer->activation, block, s->x + at, s->slope + at);
+  activation_forward(activation_of(s->layer), block, s->x + at, s->slope + at);
 }
 
 static void curve_step(const struct step *s, struct activation_block block, size_t at) {
-  activation_curve(s->layer->activation, block, s->x + at, s->slope + at, s->bend + at);
+  activation_curve(activation_of(s->layer), block, s->x + at, s->slope + at, s->bend + at);
 }
 
 static void tangent_step(const struct step *s, struct activation_block block, size_t at) {

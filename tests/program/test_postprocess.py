@@ -137,14 +137,38 @@ def test_decoder(rng, directory):
     check(np.allclose(decoder.loss(y, z, 3 * np.ones_like(y)), decoder.loss(y, z), rtol=1e-14),
           "a common factor of the weights does not matter")
     check(np.array_equal(decoder.to_data_units(np.array([0, 1])), [1, 3]), "data units")
+    test_fields(rng, os.path.join(directory, "fields.h5"))
     for bad in (dict(layers=layers, loss="l1"), dict(layers=layers, loss="mse", shape=(5,)),
                 dict(layers=layers[::-1], loss="mse"), dict(layers=[], loss="mse"),
-                dict(layers=random_layers(rng, (2, 4, 6), "gelu"), loss="mse")):
+                dict(layers=random_layers(rng, (2, 4, 6), "mish"), loss="mse")):
         try:
             write_decoder(os.path.join(directory, "bad.h5"), **bad)
             check(False, f"write_decoder accepts {bad}")
         except ResultsError:
             check(True, "")
+
+
+def test_fields(rng, path):
+    """Padding of every mode and the slope of leaky_relu: central differences of the loss, before and
+    after the decoder was written and read."""
+    conv = {"kind": "conv", "kernel": [3, 2], "stride": [2, 1], "padding": [1, 2],
+            "activation": "gelu", "weight": rng.normal(size=(2, 2, 3, 2)),
+            "bias": rng.normal(size=2)}
+    layers = [{"kind": "dense", "weight": rng.normal(size=(18, 3)), "bias": rng.normal(size=18),
+               "activation": "leaky_relu", "slope": 0.4},
+              {"kind": "reshape", "sizes": [2, 3, 3], "activation": "identity"}]
+    layers += [{**conv, "padding_mode": mode} for mode in ("reflect", "replicate", "periodic")]
+    write_decoder(path, layers, "mse", latent=3)
+    with Results(path) as results:
+        decoder = results.decoder()
+    z = rng.normal(size=(4, 3))
+    y = rng.normal(size=(4, decoder.n))
+    check(np.array_equal(decoder.loss(y, z), Decoder(layers, "mse", latent=3).loss(y, z)),
+          "padding_mode and slope survive writing and reading")
+    numeric = np.stack([(decoder.loss(y, z + e) - decoder.loss(y, z - e)) / 2e-6
+                        for e in 1e-6 * np.eye(3)], axis=1)
+    worst = np.max(np.abs(decoder.gradient(y, z) - numeric))
+    check(worst < 1e-8 * max(1, np.max(np.abs(numeric))), f"gradient of fields: off by {worst:.1e}")
 
 
 def test_columns(rng, directory):
