@@ -95,6 +95,13 @@ struct layer_rows {
   real *work;
 };
 
+// What a gradient of parameters is summed of: delta_s a^T for the weight and, if `affine`, delta_s
+// for the bias.
+struct layer_pairs {
+  const real *delta_s, *a;
+  bool affine;
+};
+
 // `finish` acts on rows of s or delta_a, one per position of each sample, as soon as they are
 // complete; NULL: nothing is left to be done.
 struct layer_ops {
@@ -123,6 +130,9 @@ struct layer_ops {
   void (*backward_parameters)(const struct layer *layer, const struct layer_rows *rows,
                               const real *delta_s, const real *a, bool affine, bool add,
                               real *gradient);
+  // NULL: one after the other. The same of two products.
+  void (*backward_parameters_both)(const struct layer *layer, const struct layer_rows *rows,
+                                   const struct layer_pairs pairs[2], bool add, real *gradient);
   // NULL: by backward_parameters. Adds the gradients of each tile of `tile` samples, the last of
   // which may have fewer, to exact sums over all parameters.
   void (*sum_parameters)(const struct layer *layer, const struct layer_rows *rows, size_t tile,
