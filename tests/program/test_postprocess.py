@@ -499,8 +499,7 @@ def test_latents(rng, directory):
 COSTS = dict(evaluation=40e-6, tile=2e-3, step=3e-3)  # seconds, of runs that are made up
 
 
-LAYOUT = {"samples_per_tile_least": 10, "samples_per_tile_most": 24, "tiles_per_batch": 4,
-          "rows_per_product": 12, "rows_per_product_most": 240}
+LAYOUT = {"samples_per_tile_least": 10, "samples_per_tile_most": 24, "tiles_per_batch": 4}
 
 
 def write_training(path, rng, ranks, batch, tile, seconds, widths=(2, 5, 6), layout=LAYOUT):
@@ -543,19 +542,20 @@ def test_scaling(rng, directory):
     without communication, samples that are all alike scale without loss."""
     runs = []
     for batch, tile, ranks in ((20, 10, 1), (64, 16, 1), (256, 24, 1), (64, 16, 2)):
-        tiles, rows = -(-batch // tile) // ranks, {20: 24, 64: 72, 256: 256}[batch] / ranks
-        seconds = COSTS["evaluation"] * 20 * rows + COSTS["tile"] * tiles + COSTS["step"]
+        tiles, samples = -(-batch // tile) // ranks, batch / ranks
+        seconds = COSTS["evaluation"] * 20 * samples + COSTS["tile"] * tiles + COSTS["step"]
         runs.append(write_training(os.path.join(directory, f"train_{batch}_{ranks}"), rng, ranks,
                                    batch, tile, seconds))
     uneven = np.repeat((30, 10), 400)
     for name, ranks, evaluations, seconds in (("one", 1, uneven, 2.0), ("two", 2, uneven, 1.5),
                                               ("many", 8, uneven[::-1], 1.0)):
         runs.append(write_encoding(os.path.join(directory, name), rng, ranks, evaluations, seconds))
-    free = ("--latency", "0", "--bandwidth", "1e30", "--partner", "0")
+    free = ("--latency", "0", "--bandwidth", "1e30", "--partner", "0", "--imbalance", "1")
     result = run(SCALING, *runs, *free, "--ranks", "64")
     check(result.returncode == 0 and not result.stderr, f"{result.stdout}{result.stderr}")
-    speedup = (0.0576 + 0.008 + 0.003) / (0.0288 + 0.004 + 0.003)
-    efficiency = (0.0576 + 0.008 + 0.003) / (4 * (0.0192 + 0.002 + 0.003))  # 16 samples, 24 rows
+    speedup = (0.0512 + 0.008 + 0.003) / (0.0256 + 0.004 + 0.003)
+    efficiency = (0.0512 + 0.008 + 0.003) / (4 * (0.0128 + 0.002 + 0.003))  # 16 samples a rank
+    lonely = (0.0512 + 0.008 + 0.003) / (64 * (0.0032 + 0.002 + 0.003))  # one takes as long as 4
     for line in ("| gradient evaluation, training | 40.0 µs |", "| tile | 2.00 ms |",
                  "| step | 3.00 ms |", "| largest misfit of a run | 0.0 % |",
                  "| evaluations per sample, training | 20.0 |",
@@ -564,6 +564,8 @@ def test_scaling(rng, directory):
                  "| 2 | encode, 800 samples | ", "| 1.500 |",  # 30 of a mean of 20
                  f"| 4 | 96 | 24 | {100 * efficiency:.0f} % |"):
         check(line in result.stdout, f"no '{line}' in {result.stdout}")
+    check(any(line.startswith("| 64 | ") and line.split(" | ")[3] == f"{100 * lonely:.0f} %"
+              for line in result.stdout.splitlines()), f"no {lonely} in {result.stdout}")
     check(os.path.getsize(os.path.join(runs[0], "plots", "scaling.png")) > 5000, "its figure")
     slow = run(SCALING, *runs[:4], "--latency", "1e-3", "--ranks", "4", "--output", directory)
     check(slow.returncode == 0 and "| 4 | 96 | 24 |" not in slow.stdout,
@@ -572,8 +574,7 @@ def test_scaling(rng, directory):
     check("with 1 different batches" in few.stdout, f"{few.stdout}{few.stderr}")
 
     seconds = COSTS["evaluation"] * 20 * 64 + COSTS["tile"] * 8 + COSTS["step"]
-    layout = {**LAYOUT, "samples_per_tile_most": 8, "samples_per_tile_least": 4,
-              "rows_per_product": 4}  # 64 samples: 64 rows, 8 tiles
+    layout = {**LAYOUT, "samples_per_tile_most": 8, "samples_per_tile_least": 4}  # 8 tiles
     other = write_training(os.path.join(directory, "layout"), rng, 1, 64, 8, seconds, layout=layout)
     result = run(SCALING, other, "--ranks", "8", "--output", directory, *free)
     check("| 8 | 64 | 8 |" in result.stdout, f"another layout: {result.stdout}{result.stderr}")
