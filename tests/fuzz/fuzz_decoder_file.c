@@ -379,11 +379,12 @@ static void check_description(const struct config *config, const struct scaling 
   FUZZ_CHECK(loss_name(config->decoder.loss) != NULL, "loss %d", config->decoder.loss);
   for (int l = 0; l < config->decoder.layers.count; l++) {
     const struct layer_spec *layer = &config->decoder.layers.list[l];
-    FUZZ_CHECK(layer->width > 0 && layer_name(layer->kind) != NULL &&
-                   activation_name(layer->activation) != NULL &&
-                   padding_mode_name((int)layer->padding_mode) != NULL && layer->slope >= 0 &&
-                   layer->slope <= 1,
+    FUZZ_CHECK(layer_name(layer->kind) != NULL && activation_name(layer->activation) != NULL &&
+                   padding_mode_name((int)layer->padding_mode) != NULL,
                "layer %d", l);
+    FUZZ_CHECK(layer->width > 0 || layer_ops(layer->kind)->bound == NULL, "no width in layer %d",
+               l);
+    FUZZ_CHECK(layer->slope >= 0 && layer->slope <= 1, "slope %g in layer %d", layer->slope, l);
   }
   FUZZ_CHECK(scaling == NULL || (scaling_is_sound(scaling) && scaling->scale[0] > 0),
              "scaling %g, %g", scaling->offset[0], scaling->scale[0]);
