@@ -12,26 +12,32 @@ enum activation_kind {
   ACTIVATION_IDENTITY,
   ACTIVATION_ELU,  // alpha = 1
   ACTIVATION_RELU,
-  ACTIVATION_LEAKY_RELU,  // slope 0.01
+  ACTIVATION_LEAKY_RELU,
   ACTIVATION_TANH,
   ACTIVATION_SIGMOID,
   ACTIVATION_SOFTPLUS,
   ACTIVATION_SILU,
+  ACTIVATION_GELU,  // s Phi(s), Phi being the normal distribution
   ACTIVATION_KINDS
 };
 const char *activation_name(int kind);  // NULL beyond the last
+
+// An activation with what it depends on.
+struct activation {
+  enum activation_kind kind;
+  real leak;  // leaky_relu: its slope below 0
+};
 
 struct activation_block {
   size_t rows, columns, stride;
 };
 
 // a = phi(s) in place of s, and slope = phi'(s).
-void activation_forward(enum activation_kind kind, struct activation_block block, real *s,
-                        real *slope);
+void activation_forward(struct activation phi, struct activation_block block, real *s, real *slope);
 
 // The same, besides curvature = phi''(s).
-void activation_curve(enum activation_kind kind, struct activation_block block, real *s,
-                      real *slope, real *curvature);
+void activation_curve(struct activation phi, struct activation_block block, real *s, real *slope,
+                      real *curvature);
 
 // delta *= slope: from d loss / d a to d loss / d s.
 void activation_backward(struct activation_block block, const real *slope, real *delta);

@@ -15,6 +15,7 @@
 
 #include "decoder/activation.h"
 #include "decoder/convolution.h"
+#include "decoder/extension.h"
 #include "ground/error.h"
 #include "ground/real.h"
 #include "numerics/product.h"
@@ -43,8 +44,10 @@ struct layer_spec {
   enum layer_kind kind;
   int64_t width;  // dense: outputs; conv, conv_transpose: channels
   enum activation_kind activation;
+  double slope;  // of a leaky_relu below 0
   struct layer_sizes kernel, stride, padding, output_padding;
-  struct layer_sizes sizes;  // reshape: the new shape; upsample: factors
+  enum padding_mode padding_mode;  // conv
+  struct layer_sizes sizes;        // reshape: the new shape; upsample: factors
   // residual: layers of its two branches, which stand before it in the list one after the other and
   // begin from the same layer; no layers: what the other begins from.
   int64_t branch[2];
@@ -75,10 +78,12 @@ struct layer {
   size_t weight, bias;     // where they begin in the block of all parameters
   size_t packed;           // and in the block of all packed weights
   struct convolution map;  // conv, conv_transpose, upsample: how the fields are connected
-  size_t sources;          // 1, or 2 if the outputs of two layers are summed
-  size_t source[2];        // layers whose outputs it takes; LAYER_NONE: the network's input
-  bool shared[2];          // a later layer, or its own other source, takes the same
-  bool sole[2];            // no other layer takes the same
+  struct extension
+      extension;     // conv: how its input is continued to the map's image, if not by zeros
+  size_t sources;    // 1, or 2 if the outputs of two layers are summed
+  size_t source[2];  // layers whose outputs it takes; LAYER_NONE: the network's input
+  bool shared[2];    // a later layer, or its own other source, takes the same
+  bool sole[2];      // no other layer takes the same
 };
 #define LAYER_NONE SIZE_MAX
 
@@ -88,6 +93,13 @@ struct layer_rows {
   size_t samples;
   const real *theta, *packed;
   real *work;
+};
+
+// What a gradient of parameters is summed of: delta_s a^T for the weight and, if `affine`, delta_s
+// for the bias.
+struct layer_pairs {
+  const real *delta_s, *a;
+  bool affine;
 };
 
 // `finish` acts on rows of s or delta_a, one per position of each sample, as soon as they are
@@ -118,6 +130,9 @@ struct layer_ops {
   void (*backward_parameters)(const struct layer *layer, const struct layer_rows *rows,
                               const real *delta_s, const real *a, bool affine, bool add,
                               real *gradient);
+  // NULL: one after the other. The same of two products.
+  void (*backward_parameters_both)(const struct layer *layer, const struct layer_rows *rows,
+                                   const struct layer_pairs pairs[2], bool add, real *gradient);
   // NULL: by backward_parameters. Adds the gradients of each tile of `tile` samples, the last of
   // which may have fewer, to exact sums over all parameters.
   void (*sum_parameters)(const struct layer *layer, const struct layer_rows *rows, size_t tile,

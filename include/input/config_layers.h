@@ -25,7 +25,7 @@ void config_layers_write(const struct layer_spec *layers, size_t count, int inde
 
 // One layer as the input file gives it: "{dense: 20, activation: elu}"; of a residual without its
 // branches.
-enum { CONFIG_LAYER_TEXT = 256 };
+enum { CONFIG_LAYER_TEXT = 320 };
 const char *config_layer_text(const struct layer_spec *layer, char text[CONFIG_LAYER_TEXT]);
 
 #endif

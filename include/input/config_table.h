@@ -54,6 +54,8 @@ struct config_row {
   const char *unit;           // NULL for pure numbers and texts
   const char *evaluation;     // default in the section evaluation, NULL = as encoding
   unsigned kinds;             // rows of a layer: bits of the kinds that have this key
+  unsigned activations;       // rows of a layer: bits of the activations that have it, 0 = all
+  bool newer;                 // rows of a layer: decoder files without it mean the default
   const char *attribute;      // rows of a layer: its name in a decoder file, NULL = the key
   const char *automatic;  // can be `auto`, which is this text to restarts, and to input files too
   const char *text;       // one line for the user
@@ -121,7 +123,9 @@ void config_row_describe(const struct config_row *row, char *text, size_t size);
 extern const struct config_row config_layer_rows[];
 extern const size_t config_layer_row_count;
 
-// Whether layers of this kind have the row's key.
+// Whether layers of this kind have the row's key, and whether this layer does, whose activation
+// stands in a row before.
 bool config_layer_has(const struct config_row *row, enum layer_kind kind);
+bool config_layer_uses(const struct config_row *row, const struct layer_spec *layer);
 
 #endif

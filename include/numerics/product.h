@@ -69,6 +69,9 @@ struct product_gradient {
   // have fewer, adds its gradient as soon as it is complete; `add` is not looked at. NULL: none.
   struct reduction_block *sums;
   size_t tile;
+  // More terms, whose chains are added after these; of it, terms, delta and a count. Not with
+  // `sums`. NULL: none.
+  const struct product_gradient *further;
 };
 void product_gradient(const struct product_gradient *gradient);
 

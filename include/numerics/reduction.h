@@ -62,9 +62,12 @@ struct reduction_block *reduction_block(struct reduction *reduction, size_t star
 // Adds a block's part of one gradient.
 void reduction_add_block(struct reduction *reduction, size_t start, const real *x);
 
+enum { REDUCTION_OTHERS = 8 };
+
 // Combines the ranks. True: `sum` holds the sum of all gradients, times `factor`; it is NaN
 // throughout if a summand was not finite. False: begin again. `others` (or NULL) are numbers of the
-// caller that are combined in the same message as the exponents, in either case. Collective.
+// caller, at most REDUCTION_OTHERS maxima, that are combined in the same message as the exponents,
+// in either case. Collective.
 bool reduction_finish(struct reduction *reduction, const struct ranks *ranks,
                       const struct ranks_numbers *others, double factor, real *sum);
 

@@ -1,12 +1,14 @@
 """The layers of gfe_hpc's decoders in NumPy (float64), forward and back to their input.
 
-A layer is a dict with the keys of the input file: `kind`, `activation`, `weight` and `bias` where
-the kind has them, and `kernel`, `stride`, `padding`, `output_padding` (per axis), `sizes` (reshape,
-upsample) or `branches` (residual: how many layers before it make up each branch). Weights are those
-of PyTorch. Of a dense layer (weight, bias, activation) is enough.
+A layer is a dict with the keys of the input file: `kind`, `activation` (with the `slope` of
+`leaky_relu`, 0.01 if it is not there), `weight` and `bias` where the kind has them, and `kernel`,
+`stride`, `padding`, `output_padding` (per axis), `padding_mode` (conv: `zero` if it is not there),
+`sizes` (reshape, upsample) or `branches` (residual: how many layers before it make up each branch).
+Weights are those of PyTorch. Of a dense layer (weight, bias, activation) is enough.
 """
 
 from itertools import product
+from math import erfc
 
 import numpy as np
 
@@ -19,18 +21,31 @@ def sigmoid(s):
     return 0.5 * (1 + np.tanh(0.5 * s))
 
 
+def normal(s):
+    """The cumulative distribution of the standard normal distribution."""
+    return 0.5 * np.vectorize(erfc, otypes=[float])(-np.sqrt(0.5) * s)
+
+
+def leaky(slope):
+    return (lambda s: np.where(s > 0, s, slope * s), lambda s: np.where(s > 0, 1.0, slope))
+
+
 # name: (phi, phi'), as functions of the sum s
 ACTIVATIONS = {
     "identity": (lambda s: s, np.ones_like),
     "elu": (lambda s: np.where(s > 0, s, np.expm1(np.minimum(s, 0))),
             lambda s: np.exp(np.minimum(s, 0))),
     "relu": (lambda s: np.maximum(s, 0), lambda s: np.where(s > 0, 1.0, 0.0)),
-    "leaky_relu": (lambda s: np.where(s > 0, s, 0.01 * s), lambda s: np.where(s > 0, 1.0, 0.01)),
+    "leaky_relu": leaky(0.01),
     "tanh": (np.tanh, lambda s: 1 - np.tanh(s) ** 2),
     "sigmoid": (sigmoid, lambda s: sigmoid(s) * (1 - sigmoid(s))),
     "softplus": (lambda s: np.logaddexp(0, s), sigmoid),
     "silu": (lambda s: s * sigmoid(s), lambda s: sigmoid(s) * (1 + s * (1 - sigmoid(s)))),
+    "gelu": (lambda s: s * normal(s),
+             lambda s: normal(s) + s * np.exp(-0.5 * s * s) / np.sqrt(2 * np.pi)),
 }
+PADDING_MODES = {"zero": "constant", "periodic": "wrap", "reflect": "reflect",
+                 "replicate": "edge"}  # as np.pad calls them
 
 SIZES = {"conv": ("kernel", "stride", "padding"),
          "conv_transpose": ("kernel", "stride", "padding", "output_padding"),
@@ -49,6 +64,13 @@ class Layer:
         if self.activation not in ACTIVATIONS:
             raise LayerError(f"unknown activation '{self.activation}' "
                              f"(allowed: {', '.join(ACTIVATIONS)})")
+        self.slope = float(description.get("slope", 0.01))
+        self.phi, self.phi_slope = (leaky(self.slope) if self.activation == "leaky_relu" else
+                                    ACTIVATIONS[self.activation])
+        self.padding_mode = description.get("padding_mode", "zero")
+        if self.padding_mode not in PADDING_MODES:
+            raise LayerError(f"unknown padding_mode '{self.padding_mode}' "
+                             f"(allowed: {', '.join(PADDING_MODES)})")
         self.weight = self.bias = None
         if self.kind in WITH_WEIGHT:
             self.weight = np.asarray(description["weight"], np.float64)
@@ -109,6 +131,22 @@ class Layer:
         return (self._scatter(delta, self.shape[1:]) if self.kind == "conv"
                 else self._gather(delta))
 
+    def _pad(self, image):
+        return np.pad(image, [(0, 0), (0, 0)] + [(p, p) for p in self.padding],
+                      mode=PADDING_MODES[self.padding_mode])
+
+    def _unpad(self, padded, lengths):
+        """The transpose of _pad."""
+        for axis, (p, n) in enumerate(zip(self.padding, lengths), 2):
+            parts = np.moveaxis(padded, axis, 0)
+            inside = parts[p:p + n].copy()
+            if self.padding_mode != "zero":
+                origin = np.pad(np.arange(n), p, mode=PADDING_MODES[self.padding_mode])
+                for k in (*range(p), *range(p + n, n + 2 * p)):
+                    inside[origin[k]] += parts[k]
+            padded = np.moveaxis(inside, 0, axis)
+        return padded
+
     # A convolution gathers patches of an image on a grid, its transpose scatters them.
 
     def _enlarged(self):
@@ -123,7 +161,7 @@ class Layer:
                                 for o, n, s in zip(offset, grid, self.stride))
 
     def _gather(self, image):
-        padded = np.pad(image, [(0, 0), (0, 0)] + [(p, p) for p in self.padding])
+        padded = self._pad(image)
         grid = [(n - k) // s + 1 for n, k, s in zip(padded.shape[2:], self.kernel, self.stride)]
         return sum(np.einsum("oi,ni...->no...", self.weight[(..., *offset)],
                              padded[(..., *seen)][(..., *[slice(n) for n in grid])])
@@ -135,7 +173,7 @@ class Layer:
         padded = np.zeros((len(grid), self.weight.shape[1], *room))
         for offset, seen in self._offsets(grid.shape[2:]):
             padded[(..., *seen)] += np.einsum("oi,no...->ni...", self.weight[(..., *offset)], grid)
-        return padded[(..., *[slice(p, p + n) for p, n in zip(self.padding, lengths)])]
+        return self._unpad(padded, lengths)
 
 
 class Network:
@@ -172,7 +210,7 @@ class Network:
         outputs, sums = {-1: z}, []
         for k, (layer, sources) in enumerate(zip(self.layers, self.sources)):
             sums.append(sum(layer.sums(outputs[source]) for source in sources))
-            outputs[k] = ACTIVATIONS[layer.activation][0](sums[-1])
+            outputs[k] = layer.phi(sums[-1])
         return outputs[len(self.layers) - 1].reshape(len(z), self.n), sums
 
     def backward(self, delta, sums):
@@ -180,7 +218,7 @@ class Network:
         deltas = {len(self.layers) - 1: delta.reshape(sums[-1].shape)}
         for k in reversed(range(len(self.layers))):
             layer = self.layers[k]
-            delta_s = deltas.pop(k) * ACTIVATIONS[layer.activation][1](sums[k])
+            delta_s = deltas.pop(k) * layer.phi_slope(sums[k])
             for source in self.sources[k]:
                 deltas[source] = deltas.get(source, 0) + layer.back(delta_s)
         return deltas[-1]

@@ -136,6 +136,10 @@ def write_decoder(path, layers, loss, scale_offset=0.0, scale_factor=1.0, shape=
             place.attrs.update(kind=layer.kind, activation=layer.activation)
             for key in SIZES[layer.kind]:
                 place.attrs[key] = " ".join(map(str, getattr(layer, key)))
+            if layer.kind == "conv":
+                place.attrs["padding_mode"] = layer.padding_mode
+            if layer.activation == "leaky_relu":
+                place.attrs["slope"] = layer.slope
             if layer.weight is not None:
                 place.attrs["width"] = len(layer.bias)
                 source = layers[k] if isinstance(layers[k], dict) else dict(
@@ -170,11 +174,12 @@ def _axis(dataset):
 def _read_layer(group):
     """(weight, bias, activation) of a dense layer's group, a dict of another one."""
     kind, activation = (_text(group.attrs[key]) for key in ("kind", "activation"))
-    if kind == "dense":
+    more = {key: _text(group.attrs[key]) for key in ("padding_mode", "slope") if key in group.attrs}
+    if kind == "dense" and not more:
         return group["weight"][()], group["bias"][()], activation
     if kind not in SIZES:
         raise ResultsError(f"{group.name}: unknown kind of layer '{kind}'")
-    layer = {"kind": kind, "activation": activation}
+    layer = {"kind": kind, "activation": activation, **more}
     layer.update((key, [int(word) for word in _text(group.attrs[key]).split()])
                  for key in SIZES[kind])
     if kind in WITH_WEIGHT:

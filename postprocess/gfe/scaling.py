@@ -7,18 +7,21 @@ number of ranks. A step on one rank costs
 
     seconds = evaluation * (gradient evaluations of its samples) + tile * (its tiles) + step,
 
-where rows that only fill up a matrix product count as samples. It is fitted to the runs on one
-rank: give at least three that trained with different batches. `step` is what every rank does for
-itself, above all turning sums into gradients and the optimiser. On R ranks the busiest one counts,
-with its tiles (whole ones: a batch has only so many) and with evaluations drawn from the
-distribution measured. Communication comes on top, with constants that are options:
+where a matrix product of fewer rows than `--stream` takes as long as one of so many: that of
+reading the weights. It is fitted to the runs on one rank: give at least three that trained with
+different batches. `step` is what every rank does for itself, above all turning sums into gradients
+and the optimiser. On R ranks the busiest one counts: with its tiles (whole ones: a batch has only so
+many), and with its share of the evaluations. Flows are spread by sample, in proportion to what each
+took in the pass before: all ranks have the same, but for `--imbalance`, and a sample is one rank's.
+Communication comes on top, with constants that are options:
 
     Allreduce of the gradient, 8 bytes a parameter   2 log2(R) latency + 2 (R-1)/R bytes/bandwidth
-    a small collective call                          log2(R) latency
-    an exchange of samples                           log2(R) latency + R partner + bytes/bandwidth
+    the small collective call of a step              log2(R) latency
+    an exchange with the P ranks concerned           latency + P partner + bytes/bandwidth
 
-Encoding costs what the run on one rank took per evaluation, times those of the busiest rank;
-samples are read and latents written at the speed of the file system.
+Encoding costs what the run on one rank took per evaluation, times those of the busiest rank, drawn
+from the distribution measured; samples are read and latents written at the speed of the file
+system.
 
 Prints the constants, predictions against runs on several ranks (time on two, balance of evaluations
 on more, where a machine with fewer cores says nothing on time), and the batch that keeps the
@@ -37,22 +40,22 @@ from gfe.results import Results, ResultsError
 from gfe.style import BLUE, GREEN, GREY, GRID, LIGHT, ORANGE, PURPLE
 from gfe.tables import print_table
 
-SMALL_CALLS, EXCHANGES = 7, 4   # collective calls of a step, besides the gradient's Allreduce
+EXCHANGES = 3                   # of a step: samples and latents to the flows, to the tiles, home
 STRONG_BATCHES = (64, 256, 1024, 4096, 16384)
 WEAK_SAMPLES = (24, 96, 240)    # per rank
 ENCODED = (10**4, 10**5, 10**6)
 DRAWS = 1 << 21                 # numbers drawn at a time, at the most
 MOST_PER_RANK = 1 << 14         # samples; beyond, no batch is looked for
+MOST_TOGETHER = 1 << 10         # samples; more of them lose as little time at the end
 
 
 # ---- what has been measured ----
 
 class Layout:
-    """How a run cuts its work into tiles and rows of matrix products: attributes of its results."""
+    """How a run cuts its batches into tiles: attributes of its results."""
 
     # What held before the program wrote them.
-    EARLIER = {"samples_per_tile_least": 10, "samples_per_tile_most": 24, "tiles_per_batch": 4,
-               "rows_per_product": 12, "rows_per_product_most": 240}
+    EARLIER = {"samples_per_tile_least": 10, "samples_per_tile_most": 24, "tiles_per_batch": 4}
 
     def __init__(self, path, attributes):
         missing = [name for name in ("samples_per_tile", *self.EARLIER) if name not in attributes]
@@ -60,7 +63,7 @@ class Layout:
             print(f"{path} was written by an earlier gfe_hpc and does not hold "
                   f"{', '.join(missing)}: the defaults of that time are used", file=sys.stderr)
         self.tile = attributes.get("samples_per_tile")
-        self.tile_least, self.tile_most, self.tiles, self.rows, self.rows_most = (
+        self.tile_least, self.tile_most, self.tiles = (
             int(attributes.get(name, value)) for name, value in self.EARLIER.items())
 
     def default_tile(self, batch):
@@ -68,17 +71,14 @@ class Layout:
         tile = -(-batch // self.tiles)
         return min(batch, max(self.tile_least, min(self.tile_most, tile)))
 
-    def padding(self, samples):
-        """Rows of products per sample that is under way. From `rows_most` samples on products stay
-        full, as others wait for a row."""
-        if samples >= self.rows_most:
-            return 1.0
-        return -(-samples // self.rows) * self.rows / samples
 
-    def work(self, evaluations):
-        """Rows of products that the evaluations of samples, along the last axis, take."""
-        return np.maximum(self.padding(evaluations.shape[-1]) * evaluations.sum(axis=-1),
-                          self.rows * evaluations.max(axis=-1))
+def work(evaluations, stream):
+    """Rows that count for the evaluations of samples, along the last axis, that begin together: in
+    each pass those under way, but at least `stream`. So the longest `stream` samples count as if
+    all were as long as the longest."""
+    few = min(stream, evaluations.shape[-1])
+    longest = -np.partition(-evaluations, few - 1, axis=-1)[..., :few]
+    return evaluations.sum(axis=-1) + stream * longest.max(axis=-1) - longest.sum(axis=-1)
 
 
 class Measured:
@@ -146,6 +146,10 @@ class Quantiles:
     def draw(self, rng, shape):
         return np.interp(rng.random(shape), *self.points)
 
+    def longest(self, count):
+        """Of so many flows, about."""
+        return float(np.interp(count / (count + 1), *self.points))
+
     def mean(self):
         shares, values = map(np.asarray, self.points)
         return float(np.sum(np.diff(shares) * (values[1:] + values[:-1]) / 2))
@@ -169,10 +173,10 @@ def shares(count, ranks):
     return np.diff(count * np.arange(ranks + 1) // ranks)
 
 
-def busiest(distribution, samples, ranks, layout, rng):
+def busiest(distribution, samples, ranks, stream, rng):
     """Work of the busiest of `ranks` ranks with so many samples each, expected."""
     rows = max(1, min(ranks, DRAWS // samples))
-    drawn = [layout.work(distribution.draw(rng, (rows, samples))) for _ in range(4)]
+    drawn = [work(distribution.draw(rng, (rows, samples)), stream) for _ in range(4)]
     if rows == ranks:
         return float(np.mean([of_rank.max() for of_rank in drawn]))
     # The largest of more ranks than were drawn: of that many normal numbers.
@@ -208,7 +212,7 @@ class Model:
         self.options, self.rng = options, np.random.default_rng(1)
         first = runs[0]
         self.n, self.latent, self.parameters = first.n, first.latent, first.parameters
-        self.layout = first.layout
+        self.layout, self.fillings = first.layout, {}
         single = [run for run in runs if run.batch is not None and run.ranks == 1]
         encoding = [run for run in runs if run.encode_seconds and run.ranks == 1]
         if not single and not encoding:
@@ -228,13 +232,30 @@ class Model:
         """One equation per run: its median step. Relative errors count."""
         self.distribution = max(runs, key=lambda run: len(run.seconds)).distribution
         seconds = np.array([np.median(run.seconds) for run in runs])
-        matrix = np.array([(self.layout.padding(run.batch) * np.mean(run.evaluations),
+        matrix = np.array([(self.filling(run.batch) * np.mean(run.evaluations),
                             -(-run.batch // run.tile), 1) for run in runs]) / seconds[:, None]
         keep = {1: [0], 2: [0, 2]}.get(len(self.batches), [0, 1, 2])
         found = np.zeros(3)
         found[keep] = nonnegative_fit(matrix[:, keep], np.ones(len(runs)))
         self.evaluation, self.tile, self.step = found
         self.misfit = np.max(np.abs(matrix @ found - 1))
+
+    def filling(self, samples):
+        """Rows that count per evaluation, where so many samples begin together."""
+        samples = min(samples, MOST_TOGETHER)
+        if samples not in self.fillings:
+            drawn = self.distribution.draw(self.rng, (64, samples))
+            self.fillings[samples] = (work(drawn, self.options.stream).sum() / drawn.sum())
+        return self.fillings[samples]
+
+    def flows(self, ranks, batch):
+        """Rows that count of the rank with the most evaluations of a batch."""
+        busy = min(ranks, batch)
+        share = batch / busy * self.distribution.mean() * self.filling(-(-batch // busy))
+        if ranks == 1:
+            return share
+        return max(self.options.imbalance * share,
+                   self.options.stream * self.distribution.longest(batch))
 
     # communication
 
@@ -247,11 +268,12 @@ class Model:
         options, size = self.options, 4 * (self.n + 2 * self.latent) * samples
         if ranks == 1:
             return 0.0
-        return (EXCHANGES * (np.log2(ranks) * options.latency + ranks * options.partner)
+        partners = min(ranks, 2 * samples)
+        return (EXCHANGES * (options.latency + partners * options.partner)
                 + size / options.bandwidth)
 
     def communication(self, ranks, samples):
-        small = SMALL_CALLS * np.log2(ranks) * self.options.latency
+        small = np.log2(ranks) * self.options.latency
         return self.allreduce(ranks) + small + self.exchange(ranks, samples)
 
     # the whole
@@ -260,16 +282,12 @@ class Model:
         tile = tile or self.layout.default_tile(batch)
         tiles = -(-batch // tile)
         mine = int(shares(tiles, ranks).max())
-        samples, busy = min(mine * tile, batch), min(ranks, tiles)
-        most = busiest(self.distribution, samples, busy, self.layout, self.rng)
-        return (self.evaluation * most
-                + self.tile * mine + self.step + self.communication(ranks, samples))
+        return (self.evaluation * self.flows(ranks, batch) + self.tile * mine + self.step
+                + self.communication(ranks, min(mine * tile, batch)))
 
     def alone(self, batch, tile=None):
         """Seconds of a step on one rank."""
-        tiles = -(-batch // (tile or self.layout.default_tile(batch)))
-        rows = self.layout.padding(batch) * batch
-        return self.evaluation * rows * self.distribution.mean() + self.tile * tiles + self.step
+        return self.step_seconds(1, batch, tile)
 
     def strong(self, ranks, batch):
         return self.alone(batch) / (ranks * self.step_seconds(ranks, batch))
@@ -294,7 +312,7 @@ class Model:
 
     def encode_seconds(self, ranks, samples):
         mine = int(shares(samples, ranks).max())
-        most = busiest(self.encode_distribution, mine, min(ranks, samples), self.layout,
+        most = busiest(self.encode_distribution, mine, min(ranks, samples), self.options.stream,
                        self.rng)
         return self.encode_evaluation * most + self.file_seconds(samples)
 
@@ -319,7 +337,9 @@ def print_constants(model):
     if model.encoding:
         rows += [("gradient evaluation, encoding", f"{1e6 * model.encode_evaluation:.1f} µs"),
                  ("evaluations per sample, encoding", f"{model.encode_distribution.mean():.1f}")]
-    rows += [("latency (stated)", f"{1e6 * options.latency:g} µs"),
+    rows += [("rows that take as long as the weights (stated)", str(options.stream)),
+             ("imbalance of evaluations in training (stated)", f"{options.imbalance:g}"),
+             ("latency (stated)", f"{1e6 * options.latency:g} µs"),
              ("bandwidth per rank (stated)", f"{1e-9 * options.bandwidth:g} GB/s"),
              ("partner of an exchange (stated)", f"{1e6 * options.partner:g} µs"),
              ("file system (stated)", f"{1e-9 * options.filesystem:g} GB/s")]
@@ -460,7 +480,13 @@ def main():
                         help="of a rank while all communicate, bytes per second (default 2e9: a "
                              "node of 128 cores with 200 Gbit/s)")
     parser.add_argument("--partner", type=float, default=1e-7,
-                        help="of an exchange, even if nothing is sent, seconds (default 1e-7)")
+                        help="with which something is exchanged, seconds (default 1e-7)")
+    parser.add_argument("--stream", type=int, default=4,
+                        help="rows of a product that take as long as reading the weights (default "
+                             "4, as measured with AVX-512; 2 with AVX2)")
+    parser.add_argument("--imbalance", type=float, default=1.05,
+                        help="of the busiest rank's evaluations in training over an even share "
+                             "(default 1.05)")
     parser.add_argument("--filesystem", type=float, default=5e9,
                         help="of all ranks together, bytes per second (default 5e9)")
     return command.run(parser, scaling)

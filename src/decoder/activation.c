@@ -12,7 +12,8 @@ static const char *const names[ACTIVATION_KINDS] = {
     [ACTIVATION_IDENTITY] = "identity", [ACTIVATION_ELU] = "elu",
     [ACTIVATION_RELU] = "relu",         [ACTIVATION_LEAKY_RELU] = "leaky_relu",
     [ACTIVATION_TANH] = "tanh",         [ACTIVATION_SIGMOID] = "sigmoid",
-    [ACTIVATION_SOFTPLUS] = "softplus", [ACTIVATION_SILU] = "silu"};
+    [ACTIVATION_SOFTPLUS] = "softplus", [ACTIVATION_SILU] = "silu",
+    [ACTIVATION_GELU] = "gelu"};
 
 const char *activation_name(int kind) { return IN_TABLE(names, kind) ? names[kind] : NULL; }
 
@@ -22,14 +23,14 @@ static const struct activation_kernels *kernels(struct activation_block block) {
   return activation_kernels_variants[isa_chosen()];
 }
 
-void activation_forward(enum activation_kind kind, struct activation_block block, real *s,
+void activation_forward(struct activation phi, struct activation_block block, real *s,
                         real *slope) {
-  kernels(block)->kinds[kind].forward(block, s, slope);
+  kernels(block)->kinds[phi.kind].forward(phi, block, s, slope);
 }
 
-void activation_curve(enum activation_kind kind, struct activation_block block, real *s,
-                      real *slope, real *curvature) {
-  kernels(block)->kinds[kind].curve(block, s, slope, curvature);
+void activation_curve(struct activation phi, struct activation_block block, real *s, real *slope,
+                      real *curvature) {
+  kernels(block)->kinds[phi.kind].curve(phi, block, s, slope, curvature);
 }
 
 void activation_backward(struct activation_block block, const real *slope, real *delta) {

@@ -21,8 +21,8 @@ static inline struct point relu(real s) {
   return (struct point){s <= 0 ? (real)0 : s, s <= 0 ? (real)0 : (real)1, 0};  // a NaN stays one
 }
 
-static inline struct point leaky_relu(real s) {
-  const real slope = s > 0 ? (real)1 : (real)0.01;
+static inline struct point leaky_relu(real s, real leak) {
+  const real slope = s > 0 ? (real)1 : leak;
   return (struct point){s * slope, slope, 0};
 }
 
@@ -50,26 +50,36 @@ static inline struct point silu(real s) {
                         slope * ((real)2 + s * ((real)1 - (real)2 * sigma))};
 }
 
+// s Phi(s), Phi(s) + s phi(s) and (2 - s^2) phi(s), phi being the density of Phi; where they do not
+// change any more, at the last s where they do.
+static inline struct point gelu(real s) {
+  const real low = s < -NORMAL_END ? -NORMAL_END : s;
+  const real x = low > NORMAL_END ? NORMAL_END : low;
+  const struct normal n = normal_real(x < 0 ? -x : x);
+  const real below = x < 0 ? n.tail : (real)1 - n.tail;
+  return (struct point){low * below, below + x * n.density, ((real)2 - x * x) * n.density};
+}
+
 // ---- over rows: each is compiled once per activation, with its function inlined ----
 
-typedef struct point point_function(real s);
+typedef struct point point_function(real s, real leak);
 #define INLINED static inline __attribute__((always_inline))
 
-INLINED void forward(point_function *phi, struct activation_block block, real *restrict s,
-                     real *restrict slope) {
+INLINED void forward(point_function *phi, real leak, struct activation_block block,
+                     real *restrict s, real *restrict slope) {
   for (size_t row = 0; row < block.rows; row++, s += block.stride, slope += block.stride)
     for (size_t j = 0; j < block.columns; j++) {
-      const struct point point = phi(s[j]);
+      const struct point point = phi(s[j], leak);
       s[j] = point.value;
       slope[j] = point.slope;
     }
 }
 
-INLINED void curve(point_function *phi, struct activation_block block, real *restrict s,
+INLINED void curve(point_function *phi, real leak, struct activation_block block, real *restrict s,
                    real *restrict slope, real *restrict curvature) {
   for (size_t row = 0; row < block.rows; row++) {
     for (size_t j = 0; j < block.columns; j++) {
-      const struct point point = phi(s[j]);
+      const struct point point = phi(s[j], leak);
       s[j] = point.value;
       slope[j] = point.slope;
       curvature[j] = point.curvature;
@@ -80,21 +90,31 @@ INLINED void curve(point_function *phi, struct activation_block block, real *res
   }
 }
 
-#define DEFINE_KIND(name, phi)                                                                     \
-  static void name##_forward(struct activation_block block, real *s, real *slope) {                \
-    forward(phi, block, s, slope);                                                                 \
-  }                                                                                                \
-  static void name##_curve(struct activation_block block, real *s, real *slope, real *curvature) { \
-    curve(phi, block, s, slope, curvature);                                                        \
+// An activation of which `leak` is no part.
+#define DEFINE_POINT(name, phi)                                   \
+  static inline struct point name##_leakless(real s, real leak) { \
+    (void)leak;                                                   \
+    return phi(s);                                                \
+  }                                                               \
+  DEFINE_KIND(name, name##_leakless)
+#define DEFINE_KIND(name, phi)                                                            \
+  static void name##_forward(struct activation a, struct activation_block block, real *s, \
+                             real *slope) {                                               \
+    forward(phi, a.leak, block, s, slope);                                                \
+  }                                                                                       \
+  static void name##_curve(struct activation a, struct activation_block block, real *s,   \
+                           real *slope, real *curvature) {                                \
+    curve(phi, a.leak, block, s, slope, curvature);                                       \
   }
-DEFINE_KIND(identity, identity)
-DEFINE_KIND(elu, elu)
-DEFINE_KIND(relu, relu)
+DEFINE_POINT(identity, identity)
+DEFINE_POINT(elu, elu)
+DEFINE_POINT(relu, relu)
 DEFINE_KIND(leaky_relu, leaky_relu)
-DEFINE_KIND(tanh, tanh_point)
-DEFINE_KIND(sigmoid, sigmoid)
-DEFINE_KIND(softplus, softplus)
-DEFINE_KIND(silu, silu)
+DEFINE_POINT(tanh, tanh_point)
+DEFINE_POINT(sigmoid, sigmoid)
+DEFINE_POINT(softplus, softplus)
+DEFINE_POINT(silu, silu)
+DEFINE_POINT(gelu, gelu)
 
 // ---- the chain rule ----
 
@@ -137,7 +157,8 @@ const struct activation_kernels VECTOR_VARIANT(activation_kernels) = {
     .kinds = {KIND(ACTIVATION_IDENTITY, identity), KIND(ACTIVATION_ELU, elu),
               KIND(ACTIVATION_RELU, relu), KIND(ACTIVATION_LEAKY_RELU, leaky_relu),
               KIND(ACTIVATION_TANH, tanh), KIND(ACTIVATION_SIGMOID, sigmoid),
-              KIND(ACTIVATION_SOFTPLUS, softplus), KIND(ACTIVATION_SILU, silu)},
+              KIND(ACTIVATION_SOFTPLUS, softplus), KIND(ACTIVATION_SILU, silu),
+              KIND(ACTIVATION_GELU, gelu)},
     .backward = backward,
     .tangent = tangent,
     .tangent_backward = tangent_backward};

@@ -6,8 +6,9 @@
 
 struct activation_kernels {
   struct {
-    void (*forward)(struct activation_block block, real *s, real *slope);
-    void (*curve)(struct activation_block block, real *s, real *slope, real *curvature);
+    void (*forward)(struct activation phi, struct activation_block block, real *s, real *slope);
+    void (*curve)(struct activation phi, struct activation_block block, real *s, real *slope,
+                  real *curvature);
   } kinds[ACTIVATION_KINDS];
   void (*backward)(struct activation_block block, const real *slope, real *delta);
   void (*tangent)(struct activation_block block, const real *slope, real *bend, real *s_dot);

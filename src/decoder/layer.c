@@ -73,6 +73,8 @@ bool layer_spec_equal(const struct layer_spec *a, const struct layer_spec *b) {
          sizes_equal(&a->kernel, &b->kernel) && sizes_equal(&a->stride, &b->stride) &&
          sizes_equal(&a->padding, &b->padding) &&
          sizes_equal(&a->output_padding, &b->output_padding) && sizes_equal(&a->sizes, &b->sizes) &&
+         a->padding_mode == b->padding_mode &&
+         (a->activation != ACTIVATION_LEAKY_RELU || a->slope == b->slope) &&
          a->branch[0] == b->branch[0] && a->branch[1] == b->branch[1];
 }
 

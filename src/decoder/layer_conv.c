@@ -3,6 +3,9 @@
 //
 //   conv             W [outputs][inputs][kernel], from the image to the grid
 //   conv_transpose   W [inputs][outputs][kernel], from the grid to the image
+//
+// An input that is not continued by zeros is extended first (extension.h), some samples at a time,
+// and the map goes from the extended image, without padding of its own.
 #include <math.h>
 #include <string.h>
 
@@ -30,6 +33,23 @@ static bool read_kernel(struct layer *layer, const struct layer_spec *spec, stru
          layer_expand(&spec->padding, axes, "padding", c->padding + first, error);
 }
 
+// Has the input extended by the map's padding.
+static bool extend(struct layer *layer, struct error *error) {
+  enum { MAX_SIZE = 1 << 30 };  // numbers of an extended sample
+  double size = (double)layer->map.image_channels;
+  struct convolution *c = &layer->map;
+  struct extension *e = &layer->extension;
+  *e = (struct extension){.mode = layer->spec.padding_mode, .channels = c->image_channels};
+  for (size_t axis = 0; axis < CONVOLUTION_AXES; axis++) {
+    e->size[axis] = c->image[axis];
+    e->padding[axis] = c->padding[axis];
+    c->image[axis] += 2 * c->padding[axis];
+    c->padding[axis] = 0;
+    size *= (double)c->image[axis];
+  }
+  return size <= MAX_SIZE || error_set(error, "its input with its padding is too large");
+}
+
 // Takes the two sides of the map from input and output.
 static bool finish(struct layer *layer, const struct layer_shape *to, bool transposed,
                    struct error *error) {
@@ -44,6 +64,7 @@ static bool finish(struct layer *layer, const struct layer_shape *to, bool trans
     c->image[first + axis - 1] = image->size[axis];
     c->grid[first + axis - 1] = grid->size[axis];
   }
+  if (layer->spec.padding_mode != PADDING_ZERO && !extend(layer, error)) return false;
   const double weights = (double)grid->size[0] * (double)image->size[0] * (double)c->kernel[0] *
                          (double)c->kernel[1] * (double)c->kernel[2];
   if (weights > 1e15) return error_set(error, "it would have %.3g weights", weights);
@@ -51,6 +72,17 @@ static bool finish(struct layer *layer, const struct layer_shape *to, bool trans
   layer->weight_count = grid->size[0] * image->size[0] * convolution_positions(c->kernel);
   layer->bias_count = to->size[0];
   return true;
+}
+
+// Whether padding other than zeros finds enough positions inside.
+static bool check_padding(const struct layer *layer, enum padding_mode mode, size_t axis,
+                          size_t padding, struct error *error) {
+  char text[LAYER_SHAPE_TEXT];
+  const size_t most = extension_most(mode, layer->from.size[axis]);
+  if (mode == PADDING_ZERO || padding <= most) return true;
+  return error_set(error, "axis %zu of its input %s allows a %s padding of at most %zu, not %zu",
+                   axis, layer_shape_text(&layer->from, text), padding_mode_name((int)mode), most,
+                   padding);
 }
 
 static bool place_conv(struct layer *layer, const struct layer_spec *spec, struct error *error) {
@@ -64,6 +96,7 @@ static bool place_conv(struct layer *layer, const struct layer_spec *spec, struc
     if (room < c->kernel[at])
       return error_set(error, "kernel %zu is wider than axis %zu of its input %s with padding %zu",
                        c->kernel[at], axis, layer_shape_text(&layer->from, text), c->padding[at]);
+    if (!check_padding(layer, spec->padding_mode, axis, c->padding[at], error)) return false;
     to.size[axis] = (room - c->kernel[at]) / c->stride[at] + 1;
   }
   return finish(layer, &to, false, error);
@@ -100,7 +133,25 @@ static double bound(const struct layer *layer) {
 
 // ---- the map ----
 
-static size_t work_size(const struct layer *layer) { return convolution_work(&layer->map); }
+// Samples that are extended at a time.
+static size_t group_of(const struct layer *layer) {
+  enum { GROUP = 1 << 16 };  // elements, if a sample has no more
+  const size_t stride = extension_stride(&layer->extension);
+  return stride < GROUP ? GROUP / stride : 1;
+}
+
+static bool is_extended(const struct layer *layer) { return layer->extension.mode != PADDING_ZERO; }
+
+// The work space of the map, and extended samples behind it.
+static size_t work_size(const struct layer *layer) {
+  const size_t work = convolution_work(&layer->map);
+  if (!is_extended(layer)) return work;
+  return real_padded(work) + group_of(layer) * extension_stride(&layer->extension);
+}
+
+static real *extended_of(const struct layer *layer, const struct layer_rows *rows) {
+  return rows->work + real_padded(convolution_work(&layer->map));
+}
 
 static size_t packed_size(const struct layer *layer) {
   return convolution_packed_size(&layer->map);
@@ -112,6 +163,55 @@ static void pack(const struct layer *layer, const real *theta, real *packed, rea
 
 static bool is_transposed(const struct layer *layer) { return layer->kind == LAYER_CONV_TRANSPOSE; }
 
+// What is to be done with rows that are counted from a later one on.
+struct later {
+  const struct product_finish *finish;
+  size_t row;
+};
+
+static void act_later(const void *context, size_t row, size_t rows, size_t column, size_t columns) {
+  const struct later *later = context;
+  later->finish->act(later->finish->context, later->row + row, rows, column, columns);
+}
+
+// From extended samples to the grid.
+static void forward_extended(const struct layer *layer, const struct layer_rows *rows,
+                             const struct convolution_rows *all) {
+  const size_t group = group_of(layer), positions = layer_positions(&layer->to);
+  real *extended = extended_of(layer, rows);
+  for (size_t first = 0; first < all->samples; first += group) {
+    const struct later later = {all->finish, first * positions};
+    const struct product_finish finish = {act_later, &later};
+    struct convolution_rows some = *all;
+    some.samples = all->samples - first < group ? all->samples - first : group;
+    some.from = extended;
+    some.to = all->to + first * layer_stride(&layer->to);
+    some.finish = all->finish != NULL ? &finish : NULL;
+    extension_spread(&layer->extension, some.samples,
+                     all->from + first * layer_stride(&layer->from), extended);
+    convolution_to_grid(&layer->map, rows->packed + layer->packed, &some, rows->work);
+  }
+}
+
+// And back to their input.
+static void backward_extended(const struct layer *layer, const struct layer_rows *rows,
+                              const struct convolution_rows *all) {
+  const size_t group = group_of(layer), positions = layer_positions(&layer->from);
+  real *extended = extended_of(layer, rows);
+  for (size_t first = 0; first < all->samples; first += group) {
+    const struct convolution_rows some = {
+        .samples = all->samples - first < group ? all->samples - first : group,
+        .from = all->from + first * layer_stride(&layer->to),
+        .to = extended};
+    convolution_to_image(&layer->map, rows->packed + layer->packed, &some, rows->work);
+    extension_collect(&layer->extension, some.samples, extended, all->add,
+                      all->to + first * layer_stride(&layer->from));
+    if (all->finish != NULL)
+      all->finish->act(all->finish->context, first * positions, some.samples * positions, 0,
+                       real_padded(layer_channels(&layer->from)));
+  }
+}
+
 static void forward(const struct layer *layer, const struct layer_rows *rows, const real *a,
                     bool affine, const struct product_finish *finish, real *s) {
   const struct convolution_rows way = {.samples = rows->samples,
@@ -119,8 +219,11 @@ static void forward(const struct layer *layer, const struct layer_rows *rows, co
                                        .bias = affine ? rows->theta + layer->bias : NULL,
                                        .to = s,
                                        .finish = finish};
-  (is_transposed(layer) ? convolution_to_image : convolution_to_grid)(
-      &layer->map, rows->packed + layer->packed, &way, rows->work);
+  if (is_extended(layer))
+    forward_extended(layer, rows, &way);
+  else
+    (is_transposed(layer) ? convolution_to_image : convolution_to_grid)(
+        &layer->map, rows->packed + layer->packed, &way, rows->work);
 }
 
 static void backward_input(const struct layer *layer, const struct layer_rows *rows,
@@ -128,8 +231,23 @@ static void backward_input(const struct layer *layer, const struct layer_rows *r
                            real *delta_a) {
   const struct convolution_rows way = {
       .samples = rows->samples, .from = delta_s, .add = add, .to = delta_a, .finish = finish};
-  (is_transposed(layer) ? convolution_to_grid : convolution_to_image)(
-      &layer->map, rows->packed + layer->packed, &way, rows->work);
+  if (is_extended(layer))
+    backward_extended(layer, rows, &way);
+  else
+    (is_transposed(layer) ? convolution_to_grid : convolution_to_image)(
+        &layer->map, rows->packed + layer->packed, &way, rows->work);
+}
+
+static void weight_extended(const struct layer *layer, const struct layer_rows *rows,
+                            const real *delta_s, const real *a, bool add, real *gradient) {
+  const size_t group = group_of(layer);
+  real *extended = extended_of(layer, rows);
+  for (size_t first = 0; first == 0 || first < rows->samples; first += group) {
+    const size_t left = rows->samples - first, samples = left < group ? left : group;
+    extension_spread(&layer->extension, samples, a + first * layer_stride(&layer->from), extended);
+    convolution_to_weight(&layer->map, samples, delta_s + first * layer_stride(&layer->to),
+                          extended, add || first > 0, gradient, rows->work);
+  }
 }
 
 static void backward_parameters(const struct layer *layer, const struct layer_rows *rows,
@@ -137,8 +255,11 @@ static void backward_parameters(const struct layer *layer, const struct layer_ro
                                 real *gradient) {
   const bool transposed = is_transposed(layer);
   real *bias = gradient + layer->bias;
-  convolution_to_weight(&layer->map, rows->samples, transposed ? a : delta_s,
-                        transposed ? delta_s : a, add, gradient + layer->weight, rows->work);
+  if (is_extended(layer))
+    weight_extended(layer, rows, delta_s, a, add, gradient + layer->weight);
+  else
+    convolution_to_weight(&layer->map, rows->samples, transposed ? a : delta_s,
+                          transposed ? delta_s : a, add, gradient + layer->weight, rows->work);
   if (affine)
     convolution_to_bias(layer->bias_count, rows->samples * layer_positions(&layer->to), delta_s,
                         add, bias);

@@ -77,16 +77,30 @@ static struct product_gradient weight_gradient(const struct layer *layer, size_t
                                    .a_stride = real_padded(layer->inputs)};
 }
 
+static void sum_pairs(const struct layer *layer, size_t samples, size_t count,
+                      const struct layer_pairs *pairs, bool add, real *gradient) {
+  struct product_gradient product[2];
+  real *bias = gradient + layer->bias;
+  if (!add) memset(bias, 0, real_padded(layer->outputs) * sizeof *bias);
+  for (size_t i = count; i-- > 0;) {
+    product[i] = weight_gradient(layer, samples, pairs[i].delta_s, pairs[i].a);
+    product[i].further = i + 1 < count ? &product[i + 1] : NULL;
+    if (pairs[i].affine) backward_bias(layer, samples, pairs[i].delta_s, bias);
+  }
+  product[0].add = add;
+  product[0].g = gradient + layer->weight;
+  product_gradient(&product[0]);
+}
+
 static void backward_parameters(const struct layer *layer, const struct layer_rows *rows,
                                 const real *delta_s, const real *a, bool affine, bool add,
                                 real *gradient) {
-  struct product_gradient product = weight_gradient(layer, rows->samples, delta_s, a);
-  product.add = add;
-  product.g = gradient + layer->weight;
-  product_gradient(&product);
-  real *bias = gradient + layer->bias;
-  if (!add) memset(bias, 0, real_padded(layer->outputs) * sizeof *bias);
-  if (affine) backward_bias(layer, rows->samples, delta_s, bias);
+  sum_pairs(layer, rows->samples, 1, &(struct layer_pairs){delta_s, a, affine}, add, gradient);
+}
+
+static void backward_parameters_both(const struct layer *layer, const struct layer_rows *rows,
+                                     const struct layer_pairs pairs[2], bool add, real *gradient) {
+  sum_pairs(layer, rows->samples, 2, pairs, add, gradient);
 }
 
 // The work space holds the bias' gradient of a tile.
@@ -118,5 +132,6 @@ const struct layer_ops layer_dense = {
     .forward = forward,
     .backward_input = backward_input,
     .backward_parameters = backward_parameters,
+    .backward_parameters_both = backward_parameters_both,
     .sum_parameters = sum_parameters,
 };

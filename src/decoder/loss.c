@@ -34,7 +34,7 @@ double loss_row(enum loss_kind kind, size_t n, size_t stride, const real *y, con
 
 double loss_row_tangent(enum loss_kind kind, size_t n, size_t stride, const real *y, const real *w,
                         double weight_sum, real *x, real *x_dot) {
-  kernels()->kinds[kind].curvature(n, w, (real)(1.0 / weight_sum), x, y, x_dot);
+  kernels()->kinds[kind].curvature(stride, w, (real)(1.0 / weight_sum), x, y, x_dot);
   for (size_t i = n; i < stride; i++) x_dot[i] = 0;
   return loss_row(kind, n, stride, y, w, weight_sum, x);
 }

@@ -64,10 +64,15 @@ INLINED double sum_row_weighted(entry_function *loss, size_t stride, const real 
   return lane_sum(lane);
 }
 
-INLINED void times_curvature(entry_function *loss, size_t n, const real *restrict w, real scale,
-                             const real *restrict x, const real *restrict y, real *restrict x_dot) {
-  for (size_t i = 0; i < n; i++)
-    x_dot[i] *= loss(x[i], y[i]).curvature * (w == NULL ? scale : w[i] * scale);
+INLINED void times_curvature(entry_function *loss, size_t stride, const real *restrict w,
+                             real scale, const real *restrict x, const real *restrict y,
+                             real *restrict x_dot) {
+  for (size_t i = 0; i < stride; i += SUM_LANES)
+    if (w == NULL)
+      for (size_t j = i; j < i + SUM_LANES; j++) x_dot[j] *= loss(x[j], y[j]).curvature * scale;
+    else
+      for (size_t j = i; j < i + SUM_LANES; j++)
+        x_dot[j] *= loss(x[j], y[j]).curvature * (w[j] * scale);
 }
 
 // a(x) of a row, with zeros in the padding, and their sum.
@@ -94,9 +99,9 @@ static double bce_row_weighted(size_t stride, const real *y, const real *w, real
   return sum_row_weighted(bce, stride, y, w, scale, x);
 }
 
-static void bce_curvature(size_t n, const real *w, real scale, const real *x, const real *y,
+static void bce_curvature(size_t stride, const real *w, real scale, const real *x, const real *y,
                           real *x_dot) {
-  times_curvature(bce, n, w, scale, x, y, x_dot);
+  times_curvature(bce, stride, w, scale, x, y, x_dot);
 }
 
 static inline real softplus(real x) { return logistic_real(x).softplus; }
@@ -119,9 +124,9 @@ static double mse_row_weighted(size_t stride, const real *y, const real *w, real
   return sum_row_weighted(mse, stride, y, w, scale, x);
 }
 
-static void mse_curvature(size_t n, const real *w, real scale, const real *x, const real *y,
+static void mse_curvature(size_t stride, const real *w, real scale, const real *x, const real *y,
                           real *x_dot) {
-  times_curvature(mse, n, w, scale, x, y, x_dot);
+  times_curvature(mse, stride, w, scale, x, y, x_dot);
 }
 
 static inline real half_square(real x) { return (real)0.5 * x * x; }

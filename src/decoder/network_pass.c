@@ -91,12 +91,16 @@ static void act(step_function *function, const struct step *step, size_t row, si
   function(step, block, row * block.stride + column);
 }
 
+static struct activation activation_of(const struct layer *layer) {
+  return (struct activation){layer->activation, (real)layer->spec.slope};
+}
+
 static void forward_step(const struct step *s, struct activation_block block, size_t at) {
-  activation_forward(s->layer->activation, block, s->x + at, s->slope + at);
+  activation_forward(activation_of(s->layer), block, s->x + at, s->slope + at);
 }
 
 static void curve_step(const struct step *s, struct activation_block block, size_t at) {
-  activation_curve(s->layer->activation, block, s->x + at, s->slope + at, s->bend + at);
+  activation_curve(activation_of(s->layer), block, s->x + at, s->slope + at, s->bend + at);
 }
 
 static void tangent_step(const struct step *s, struct activation_block block, size_t at) {
@@ -176,17 +180,11 @@ static void layer_backward(const struct layer *layer, const struct layer_rows *r
                 real_padded(layer_channels(&layer->to)));
 }
 
-static void layer_gradient(const struct network *network, const struct layer_rows *rows,
-                           const struct field *delta, const struct field *a, size_t first,
-                           bool affine, bool add, real *gradient) {
-  for (size_t l = 0; l < network->layer_count; l++) {
-    const struct layer *layer = &network->layers[l];
-    const struct layer_ops *ops = layer_ops(layer->kind);
-    if (ops->backward_parameters != NULL)
-      ops->backward_parameters(layer, rows, delta->layer[l] + first * layer_stride(&layer->to),
-                               source_of(a, layer, 0) + first * layer_stride(&layer->from), affine,
-                               add, gradient);
-  }
+// Rows from `first` on of what a layer's gradient is summed of.
+static struct layer_pairs pairs_of(const struct layer *layer, size_t l, size_t first, bool affine,
+                                   const struct field *delta, const struct field *a) {
+  return (struct layer_pairs){delta->layer[l] + first * layer_stride(&layer->to),
+                              source_of(a, layer, 0) + first * layer_stride(&layer->from), affine};
 }
 
 // A layer's gradient of each tile, by way of an array of all parameters, to the sums.
@@ -292,7 +290,13 @@ const real *network_pass_backward(struct network_pass *pass, struct network_valu
 void network_pass_gradient(struct network_pass *pass, size_t first, size_t count, real *gradient) {
   assert(pass->deltas == FIELD_DELTAS);
   const struct layer_rows some = {.samples = count, .work = pass->work};
-  layer_gradient(pass->network, &some, &pass->delta, &pass->a, first, true, false, gradient);
+  for (size_t l = 0; l < pass->network->layer_count; l++) {
+    const struct layer *layer = &pass->network->layers[l];
+    const struct layer_ops *ops = layer_ops(layer->kind);
+    if (ops->backward_parameters == NULL) continue;
+    const struct layer_pairs p = pairs_of(layer, l, first, true, &pass->delta, &pass->a);
+    ops->backward_parameters(layer, &some, p.delta_s, p.a, true, false, gradient);
+  }
 }
 
 void network_pass_sum_gradients(struct network_pass *pass, size_t rows, size_t tile, real *gradient,
@@ -410,6 +414,16 @@ void network_tangent_gradient(struct network_tangent *t, size_t first, size_t co
                               real *gradient) {
   assert(t->deltas == FIELD_DELTAS);
   const struct layer_rows some = {.samples = count, .work = t->work};
-  layer_gradient(t->network, &some, &t->delta_dot, &t->a, first, true, true, gradient);
-  layer_gradient(t->network, &some, &t->delta, &t->a_dot, first, false, true, gradient);
+  for (size_t l = 0; l < t->network->layer_count; l++) {
+    const struct layer *layer = &t->network->layers[l];
+    const struct layer_ops *ops = layer_ops(layer->kind);
+    const struct layer_pairs pairs[] = {pairs_of(layer, l, first, true, &t->delta_dot, &t->a),
+                                        pairs_of(layer, l, first, false, &t->delta, &t->a_dot)};
+    if (ops->backward_parameters_both != NULL)
+      ops->backward_parameters_both(layer, &some, pairs, true, gradient);
+    else if (ops->backward_parameters != NULL)
+      for (size_t i = 0; i < 2; i++)
+        ops->backward_parameters(layer, &some, pairs[i].delta_s, pairs[i].a, pairs[i].affine, true,
+                                 gradient);
+  }
 }

@@ -94,6 +94,23 @@ static bool need_choice(const struct source *source, const char *path, const cha
                                    source->name, path, attribute, word);
 }
 
+// One attribute of a number, which must be there.
+static bool need_number(const struct source *source, const char *path, const char *attribute,
+                        struct config_range range, double *value, struct error *error) {
+  if (h5_read_number(source->file, path, attribute, value) && *value >= range.lower &&
+      *value <= range.upper)
+    return true;
+  return error_set(error, "decoder.file = %s: %s needs the attribute '%s', a number from %g to %g",
+                   source->name, path, attribute, range.lower, range.upper);
+}
+
+static bool is_absent(const struct source *source, const char *path, const char *attribute) {
+  char word[NAME];
+  double number;
+  return !h5_read_text(source->file, path, attribute, word, sizeof word) &&
+         !h5_read_number(source->file, path, attribute, &number);
+}
+
 // The value of a row of the table of layers. The width is told by the parameters.
 static bool describe_value(const struct source *source, const char *path,
                            const struct config_row *row, struct layer_spec *spec,
@@ -101,6 +118,11 @@ static bool describe_value(const struct source *source, const char *path,
   static const struct config_range lengths = {0, CONFIG_LAYERS, CLOSED};
   const char *attribute = attribute_of(row);
   void *value = (char *)spec + row->offset;
+  if (row->newer && is_absent(source, path, attribute))
+    return config_value_read(row, row->otherwise, &(struct config_place){.key = row->key}, value,
+                             error);
+  if (row->type == TYPE_NUMBER)
+    return need_number(source, path, attribute, row->range, value, error);
   if (row->type == TYPE_CHOICE)
     return need_choice(source, path, attribute, row->name, value, error);
   if (row->type == TYPE_SIZES) return need_sizes(source, path, attribute, row->range, value, error);
@@ -158,7 +180,7 @@ static bool describe_layer(const struct source *source, size_t l, struct layer_s
     return false;
   spec->kind = (enum layer_kind)kind;
   for (size_t r = 0; r < config_layer_row_count; r++)
-    if (config_layer_has(&config_layer_rows[r], kind) &&
+    if (config_layer_uses(&config_layer_rows[r], spec) &&
         !describe_value(source, path, &config_layer_rows[r], spec, error))
       return false;
   return layer_ops(spec->kind)->bound == NULL ||
@@ -381,6 +403,8 @@ static void declare_value(struct h5_file *file, const char *path, const struct c
   const char *attribute = attribute_of(row);
   if (row->type == TYPE_INTEGER)
     h5_write_integer(file, path, attribute, *(const int64_t *)value);
+  else if (row->type == TYPE_NUMBER)
+    h5_write_number(file, path, attribute, *(const double *)value);
   else if (row->type == TYPE_CHOICE)
     h5_write_text(file, path, attribute, row->name(*(const int *)value));
   else if (row->type == TYPE_SIZES)
@@ -393,7 +417,7 @@ static void declare_value(struct h5_file *file, const char *path, const struct c
 static void declare_kind(struct h5_file *file, const char *path, const struct layer *layer) {
   h5_write_text(file, path, "kind", layer_name(layer->kind));
   for (size_t r = 0; r < config_layer_row_count; r++)
-    if (config_layer_has(&config_layer_rows[r], layer->kind))
+    if (config_layer_uses(&config_layer_rows[r], &layer->spec))
       declare_value(file, path, &config_layer_rows[r], &layer->spec);
   struct layer_sizes shape = {.count = (int64_t)layer->to.axes};
   for (int64_t axis = 0; axis < shape.count; axis++)

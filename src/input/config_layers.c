@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "decoder/activation.h"
 #include "decoder/network.h"
 #include "ground/text.h"
 
@@ -123,6 +124,18 @@ static bool read_value(const struct config_row *row, const struct config_place *
   return config_value_read(row, row->otherwise, &part, (char *)spec + row->offset, error);
 }
 
+// Of a row that belongs to other activations than the layer's.
+static bool check_absent(const struct config_row *row, const struct config_place *place,
+                         const struct yaml_tree *layer, size_t index, const struct layer_spec *spec,
+                         struct error *error) {
+  const struct yaml_tree *child = yaml_tree_child(layer, row->key);
+  if (child == NULL || yaml_tree_is_null(child)) return true;
+  char key[KEY];
+  const struct config_place part = inside(place, key, index, child);
+  return config_complain(&part, error, "is no key of a layer with the activation %s; it is %s",
+                         activation_name((int)spec->activation), row->text);
+}
+
 static bool read_layer(const struct config_place *place, const struct yaml_tree *layer,
                        size_t index, struct config_layers *layers, struct error *error) {
   char key[KEY];
@@ -137,7 +150,9 @@ static bool read_layer(const struct config_place *place, const struct yaml_tree 
   for (size_t r = 0; r < config_layer_row_count; r++) {
     const struct config_row *row = &config_layer_rows[r];
     if (!config_layer_has(row, spec.kind)) continue;
-    if (row->type == TYPE_BRANCHES) {
+    if (!config_layer_uses(row, &spec)) {
+      if (!check_absent(row, place, layer, index, &spec, error)) return false;
+    } else if (row->type == TYPE_BRANCHES) {
       const struct config_place branches =
           inside(place, key, index, yaml_tree_child(layer, row->key));
       if (!read_branches(&branches, layers, spec.branch, error)) return false;
@@ -231,6 +246,9 @@ static void append_value(char *text, const struct config_row *row, const struct 
     text_append(text, CONFIG_LAYER_TEXT, "%lld", (long long)*(const int64_t *)value);
   if (row->type == TYPE_CHOICE)
     text_append(text, CONFIG_LAYER_TEXT, "%s", row->name(*(const int *)value));
+  char number[TEXT_NUMBER];
+  if (row->type == TYPE_NUMBER)
+    text_append(text, CONFIG_LAYER_TEXT, "%s", text_number(*(const double *)value, number));
 }
 
 // With the text `branches` in place of a residual's.
@@ -239,7 +257,7 @@ static const char *layer_text(const struct layer_spec *layer, const char *branch
   snprintf(text, CONFIG_LAYER_TEXT, "{");
   for (size_t r = 0; r < config_layer_row_count; r++) {
     const struct config_row *row = &config_layer_rows[r];
-    if (!config_layer_has(row, layer->kind)) continue;
+    if (!config_layer_uses(row, layer)) continue;
     append_value(text, row, layer);
     if (row->type == TYPE_BRANCHES) text_append(text, CONFIG_LAYER_TEXT, "%s", branches);
   }

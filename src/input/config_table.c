@@ -132,18 +132,28 @@ const struct config_row config_layer_rows[] = {
     {"stride", TYPE_SIZES, LAYER(stride), "1", .range = {1, 1e6, CLOSED}, .kinds = CONVS,
      .text = "conv, conv_transpose: from one patch to the next, a number or one per axis"},
     {"padding", TYPE_SIZES, LAYER(padding), "0", .range = {0, 1e6, CLOSED}, .kinds = CONVS,
-     .text = "conv: zeros around the input; conv_transpose: cut off around the output"},
+     .text = "conv: positions around the input; conv_transpose: cut off around the output"},
+    {"padding_mode", TYPE_CHOICE, LAYER(padding_mode), "zero", .name = padding_mode_name,
+     .kinds = KIND(LAYER_CONV), .newer = true,
+     .text = "conv: what is there: 0, the other end, the input mirrored, or its last value"},
     {"output_padding", TYPE_SIZES, LAYER(output_padding), "0", .range = {0, 1e6, CLOSED},
      .kinds = KIND(LAYER_CONV_TRANSPOSE),
      .text = "conv_transpose: added at the end of each axis, less than the stride"},
     {"activation", TYPE_CHOICE, LAYER(activation), "identity", .name = activation_name,
      .kinds = EVERY_KIND, .text = "applied to the layer's outputs"},
+    {"slope", TYPE_NUMBER, LAYER(slope), "0.01", .range = {0, 1, CLOSED}, .kinds = EVERY_KIND,
+     .activations = 1U << ACTIVATION_LEAKY_RELU, .newer = true, .text = "of leaky_relu below 0"},
 };
 const size_t config_layer_row_count = LENGTH(config_layer_rows);
 _Static_assert(LENGTH(config_layer_rows) <= TEXT_NAMES_MAX, "messages list all keys of a layer");
 
 bool config_layer_has(const struct config_row *row, enum layer_kind kind) {
   return (row->kinds & KIND(kind)) != 0;
+}
+
+bool config_layer_uses(const struct config_row *row, const struct layer_spec *layer) {
+  return config_layer_has(row, layer->kind) &&
+         (row->activations == 0 || (row->activations & 1U << layer->activation) != 0);
 }
 
 static const struct config_row ensemble_rows[] = {

@@ -1,5 +1,7 @@
 #include "numerics/product.h"
 
+#include <assert.h>
+
 #include "numerics/isa.h"
 #include "numerics/product_kernels.h"
 
@@ -23,4 +25,7 @@ void product_multiply(const struct product_matrix *m, const struct product_rows 
   kernels()->multiply(m, rows);
 }
 
-void product_gradient(const struct product_gradient *gradient) { kernels()->gradient(gradient); }
+void product_gradient(const struct product_gradient *gradient) {
+  assert(gradient->further == NULL || gradient->sums == NULL);
+  kernels()->gradient(gradient);
+}

@@ -61,26 +61,24 @@ ALWAYS_INLINE void tile(const size_t rows, const size_t vectors, const struct pl
   }
 }
 
+// The cases of a switch over the rows of a tile.
+#if defined GFE_ISA_plain
+#define EACH_TILE(CASE) CASE(1) CASE(2) CASE(3) CASE(4)
+#elif defined GFE_ISA_avx2
+#define EACH_TILE(CASE) CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
+#else
+#define EACH_TILE(CASE) \
+  CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
+#endif
+
 // A panel, of which `vectors` are there, by some rows.
 static void narrow_tile(size_t rows, size_t vectors, const struct place *p) {
-#define TILE(r)                                   \
+#define CASE(r)                                   \
   case r:                                         \
     vectors == 2 ? tile(r, 2, p) : tile(r, 1, p); \
     break;
-  switch (rows) {
-    TILE(1)
-    TILE(2)
-    TILE(3)
-    TILE(4)
-#if !defined GFE_ISA_plain
-    TILE(5)
-    TILE(6)
-#if !defined GFE_ISA_avx2
-    TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
-#endif
-#endif
-  }
-#undef TILE
+  switch (rows) { EACH_TILE(CASE) }
+#undef CASE
 }
 
 // So few rows that the sums of one panel would wait for each other: several panels at once.
@@ -103,57 +101,66 @@ static void wide_tile(size_t rows, const struct place *p) {
 }
 
 // Rows in blocks whose sizes differ by one at most: 20 as 10 + 10, not 12 + 8.
-static size_t block_end(size_t rows, size_t blocks, size_t block) {
-  return (block + 1) * rows / blocks;
+static size_t block_begin(size_t rows, size_t blocks, size_t block) {
+  return block * rows / blocks;
 }
 
-struct columns {
+struct range {
   size_t begin, end;
 };
 
-static void multiply_columns(const struct product_matrix *m, const struct product_rows *in,
-                             struct columns columns) {
-  const size_t blocks = (in->rows + TILE_ROWS - 1) / TILE_ROWS;
-  const size_t vectors = (columns.end - columns.begin) / LANES;
+// Blocks of rows, as many as read a panel before the next one, and outputs of a panel or several.
+struct part {
+  size_t block_count;
+  struct range blocks, columns;
+};
+
+// One chain; `last`: then its sums are complete.
+static void multiply_chain(const struct product_matrix *m, const struct product_rows *in,
+                           const struct part *part, size_t k) {
+  const size_t left = m->terms - k, column = part->columns.begin;
+  const size_t width = part->columns.end - column, vectors = width / LANES;
+  const bool last = left <= PRODUCT_CHAIN;
   const bool wide = vectors == WIDE_VECTORS && in->rows <= WIDE_ROWS;
-  const real *panel = m->panels + columns.begin * m->terms;
-  for (size_t k = 0; k == 0 || k < m->terms; k += PRODUCT_CHAIN) {
-    const size_t left = m->terms - k;
-    const bool last = left <= PRODUCT_CHAIN;
-    struct place p = {
-        .terms = {.count = last ? left : PRODUCT_CHAIN,
-                  .row_stride = in->a_stride,
-                  .term_stride = 1,
-                  .b = panel + k * PANEL,
-                  .b_stride = PANEL,
-                  .panel_stride = m->terms * PANEL},
-        .bias = k == 0 && !in->add && in->bias != NULL ? in->bias + columns.begin : NULL,
-        .add = in->add || k > 0,
-        .c_stride = in->c_stride};
-    for (size_t block = 0, row = 0; block < blocks; block++) {
-      const size_t end = block_end(in->rows, blocks, block);
-      p.terms.a = in->a + row * in->a_stride + k;
-      p.c = in->c + row * in->c_stride + columns.begin;
-      if (wide)
-        wide_tile(end - row, &p);
-      else
-        narrow_tile(end - row, vectors, &p);
-      if (last && in->finish != NULL)
-        in->finish->act(in->finish->context, row, end - row, columns.begin,
-                        columns.end - columns.begin);
-      row = end;
-    }
+  struct place p = {.terms = {.count = last ? left : PRODUCT_CHAIN,
+                              .row_stride = in->a_stride,
+                              .term_stride = 1,
+                              .b = m->panels + column * m->terms + k * PANEL,
+                              .b_stride = PANEL,
+                              .panel_stride = m->terms * PANEL},
+                    .bias = k == 0 && !in->add && in->bias != NULL ? in->bias + column : NULL,
+                    .add = in->add || k > 0,
+                    .c_stride = in->c_stride};
+  for (size_t block = part->blocks.begin; block < part->blocks.end; block++) {
+    const size_t row = block_begin(in->rows, part->block_count, block);
+    const size_t rows = block_begin(in->rows, part->block_count, block + 1) - row;
+    p.terms.a = in->a + row * in->a_stride + k;
+    p.c = in->c + row * in->c_stride + column;
+    if (wide)
+      wide_tile(rows, &p);
+    else
+      narrow_tile(rows, vectors, &p);
+    if (last && in->finish != NULL) in->finish->act(in->finish->context, row, rows, column, width);
   }
 }
+
+// Rows beyond some blocks would drive the matrix and each other out of the cache.
+enum { GROUP_BLOCKS = 8 };
 
 static void multiply(const struct product_matrix *m, const struct product_rows *in) {
   const size_t outputs = real_padded(m->outputs);
   const size_t step = in->rows <= WIDE_ROWS ? WIDE_PANELS * PANEL : PANEL;
-  for (size_t j = 0; j < outputs;) {
-    size_t width = outputs - j < step ? outputs - j : step;
-    if (width > PANEL && width < step) width = PANEL;  // what is left of several panels
-    multiply_columns(m, in, (struct columns){j, j + width});
-    j += width;
+  struct part part = {.block_count = (in->rows + TILE_ROWS - 1) / TILE_ROWS};
+  for (; part.blocks.begin < part.block_count; part.blocks.begin = part.blocks.end) {
+    const size_t left = part.block_count - part.blocks.begin;
+    part.blocks.end = part.blocks.begin + (left < GROUP_BLOCKS ? left : GROUP_BLOCKS);
+    for (size_t j = 0; j < outputs; j = part.columns.end) {
+      size_t width = outputs - j < step ? outputs - j : step;
+      if (width > PANEL && width < step) width = PANEL;  // what is left of several panels
+      part.columns = (struct range){j, j + width};
+      for (size_t k = 0; k == 0 || k < m->terms; k += PRODUCT_CHAIN)
+        multiply_chain(m, in, &part, k);
+    }
   }
 }
 
@@ -238,41 +245,44 @@ ALWAYS_INLINE void gradient_rows(const size_t rows, const size_t vectors,
     return;
   }
   real *to = g->g + p->i * g->inputs + p->j;
-  for (size_t r = 0; r < rows && g->add; r++)
-    memcpy(total[r], to + r * g->inputs, p->width * sizeof *to);
-  gradient_terms(rows, vectors, p, 0, g->terms, g->add, total);
-  for (size_t r = 0; r < rows; r++) memcpy(to + r * g->inputs, total[r], p->width * sizeof *to);
+  const size_t width = p->width;  // of whole vectors mostly
+  if (width == vectors * LANES) {
+    UNROLL
+    for (size_t r = 0; r < rows; r++) UNROLL
+    for (size_t v = 0; v < vectors; v++)
+      total[r][v] = g->add ? vector_load(to + r * g->inputs + v * LANES) : (vector){0};
+  } else {
+    for (size_t r = 0; r < rows && g->add; r++)
+      memcpy(total[r], to + r * g->inputs, width * sizeof *to);
+  }
+  for (struct gradient_place part = *p; part.g != NULL; part.g = part.g->further)
+    gradient_terms(rows, vectors, &part, 0, part.g->terms, g->add || part.g != g, total);
+  if (width == vectors * LANES) {
+    UNROLL
+    for (size_t r = 0; r < rows; r++) UNROLL
+    for (size_t v = 0; v < vectors; v++) vector_store(to + r * g->inputs + v * LANES, total[r][v]);
+  } else {
+    for (size_t r = 0; r < rows; r++) memcpy(to + r * g->inputs, total[r], width * sizeof *to);
+  }
 }
 
 static void gradient_tile(size_t rows, const struct gradient_place *p, real_bits largest[PANEL]) {
-#define TILE(r)                        \
+#define CASE(r)                        \
   case r:                              \
     if (p->width > LANES)              \
       gradient_rows(r, 2, p, largest); \
     else                               \
       gradient_rows(r, 1, p, largest); \
     break;
-  switch (rows) {
-    TILE(1)
-    TILE(2)
-    TILE(3)
-    TILE(4)
-#if !defined GFE_ISA_plain
-    TILE(5)
-    TILE(6)
-#if !defined GFE_ISA_avx2
-    TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
-#endif
-#endif
-  }
-#undef TILE
+  switch (rows) { EACH_TILE(CASE) }
+#undef CASE
 }
 
 static void gradient(const struct product_gradient *g) {
   const size_t blocks = (g->outputs + TILE_ROWS - 1) / TILE_ROWS;
   real_bits largest[PANEL] = {0};
   for (size_t block = 0, i = 0; block < blocks; block++) {
-    const size_t end = block_end(g->outputs, blocks, block);
+    const size_t end = block_begin(g->outputs, blocks, block + 1);
     for (size_t j = 0; j < g->inputs; j += PANEL) {
       const size_t left = g->inputs - j;
       const struct gradient_place place = {g, i, j, left < PANEL ? left : PANEL};

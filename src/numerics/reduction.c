@@ -47,7 +47,9 @@ struct reduction {
   size_t blocks, count;
   struct reduction_block *block;  // [blocks]
   int64_t *exponent;              // [blocks] summands are taken to be below 2^exponent
-  int64_t *largest;               // [blocks] exponents of the largest summands of a sum
+  // [blocks + REDUCTION_OTHERS] exponents of the largest summands of a sum, and room for what the
+  // caller sends with them
+  int64_t *largest;
   double *sum;                    // [count]
 };
 
@@ -56,7 +58,7 @@ struct reduction *reduction_create(size_t blocks, const size_t *sizes) {
   r->blocks = blocks;
   r->block = memory_new(struct reduction_block, blocks);
   r->exponent = memory_new(int64_t, blocks);
-  r->largest = memory_new(int64_t, blocks);
+  r->largest = memory_new(int64_t, blocks + REDUCTION_OTHERS);
   for (size_t b = 0; b < blocks; b++) {
     r->block[b].size = sizes[b];
     r->count += sizes[b];
@@ -136,17 +138,14 @@ static int64_t exponent_of_largest(real_bits largest) {
 static void agree(struct reduction *r, const struct ranks *ranks,
                   const struct ranks_numbers *others) {
   const struct ranks_numbers given = others != NULL ? *others : (struct ranks_numbers){0};
+  const size_t bytes = given.max_count * sizeof *given.maxima;
   struct ranks_numbers all = given;
+  assert(given.max_count <= REDUCTION_OTHERS);
+  all.maxima = r->largest;
   all.max_count += r->blocks;
-  all.maxima = memory_new(int64_t, all.max_count);
-  memcpy(all.maxima, r->largest, r->blocks * sizeof *r->largest);
-  if (given.max_count > 0)
-    memcpy(all.maxima + r->blocks, given.maxima, given.max_count * sizeof *given.maxima);
+  if (bytes > 0) memcpy(r->largest + r->blocks, given.maxima, bytes);
   ranks_combine(ranks, &all);
-  memcpy(r->largest, all.maxima, r->blocks * sizeof *r->largest);
-  if (given.max_count > 0)
-    memcpy(given.maxima, all.maxima + r->blocks, given.max_count * sizeof *given.maxima);
-  memory_free(&all.maxima);
+  if (bytes > 0) memcpy(given.maxima, r->largest + r->blocks, bytes);
 }
 
 bool reduction_finish(struct reduction *r, const struct ranks *ranks,

@@ -280,7 +280,14 @@ static hsize_t write_layer(struct fuzz_bytes *bytes, hid_t decoder, unsigned l, 
     const int axes = 2 + (space ? (int)(fuzz_next(bytes) % 4) : 0);
     text_attribute(bytes, layer, "kind", layer_name(kind));
     if (kind != LAYER_DENSE) sizes_attributes(bytes, layer);
-    text_attribute(bytes, layer, "activation", activation_name((int)(fuzz_next(bytes) % 3)));
+    const unsigned said = fuzz_next(bytes);
+    if (said < 192) {
+      text_attribute(bytes, layer, "activation", activation_name((int)(said % 3)));
+    } else {
+      text_attribute(bytes, layer, "activation", activation_name(ACTIVATION_LEAKY_RELU));
+      text_attribute(bytes, layer, "padding_mode", padding_mode_name((int)(said % 4)));
+      number_attribute(bytes, layer, "slope", said / 4 % 8 == 7 ? NAN : said / 4 % 8 / 4.0 - 0.25);
+    }
     write_array(bytes, layer, "weight", axes, shape);
     write_array(bytes, layer, "bias", 1, shape);
     H5Gclose(layer);
@@ -402,11 +409,12 @@ static void check_description(const struct config *config, const struct scaling 
   FUZZ_CHECK(loss_name(config->decoder.loss) != NULL, "loss %d", config->decoder.loss);
   for (int l = 0; l < config->decoder.layers.count; l++) {
     const struct layer_spec *layer = &config->decoder.layers.list[l];
-    const bool wide = layer->kind == LAYER_DENSE || layer->kind == LAYER_CONV ||
-                      layer->kind == LAYER_CONV_TRANSPOSE;
-    FUZZ_CHECK((layer->width > 0 || !wide) && layer_name(layer->kind) != NULL &&
-                   activation_name(layer->activation) != NULL,
+    FUZZ_CHECK(layer_name(layer->kind) != NULL && activation_name(layer->activation) != NULL &&
+                   padding_mode_name((int)layer->padding_mode) != NULL,
                "layer %d", l);
+    FUZZ_CHECK(layer->width > 0 || layer_ops(layer->kind)->bound == NULL, "no width in layer %d",
+               l);
+    FUZZ_CHECK(layer->slope >= 0 && layer->slope <= 1, "slope %g in layer %d", layer->slope, l);
   }
   FUZZ_CHECK(scaling == NULL || (scaling_is_sound(scaling) && scaling->scale[0] > 0),
              "scaling %g, %g", scaling->offset[0], scaling->scale[0]);

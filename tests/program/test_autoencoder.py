@@ -76,7 +76,10 @@ def test_other_model(checks, program, cwd):
 def test_layers(checks, program, cwd):
     """An encoder that is no mirror."""
     layers = [{"reshape": [1, 28, 28]},
-              {"conv": 3, "kernel": 4, "stride": 4, "activation": "elu"}, {"dense": 10}]
+              {"conv": 3, "kernel": 4, "stride": 4, "padding": 2, "padding_mode": "reflect",
+               "activation": "leaky_relu", "slope": 0.25},
+              {"conv": 4, "kernel": 3, "padding": 1, "padding_mode": "replicate",
+               "activation": "gelu"}, {"dense": 10}]
     path = run_input(checks, program, cwd, "layers", IMAGES, AUTOENCODER,
                      {"encoder.layers": layers}, ranks=2)
     with Results(path) as results:

@@ -110,6 +110,25 @@ def wrong_fields():
                      third + "conv_transpose = 1", "padding 1 leaves nothing", "3 x 2 x 2"),
         wrong_layers("output_padding of a convolution", [*start, {**conv, "output_padding": 1}],
                      third + "output_padding = 1", "no key of a conv layer", "stride"),
+        wrong_layers("an unknown padding_mode", [*start, {**conv, "padding_mode": "circular"}],
+                     third + "padding_mode = circular", "zero, periodic, reflect or replicate"),
+        wrong_layers("more periodic padding than there is",
+                     [*start, {**conv, "padding": 3, "padding_mode": "periodic"}],
+                     third + "conv = 3", "3 x 2 x 2", "periodic padding of at most 2, not 3"),
+        wrong_layers("more reflected padding than there is",
+                     [*start, {**conv, "padding": [1, 2], "padding_mode": "reflect"}],
+                     third + "conv = 3", "axis 2", "reflect padding of at most 1, not 2"),
+        wrong_layers("an input that is too large with its padding",
+                     [*start, {"conv": 1, "kernel": 1, "stride": 1000000, "padding": 1000000,
+                               "padding_mode": "replicate"}],
+                     third + "conv = 1", "with its padding is too large"),
+        wrong_layers("the padding_mode of a transposed convolution",
+                     [*start, {"conv_transpose": 1, "kernel": 2, "padding_mode": "periodic"}],
+                     third + "padding_mode = periodic", "no key of a conv_transpose layer"),
+        wrong_layers("a slope without leaky_relu", [{"dense": 2, "activation": "elu", "slope": 0.1}],
+                     "decoder.layers[0].slope = 0.1", "activation elu", "leaky_relu"),
+        wrong_layers("a slope beyond 1", [{"dense": 2, "activation": "leaky_relu", "slope": 2}],
+                     "decoder.layers[0].slope = 2", "at most 1"),
         wrong_layers("the kernel of a dense layer", [{"dense": 2, "kernel": 3}],
                      "decoder.layers[0].kernel = 3", "no key of a dense layer"),
         wrong_layers("a residual with one branch", [*start, {"residual": [[conv]]}],
@@ -504,8 +523,8 @@ def decoder_cases():
               "good.h5"),
         wrong("a decoder file with half a layer", ["decoder.file", "bias"], "half.h5"),
         wrong("a decoder file whose layers do not fit", ["decoder.file", "layer_1"], "unfit.h5"),
-        wrong("a decoder file with an unknown activation", ["decoder.file", "layer_0", "gelu"],
-              "gelu.h5"),
+        wrong("a decoder file with an unknown activation", ["decoder.file", "layer_0", "mish"],
+              "mish.h5"),
         wrong("a decoder file with NaN", ["decoder.file", "not finite"], "nan.h5"),
         wrong("a decoder file that scales by 0", ["decoder.file", "scale"], "scale.h5"),
         wrong("a convolution without kernel in a decoder file", ["layer_2", "'kernel'", "from 1"],
@@ -514,6 +533,10 @@ def decoder_cases():
               "zero_kernel.h5"),
         wrong("a convolution's weight that does not fit", ["layer_2/weight must be 3 x 2 x 5"],
               "other_kernel.h5"),
+        wrong("an unknown padding_mode in a decoder file", ["layer_2", "padding_mode 'mirror'"],
+              "other_mode.h5"),
+        wrong("a slope that is no number in a decoder file", ["layer_2", "'slope'", "from 0 to 1"],
+              "other_slope.h5"),
         wrong("a reshape that does not fit in a decoder file", ["layer_1, reshape", "2 x 3", "8"],
               "other_shape.h5"),
         wrong("branches that reach too far back", ["layer_2, residual", "5 and 1"],
@@ -634,7 +657,8 @@ def write_convolutions(path, rng):
               {"kind": "conv", "kernel": [3], "stride": [2], "padding": [1],
                "activation": "identity", "weight": rng.normal(size=(3, 2, 3)),
                "bias": rng.normal(size=3)}]
-    names = ("conv", "no_kernel", "zero_kernel", "other_kernel", "other_shape", "branches")
+    names = ("conv", "no_kernel", "zero_kernel", "other_kernel", "other_shape", "branches",
+             "other_mode", "other_slope")
     for name in names:
         write_decoder(path(name + ".h5"), layers, "mse")
     def layer(name, k):
@@ -643,6 +667,8 @@ def write_convolutions(path, rng):
     layer("zero_kernel", 2).attrs["kernel"] = "0"
     layer("other_kernel", 2).attrs["kernel"] = "5"
     layer("other_kernel", 2).attrs["padding"] = "2"
+    layer("other_mode", 2).attrs["padding_mode"] = "mirror"
+    layer("other_slope", 2).attrs.update(activation="leaky_relu", slope="steep")
     layer("other_shape", 1).attrs["sizes"] = "2 3"
     layer("branches", 2).attrs.update(kind="residual", branches="5 1")
 
@@ -651,7 +677,7 @@ def write_decoders(path):
     rng = np.random.default_rng(1)
     layers = [(rng.normal(size=(4, 2)), rng.normal(size=4), "tanh"),
               (rng.normal(size=(6, 4)), rng.normal(size=6), "identity")]
-    names = ("decoder", "half", "unfit", "gelu", "nan", "scale")
+    names = ("decoder", "half", "unfit", "mish", "nan", "scale")
     for name in names:
         write_decoder(path(name + ".h5"), layers, "mse")
     with h5py.File(path("half.h5"), "a") as file:
@@ -659,8 +685,8 @@ def write_decoders(path):
     with h5py.File(path("unfit.h5"), "a") as file:
         del file["decoder/layer_1/weight"]
         file["decoder/layer_1/weight"] = rng.normal(size=(6, 5))
-    with h5py.File(path("gelu.h5"), "a") as file:
-        file["decoder/layer_0"].attrs["activation"] = "gelu"
+    with h5py.File(path("mish.h5"), "a") as file:
+        file["decoder/layer_0"].attrs["activation"] = "mish"
     with h5py.File(path("nan.h5"), "a") as file:
         file["decoder/layer_0/weight"][1, 1] = np.nan
     with h5py.File(path("scale.h5"), "a") as file:

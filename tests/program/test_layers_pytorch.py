@@ -9,6 +9,8 @@ import random
 import subprocess
 import sys
 
+import numpy as np
+
 from program import Checks
 
 try:
@@ -23,7 +25,11 @@ RANDOM = 60
 PHI = {
     "identity": lambda s: s, "elu": functional.elu, "tanh": torch.tanh,
     "sigmoid": torch.sigmoid, "softplus": functional.softplus, "silu": functional.silu,
+    "gelu": functional.gelu, "leaky_relu": lambda s: functional.leaky_relu(s, SLOPE),
 }
+SLOPE = 0.2
+# Where what a position beyond the ends of an axis sees is found, as np.pad calls it.
+MODES = {"zero": None, "periodic": "wrap", "reflect": "reflect", "replicate": "edge"}
 CONV = {"conv": (functional.conv1d, functional.conv2d, functional.conv3d),
         "conv_transpose": (functional.conv_transpose1d, functional.conv_transpose2d,
                            functional.conv_transpose3d)}
@@ -50,6 +56,17 @@ def weights_of(spec, shape):
     return None
 
 
+def extend(spec, a):
+    """The input of a convolution with its padding, and the padding that is left."""
+    mode = MODES[spec.get("padding_mode", "zero")]
+    if mode is None:
+        return a, spec["padding"]
+    for axis, padding in enumerate(spec["padding"], 2):
+        origin = np.pad(np.arange(a.shape[axis]), padding, mode=mode)
+        a = a.index_select(axis, torch.from_numpy(origin))
+    return a, [0] * len(spec["padding"])
+
+
 def apply(spec, a, parameters):
     """The layer's sums s; its parameters are taken from the front of the list."""
     kind = spec["kind"]
@@ -66,8 +83,8 @@ def apply(spec, a, parameters):
     if kind == "dense":
         return a.reshape(len(a), -1) @ weight.T + bias
     more = {"output_padding": spec["output_padding"]} if kind == "conv_transpose" else {}
-    return CONV[kind][a.dim() - 3](a, weight, bias, stride=spec["stride"],
-                                   padding=spec["padding"], **more)
+    a, padding = extend(spec, a)
+    return CONV[kind][a.dim() - 3](a, weight, bias, stride=spec["stride"], padding=padding, **more)
 
 
 def network(layers, a, parameters):
@@ -135,7 +152,8 @@ def case_text(layers, loss, parameters, y, z, v):
     for spec, branch in flat:
         sizes = " ".join(sizes_text(spec.get(key, ())) for key in
                          ("kernel", "stride", "padding", "output_padding", "sizes"))
-        lines.append(f"{spec['kind']} {spec['activation']} {spec.get('width', 0)} {sizes} "
+        lines.append(f"{spec['kind']} {spec['activation']} {SLOPE} "
+                     f"{spec.get('padding_mode', 'zero')} {spec.get('width', 0)} {sizes} "
                      f"{branch[0]} {branch[1]}")
     numbers = [*parameters, torch.tensor([len(z)]), y, z, v]
     lines += [" ".join(repr(value) for value in item.reshape(-1).tolist()) for item in numbers]
@@ -176,8 +194,12 @@ def conv(rng, axes, length, **values):
     kernel = [rng.randint(1, 4) for _ in range(axes)]
     padding = [rng.randint(0, 2) for _ in range(axes)]
     padding = [max(p, (k - n + 1) // 2) for p, k, n in zip(padding, kernel, length)]
+    most = {"zero": 1, "replicate": 1, "periodic": 0, "reflect": -1}
+    fitting = [mode for mode, more in most.items()
+               if more == 1 or all(p <= n + more for p, n in zip(padding, length))]
     return layer("conv", kernel=kernel, stride=[rng.randint(1, 3) for _ in range(axes)],
-                 padding=padding, width=rng.randint(1, 5), **values)
+                 padding=padding, padding_mode=rng.choice(fitting), width=rng.randint(1, 5),
+                 **values)
 
 
 def conv_transpose(rng, axes, length, **values):
@@ -259,6 +281,17 @@ def single_cases(rng):
     yield "wide conv", start + [layer("conv", "elu", width=2, **{**wide, "stride": [1, 1]})], 3
     yield "wide conv_transpose", start + [layer("conv_transpose", "elu", width=10,
                                                 output_padding=[0, 1], **wide)], 3
+    # So many samples' numbers that they are extended in several groups.
+    for mode, padding in ("periodic", [7, 2]), ("reflect", [6, 3]), ("replicate", [1, 30]):
+        start = [layer("dense", "gelu", width=1820), layer("reshape", sizes=[10, 7, 26])]
+        yield f"wide {mode}", start + [
+            layer("conv", "leaky_relu", width=17, kernel=[3, 5], stride=[1, 2], padding=padding,
+                  padding_mode=mode)], 3
+    for mode in MODES:
+        same = layer("conv", "gelu", width=3, kernel=[3], stride=[1], padding=[1],
+                     padding_mode=mode)
+        yield f"{mode} in branches", [layer("reshape", sizes=[3, 4]),
+                                      residual([same, same], [], "leaky_relu"), same], 12
     yield "dense branches", [residual([layer("dense", "tanh", width=5)], [], "silu"),
                              layer("dense", width=3)], 5
     yield "1 x 1", [layer("reshape", sizes=[3, 2, 2]),

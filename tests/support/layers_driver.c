@@ -40,6 +40,8 @@ static void read_sizes(struct layer_sizes *sizes) {
 static void read_layer(struct layer_spec *spec) {
   spec->kind = read_name(layer_name);
   spec->activation = read_name(activation_name);
+  spec->slope = read_number("slope");
+  spec->padding_mode = read_name(padding_mode_name);
   spec->width = (int64_t)read_number("width");
   read_sizes(&spec->kernel);
   read_sizes(&spec->stride);

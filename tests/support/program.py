@@ -50,9 +50,10 @@ CIRCLE = {
 CONV = {"decoder.latent": 7, "decoder.layers": [
     {"dense": 784, "activation": "elu"}, {"reshape": [16, 7, 7]},
     {"conv_transpose": 16, "kernel": 4, "stride": 2, "padding": 1, "activation": "elu"},
-    {"residual": [[{"conv": 5, "kernel": 3, "padding": 1, "activation": "silu"},
+    {"residual": [[{"conv": 5, "kernel": 3, "padding": 1, "padding_mode": "reflect",
+                    "activation": "gelu"},
                    {"conv": 16, "kernel": 1}], []], "activation": "elu"},
-    {"upsample": 2}, {"conv": 1, "kernel": 3, "padding": 1}]}
+    {"upsample": 2}, {"conv": 1, "kernel": 3, "padding": 1, "padding_mode": "periodic"}]}
 
 
 # ---- counting ----

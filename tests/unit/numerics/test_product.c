@@ -110,7 +110,7 @@ static void gradient_of(size_t terms, size_t outputs, size_t inputs) {
   for (int add = 0; add < 2; add++) {
     memcpy(g, before, outputs * inputs * sizeof *g);
     const struct product_gradient gradient = {terms, outputs, inputs, delta, out, a,
-                                              in,    add,     g,      NULL,  0};
+                                              in,    add,     g,      NULL,  0,   NULL};
     product_gradient(&gradient);
     size_t other = 0;
     for (size_t i = 0; i < outputs; i++)
@@ -121,6 +121,20 @@ static void gradient_of(size_t terms, size_t outputs, size_t inputs) {
       }
     CHECK(other == 0, "%s: gradient %zu x %zu x %zu", isa_name((int)isa_chosen()), terms, outputs,
           inputs);
+    // More terms, as if they were added by a second call.
+    struct product_gradient both = gradient, second = gradient;
+    real *g_both = memory_new(real, outputs * inputs);
+    second.terms = (terms + 1) / 2;
+    second.add = true;
+    both.g = g_both;
+    both.further = &second;
+    memcpy(g_both, before, outputs * inputs * sizeof *g);
+    product_gradient(&both);
+    product_gradient(&second);
+    CHECK(memcmp(g, g_both, outputs * inputs * sizeof *g) == 0,
+          "%s: further terms of %zu x %zu x %zu", isa_name((int)isa_chosen()), terms, outputs,
+          inputs);
+    memory_free(&g_both);
   }
   memory_free(&delta);
   memory_free(&a);
@@ -143,8 +157,8 @@ static void sums_of(size_t terms, size_t tile, size_t outputs, size_t inputs) {
     struct reduction_block *sum = reduction_block(sums, 0, (int64_t)tiles);
     struct reduction_block *other = reduction_block(others, 0, 0);
     sum->magic = other->magic = 0x1.8p52 * 0x1p-20;
-    struct product_gradient gradient = {terms, outputs, inputs, delta, out, a,
-                                        in,    false,   NULL,   sum,   tile};
+    struct product_gradient gradient = {terms, outputs, inputs, delta, out,  a,
+                                        in,    false,   NULL,   sum,   tile, NULL};
     product_gradient(&gradient);
     gradient.sums = NULL;
     gradient.g = g;
