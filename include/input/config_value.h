@@ -30,4 +30,8 @@ bool config_value_is_automatic(const struct config_row *row, const char *otherwi
 bool config_value_read(const struct config_row *row, const char *otherwise,
                        const struct config_place *place, void *storage, struct error *error);
 
+// An integer at place->node, within the row's bounds.
+bool config_integer_read(const struct config_row *row, const struct config_place *place,
+                         int64_t *value, struct error *error);
+
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ground/text.h"
+#include "input/config_fields.h"
 
 enum { SHOWN = 60, ALLOWED = 512 };  // bytes of a value, and of what is allowed, in a message
 
@@ -133,7 +134,7 @@ static bool read_boolean(const struct config_place *place, bool *value, struct e
   return config_complain(place, error, "must be true or false");
 }
 
-static bool read_integer(const struct config_row *row, const struct config_place *place,
+bool config_integer_read(const struct config_row *row, const struct config_place *place,
                          int64_t *value, struct error *error) {
   double number;
   if (!parse_number(place->node, &number) || number != floor(number))
@@ -274,7 +275,7 @@ static bool read_integers(const struct config_row *row, const struct config_plac
     struct config_place part = *place;
     part.node = item;
     int64_t value;
-    if (!read_integer(row, &part, &value, error)) return false;
+    if (!config_integer_read(row, &part, &value, error)) return false;
     for (int64_t i = 0; i < list->count; i++)
       if (list->values[i] == value) return config_complain(&part, error, "is given twice");
     list->values[list->count++] = value;
@@ -286,7 +287,7 @@ static bool read_sizes(const struct config_row *row, const struct config_place *
                        struct layer_sizes *sizes, struct error *error) {
   const struct yaml_tree *node = place->node;
   *sizes = (struct layer_sizes){.count = 1};
-  if (node->kind == TREE_SCALAR) return read_integer(row, place, &sizes->value[0], error);
+  if (node->kind == TREE_SCALAR) return config_integer_read(row, place, &sizes->value[0], error);
   if (node->kind == TREE_MAP || node->count == 0 || node->count > LAYER_AXES)
     return config_complain(place, error, "must be an integer or a list of up to %d, one per axis",
                            LAYER_AXES);
@@ -295,7 +296,7 @@ static bool read_sizes(const struct config_row *row, const struct config_place *
   for (const struct yaml_tree *item = node->first; item != NULL; item = item->next, axis++) {
     struct config_place part = *place;
     part.node = item;
-    if (!read_integer(row, &part, &sizes->value[axis], error)) return false;
+    if (!config_integer_read(row, &part, &sizes->value[axis], error)) return false;
   }
   return true;
 }
@@ -306,7 +307,7 @@ static bool read_node(const struct config_row *row, const struct config_place *p
     case TYPE_BOOLEAN:
       return read_boolean(place, storage, error);
     case TYPE_INTEGER:
-      return read_integer(row, place, storage, error);
+      return config_integer_read(row, place, storage, error);
     case TYPE_NUMBER:
       return read_number(row, place, storage, error);
     case TYPE_DURATION:
@@ -321,11 +322,16 @@ static bool read_node(const struct config_row *row, const struct config_place *p
       return read_scale(row, place, storage, error);
     case TYPE_INTEGERS:
       return read_integers(row, place, storage, error);
+    case TYPE_NAMES:
+      return config_names_read(place, storage, error);
+    case TYPE_SELECT:
+      return config_select_read(row, place, storage, error);
     case TYPE_SIZES:
       return read_sizes(row, place, storage, error);
     case TYPE_TEXT:
     case TYPE_DIRECTORY:
     case TYPE_FILE:
+    case TYPE_FILES:
     case TYPE_FILE_OR_INSIDE:
       return read_text(place, storage, error);
     case TYPE_LAYERS:
