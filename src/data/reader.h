@@ -31,6 +31,7 @@ struct source {
   int axes;  // may be 0 for a file that holds a single number
   int64_t shape[SOURCE_AXES];
   bool integer;
+  bool marks_missing;  // the file says which numbers are missing: read as double, these are NaN
   unsigned char own[SOURCE_OWN];  // what the reader keeps for read(), see source_keep()
 };
 
@@ -46,7 +47,7 @@ struct source_rows {
 };
 
 // What rows are converted to.
-enum element { ELEMENT_REAL, ELEMENT_INT64 };
+enum element { ELEMENT_REAL, ELEMENT_DOUBLE, ELEMENT_INT64 };
 
 struct reader {
   const char *name;          // as in messages

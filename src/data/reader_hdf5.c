@@ -76,7 +76,10 @@ static void read_rows(struct comm *comm, const struct source *source,
   if (rows->count == 0) return;
   struct h5_file *file = h5_open(source->path, source->file_key, error);
   if (file == NULL) return;
-  const struct reading reading = {file, source->name, element == ELEMENT_REAL ? H5_REAL : H5_INT64,
+  const struct reading reading = {file, source->name,
+                                  element == ELEMENT_INT64    ? H5_INT64
+                                  : element == ELEMENT_DOUBLE ? H5_DOUBLE
+                                                              : H5_REAL,
                                   source_row_bytes(source, element)};
   struct error cause = {""};
   bool good = true;
