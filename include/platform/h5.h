@@ -27,6 +27,9 @@ struct h5_file;  // owned by the caller of an open or create
 // cannot be opened or is not HDF5.
 struct h5_file *h5_open(const char *path, const char *key, struct error *error);
 
+// The path by which it was opened, the file's own.
+const char *h5_path(const struct h5_file *file);
+
 // Rank and lengths of a dataset; a missing one is an error that names the nearest existing dataset
 // of the file; more than H5_AXES axes, or a type that is not numeric (integer or float), too.
 bool h5_shape(struct h5_file *file, const char *dataset, const char *key, int *axes,

@@ -21,7 +21,7 @@ enum axis_role { AXIS_SAMPLE, AXIS_TIME, AXIS_SPACE, AXIS_COMPONENT };
 struct layout_axis {
   char name[VIEW_TEXT], units[VIEW_TEXT], standard_name[VIEW_TEXT];
   int64_t length;
-  char coordinates[CONFIG_TEXT];  // path of a dataset with one axis, read it by
+  char coordinates[CONFIG_TEXT];  // path of a dataset with one axis, to be read by
                                   // layout_coordinates(); "" if there is none
   enum axis_role role;
 };
@@ -61,7 +61,6 @@ void layout_path(const struct layout *layout, const struct layout_array *array, 
 
 // The coordinates of an axis, [axis->length], owned; NULL if the file has none that can be read. A
 // dataset that has one more is cut (time) or holds the edges of cells (space): then the middles.
-double *layout_coordinates(struct h5_file *file, const struct layout *layout,
-                           const struct layout_axis *axis);
+double *layout_coordinates(struct h5_file *file, const struct layout_axis *axis);
 
 #endif

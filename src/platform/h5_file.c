@@ -76,6 +76,8 @@ void h5_close(struct h5_file **file) {
   memory_free(file);
 }
 
+const char *h5_path(const struct h5_file *file) { return file->path; }
+
 const char *h5_library(void) {
   static char version[32];
   unsigned major = 0, minor = 0, release = 0;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/packing.h"
+#include "data/layout.h"
 #include "ground/memory.h"
 #include "platform/h5.h"
 
@@ -63,16 +63,54 @@ static bool unpack(struct h5_file *file, const char *dataset, struct error *erro
          print_all(file, "values", dataset, &packing, error);
 }
 
+// ---- layouts ----
+
+static void print_axis(struct h5_file *file, const struct layout_axis *axis) {
+  static const char *const roles[] = {"sample", "time", "space", "component"};
+  printf("axis|%s|%s|%lld|%s|%s\n", axis->name, roles[axis->role], (long long)axis->length,
+         axis->units, axis->standard_name);
+  double *coordinates = layout_coordinates(file, axis);
+  if (coordinates != NULL) print_numbers("coordinates", coordinates, (size_t)axis->length);
+  memory_free(&coordinates);
+}
+
+static bool print_layout(struct h5_file *file, const char *kind, int fields,
+                         const char *const *field, struct error *error) {
+  struct layout layout;
+  if (!layout_recognise(file, kind, "key", fields, field, &layout, error)) return false;
+  printf("layout|%s|%lld|%s\n", layout.name, (long long)layout.groups,
+         layout.reversed ? "reversed" : "");
+  bool good = true;
+  for (int i = 0; good && i < layout.count; i++) {
+    const struct layout_array *array = &layout.array[i];
+    printf("array|%s|%s|%s|%s\n", array->path, array->name, array->units, array->standard_name);
+    for (int a = 0; a < array->axes; a++) print_axis(file, &array->axis[a]);
+    for (int64_t g = 0; good && g < (layout.groups > 0 ? layout.groups : 1); g++) {
+      char path[CONFIG_TEXT];
+      layout_path(&layout, array, g, path);
+      good = print_all(file, "values", path, &array->packing, error);
+    }
+  }
+  layout_free(&layout);
+  return good;
+}
+
 int main(int argc, char **argv) {
   struct error error = {""};
-  struct h5_file *file = argc > 3 ? h5_open(argv[1], "key", &error) : NULL;
+  struct h5_file *file = argc > 2 ? h5_open(argv[1], "key", &error) : NULL;
   if (file == NULL) {
-    printf("error: %s\n", argc > 3 ? error.text : "FILE KIND ...");
+    printf("error: %s\n", argc > 2 ? error.text : "FILE KIND ...");
     return 1;
   }
   const char *kind = argv[2];
-  const bool good = strcmp(kind, "block") == 0 ? block(file, argc - 3, argv + 3, &error)
-                                               : unpack(file, argv[3], &error);
+  const char *const *words = (const char *const *)argv + 3;
+  bool good = false;
+  if (strcmp(kind, "block") == 0)
+    good = block(file, argc - 3, argv + 3, &error);
+  else if (strcmp(kind, "packing") == 0)
+    good = unpack(file, argv[3], &error);
+  else
+    good = print_layout(file, kind, argc - 3, words, &error);
   if (!good) printf("error: %s\n", error.text);
   h5_close(&file);
   return good ? 0 : 1;
