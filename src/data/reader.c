@@ -9,7 +9,7 @@
 #include "ground/memory.h"
 
 const struct reader *const readers[] = {
-    &reader_hdf5, &reader_npy, &reader_idx, &reader_cifar, &reader_circle,
+    &reader_hdf5, &reader_npy, &reader_idx, &reader_cifar, &reader_circle, &reader_view,
 };
 const int reader_count = sizeof readers / sizeof *readers;
 

@@ -125,9 +125,29 @@ static void read_rows(struct comm *comm, const struct source *source,
   h5_close(&file);
 }
 
+// ---- blocks ----
+
+static void *begin(const struct source *source, const char *path, struct error *error) {
+  return h5_open(path, source->file_key, error);
+}
+
+static bool read_part(void *file, const char *name, int axes, const int64_t *start,
+                      const int64_t *stride, const int64_t *count, double *values,
+                      struct error *error) {
+  return h5_read_block(file, name, axes, start, stride, count, values, error);
+}
+
+static void end(void *file) {
+  struct h5_file *opened = file;
+  h5_close(&opened);
+}
+
 const struct reader reader_hdf5 = {
     .name = "HDF5",
     .matches = matches,
     .open = open_dataset,
     .read = read_rows,
+    .begin = begin,
+    .block = read_part,
+    .end = end,
 };

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "ground/text.h"
-#include "input/config_fields.h"
 
 enum { SHOWN = 60, ALLOWED = 512 };  // bytes of a value, and of what is allowed, in a message
 
@@ -322,10 +321,6 @@ static bool read_node(const struct config_row *row, const struct config_place *p
       return read_scale(row, place, storage, error);
     case TYPE_INTEGERS:
       return read_integers(row, place, storage, error);
-    case TYPE_NAMES:
-      return config_names_read(place, storage, error);
-    case TYPE_SELECT:
-      return config_select_read(row, place, storage, error);
     case TYPE_SIZES:
       return read_sizes(row, place, storage, error);
     case TYPE_TEXT:
@@ -335,6 +330,8 @@ static bool read_node(const struct config_row *row, const struct config_place *p
     case TYPE_FILE_OR_INSIDE:
       return read_text(place, storage, error);
     case TYPE_LAYERS:
+    case TYPE_NAMES:
+    case TYPE_SELECT:
     case TYPE_BRANCHES:
       break;
   }
