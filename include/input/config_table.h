@@ -19,8 +19,10 @@ enum config_type {      // stored as
   TYPE_DIRECTORY,       // char[CONFIG_TEXT]
   TYPE_FILE,            // char[CONFIG_TEXT], a file that exists
   TYPE_FILE_OR_INSIDE,  // the same, or a path inside the HDF5 file if `dataset` is given
+  TYPE_MASK,            // the same, or a file and a path in it, FILE:/path
   TYPE_TASKS,           // bool[TASK_COUNT]
   TYPE_SCALE,           // struct config_scale
+  TYPE_MISSING,         // struct config_missing
   TYPE_INTEGERS,        // struct config_integers
   TYPE_LAYERS,          // struct config_layers
   TYPE_SIZES,           // struct layer_sizes

@@ -59,7 +59,7 @@ static bool recognise(struct source *source, struct error *error) {
   return find_reader(source, head, size) || complain_of_format(source, error);
 }
 
-static bool open_file(struct source *source, struct error *error) {
+bool dataset_open_file(struct source *source, struct error *error) {
   return recognise(source, error) && readers[source->reader]->open(source, error);
 }
 
@@ -153,14 +153,16 @@ static bool check_labels(const struct dataset_sources *sources, struct error *er
   return true;
 }
 
-static bool check_weights(const struct dataset_sources *sources, struct error *error) {
+// Weights of every sample; others are for all samples alike.
+static bool check_weights(struct dataset_sources *sources) {
   const struct source *weights = &sources->weights, *samples = &sources->samples;
   bool same = weights->axes == samples->axes;
   for (int a = 0; same && a < weights->axes; a++) same = weights->shape[a] == samples->shape[a];
-  char shape[256], expected[256];
-  return same ||
-         error_set(error, "%s: must have the shape of the samples, %s; it is %s", weights->label,
-                   shape_text(samples, expected), shape_text(weights, shape));
+  if (!same) {
+    sources->common = *weights;
+    memset(&sources->weights, 0, sizeof sources->weights);
+  }
+  return true;
 }
 
 // ---- the sources of a section ----
@@ -202,7 +204,7 @@ static bool open_companion(const struct source *samples, const char *key, const 
   memcpy(source->file_key, source->key, sizeof source->file_key);
   snprintf(source->label, sizeof source->label, "%s = %s", source->key, value);
   resolve(value, samples->path, source->path);
-  return open_file(source, error);
+  return dataset_open_file(source, error);
 }
 
 static bool open_labels(struct dataset_sources *sources, struct error *error) {
@@ -221,7 +223,7 @@ static bool open_weights(struct dataset_sources *sources, struct error *error) {
   const char *given = sources->options->weights;
   return given[0] == '\0' || (open_companion(&sources->samples, sources->key, "weights", given,
                                              &sources->weights, error) &&
-                              check_weights(sources, error));
+                              check_weights(sources));
 }
 
 static bool open_generator(struct dataset_sources *sources, uint64_t seed, struct error *error) {
@@ -251,7 +253,8 @@ static bool open_sources(struct dataset_sources *sources, uint64_t seed, struct 
   assert(options->file[0] != '\0');
   return open_samples(options, sources->key, &sources->samples, error) &&
          check_range(sources, error) && open_labels(sources, error) &&
-         open_weights(sources, error) && check_classes(sources, error);
+         open_weights(sources, error) && dataset_open_mask(sources, error) &&
+         check_classes(sources, error);
 }
 
 // Gives all ranks what rank 0 has found. Collective.
@@ -277,7 +280,7 @@ struct dataset_sources *dataset_open(struct comm *comm, const struct data_option
     if (dataset_count(comm, sources, error)) {
       sources->view = view_plain("value", sources->count, sources->samples.axes - 1,
                                  sources->samples.shape + 1);
-      return sources;
+      if (dataset_read_common(comm, sources, error)) return sources;
     }
   }
   dataset_close(&sources);
@@ -289,7 +292,8 @@ struct dataset_shape dataset_describe(const struct dataset_sources *sources) {
   struct dataset_shape shape = {.count = sources->count,
                                 .axes = samples->axes - 1,
                                 .n = (size_t)source_row(samples),
-                                .weights = sources->weights.axes > 0,
+                                .weights = sources->weights.axes > 0 || sources->pattern != NULL,
+                                .missing = samples->marks_missing,
                                 .labels = sources->labels.axes > 0};
   memcpy(shape.shape, samples->shape + 1, (size_t)shape.axes * sizeof *shape.shape);
   return shape;
@@ -304,6 +308,9 @@ struct view *dataset_take_view(struct dataset_sources *sources) {
 void dataset_close(struct dataset_sources **sources) {
   if (*sources == NULL) return;
   memory_free(&(*sources)->candidates);
+  memory_free(&(*sources)->pattern);
+  memory_free(&(*sources)->index);
+  dataset_piece_destroy(&(*sources)->piece);
   view_destroy(&(*sources)->view);
   memory_free(sources);
 }

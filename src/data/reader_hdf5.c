@@ -77,9 +77,7 @@ static void read_rows(struct comm *comm, const struct source *source,
   struct h5_file *file = h5_open(source->path, source->file_key, error);
   if (file == NULL) return;
   const struct reading reading = {file, source->name,
-                                  element == ELEMENT_INT64    ? H5_INT64
-                                  : element == ELEMENT_DOUBLE ? H5_DOUBLE
-                                                              : H5_REAL,
+                                  element == ELEMENT_INT64 ? H5_INT64 : H5_DOUBLE,
                                   source_row_bytes(source, element)};
   struct error cause = {""};
   bool good = true;

@@ -66,7 +66,14 @@ static const struct config_row set_rows[] = {
      .text = "one label per sample: HDF5, a path inside the file; else a file of the same format",
      .change = CHANGE_TAKEN},
     {"weights", TYPE_FILE_OR_INSIDE, SET(weights),
-     .text = "one weight >= 0 per entry (0 = missing), given like the labels",
+     .text =
+         "one weight >= 0 per entry (0 = missing), given like the labels; of the samples' shape, "
+         "or of one sample's or its space's, such as cos(latitude), for all",
+     .change = CHANGE_TAKEN},
+    {"mask", TYPE_MASK, SET(mask),
+     .text =
+         "entries to leave out of all samples, those that are not 0: mask.npy, mask.nc:/land, or "
+         "HDF5: a path inside the file; of one sample's shape or its space's",
      .change = CHANGE_TAKEN},
     {"generate", TYPE_CHOICE, SET(generate), "none", .name = generator_name,
      .text = "a synthetic set instead of a file"},
@@ -86,9 +93,11 @@ static const struct config_row set_rows[] = {
 
 static const struct config_row data_rows[] = {
     {"scale", TYPE_SCALE, AT(data.scale), "none", .range = {0, NUMBER_MAX, OPEN_LOWER},
-     .text = "divide by a number, or map the training data's range or mean and deviation"},
-    {"missing", TYPE_CHOICE, AT(data.missing), "error", .name = missing_name,
-     .text = "what NaN in the data is: an error, or a missing entry (weight 0)"},
+     .text = "divide by a number, or map the training data's range or mean and deviation, of all "
+             "together or, by {kind: standardise, per: channel}, of each channel or entry"},
+    {"missing", TYPE_MISSING, AT(data.missing), "error",
+     .text = "what marks a missing entry (weight 0): NaN, a number such as -999, or nothing; "
+             "then NaN is an error"},
 };
 
 static const struct config_row decoder_rows[] = {
@@ -386,8 +395,10 @@ void config_row_describe(const struct config_row *row, char *text, size_t size) 
       [TYPE_DIRECTORY] = "directory",
       [TYPE_FILE] = "file",
       [TYPE_FILE_OR_INSIDE] = "file or path in it",
+      [TYPE_MASK] = "file, file:/path or path in it",
       [TYPE_TASKS] = "list of ",
-      [TYPE_SCALE] = "none, minmax, standardise or number",
+      [TYPE_SCALE] = "none, minmax, standardise, {kind, per} or number",
+      [TYPE_MISSING] = "error, nan or number",
       [TYPE_INTEGERS] = "list of integers",
       [TYPE_LAYERS] = "list of layers",
       [TYPE_SIZES] = "integer or list of integers",

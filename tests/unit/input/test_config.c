@@ -52,7 +52,7 @@ static void test_defaults(void) {
   CHECK(!config.run.task[TASK_ENCODE], "encode");
   CHECK(config.run.seed == 1, "seed");
   CHECK(config.data.train.generate == GENERATE_CIRCLE && config.data.train.count == 200, "circle");
-  CHECK(config.data.scale.kind == SCALE_NONE && config.data.missing == MISSING_ERROR, "data");
+  CHECK(config.data.scale.kind == SCALE_NONE && config.data.missing.kind == MISSING_ERROR, "data");
   CHECK(config.decoder.latent == 1 && config.decoder.layers.count == 1, "decoder");
   CHECK(config.decoder.layers.list[0].width == 2, "width");
   CHECK(config.decoder.layers.list[0].activation == ACTIVATION_IDENTITY, "activation");
@@ -89,7 +89,7 @@ static void test_values(void) {
   CHECK(!config.run.task[TASK_EVALUATE] && config.run.seed == 1000, "seed 1e3");
   CHECK(config.data.train.first == 5 && config.data.train.count == 7, "range");
   CHECK(config.data.scale.kind == SCALE_NUMBER && config.data.scale.value == 255, "scale");
-  CHECK(config.data.missing == MISSING_NAN, "missing");
+  CHECK(config.data.missing.kind == MISSING_NAN, "missing");
   CHECK(config.decoder.layers.count == 2 && config.decoder.layers.list[0].width == 4, "layers");
   CHECK(config.decoder.layers.list[0].activation == ACTIVATION_ELU, "elu");
   CHECK(config.decoder.layers.list[1].activation == ACTIVATION_IDENTITY, "not given");
