@@ -105,6 +105,21 @@ static void check_shapes(const struct run *run, struct error *error) {
   }
 }
 
+// A decoder scales each channel, or each entry, of data that have as many.
+static void check_channels(const struct run *run, struct error *error) {
+  if (!run->scaled_by_file) return;
+  const size_t count = run->scaling->count;
+  for (int set = 0; set < SET_COUNT; set++) {
+    if (!run->used[set] || count == 1 || count == run->scaling->n ||
+        count == (size_t)run->views[set]->channels)
+      continue;
+    error_set(error,
+              "decoder.file = %s: its data were scaled per channel, of which there were %zu; a "
+              "sample of %s has %lld",
+              run->config.decoder.file, count, set_keys[set], (long long)run->views[set]->channels);
+  }
+}
+
 struct run *setup_prepare(struct comm *comm, const struct config *config) {
   struct run *run = memory_new(struct run, 1);
   struct error error = {""};
@@ -147,8 +162,8 @@ struct run *setup_prepare(struct comm *comm, const struct config *config) {
   run->decoder =
       decoder_layout((size_t)config->decoder.latent, (size_t)config->decoder.layers.count,
                      config->decoder.layers.list, config->decoder.loss);
-  if (run->scaled_by_file) run->scaling->n = run->decoder->n;
   check_shapes(run, &error);
+  check_channels(run, &error);
   add_encoder(run, &error);
   comm_settle(comm, &error);
   budget_settle(run, &error);

@@ -397,7 +397,7 @@ void config_row_describe(const struct config_row *row, char *text, size_t size) 
       [TYPE_FILE_OR_INSIDE] = "file or path in it",
       [TYPE_MASK] = "file, file:/path or path in it",
       [TYPE_TASKS] = "list of ",
-      [TYPE_SCALE] = "none, minmax, standardise, {kind, per} or number",
+      [TYPE_SCALE] = "none, minmax, standardise or number",
       [TYPE_MISSING] = "error, nan or number",
       [TYPE_INTEGERS] = "list of integers",
       [TYPE_LAYERS] = "list of layers",
@@ -410,6 +410,7 @@ void config_row_describe(const struct config_row *row, char *text, size_t size) 
   if (row->type == TYPE_INTEGER || row->type == TYPE_NUMBER || row->type == TYPE_DURATION ||
       row->type == TYPE_BYTES || row->type == TYPE_SCALE || row->type == TYPE_SIZES)
     append_range(text, size, &row->range);
+  if (row->type == TYPE_SCALE) text_append(text, size, ", or {kind: ..., per: ...}");
   if (row->automatic != NULL) text_append(text, size, " or auto");
   if (row->unit != NULL) text_append(text, size, ", %s", row->unit);
 }
