@@ -96,6 +96,10 @@ struct dataset_survey dataset_survey(struct comm *comm, struct dataset_sources *
                                      const struct dataset_rules *rules, size_t channels,
                                      struct error *error);
 
+// For tests: the size of pieces, and parts of a sample that are measured in one go, from now on.
+void dataset_limit_pieces(size_t bytes);
+void dataset_limit_strips(size_t parts);
+
 void dataset_destroy(struct dataset **dataset);
 
 // The scaling that data.scale asks for. Constants that the data decide come from the entries of

@@ -9,7 +9,10 @@
 
 // Parts of a sample that are measured in one go, 544 bytes each; how many of them are summed before
 // the next row, so that a line of memory is used as a whole.
-enum { STRIP = 1 << 16, BLOCK = 8 };
+enum { BLOCK = 8 };
+static size_t strip_parts = 1 << 16;
+
+void dataset_limit_strips(size_t parts) { strip_parts = parts; }
 
 // Some of the parts of a sample.
 struct strip {
@@ -148,10 +151,10 @@ bool dataset_measure(struct comm *comm, struct dataset_sources *sources,
   real *row = memory_new(real, dataset_describe(sources).n);
   bool good = true;
   *filled = 0;
-  for (size_t first = 0; good && first < parts; first += STRIP) {
+  for (size_t first = 0; good && first < parts; first += strip_parts) {
     struct strip strip = {.parts = parts,
                           .first = first,
-                          .count = parts - first < STRIP ? parts - first : STRIP,
+                          .count = parts - first < strip_parts ? parts - first : strip_parts,
                           .moments = moments + first};
     struct dataset_pass pass;
     strip.sums = memory_new(struct exact_sum, strip.count);

@@ -6,7 +6,10 @@
 #include "data/dataset_internal.h"
 #include "ground/memory.h"
 
-enum { PIECE = 1 << 27 };  // bytes of samples and weights
+// Bytes of samples and weights in a piece.
+static size_t piece_bytes = 1 << 27;
+
+void dataset_limit_pieces(size_t bytes) { piece_bytes = bytes; }
 
 // ---- what counts ----
 
@@ -109,7 +112,7 @@ void dataset_pass_begin(struct dataset_pass *pass, struct comm *comm,
     sources->index = dataset_select(comm, sources);
   }
   const size_t row = pass->n * sizeof(double) * (sources->weights.axes > 0 ? 2 : 1);
-  pass->most = row < PIECE ? (int64_t)(PIECE / row) : 1;
+  pass->most = row < piece_bytes ? (int64_t)(piece_bytes / row) : 1;
   pass->pieces = (sources->share.count + pass->most - 1) / pass->most;
   comm_max_int64(comm, &pass->pieces, 1);
   if (sources->piece != NULL && (pass->pieces > 1 || !is_same(sources->piece->missing, missing)))

@@ -124,6 +124,8 @@ int main(int argc, char **argv) {
   test_wrong_options(comm);
   test_wrong_companions(comm);
   test_survey(comm);
+  dataset_limit_pieces(1);
+  test_survey(comm);
   scratch_remove(comm);
   return mpi_test_summary(&comm);
 }

@@ -299,6 +299,11 @@ int main(int argc, char **argv) {
   test_weights(comm);
   test_scaling(comm);
   test_pairs(comm);
+  dataset_limit_pieces(3 * N * sizeof(double));
+  dataset_limit_strips(2);
+  test_missing(comm);
+  test_weights(comm);
+  test_pairs(comm);
   test_number(comm);
   test_common(comm);
   test_wrong_values(comm);
