@@ -27,7 +27,7 @@ enum {
 enum task { TASK_TRAIN, TASK_EVALUATE, TASK_ENCODE, TASK_GRADIENT_CHECK, TASK_COUNT };
 const char *task_name(int task);
 
-enum missing { MISSING_ERROR, MISSING_NAN };
+enum missing { MISSING_ERROR, MISSING_NAN, MISSING_NUMBER };
 const char *missing_name(int kind);
 
 enum scale_kind { SCALE_NONE, SCALE_NUMBER, SCALE_MINMAX, SCALE_STANDARDISE };
@@ -43,6 +43,10 @@ enum layout_kind {
   LAYOUT_MATLAB
 };
 const char *layout_name(int kind);
+
+// What has constants of its own: all entries of the data together, each channel or each entry.
+enum scale_per { SCALE_PER_ALL, SCALE_PER_CHANNEL, SCALE_PER_ENTRY };
+const char *scale_per_name(int per);
 
 enum order { ORDER_SHUFFLED, ORDER_FILE };
 const char *order_name(int kind);
@@ -98,12 +102,16 @@ struct data_options {
   struct config_select select;     // what is taken of the axes
   char labels[CONFIG_TEXT];        // HDF5: a path inside the file; else a file of the same format
   char weights[CONFIG_TEXT];       // the same, one weight >= 0 per entry
+  char mask[CONFIG_TEXT];          // FILE, FILE:/path or, beside `dataset`, a path inside
   enum generator generate;         // a synthetic set instead of a file
   int64_t first, count;            // the range of samples; count 0 = all from first on
   struct config_integers classes;  // labels to take
   int64_t stride;                  // 0 and 1 = all
   int64_t subset, subset_seed;     // how many to draw; 0 = all
 };
+
+// The path inside of a file in FILE:/path, with its slash; the end of the text if there is none.
+const char *config_inner_path(const char *text);
 
 // A list of layers; count 0 = not given.
 struct config_layers {
@@ -138,9 +146,13 @@ struct config {
     struct data_options train, test, encode;
     struct config_scale {
       enum scale_kind kind;
-      double value;  // of SCALE_NUMBER: data are divided by it
+      double value;        // of SCALE_NUMBER: data are divided by it
+      enum scale_per per;  // of SCALE_MINMAX and SCALE_STANDARDISE
     } scale;
-    enum missing missing;
+    struct config_missing {
+      enum missing kind;
+      double value;  // of MISSING_NUMBER: the number that stands for a missing entry
+    } missing;
     bool allow_overlap;  // of data.train and data.test
   } data;
   struct config_decoder {

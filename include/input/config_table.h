@@ -20,8 +20,10 @@ enum config_type {      // stored as
   TYPE_FILE,            // char[CONFIG_TEXT], a file that exists
   TYPE_FILES,           // char[CONFIG_TEXT], a file that exists or a pattern that some match
   TYPE_FILE_OR_INSIDE,  // the same, or a path inside the HDF5 file if `dataset` is given
+  TYPE_MASK,            // the same, or a file and a path in it, FILE:/path
   TYPE_TASKS,           // bool[TASK_COUNT]
   TYPE_SCALE,           // struct config_scale
+  TYPE_MISSING,         // struct config_missing
   TYPE_INTEGERS,        // struct config_integers
   TYPE_NAMES,           // struct config_names
   TYPE_SELECT,          // struct config_select

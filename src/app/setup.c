@@ -150,6 +150,21 @@ static void check_shapes(const struct run *run, struct error *error) {
   }
 }
 
+// A decoder scales each channel, or each entry, of data that have as many.
+static void check_channels(const struct run *run, struct error *error) {
+  if (!run->scaled_by_file) return;
+  const size_t count = run->scaling->count;
+  for (int set = 0; set < SET_COUNT; set++) {
+    if (!run->used[set] || count == 1 || count == run->scaling->n ||
+        count == (size_t)run->views[set]->channels)
+      continue;
+    error_set(error,
+              "decoder.file = %s: its data were scaled per channel, of which there were %zu; a "
+              "sample of %s has %lld",
+              run->config.decoder.file, count, set_keys[set], (long long)run->views[set]->channels);
+  }
+}
+
 struct run *setup_prepare(struct comm *comm, const struct config *config) {
   struct run *run = memory_new(struct run, 1);
   struct error error = {""};
@@ -195,8 +210,8 @@ struct run *setup_prepare(struct comm *comm, const struct config *config) {
   run->decoder =
       decoder_layout((size_t)config->decoder.latent, (size_t)config->decoder.layers.count,
                      config->decoder.layers.list, config->decoder.loss);
-  if (run->scaled_by_file) run->scaling->n = run->decoder->n;
   check_shapes(run, &error);
+  check_channels(run, &error);
   add_encoder(run, &error);
   comm_settle(comm, &error);
   budget_settle(run, &error);
@@ -206,17 +221,37 @@ struct run *setup_prepare(struct comm *comm, const struct config *config) {
   return run;
 }
 
-static void load_set(struct run *run, enum set set) {
+// How a set is read once the scaling is known.
+static struct dataset_rules rules_of(const struct run *run) {
+  return (struct dataset_rules){run->config.data.missing, run->scaling, run->config.decoder.loss};
+}
+
+// Finds the scaling that data.scale asks for, if it is not the decoder file's. Collective.
+static void find_scaling(struct run *run) {
   struct error error = {""};
   const struct config *config = &run->config;
-  run->sets[set] = dataset_read(run->comm, run->sources[set], config->data.missing, &error);
+  if (run->scaled_by_file) return;
+  run->scaling =
+      dataset_scaling(run->comm, &config->data.scale, run->decoder->n, run->sources[SET_TRAIN],
+                      run->views[SET_TRAIN], config->data.missing, &error);
+  comm_settle(run->comm, &error);
+}
+
+// A number that marks missing entries and never occurs is likely to be misspelt.
+static void warn_of_missing(const struct run *run, int64_t filled) {
+  char text[TEXT_NUMBER];
+  const struct config_missing *missing = &run->config.data.missing;
+  if (missing->kind == MISSING_NUMBER && filled == 0)
+    log_warning("data.missing = %s: no entry of the data is this number",
+                text_number(missing->value, text));
+}
+
+static void load_set(struct run *run, enum set set) {
+  struct error error = {""};
+  const struct dataset_rules rules = rules_of(run);
+  run->sets[set] = dataset_read(run->comm, run->sources[set], &rules, &error);
   comm_settle(run->comm, &error);
   dataset_close(&run->sources[set]);
-  if (set == SET_TRAIN && !run->scaled_by_file)
-    run->scaling = dataset_scaling(run->comm, config->data.scale.kind, config->data.scale.value,
-                                   run->decoder->n, run->sets[set]);
-  dataset_scale(run->sets[set], run->scaling, config->decoder.loss, set_keys[set], &error);
-  comm_settle(run->comm, &error);
   run->data_checksum[set] = dataset_checksum(run->comm, run->sets[set]);
 }
 
@@ -250,46 +285,30 @@ static void load_decoder(struct run *run) {
 }
 
 void setup_load(struct run *run) {
-  const struct config *config = &run->config;
-  if (!run->used[SET_TRAIN] && !run->scaled_by_file)
-    run->scaling = dataset_scaling(run->comm, config->data.scale.kind, config->data.scale.value,
-                                   run->decoder->n, NULL);
-  for (int set = 0; set < SET_COUNT; set++)
-    if (run->used[set]) load_set(run, set);
+  int64_t filled = 0;
+  find_scaling(run);
+  for (int set = 0; set < SET_COUNT; set++) {
+    if (!run->used[set]) continue;
+    load_set(run, set);
+    filled += run->sets[set]->filled;
+  }
+  warn_of_missing(run, filled);
   load_decoder(run);
-}
-
-// The scaling that the training set asks for.
-static struct scaling *scaling_of(const struct run *run, const struct dataset_survey *train) {
-  const bool constant = train->min == train->max;
-  const bool range = run->config.data.scale.kind == SCALE_MINMAX;
-  struct scaling *scaling = scaling_create(run->decoder->n, 1);
-  scaling->offset[0] = constant || range ? train->min : train->mean;
-  if (!constant) scaling->scale[0] = range ? train->max - train->min : train->deviation;
-  return scaling;
 }
 
 void setup_survey(struct run *run, struct dataset_survey surveys[SET_COUNT]) {
   struct error error = {""};
-  const struct config *config = &run->config;
-  const enum scale_kind kind = config->data.scale.kind;
-  const enum loss_kind loss = config->decoder.loss;
-  bool known = run->scaled_by_file || kind == SCALE_NONE || kind == SCALE_NUMBER;
-  if (known && !run->scaled_by_file)
-    run->scaling =
-        dataset_scaling(run->comm, kind, config->data.scale.value, run->decoder->n, NULL);
+  int64_t filled = 0;
+  find_scaling(run);
+  const struct dataset_rules rules = rules_of(run);
   for (int set = 0; set < SET_COUNT; set++) {
+    surveys[set] = (struct dataset_survey){.channels = 0};
     if (!run->used[set]) continue;
-    struct dataset_sources *sources = run->sources[set];
-    surveys[set] = dataset_survey(run->comm, sources, config->data.missing,
-                                  known ? run->scaling : NULL, loss, &error);
+    surveys[set] = dataset_survey(run->comm, run->sources[set], &rules,
+                                  (size_t)run->views[set]->channels, &error);
     comm_settle(run->comm, &error);
-    if (known) continue;
-    run->scaling = scaling_of(run, &surveys[set]);
-    known = true;
-    if (loss_ops(loss)->unit_interval)
-      dataset_survey(run->comm, sources, config->data.missing, run->scaling, loss, &error);
-    comm_settle(run->comm, &error);
+    filled += surveys[set].filled;
   }
+  warn_of_missing(run, filled);
   load_decoder(run);
 }

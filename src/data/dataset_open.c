@@ -61,7 +61,7 @@ static bool recognise(struct source *source, struct error *error) {
   return find_reader(source, head, size) || complain_of_format(source, error);
 }
 
-static bool open_file(struct source *source, struct error *error) {
+bool dataset_open_file(struct source *source, struct error *error) {
   return recognise(source, error) && readers[source->reader]->open(source, error);
 }
 
@@ -69,7 +69,7 @@ static int file_reader(const struct source *source) {
   return source->plan != NULL ? source->plan->reader : source->reader;
 }
 
-static bool is_hdf5(const struct source *source) {
+bool dataset_is_hdf5(const struct source *source) {
   return readers[file_reader(source)] == &reader_hdf5;
 }
 
@@ -162,14 +162,18 @@ static bool check_labels(const struct dataset_sources *sources, struct error *er
   return true;
 }
 
-static bool check_weights(const struct dataset_sources *sources, struct error *error) {
+// Weights of every sample; others are for all samples alike.
+static bool check_weights(struct dataset_sources *sources) {
   const struct source *weights = &sources->weights, *samples = &sources->samples;
   bool same = weights->axes == samples->axes;
   for (int a = 0; same && a < weights->axes; a++) same = weights->shape[a] == samples->shape[a];
-  char shape[256], expected[256];
-  return same ||
-         error_set(error, "%s: must have the shape of the samples, %s; it is %s", weights->label,
-                   shape_text(samples, expected), shape_text(weights, shape));
+  if (!same) {
+    sources->common = *weights;
+    sources->common_plan = sources->weights_plan;
+    sources->weights_plan = NULL;
+    memset(&sources->weights, 0, sizeof sources->weights);
+  }
+  return true;
 }
 
 // ---- the sources of a section ----
@@ -252,28 +256,28 @@ static bool open_samples(struct dataset_sources *sources, struct error *error) {
   snprintf(source->label, sizeof source->label, "%s.file = %s", key, options->file);
   find_first(options->file, source->path);
   if (!recognise(source, error)) return false;
-  if (is_hdf5(source))
+  if (dataset_is_hdf5(source))
     label_samples(options, key, source);
   else if (!check_axes(options, key, source, error))
     return false;
-  const bool view = is_hdf5(source) || says_axes(options) || pattern_is(options->file);
+  const bool view = dataset_is_hdf5(source) || says_axes(options) || pattern_is(options->file);
   return (view ? open_view(sources, error) : readers[source->reader]->open(source, error)) &&
          check_samples(source, error);
 }
 
-// Makes a companion of samples that are put together the same, so that its rows are theirs. *plan
-// is then its own; else rows of it are those of the samples already.
-static bool join(const struct dataset_sources *sources, const char *value, struct source *source,
-                 struct view_plan **plan, struct error *error) {
+bool dataset_join(const struct dataset_sources *sources, struct source *source,
+                  struct view_plan **plan, bool *common, struct error *error) {
   const struct source *samples = &sources->samples;
   const bool labels = source == &sources->labels;
   bool integer = source->integer;
-  *plan = view_plan_companion(sources->samples_plan, source, labels, value, &integer, error);
+  *plan = view_plan_companion(sources->samples_plan, source, labels, &integer, error);
   if (*plan == NULL) return false;
+  *common = !labels && view_plan_is_common(*plan);
   view_plan_attach(*plan, source);
   source->integer = integer;
   source->axes = labels ? 1 : samples->axes;
   memcpy(source->shape, samples->shape, sizeof source->shape);
+  if (*common) source->shape[0] = 1;
   return true;
 }
 
@@ -293,24 +297,25 @@ static bool open_companion(const struct dataset_sources *sources, const char *it
   const struct source *samples = &sources->samples;
   snprintf(source->key, sizeof source->key, "%s.%s", sources->key, item);
   const bool axis = source == &sources->labels && is_axis(sources, value);
-  if (is_hdf5(samples) || axis) {
+  bool common = false;
+  if (dataset_is_hdf5(samples) || axis) {
     memcpy(source->file_key, samples->file_key, sizeof source->file_key);
     memcpy(source->path, samples->path, sizeof source->path);
     snprintf(source->name, sizeof source->name, "%s", value);
     snprintf(source->label, sizeof source->label, "%s = %s in %s", source->key, value,
              source->path);
     source->reader = file_reader(samples);
-    return samples->plan != NULL || axis ? join(sources, value, source, plan, error)
+    return samples->plan != NULL || axis ? dataset_join(sources, source, plan, &common, error)
                                          : readers[source->reader]->open(source, error);
   }
   memcpy(source->file_key, source->key, sizeof source->file_key);
   snprintf(source->label, sizeof source->label, "%s = %s", source->key, value);
   resolve(value, samples->path, source->path);
-  if (!open_file(source, error)) return false;
+  if (!dataset_open_file(source, error)) return false;
   const bool flat = source->axes == 1 && source->shape[0] == samples->shape[0];
   const bool rows = samples->plan == NULL || (flat && source == &sources->labels) ||
                     readers[source->reader]->block == NULL;
-  return rows || join(sources, value, source, plan, error);
+  return rows || dataset_join(sources, source, plan, &common, error);
 }
 
 static bool open_labels(struct dataset_sources *sources, struct error *error) {
@@ -330,7 +335,7 @@ static bool open_weights(struct dataset_sources *sources, struct error *error) {
   const char *given = sources->options->weights;
   return given[0] == '\0' || (open_companion(sources, "weights", given, &sources->weights,
                                              &sources->weights_plan, error) &&
-                              check_weights(sources, error));
+                              check_weights(sources));
 }
 
 static bool open_generator(struct dataset_sources *sources, uint64_t seed, struct error *error) {
@@ -360,7 +365,7 @@ static bool open_sources(struct dataset_sources *sources, uint64_t seed, struct 
   assert(options->file[0] != '\0');
   return open_samples(sources, error) && check_range(sources, error) &&
          open_labels(sources, error) && open_weights(sources, error) &&
-         check_classes(sources, error);
+         dataset_open_mask(sources, error) && check_classes(sources, error);
 }
 
 // Gives all ranks what rank 0 has found. Collective.
@@ -441,7 +446,7 @@ struct dataset_sources *dataset_open(struct comm *comm, const struct data_option
     broadcast(comm, sources);
     if (dataset_count(comm, sources, error)) {
       sources->view = make_view(comm, sources);
-      return sources;
+      if (dataset_read_common(comm, sources, error)) return sources;
     }
   }
   dataset_close(&sources);
@@ -453,7 +458,8 @@ struct dataset_shape dataset_describe(const struct dataset_sources *sources) {
   struct dataset_shape shape = {.count = sources->count,
                                 .axes = samples->axes - 1,
                                 .n = (size_t)source_row(samples),
-                                .weights = sources->weights.axes > 0,
+                                .weights = sources->weights.axes > 0 || sources->pattern != NULL,
+                                .missing = samples->marks_missing,
                                 .labels = sources->labels.axes > 0};
   memcpy(shape.shape, samples->shape + 1, (size_t)shape.axes * sizeof *shape.shape);
   return shape;
@@ -468,9 +474,13 @@ struct view *dataset_take_view(struct dataset_sources *sources) {
 void dataset_close(struct dataset_sources **sources) {
   if (*sources == NULL) return;
   memory_free(&(*sources)->candidates);
+  memory_free(&(*sources)->pattern);
+  memory_free(&(*sources)->index);
+  dataset_piece_destroy(&(*sources)->piece);
   view_destroy(&(*sources)->view);
   view_plan_destroy(&(*sources)->samples_plan);
   view_plan_destroy(&(*sources)->labels_plan);
   view_plan_destroy(&(*sources)->weights_plan);
+  view_plan_destroy(&(*sources)->common_plan);
   memory_free(sources);
 }

@@ -96,9 +96,7 @@ void source_read(struct comm *comm, const struct source *source, const struct so
 // ---- elements ----
 
 size_t element_size(enum element element) {
-  return element == ELEMENT_INT64    ? sizeof(int64_t)
-         : element == ELEMENT_DOUBLE ? sizeof(double)
-                                     : sizeof(real);
+  return element == ELEMENT_INT64 ? sizeof(int64_t) : sizeof(double);
 }
 
 static uint64_t load_bits(struct element_format format, const unsigned char *raw) {
@@ -146,11 +144,8 @@ void element_convert(struct element_format format, const unsigned char *raw, siz
   if (element == ELEMENT_INT64) {
     int64_t *integers = values;
     for (size_t i = 0; i < count; i++) integers[i] = load_integer(format, raw + i * bytes);
-  } else if (element == ELEMENT_DOUBLE) {
+  } else {
     double *numbers = values;
     for (size_t i = 0; i < count; i++) numbers[i] = load_number(format, raw + i * bytes);
-  } else {
-    real *numbers = values;
-    for (size_t i = 0; i < count; i++) numbers[i] = (real)load_number(format, raw + i * bytes);
   }
 }

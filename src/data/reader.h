@@ -50,7 +50,7 @@ struct source_rows {
 };
 
 // What rows are converted to.
-enum element { ELEMENT_REAL, ELEMENT_DOUBLE, ELEMENT_INT64 };
+enum element { ELEMENT_DOUBLE, ELEMENT_INT64 };
 
 struct reader {
   const char *name;          // as in messages
@@ -122,7 +122,7 @@ FILE *source_file(const struct source *source, const char *path, struct error *e
 // Bytes of all numbers of a source at so many each, -1 if they do not fit an int64_t.
 int64_t source_bytes(const struct source *source, int bytes);
 
-// Converts `count` numbers of a file to real or int64_t; an unsigned integer that does not fit
+// Converts `count` numbers of a file to double or int64_t; an unsigned integer that does not fit
 // becomes negative.
 void element_convert(struct element_format format, const unsigned char *raw, size_t count,
                      enum element element, void *values);

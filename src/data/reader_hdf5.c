@@ -58,28 +58,9 @@ struct reading {
   struct packing packing;
 };
 
-// Reads packed rows as doubles, in which they become what they mean, and rounds them to reals.
-static bool read_packed(const struct reading *reading, int64_t first, int64_t count, real *values,
-                        struct error *cause) {
-  const size_t width = reading->bytes / sizeof(real);
-  const int64_t held = (int64_t)(BLOCK / sizeof(double) / width), most = held > 0 ? held : 1;
-  double *piece = memory_new(double, (size_t)(count < most ? count : most) * width);
-  bool good = true;
-  for (int64_t done = 0; good && done < count; done += most) {
-    const int64_t now = count - done < most ? count - done : most;
-    const size_t entries = (size_t)now * width;
-    good = h5_read_rows(reading->file, reading->name, H5_DOUBLE, first + done, now, piece, cause);
-    if (good) packing_apply(&reading->packing, entries, piece);
-    for (size_t j = 0; good && j < entries; j++) values[(size_t)done * width + j] = (real)piece[j];
-  }
-  memory_free(&piece);
-  return good;
-}
-
+// Reads rows; packed ones become what they mean.
 static bool read_span(const struct reading *reading, int64_t first, int64_t count, void *values,
                       struct error *cause) {
-  if (reading->type == H5_REAL && !packing_is_none(&reading->packing))
-    return read_packed(reading, first, count, values, cause);
   const bool good =
       h5_read_rows(reading->file, reading->name, reading->type, first, count, values, cause);
   if (good && reading->type == H5_DOUBLE)
@@ -110,10 +91,7 @@ static void read_rows(struct comm *comm, const struct source *source,
   if (rows->count == 0) return;
   struct h5_file *file = h5_open(source->path, source->file_key, error);
   if (file == NULL) return;
-  struct reading reading = {file, source->name,
-                            element == ELEMENT_INT64    ? H5_INT64
-                            : element == ELEMENT_DOUBLE ? H5_DOUBLE
-                                                        : H5_REAL,
+  struct reading reading = {file, source->name, element == ELEMENT_INT64 ? H5_INT64 : H5_DOUBLE,
                             source_row_bytes(source, element), packing_none()};
   struct error cause = {""};
   bool good = packing_read(file, source->name, source->key, &reading.packing, error);

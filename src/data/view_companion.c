@@ -144,22 +144,21 @@ static bool complain_of_shape(const struct view_plan *plan, const struct source 
 }
 
 // Finds the array in the first file.
-static bool find_array(const struct view_plan *plan, const struct source *source, const char *value,
+static bool find_array(const struct view_plan *plan, const struct source *source,
                        struct found *found, bool *integer, struct error *error) {
-  const char *star = strchr(value, '*');
+  const char *star = strchr(source->name, '*');
   found->in_group = plan->groups > 0 && star != NULL;
-  snprintf(found->path, sizeof found->path, "%s", value);
-  if (readers[plan->reader] != &reader_hdf5) {
-    found->path[0] = '\0';
+  snprintf(found->path, sizeof found->path, "%s", source->name);
+  if (readers[source->reader] != &reader_hdf5) {
     found->axes = source->axes;
     memcpy(found->shape, source->shape, sizeof found->shape);
-    *integer = source->integer;
     return true;
   }
   char path[2 * CONFIG_TEXT];
-  snprintf(path, sizeof path, "%s", value);
+  snprintf(path, sizeof path, "%s", source->name);
   if (found->in_group)
-    snprintf(path, sizeof path, "%.*s%s%s", (int)(star - value), value, plan->group[0], star + 1);
+    snprintf(path, sizeof path, "%.*s%s%s", (int)(star - source->name), source->name,
+             plan->group[0], star + 1);
   struct h5_file *file = h5_open(plan->file[0], source->file_key, error);
   if (file == NULL) return false;
   const bool good = h5_shape(file, path, source->key, &found->axes, found->shape, error);
@@ -199,17 +198,17 @@ static bool place_array(struct view_plan *made, const struct view_plan *plan,
 }
 
 struct view_plan *view_plan_companion(const struct view_plan *plan, const struct source *source,
-                                      bool labels, const char *value, bool *integer,
-                                      struct error *error) {
+                                      bool labels, bool *integer, struct error *error) {
   if (labels) {
-    struct view_plan *by_axis = label_by_axis(plan, value, integer);
+    struct view_plan *by_axis = label_by_axis(plan, source->name, integer);
     if (by_axis != NULL) return by_axis;
   }
   struct view_plan *made = copy_frame(plan);
   if (labels) make_scalar(made);
   made->reader = source->reader;
-  if (readers[source->reader] != &reader_hdf5) {  // a file of its own, for all of the samples
+  if (strcmp(source->path, plan->file[0]) != 0) {  // a file of its own, for all of the samples
     made->files = made->parts = 1;
+    made->groups = 0;
     made->part[0] = (struct view_part){0, -1, 0, 1, 0};
     made->part_axis = -1;
     snprintf(made->file[0], sizeof made->file[0], "%s", source->path);
@@ -219,10 +218,16 @@ struct view_plan *view_plan_companion(const struct view_plan *plan, const struct
   frame->component = plan->component;
   frame->array = plan->array;
   frame->space_axes = plan->space_axes;
-  const bool good = find_array(made, source, value, &found, integer, error) &&
+  const bool good = find_array(made, source, &found, integer, error) &&
                     place_array(made, frame, source, labels, &found, error);
   frame->array = NULL;
   view_plan_destroy(&frame);
   if (!good) view_plan_destroy(&made);
   return made;
+}
+
+bool view_plan_is_common(const struct view_plan *plan) {
+  for (int a = 0; a < plan->array->axes; a++)
+    if (plan->axis[plan->array->axis[a]].role == PLAN_NUMBERS) return false;
+  return true;
 }

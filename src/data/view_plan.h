@@ -86,12 +86,14 @@ void view_plan_shape(const struct view_plan *plan, struct source *source);
 // What there is to say of the samples; with coordinates. Owned.
 struct view *view_plan_view(const struct view_plan *plan);
 
-// Plans of labels or weights of the samples of `plan`: `value` is a path in the same files, or, of
-// labels, the name of a numbering axis. *integer tells whether they are. Owned; NULL with a
-// message.
+// Plans of labels or weights of the samples of `plan`: source->name is a path in the same files,
+// or, of labels, the name of a numbering axis; or source->path is a file of their own for all
+// samples. *integer tells whether they are. Owned; NULL with a message.
 struct view_plan *view_plan_companion(const struct view_plan *plan, const struct source *source,
-                                      bool labels, const char *value, bool *integer,
-                                      struct error *error);
+                                      bool labels, bool *integer, struct error *error);
+
+// Whether weights are the same for all samples.
+bool view_plan_is_common(const struct view_plan *plan);
 
 // ---- by all ranks ----
 

@@ -229,14 +229,7 @@ static bool read_block(struct reading *reading, const struct block *block,
   return true;
 }
 
-// ---- numbers ----
-
-static void convert(const double *numbers, size_t count, enum element element, void *values) {
-  if (element == ELEMENT_REAL)
-    for (size_t k = 0; k < count; k++) ((real *)values)[k] = (real)numbers[k];
-  else
-    for (size_t k = 0; k < count; k++) ((int64_t *)values)[k] = (int64_t)numbers[k];
-}
+// ---- rows ----
 
 static void read_rows(struct comm *comm, const struct source *source,
                       const struct source_rows *rows, enum element element, void *values,
@@ -254,7 +247,7 @@ static void read_rows(struct comm *comm, const struct source *source,
     double *numbers = element == ELEMENT_DOUBLE ? (double *)place : memory_new(double, count);
     good = read_block(&reading, &block, rows, numbers, &cause);
     if (element != ELEMENT_DOUBLE) {
-      if (good) convert(numbers, count, element, place);
+      for (size_t k = 0; good && k < count; k++) ((int64_t *)place)[k] = (int64_t)numbers[k];
       memory_free(&numbers);
     }
     i = block.end;

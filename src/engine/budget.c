@@ -25,7 +25,10 @@ static double share_of(const struct run *run, int set) {
 
 // A sample with its weights, and what is known of its latent.
 static double sample_bytes(const struct run *run, int set) {
-  const double copies = run->shapes[set].weights || run->config.data.missing ? 2.0 : 1.0;
+  const double copies = run->shapes[set].weights || run->shapes[set].missing ||
+                                run->config.data.missing.kind != MISSING_ERROR
+                            ? 2.0
+                            : 1.0;
   double bytes = copies * (double)(real_padded(run->shapes[set].n) * sizeof(real));
   bytes += (double)encoding_memory_bytes(ENCODING_BY_FLOW, run->decoder->d);
   if (run->decoder->encoder != NULL)

@@ -1,6 +1,7 @@
 #include "files/given_files.h"
 
 #include <dirent.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -12,29 +13,40 @@
 #include "ground/pattern.h"
 #include "platform/h5.h"
 
-enum { FILES = 3 * SET_COUNT + 1 };
+enum { PER_SET = 4, FILES = PER_SET * SET_COUNT + 1 };
 
 struct given {
-  const char *key, *path;  // borrowed
+  const char *key;  // borrowed
+  char path[CONFIG_TEXT];
 };
+
+static void add(struct given *list, size_t *count, const char *key, const char *path) {
+  struct given *given = &list[(*count)++];
+  given->key = key;
+  snprintf(given->path, sizeof given->path, "%s", path);
+}
 
 // Fills a list; returns how many. What is a place inside of an HDF5 file is listed like a file of
 // its own: hardly ever is there one.
 static size_t list_files(const struct run *run, struct given list[FILES]) {
-  static const char *const keys[SET_COUNT][3] = {
-      {"data.train.file", "data.train.labels", "data.train.weights"},
-      {"data.test.file", "data.test.labels", "data.test.weights"},
-      {"data.encode.file", "data.encode.labels", "data.encode.weights"}};
+  static const char *const keys[SET_COUNT][PER_SET] = {
+      {"data.train.file", "data.train.labels", "data.train.weights", "data.train.mask"},
+      {"data.test.file", "data.test.labels", "data.test.weights", "data.test.mask"},
+      {"data.encode.file", "data.encode.labels", "data.encode.weights", "data.encode.mask"}};
   size_t count = 0;
   for (int set = 0; set < SET_COUNT; set++) {
     const struct data_options *data = run_data(run, set);
     const char *const paths[] = {data->file, data->labels, data->weights};
     for (int i = 0; i < 3; i++)
-      if (run->used[set] && paths[i][0] != '\0')
-        list[count++] = (struct given){keys[set][i], paths[i]};
+      if (run->used[set] && paths[i][0] != '\0') add(list, &count, keys[set][i], paths[i]);
+    if (run->used[set] && data->mask[0] != '\0') {
+      const char *inner = config_inner_path(data->mask);
+      add(list, &count, keys[set][3], data->mask);
+      if (*inner != '\0') list[count - 1].path[inner - data->mask - 1] = '\0';
+    }
   }
   if (run->config.decoder.file[0] != '\0')
-    list[count++] = (struct given){"decoder.file", run->config.decoder.file};
+    add(list, &count, "decoder.file", run->config.decoder.file);
   return count;
 }
 
@@ -109,7 +121,7 @@ static bool check_overwriting(const struct run *run, struct error *error) {
   size_t count = list_files(run, list);
   const char *directory = run->config.run.directory, *restart = run->config.run.restart;
   if (strcmp(restart, RESTART_AUTO) != 0 && strcmp(restart, RESTART_NEVER) != 0)
-    list[count++] = (struct given){"run.restart", restart};
+    add(list, &count, "run.restart", restart);
   DIR *entries = opendir(directory);
   if (entries == NULL) return true;
   for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {

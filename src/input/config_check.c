@@ -50,8 +50,8 @@ static bool section_is_used(const struct config *config, const char *section) {
 // Generated data have no file, and no end.
 static bool check_generated(const struct config_input *input, const struct data_options *data,
                             const char *section) {
-  static const char *const keys[] = {"file",    "dataset", "fields", "axes",
-                                     "samples", "select",  "labels", "weights"};
+  static const char *const keys[] = {"file",   "dataset", "fields",  "axes", "samples",
+                                     "select", "labels",  "weights", "mask"};
   char key[64];
   for (size_t i = 0; i < LENGTH(keys); i++) {
     snprintf(key, sizeof key, "%s.%s", section, keys[i]);
@@ -121,11 +121,24 @@ static bool check_fields(const struct config_input *input, const struct data_opt
   return true;
 }
 
+// Entries are left out by a mask or by weights of 0.
+static bool check_mask(const struct config_input *input, const struct data_options *data,
+                       const char *section) {
+  if (data->mask[0] == '\0' || data->weights[0] == '\0') return true;
+  char key[64];
+  snprintf(key, sizeof key, "%s.mask", section);
+  const struct config_place place = place_of(input, key);
+  return config_complain(&place, input->error,
+                         "cannot go with %s.weights: give entries to leave out the weight 0 there",
+                         section);
+}
+
 static bool check_data(const struct config_input *input, const struct config *config,
                        enum task task, const struct data_options *data, const char *section) {
   if (!config->run.task[task]) return true;
   if (data->generate != GENERATE_NONE) return check_generated(input, data, section);
-  if (data->file[0] != '\0') return check_fields(input, data, section);
+  if (data->file[0] != '\0')
+    return check_fields(input, data, section) && check_mask(input, data, section);
   const struct config_place place = {.path = input->path, .key = section};
   return config_complain(&place, input->error,
                          "the task %s needs data; give %s.file or %s.generate", task_name(task),
@@ -410,6 +423,26 @@ static bool are_inside(const struct config_input *input, const char *section) {
   return false;
 }
 
+// Settles where the file of FILE or FILE:/path is, in place; beside `dataset` a text that is no
+// file is a path inside of the samples' file.
+static bool find_mask(const struct config_input *input, const struct config_place *place,
+                      bool required, bool may_be_inside, char text[CONFIG_TEXT]) {
+  char file[CONFIG_TEXT];
+  const char *path = config_inner_path(text);
+  const size_t length = (size_t)(path - text) - (*path != '\0');
+  memcpy(file, text, length);
+  file[length] = '\0';
+  const bool inside = may_be_inside && *path == '\0';
+  if (!find_file(input, place, required && !inside, "", file)) return false;
+  char joined[2 * CONFIG_TEXT + 1];
+  const int written =
+      snprintf(joined, sizeof joined, "%s%s%s", file, *path != '\0' ? ":" : "", path);
+  if (written >= CONFIG_TEXT)
+    return config_complain(place, input->error, "must be shorter than %d bytes", CONFIG_TEXT);
+  memcpy(text, joined, (size_t)written + 1);
+  return true;
+}
+
 static bool check_files(const struct config_input *input, struct config *config) {
   const size_t count = config_parameter_count();
   for (size_t i = 0; i < count; i++) {
@@ -418,19 +451,23 @@ static bool check_files(const struct config_input *input, struct config *config)
     const enum config_type type = parameter.row->type;
     const bool file = type == TYPE_FILE || type == TYPE_FILES ||
                       (type == TYPE_FILE_OR_INSIDE && !are_inside(input, section));
-    if (!file && type != TYPE_DIRECTORY) continue;
+    if (!file && type != TYPE_DIRECTORY && type != TYPE_MASK) continue;
     char *path = (char *)config + config_parameter_offset(&parameter);
     const struct config_place place = place_of(input, parameter.key);
     if (!expand(input, &place, path)) return false;
-    if (!file) continue;
     const bool required = section_is_used(config, section);
-    const char *hint = type == TYPE_FILE_OR_INSIDE
-                           ? "; a path inside an HDF5 file needs the key dataset beside it"
-                           : "";
+    const char *hint =
+        type == TYPE_FILE_OR_INSIDE
+            ? "; a path inside an HDF5 file needs the key dataset or fields beside it"
+            : "";
     if (type == TYPE_FILES && pattern_is(path)) {
       if (required && !find_files(input, &place, path)) return false;
       continue;
     }
+    if (type == TYPE_MASK && path[0] != '\0' &&
+        !find_mask(input, &place, required, are_inside(input, section), path))
+      return false;
+    if (!file) continue;
     if (path[0] != '\0' && !find_file(input, &place, required, hint, path)) return false;
   }
   return true;

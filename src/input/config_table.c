@@ -84,7 +84,14 @@ static const struct config_row set_rows[] = {
              "file, or the name of an axis that numbers samples; else a file of the same format",
      .change = CHANGE_TAKEN},
     {"weights", TYPE_FILE_OR_INSIDE, SET(weights),
-     .text = "one weight >= 0 per entry (0 = missing), given like the labels",
+     .text =
+         "one weight >= 0 per entry (0 = missing), given like the labels; of the samples' shape, "
+         "or of one sample's or its space's, such as cos(latitude), for all",
+     .change = CHANGE_TAKEN},
+    {"mask", TYPE_MASK, SET(mask),
+     .text =
+         "entries to leave out of all samples, those that are not 0: mask.npy, mask.nc:/land, or "
+         "HDF5: a path inside the file; of one sample's shape or its space's",
      .change = CHANGE_TAKEN},
     {"generate", TYPE_CHOICE, SET(generate), "none", .name = generator_name,
      .text = "a synthetic set instead of a file"},
@@ -104,9 +111,11 @@ static const struct config_row set_rows[] = {
 
 static const struct config_row data_rows[] = {
     {"scale", TYPE_SCALE, AT(data.scale), "none", .range = {0, NUMBER_MAX, OPEN_LOWER},
-     .text = "divide by a number, or map the training data's range or mean and deviation"},
-    {"missing", TYPE_CHOICE, AT(data.missing), "error", .name = missing_name,
-     .text = "what NaN in the data is: an error, or a missing entry (weight 0)"},
+     .text = "divide by a number, or map the training data's range or mean and deviation, of all "
+             "together or, by {kind: standardise, per: channel}, of each channel or entry"},
+    {"missing", TYPE_MISSING, AT(data.missing), "error",
+     .text = "what marks a missing entry (weight 0): NaN, a number such as -999, or nothing; "
+             "then NaN is an error"},
     {"allow_overlap", TYPE_BOOLEAN, AT(data.allow_overlap), "false",
      .text = "whether data.test may have samples, or trajectories, of data.train",
      .change = CHANGE_IRRELEVANT},
@@ -408,8 +417,10 @@ void config_row_describe(const struct config_row *row, char *text, size_t size) 
       [TYPE_FILE] = "file",
       [TYPE_FILES] = "file or pattern",
       [TYPE_FILE_OR_INSIDE] = "file or path in it",
+      [TYPE_MASK] = "file, file:/path or path in it",
       [TYPE_TASKS] = "list of ",
       [TYPE_SCALE] = "none, minmax, standardise or number",
+      [TYPE_MISSING] = "error, nan or number",
       [TYPE_INTEGERS] = "list of integers",
       [TYPE_NAMES] = "list of names",
       [TYPE_SELECT] = "by axis: first, count and stride, or one place",
@@ -423,6 +434,7 @@ void config_row_describe(const struct config_row *row, char *text, size_t size) 
   if (row->type == TYPE_INTEGER || row->type == TYPE_NUMBER || row->type == TYPE_DURATION ||
       row->type == TYPE_BYTES || row->type == TYPE_SCALE || row->type == TYPE_SIZES)
     append_range(text, size, &row->range);
+  if (row->type == TYPE_SCALE) text_append(text, size, ", or {kind: ..., per: ...}");
   if (row->automatic != NULL) text_append(text, size, " or auto");
   if (row->unit != NULL) text_append(text, size, ", %s", row->unit);
 }

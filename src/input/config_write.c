@@ -112,8 +112,17 @@ static void write_number(double value, FILE *stream) {
 static void write_scale(const struct config_scale *scale, FILE *stream) {
   if (scale->kind == SCALE_NUMBER)
     write_number(scale->value, stream);
-  else
+  else if (scale->per == SCALE_PER_ALL)
     fputs(scale_name(scale->kind), stream);
+  else
+    fprintf(stream, "{kind: %s, per: %s}", scale_name(scale->kind), scale_per_name(scale->per));
+}
+
+static void write_missing(const struct config_missing *missing, FILE *stream) {
+  if (missing->kind == MISSING_NUMBER)
+    write_number(missing->value, stream);
+  else
+    fputs(missing_name(missing->kind), stream);
 }
 
 static const void *value_of(const struct config *config, const struct config_parameter *parameter) {
@@ -144,6 +153,9 @@ static void write_stored(const struct config_row *row, const void *storage, int 
     case TYPE_SCALE:
       write_scale(storage, stream);
       break;
+    case TYPE_MISSING:
+      write_missing(storage, stream);
+      break;
     case TYPE_INTEGERS:
       write_integers(storage, stream);
       break;
@@ -162,6 +174,7 @@ static void write_stored(const struct config_row *row, const void *storage, int 
     case TYPE_FILE:
     case TYPE_FILES:
     case TYPE_FILE_OR_INSIDE:
+    case TYPE_MASK:
       write_text(storage, stream);
       break;
     case TYPE_SIZES:
@@ -220,7 +233,7 @@ static const char *absence(const struct config *config, const struct config_para
   const enum config_type type = parameter->row->type;
   if (type == TYPE_TEXT || type == TYPE_DIRECTORY || type == TYPE_FILE || type == TYPE_FILES ||
       type == TYPE_FILE_OR_INSIDE || type == TYPE_INTEGERS || type == TYPE_NAMES ||
-      type == TYPE_SELECT)
+      type == TYPE_SELECT || type == TYPE_MASK)
     return "not given";
   if (strcmp(parameter->key, "encoder.layers") != 0) return "left to decoder.file";
   return config->run.model == MODEL_AUTOENCODER ? "the mirror of decoder.layers" : "not given";
