@@ -28,7 +28,7 @@ bool dataset_open_mask(struct dataset_sources *sources, struct error *error) {
   snprintf(source->name, sizeof source->name, "%s", inner);
   if (*inner != '\0') {
     source->path[inner - given - 1] = '\0';
-  } else if (is_hdf5(&sources->samples) && !exists(given)) {
+  } else if (reader_hdf5.matches(sources->samples.path, NULL, 0) && !exists(given)) {
     memcpy(source->path, sources->samples.path, sizeof source->path);
     snprintf(source->name, sizeof source->name, "%s", given);
   }
