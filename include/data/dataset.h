@@ -14,7 +14,7 @@
 #include "input/config.h"
 #include "platform/comm.h"
 
-enum { DATASET_AXES = 8 };
+enum { DATASET_AXES = 8, DATASET_PIECE = 1 << 27 };  // bytes in double that are read at a time
 
 struct dataset {
   int64_t count;                // samples of the whole set, N

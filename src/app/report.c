@@ -153,7 +153,7 @@ static void check_sets(const struct run *run, const struct dataset_survey survey
 
 static void check_axis(const struct view_axis *axis, const char *what) {
   const double *values = axis->coordinates;
-  log_text("  %-10s %-16s %10lld", what, axis->name, (long long)axis->length);
+  log_text("  %-11s %-16s %10lld", what, axis->name, (long long)axis->length);
   if (values != NULL) log_text("  %.6g to %.6g", values[0], values[axis->length - 1]);
   log_line("%s%s", axis->units[0] != '\0' ? " " : "", axis->units);
 }
@@ -165,12 +165,12 @@ static void check_view(const struct run *run, enum set set, const struct dataset
   for (int a = 0; a < view->numbering_axes; a++)
     check_axis(&view->numbering[a], a == 0 ? "numbered by" : "");
   for (int a = 0; a < view->space_axes; a++) check_axis(&view->space[a], a == 0 ? "space" : "");
-  log_line("  %-10s %-16s %12s %12s %12s %12s %12s", "channel", "units", "min", "max", "mean",
+  log_line("  %-11s %-16s %12s %12s %12s %12s %12s", "channel", "units", "min", "max", "mean",
            "deviation", "missing");
   for (int64_t c = 0; c < view->channels; c++) {
     const struct dataset_moments *moments = &survey->channel[c];
     const char *units = view->channel[c].units;
-    log_line("  %-10s %-16s %12.6g %12.6g %12.6g %12.6g %12lld", view->channel[c].name,
+    log_line("  %-11s %-16s %12.6g %12.6g %12.6g %12.6g %12lld", view->channel[c].name,
              units[0] != '\0' ? units : "-", moments->min, moments->max, moments->mean,
              moments->deviation, (long long)moments->missing);
   }

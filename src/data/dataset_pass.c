@@ -7,7 +7,7 @@
 #include "ground/memory.h"
 
 // Bytes of samples and weights in a piece.
-static size_t piece_bytes = 1 << 27;
+static size_t piece_bytes = DATASET_PIECE;
 
 void dataset_limit_pieces(size_t bytes) { piece_bytes = bytes; }
 

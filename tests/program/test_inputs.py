@@ -225,7 +225,7 @@ def value_cases():
         wrong_value("decoder.loss", "hinge", "bce or mse"),
         wrong_value("data.scale", 0, "greater than 0"),
         wrong_value("data.scale", "standardize", "did you mean standardise?"),
-        wrong_value("data.missing", "NaN", "error or nan", "did you mean nan?"),
+        wrong_value("data.missing", "NaN", "error, nan or number", "did you mean nan?"),
         wrong_value("data.train.generate", "spiral", "none or circle"),
         wrong_value("data.train.count", 1e13, "at most 1e12", shown="10000000000000.0"),
         wrong_value("data.train.classes", 3, "list of integers such as [0, 1, 2]"),
