@@ -61,15 +61,26 @@ static void read_text(struct h5_file *file, const char *path, const char *name,
   layout_copy(found, text);
 }
 
-// Axes of one name get a number.
+// Whether an axis before `a` has the name of `a`.
+static bool is_taken(const struct layout_array *array, int a) {
+  for (int b = 0; b < a; b++)
+    if (strcmp(array->axis[a].name, array->axis[b].name) == 0) return true;
+  return false;
+}
+
+_Static_assert((int)SOURCE_AXES <= 9, "one digit numbers the axes of a name");
+
+// Later axes of a name get a number.
 static void make_unique(struct layout_array *array) {
   for (int a = 1; a < array->axes; a++) {
-    char name[VIEW_TEXT];
-    snprintf(name, sizeof name, "%s", array->axis[a].name);
-    for (int b = 0, number = 2; b < array->axes; b++) {
-      if (b == a || strcmp(array->axis[a].name, array->axis[b].name) != 0) continue;
-      snprintf(array->axis[a].name, VIEW_TEXT, "%.*s_%d", VIEW_TEXT - 16, name, number++);
-      b = -1;
+    char *name = array->axis[a].name;
+    size_t length = strlen(name);
+    if (length > VIEW_TEXT - 4) length = VIEW_TEXT - 4;
+    while (((unsigned char)name[length] & 0xC0) == 0x80) length--;  // not inside of a character
+    for (char digit = '2'; is_taken(array, a); digit++) {
+      name[length] = '_';
+      name[length + 1] = digit;
+      name[length + 2] = '\0';
     }
   }
 }

@@ -25,6 +25,12 @@ static void list(struct h5_file *file, struct layout_paths *paths) {
   memory_free(&all.path);
 }
 
+// A vector is a matrix with one row or column.
+static bool is_vector(struct h5_file *file, const char *path) {
+  int64_t shape[H5_AXES];
+  return layout_shape(file, path, shape) == 2 && (shape[0] <= 1 || shape[1] <= 1);
+}
+
 static bool matches(const struct layout_request *request) {
   char class[H5_NAME];
   for (int i = 0; i < request->fields; i++)
@@ -38,7 +44,11 @@ static bool matches(const struct layout_request *request) {
 }
 
 static void find(const struct layout_request *request, struct layout_paths *paths) {
-  list(request->file, paths);
+  struct layout_paths all = {0};
+  list(request->file, &all);
+  for (int64_t i = 0; i < all.count; i++)
+    if (!is_vector(request->file, all.path[i])) layout_add_path(paths, all.path[i]);
+  memory_free(&all.path);
   layout_keep_largest(request->file, paths);
 }
 

@@ -7,6 +7,7 @@
 
 #include "data/layout_internal.h"
 #include "ground/memory.h"
+#include "ground/text.h"
 
 enum { SPACE_MAX = 3, ORDERS = 3 };
 
@@ -63,28 +64,46 @@ static void read_field(struct h5_file *file, const char *path, struct field *fie
   h5_read_numbers(file, path, "dim_varying", SPACE_MAX, field->varying, NULL);
 }
 
-static void name_along(struct h5_file *file, struct layout_axis *axis, const char *name,
+// False if the file has coordinates for another length, unless the field does not vary along the
+// axis.
+static bool name_along(struct h5_file *file, struct layout_axis *axis, const char *name,
                        enum axis_role role) {
   char path[H5_NAME + 16];
+  int64_t shape[H5_AXES];
   layout_name_axis(axis, name, role);
   snprintf(path, sizeof path, "/dimensions/%s", name);
   layout_set_coordinates(file, path, axis);
+  return axis->coordinates[0] != '\0' || axis->length == 1 || layout_shape(file, path, shape) != 1;
 }
 
-// Names the axes, those that do not vary too if they are `kept`; returns how many there are.
-static int name_axes(struct h5_file *file, const struct field *field, bool kept,
-                     struct layout_array *array) {
+// Names the axes, those along which the field does not vary too if they are `kept`. False if the
+// array has others.
+static bool name_axes(struct h5_file *file, const struct field *field, bool kept,
+                      struct layout_array *array) {
   struct layout_axis *axis = array->axis;
   int axes = 0;
+  bool good = true;
   for (int a = 0; a < array->axes; a++) axis[a].coordinates[0] = '\0';
   if (field->sample || kept) layout_name_axis(&axis[axes++], "sample", AXIS_SAMPLE);
-  if (field->time || kept) name_along(file, &axis[axes++], "time", AXIS_TIME);
+  if (field->time || kept) good = name_along(file, &axis[axes++], "time", AXIS_TIME);
   for (int a = 0; a < field->space; a++)
     if (field->varying[a] != 0.0 || kept)
-      name_along(file, &axis[axes++], field->name[a], AXIS_SPACE);
+      good = name_along(file, &axis[axes++], field->name[a], AXIS_SPACE) && good;
   for (int k = 0; k < field->order; k++)
     layout_name_axis(&axis[axes++], "component", AXIS_COMPONENT);
-  return axes;
+  return good && axes == array->axes;
+}
+
+static bool complain(const struct layout_request *request, const char *path,
+                     const struct field *field, struct error *error) {
+  char names[SPACE_MAX * H5_NAME] = "";
+  for (int a = 0; a < field->space; a++)
+    text_append(names, sizeof names, "%s%s", a > 0 ? ", " : "", field->name[a]);
+  return error_set(error,
+                   "%s: %s in %s, which is laid out as The Well, does not have the axes that its "
+                   "attributes and /dimensions give it: %s%s%s%s",
+                   request->key, path, h5_path(request->file), field->sample ? "sample, " : "",
+                   field->time ? "time, " : "", names, field->order > 0 ? ", components" : "");
 }
 
 static bool describe(const struct layout_request *request, const char *path,
@@ -96,14 +115,8 @@ static bool describe(const struct layout_request *request, const char *path,
                      "%s: /dimensions in %s, which is laid out as The Well, must have an attribute "
                      "spatial_dims with 1 to %d names",
                      request->key, h5_path(request->file), SPACE_MAX);
-  for (int kept = 0; kept < 2; kept++)
-    if (name_axes(request->file, &field, kept, array) == array->axes) return true;
-  return error_set(error,
-                   "%s: %s in %s has %d axes, but its attributes say (%s%s%d in space, %d of "
-                   "components)",
-                   request->key, path, h5_path(request->file), array->axes,
-                   field.sample ? "sample, " : "", field.time ? "time, " : "", field.space,
-                   field.order);
+  return name_axes(request->file, &field, false, array) ||
+         name_axes(request->file, &field, true, array) || complain(request, path, &field, error);
 }
 
 const struct layout_ops layout_well = {
