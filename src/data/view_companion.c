@@ -28,7 +28,6 @@ static struct view_plan *copy_frame(const struct view_plan *plan) {
 
 // A number per sample.
 static void make_scalar(struct view_plan *plan) {
-  plan->component = -1;
   plan->space_axes = 0;
   plan->has_channel_axis = false;
   plan->channels = plan->entries = 1;
@@ -167,6 +166,13 @@ static bool find_array(const struct view_plan *plan, const struct source *source
   return good;
 }
 
+// How many components of the first field's axis are taken.
+static int64_t taken_of(const struct view_plan *plan, int axis) {
+  for (int a = 0; a < plan->array->axes; a++)
+    if (plan->array->axis[a] == axis) return plan->array->taken[a];
+  return 1;
+}
+
 // Gives the companion `made` its array.
 static bool place_array(struct view_plan *made, const struct view_plan *plan,
                         const struct source *source, bool labels, const struct found *found,
@@ -187,7 +193,8 @@ static bool place_array(struct view_plan *made, const struct view_plan *plan,
   for (int a = 0; a < found->axes; a++) {
     array->axis[a] = place[a];
     array->length[a] = found->shape[a];
-    if (place[a] == plan->component && !labels) array->channels = plan->array[0].channels;
+    array->taken[a] = taken_of(plan, place[a]);
+    if (plan->axis[place[a]].role == PLAN_COMPONENT) array->channels *= array->taken[a];
   }
   return array->channels == 1 || array->channels == made->channels ||
          error_set(
@@ -215,7 +222,6 @@ struct view_plan *view_plan_companion(const struct view_plan *plan, const struct
   }
   struct found found = {.axes = 0};
   struct view_plan *frame = copy_frame(made);
-  frame->component = plan->component;
   frame->array = plan->array;
   frame->space_axes = plan->space_axes;
   const bool good = find_array(made, source, &found, integer, error) &&

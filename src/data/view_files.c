@@ -111,7 +111,6 @@ static void name_axes(struct view_plan *plan, const struct layout *layout,
   const struct layout_array *array = largest(layout);
   const bool named = options->axes.count > 0;
   plan->axes = named ? (int)options->axes.count : array->axes;
-  plan->component = -1;
   for (int i = 0; i < plan->axes; i++) {
     struct plan_axis *axis = &plan->axis[i];
     *axis = (struct plan_axis){.role = PLAN_SPACE, .stride = 1};
@@ -122,9 +121,15 @@ static void name_axes(struct view_plan *plan, const struct layout *layout,
       if (names_components(axis->is.name)) axis->is.role = AXIS_COMPONENT;
     }
     axis->is.length = 0;
-    if (axis->is.role == AXIS_COMPONENT && plan->component < 0) plan->component = i;
+    if (axis->is.role == AXIS_COMPONENT) axis->role = PLAN_COMPONENT;
   }
-  if (plan->component >= 0) plan->axis[plan->component].role = PLAN_COMPONENT;
+}
+
+// The axis of components, of which a field may have none; -1: there is none.
+static int component_of(const struct view_plan *plan) {
+  for (int i = 0; i < plan->axes; i++)
+    if (plan->axis[i].role == PLAN_COMPONENT) return i;
+  return -1;
 }
 
 static int find_axis(const struct view_plan *plan, const char *name) {
@@ -139,17 +144,18 @@ static bool place_axes(const struct view_plan *plan, const struct source *source
                        int place[SOURCE_AXES], struct error *error) {
   char shape[SHAPE];
   const bool whole = array->axes == plan->axes;
-  const bool lacks_component = array->axes == plan->axes - 1 && plan->component >= 0;
+  const int component = component_of(plan);
+  const bool lacks_component = array->axes == plan->axes - 1 && component >= 0;
   if (named && !whole && !lacks_component)
-    return error_set(error, "%.*s.axes: %d names, but %s%s%s has %d axes, %s%s", SECTION(source),
-                     plan->axes, array->path, array->path[0] != '\0' ? " in " : "", source->path,
-                     array->axes, shape_text(array, shape),
-                     plan->component >= 0 ? "; only a component may be lacking"
-                                          : "; name each of them, in order");
+    return error_set(
+        error, "%.*s.axes: %d names, but %s%s%s has %d axes, %s%s", SECTION(source), plan->axes,
+        array->path, array->path[0] != '\0' ? " in " : "", source->path, array->axes,
+        shape_text(array, shape),
+        component >= 0 ? "; only a component may be lacking" : "; name each of them, in order");
   for (int a = 0; a < array->axes; a++) {
     const int at = turned(layout, array, a);
     place[a] = named ? at : find_axis(plan, array->axis[a].name);
-    if (named && lacks_component) place[a] += at >= plan->component;
+    if (named && lacks_component) place[a] += at >= component;
     if (place[a] >= 0) continue;
     return error_set(
         error,
@@ -176,11 +182,12 @@ static bool add_array(struct view_plan *plan, const struct source *source,
   array->channels = 1;
   plan->packing[plan->arrays++] = from->packing;
   if (layout->groups > 0) plan->part_axis = place[0];
+  const bool may_repeat = strcmp(layout->name, "The Well") == 0;  // axes along which a field is one
   for (int a = 0; a < from->axes; a++) {
     struct plan_axis *axis = &plan->axis[place[a]];
     const int64_t length = from->axis[a].length;
-    if (axis->is.length == 0) axis->is.length = length;
-    if (axis->is.length != length && axis->role != PLAN_COMPONENT)
+    if (axis->is.length == 0 || (may_repeat && axis->is.length == 1)) axis->is.length = length;
+    if (axis->is.length != length && axis->role != PLAN_COMPONENT && !(may_repeat && length == 1))
       return error_set(error,
                        "%.*s.fields: the axis %s of %s in %s has the length %lld, that of %s has "
                        "%lld; fields that are stacked must lie on the same grid",
@@ -205,6 +212,10 @@ static bool add_arrays(struct view_plan *plan, const struct source *source,
   for (int i = 0; i < layout->count; i++)
     if (!add_array(plan, source, layout, &layout->array[i], options->axes.count > 0, error))
       return false;
+  for (struct view_array *array = plan->array; array < plan->array + plan->arrays; array++)
+    for (int a = 0; a < array->axes; a++)
+      array->repeats[a] = array->length[a] == 1 && plan->axis[array->axis[a]].is.length != 1 &&
+                          plan->axis[array->axis[a]].role != PLAN_COMPONENT;
   return true;
 }
 
@@ -247,7 +258,7 @@ static bool check_array(const struct view_plan *plan, const struct source *sourc
   char here[SHAPE], there[SHAPE] = "";
   for (int a = 0; same && a < first->axes; a++) {
     const int64_t held = array->axis[a + skipped].length;
-    const bool along = first->axis[a] == plan->part_axis;
+    const bool along = first->axis[a] == plan->part_axis && !first->repeats[a];
     same = along ? *length == 0 || *length == held : held == first->length[a];
     if (along) *length = held;
   }

@@ -153,9 +153,13 @@ static bool take_components(struct view_plan *plan, const struct source *source,
   for (int64_t i = 0; i < plan->arrays; i++) {
     struct view_array *array = &plan->array[i];
     for (int a = 0; a < array->axes; a++) {
-      if (array->axis[a] != plan->component) continue;
-      if (!take(&plan->axis[plan->component], source, array->length[a], &array->channels, error))
-        return false;
+      const struct plan_axis *axis = &plan->axis[array->axis[a]];
+      if (axis->role != PLAN_COMPONENT) continue;
+      if (array->length[a] == 0)
+        return error_set(error, "%s: samples without entries: %s has no components", source->label,
+                         array->path);
+      if (!take(axis, source, array->length[a], &array->taken[a], error)) return false;
+      array->channels *= array->taken[a];
       plan->has_channel_axis = true;
     }
     plan->channels += array->channels;
@@ -172,7 +176,8 @@ static bool take_all(struct view_plan *plan, const struct source *source, struct
     struct plan_axis *axis = &plan->axis[i];
     if (axis->role == PLAN_COMPONENT) continue;
     if (axis->is.length == 0)
-      return error_set(error, "%s: the axis %s has the length 0 in %s", source->label,
+      return error_set(error, "%s: %s: the axis %s has the length 0 in %s", source->label,
+                       axis->role == PLAN_SPACE ? "samples without entries" : "0 samples",
                        axis->is.name, source->path);
     if (!take(axis, source, axis->is.length, &axis->count, error)) return false;
   }
@@ -210,9 +215,9 @@ bool view_plan_is_plain(const struct view_plan *plan) {
   int next = 0;
   for (int a = 1; a < array->axes; a++) {
     const int i = array->axis[a];
-    if (i == plan->component ? a != 1 : next >= plan->space_axes || plan->space[next++] != i)
-      return false;
-    if (i == plan->component && array->channels != array->length[a]) return false;
+    const bool component = plan->axis[i].role == PLAN_COMPONENT;
+    if (component ? next > 0 : next >= plan->space_axes || plan->space[next++] != i) return false;
+    if (component && (a > 1 || array->channels != array->length[a])) return false;
   }
   for (int i = 0; i < plan->axes; i++)
     if (plan->axis[i].role != PLAN_COMPONENT && !takes_all(&plan->axis[i])) return false;

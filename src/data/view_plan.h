@@ -29,7 +29,9 @@ struct view_array {
   int axes;                     // of the dataset itself, without that of groups or files
   int axis[SOURCE_AXES];        // which of the plan's each is
   int64_t length[SOURCE_AXES];  // in the first file
-  int64_t channels;             // that it makes
+  bool repeats[SOURCE_AXES];    // it is one place, for all of those of the plan's axis
+  int64_t taken[SOURCE_AXES];   // of axes of components: how many places
+  int64_t channels;             // that they make
 };
 
 // Places [first, first + count) of the axis along which files or groups follow each other. `within`
@@ -46,7 +48,6 @@ struct view_plan {
   struct plan_axis axis[PLAN_AXES];
   int numbering_axes, numbering[VIEW_AXES];  // which axes number the samples, the last one fastest
   int space_axes, space[VIEW_AXES];
-  int component;          // which axis it is, -1: none
   int part_axis;          // along which the parts follow each other, -1: there is just one
   bool parts_in_dataset;  // whether datasets have that axis
   bool has_channel_axis;

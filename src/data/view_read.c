@@ -134,10 +134,12 @@ static struct extent extent_of(const struct view_plan *plan, const struct view_a
   for (int a = array->axes; a-- > 0;) {
     const int i = array->axis[a];
     const struct plan_axis *axis = &plan->axis[i];
+    extent.stride[a] = extent.count[a] = 1;
+    if (array->repeats[a]) continue;
     extent.stride[a] = axis->stride;
     extent.start[a] = place_in_files(axis, numbering_place(plan, block, i));
     if (i == plan->part_axis) extent.start[a] += block->part->within - block->part->first;
-    extent.count[a] = axis->role == PLAN_COMPONENT                     ? array->channels
+    extent.count[a] = axis->role == PLAN_COMPONENT                     ? array->taken[a]
                       : axis->role == PLAN_SPACE                       ? axis->count
                       : i == plan->numbering[plan->numbering_axes - 1] ? block->span
                                                                        : 1;
@@ -145,6 +147,21 @@ static struct extent extent_of(const struct view_plan *plan, const struct view_a
     extent.total *= extent.count[a];
   }
   return extent;
+}
+
+// How far into a block the c-th channel of an array begins, the last of its axes of components
+// fastest.
+static int64_t component_place(const struct view_plan *plan, const struct view_array *array,
+                               const struct extent *extent, int64_t c) {
+  int64_t place = 0;
+  for (int i = plan->axes; i-- > 0;) {
+    for (int a = 0; a < array->axes; a++) {
+      if (array->axis[a] != i || plan->axis[i].role != PLAN_COMPONENT) continue;
+      place += c % array->taken[a] * extent->apart[i];
+      c /= array->taken[a];
+    }
+  }
+  return place;
 }
 
 // Copies one channel of one sample from where it lies in a block.
@@ -192,11 +209,11 @@ static bool read_array(struct reading *reading, int64_t a, const struct block *b
                 reading->raw);
   for (int64_t i = block->begin; i < block->end; i++) {
     const int64_t row = rows->index[i] - rows->index[block->begin];
-    for (int64_t c = 0; c < plan->channels && c < array->channels; c++) {
-      const int64_t across = plan->component >= 0 ? c * extent.apart[plan->component] : 0;
-      copy_channel(plan, &extent, reading->raw + row * extent.apart[last] + across,
-                   out + (i - block->begin) * plan->entries + (channel + c) * space);
-    }
+    for (int64_t c = 0; c < array->channels; c++)
+      copy_channel(
+          plan, &extent,
+          reading->raw + row * extent.apart[last] + component_place(plan, array, &extent, c),
+          out + (i - block->begin) * plan->entries + (channel + c) * space);
   }
   return true;
 }
