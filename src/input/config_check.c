@@ -103,8 +103,10 @@ static bool check_fields(const struct config_input *input, const struct data_opt
   static const char *const ranges[] = {"first", "count", "stride"};
   if (!exclude(input, section, "fields", "dataset", "a single dataset is fields: [it], too"))
     return false;
+  const bool differs[] = {data->first != 0, data->count != 0, data->stride != 1};
   for (size_t i = 0; i < LENGTH(ranges); i++)
-    if (!exclude(input, section, "select", ranges[i],
+    if (differs[i] &&
+        !exclude(input, section, "select", ranges[i],
                  "select takes first, count and stride of each axis, that of the samples, too"))
       return false;
   if (data->axes.count > CONFIG_AXES) {

@@ -210,6 +210,37 @@ def check_layouts(checks, program, layouts):
 
 # ---- labels, weights, places ----
 
+def check_again(checks, program, layouts):
+    """What a run says of its input is an input, with which it is finished; another selection is
+    refused; values by --set and in a sweep."""
+    directory = layouts.directory
+    values = section("train", layouts.all["pdebench"][0])
+    base = {**BASE, "run.tasks": ["train"], "training.epochs": 1}
+    run_input(checks, program, directory, "again", base, values)
+    used = os.path.join("again", "used_parameters.yaml")
+    result = run(program, used, cwd=directory)
+    checks(result.code == 0 and "finished already" in result.out,
+           f"used_parameters.yaml should give the same run: {result}")
+    select = "data.train.select={sample: {count: 2}, time: 1}"
+    result = run(program, used, "--set", select, "--set", "data.train.samples=sample",
+                 cwd=directory)
+    checks(result.code == 2 and "data.train.select" in result.err and
+           "data.train.samples" in result.err, f"another selection should be refused: {result}")
+    result = run(program, used, "--set", select, "--set", "data.train.samples=sample", "--set",
+                 "run.directory=other", cwd=directory)
+    with h5py.File(os.path.join(directory, "other", "results.h5")) as file, \
+            h5py.File(layouts.path("burgers.hdf5")) as data:
+        checks(np.array_equal(file["train/target"][()].reshape(2, N), data["tensor"][:2, 1]),
+               f"a selection by --set: {result}")
+    sweep = write_input(os.path.join(directory, "sweep.yaml"), base, values)
+    with open(sweep, "a", encoding="utf-8") as file:
+        file.write("sweep: {zip: {data.train.samples: [[sample, time], [time, sample]], "
+                   "data.train.select: [{time: {count: 2}}, {sample: {stride: 2}}]}}\n")
+    result = run(program, "--tasks", "sweep.yaml", cwd=directory)
+    checks(result.code == 0 and "[time, sample]" in result.out and "count: 2" in result.out,
+           f"a sweep over lists and maps: {result}")
+
+
 def check_companions(checks, program, directory):
     """Labels and weights of a view with two axes of samples, the later one first."""
     rng = np.random.default_rng(3)
@@ -346,6 +377,7 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         layouts = Layouts(directory)
         check_layouts(checks, program, layouts)
+        check_again(checks, program, layouts)
         check_companions(checks, program, directory)
         check_overlap(checks, program, directory)
         check_mistakes(checks, program, directory)
