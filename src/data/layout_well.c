@@ -24,7 +24,13 @@ static bool varies(struct h5_file *file, const char *path, const char *along) {
   return h5_read_numbers(file, path, along, 1, &number, NULL) != 1 || number != 0.0;
 }
 
-// All fields that vary with sample and time; the others belong to the setting.
+static bool varies_in_space(struct h5_file *file, const char *path) {
+  double varying[SPACE_MAX] = {1.0, 1.0, 1.0};
+  h5_read_numbers(file, path, "dim_varying", SPACE_MAX, varying, NULL);
+  return varying[0] != 0.0 && varying[1] != 0.0 && varying[2] != 0.0;
+}
+
+// All fields that vary with sample, time and space; the others belong to the setting.
 static void find(const struct layout_request *request, struct layout_paths *paths) {
   struct h5_file *file = request->file;
   for (int k = 0; k < ORDERS; k++) {
@@ -33,7 +39,8 @@ static void find(const struct layout_request *request, struct layout_paths *path
     for (int64_t i = 0; i < count; i++) {
       char path[H5_NAME + 16];
       snprintf(path, sizeof path, "%s/%s", groups[k], names[i]);
-      if (varies(file, path, "sample_varying") && varies(file, path, "time_varying"))
+      if (varies(file, path, "sample_varying") && varies(file, path, "time_varying") &&
+          varies_in_space(file, path))
         layout_add_path(paths, path);
     }
     memory_free(&names);

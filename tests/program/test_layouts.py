@@ -43,7 +43,7 @@ def refused(checks, what, answer, *words):
 def equal(checks, what, answer, expected):
     good = not isinstance(answer, str) and np.array_equal(
         answer, np.asarray(expected, float).ravel(), equal_nan=True)
-    checks(good, f"{what}: as NumPy has it" + ("" if good else f" ({answer})"))
+    checks(good, f"{what}: as NumPy has it" + ("" if good else f" ({str(answer)[:200]})"))
 
 
 # ---- blocks ----
@@ -194,10 +194,13 @@ def test_virtual(checks):
     for i in range(4):
         layout[i] = h5py.VirtualSource(f"part_{i}.h5", "row", (6,))
     half[0] = h5py.VirtualSource(".", "all", (4, 6))[1]
+    cut = h5py.VirtualLayout((1, 3), "f8")
+    cut[0] = h5py.VirtualSource("part_1.h5", "row", (6,))[1::2]
     half[1] = h5py.VirtualSource("part_3.h5", "plane", (1, 6))[0]
     with h5py.File("parts/virtual.h5", "w") as file:
         file.create_virtual_dataset("all", layout)
         file.create_virtual_dataset("half", half)
+        file.create_virtual_dataset("cut", cut)
         spaces = h5py.h5s.create_simple((4, 6), (h5py.h5s.UNLIMITED, 6))
         spaces.select_hyperslab((0, 0), (h5py.h5s.UNLIMITED, 1), (1, 1), (1, 6))
         properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
@@ -210,6 +213,7 @@ def test_virtual(checks):
     equal(checks, "from four files", numbers(path, "packing", "/all"), data)
     equal(checks, "from a virtual dataset and a file", numbers(path, "packing", "/half"),
           data[[1, 3]])
+    equal(checks, "from a part of a dataset", numbers(path, "packing", "/cut"), data[1, 1::2])
     equal(checks, "from numbered files", numbers(path, "packing", "/numbered"), data)
     refused(checks, "from itself", numbers(path, "packing", "/circle"), "circle", "lead back")
     os.rename("parts/part_1.h5", "parts/elsewhere/part_1.h5")
@@ -227,6 +231,8 @@ def test_virtual(checks):
         with h5py.File("part_1.h5", "w") as file:
             file[name] = array
         answer = numbers(path, "packing", "/all")
+        if what == "short":
+            refused(checks, "a short part", numbers(path, "packing", "/cut"), "5 of 6 entries")
         if said:
             refused(checks, what, answer, "row", "part_1.h5", said)
         else:
@@ -381,7 +387,8 @@ def test_well(checks):
     arrays = {"t0_fields/height": rng.random((2, 3, 5, 4)),
               "t1_fields/velocity": rng.random((2, 3, 5, 4, 2)),
               "t2_fields/stress": rng.random((2, 3, 5, 4, 2, 2)),
-              "t0_fields/depth": rng.random((5, 4)), "t0_fields/wall": rng.random((1, 1, 5, 1))}
+              "t0_fields/depth": rng.random((5, 4)), "t0_fields/wall": rng.random((1, 1, 5, 1)),
+              "t0_fields/layer": rng.random((2, 3, 5))}
     with h5py.File("well.hdf5", "w") as file:
         file.create_group("dimensions").attrs["spatial_dims"] = ["rho", "phi"]
         file["dimensions/time"] = np.arange(3.)
@@ -391,7 +398,7 @@ def test_well(checks):
             static = name in ("t0_fields/depth", "t0_fields/wall")
             file[name] = array
             file[name].attrs.update(sample_varying=not static, time_varying=not static,
-                                    dim_varying=[True, name != "t0_fields/wall"])
+                                    dim_varying=[True, name[10:] not in ("wall", "layer")])
         file["t0_fields/odd"] = rng.random((2, 3, 5))
         file["t0_fields/odd"].attrs.update(sample_varying=False)
         file.create_group("boundary_conditions")
@@ -406,8 +413,9 @@ def test_well(checks):
         close(checks, "time", found.coordinates("time", 1), np.arange(3))
         checks(found.arrays[0]["axes"][2][3] == "m", "units of an axis")
     expect(checks, "what does not vary", "well.hdf5", "auto", "The Well",
-           ["rho:5(space) phi:4(space)", "sample:1 time:1 rho:5(space) phi:1(space)"],
-           fields=["/t0_fields/depth", "/t0_fields/wall"])
+           ["rho:5(space) phi:4(space)", "sample:1 time:1 rho:5(space) phi:1(space)",
+            "sample:2 time:3 rho:5(space)"],
+           fields=["/t0_fields/depth", "/t0_fields/wall", "/t0_fields/layer"])
     expect_refusal(checks, "axes that the attributes deny", "well.hdf5", "auto", "/t0_fields/odd",
                    "time, rho, phi", fields=["/t0_fields/odd"])
     expect_refusal(checks, "a misspelt field", "well.hdf5", "auto", "did you mean",
@@ -469,6 +477,10 @@ def test_netcdf(checks):
         file["u"] = np.zeros((2, 5, 4))
         file["v"] = np.zeros((4, 4, 4))
         file["w"] = np.zeros((7, 4))
+        file["_nc4_non_coord_z"] = np.zeros(4)
+        file["_nc4_non_coord_z"].make_scale("z")
+        file["zz"] = np.zeros(4)
+        file["zz"].dims[0].attach_scale(file["_nc4_non_coord_z"])
         for axis, name in enumerate(("member", "time", "level")):
             file["u"].dims[axis].attach_scale(file[name])
         for axis in range(3):
@@ -480,6 +492,8 @@ def test_netcdf(checks):
            "level:4(space) level_2:4(space) level_3:4(space)", fields=["v"])
     expect(checks, "an axis without a name", "ensemble.nc", "auto", "netCDF",
            "axis_0:7(sample) level:4(space)", fields=["w"])
+    expect(checks, "a dimension behind a prefix", "ensemble.nc", "auto", "netCDF", "z:4",
+           fields=["zz"])
     expect_refusal(checks, "fields of different shapes", "ensemble.nc", "auto", "which of", "/u")
 
 
