@@ -186,6 +186,8 @@ static void shorten(const struct layout_axis *axis, double *values) {
     values[i] = values[i] + (values[i + 1] - values[i]) / 2;
 }
 
+static const int64_t coordinates_max = 1 << 24;
+
 double *layout_coordinates(struct h5_file *file, const struct layout_axis *axis) {
   struct error ignored = {""};
   struct packing packing;
@@ -193,7 +195,7 @@ double *layout_coordinates(struct h5_file *file, const struct layout_axis *axis)
   const int64_t start = 0, stride = 1;
   const int axes = axis->coordinates[0] == '\0' ? 0 : layout_shape(file, axis->coordinates, shape);
   if (axes != 1 || (shape[0] != axis->length && shape[0] - 1 != axis->length) || shape[0] < 1 ||
-      !h5_check_sources(file, axis->coordinates, "", &ignored) ||
+      shape[0] > coordinates_max || !h5_check_sources(file, axis->coordinates, "", &ignored) ||
       !packing_read(file, axis->coordinates, "", &packing, &ignored))
     return NULL;
   double *values = memory_new(double, (size_t)shape[0]);

@@ -59,8 +59,9 @@ void layout_free(struct layout *layout);
 void layout_path(const struct layout *layout, const struct layout_array *array, int64_t group,
                  char path[CONFIG_TEXT]);
 
-// The coordinates of an axis, [axis->length], owned; NULL if the file has none that can be read. A
-// dataset that has one more is cut (time) or holds the edges of cells (space): then the middles.
+// The coordinates of an axis, [axis->length], owned; NULL if the file has none that can be read, or
+// more than 2^24. A dataset that has one more is cut (time) or holds the edges of cells (space):
+// then the middles.
 double *layout_coordinates(struct h5_file *file, const struct layout_axis *axis);
 
 #endif
