@@ -276,6 +276,21 @@ def check_companions(checks, program, directory):
                f"classes and stride of a view: {file['train/index'][()]}")
         checks(np.array_equal(file["train/target"][()].reshape(-1, N), turned[expected]),
                "classes and stride of a view: other samples")
+    mask = (rng.random(N) < 0.3).astype("i1")
+    with h5py.File(os.path.join(directory, "mask.h5"), "w") as file:
+        file["land"] = mask
+    for k, (where, values) in enumerate((("mask.h5:/land", {}), ("mask.npy", {}),
+                                         ("mask.npy", {"labels": "time"}))):
+        np.save(os.path.join(directory, "mask.npy"), mask if k < 2 else mask[::2])
+        results = run_input(
+            checks, program, directory, f"mask_{k}", base, section("train", values),
+            {"data.train.weights": None, "data.train.mask": where,
+             "data.train.select": {"x": {"stride": 2}}, "decoder.layers": [{"dense": N // 2}]},
+            ranks=1 + k % 2)
+        with h5py.File(results) as file:
+            weights = file["train/weight"][()].reshape(-1, N // 2)
+            checks(np.array_equal(weights, np.tile(mask[::2] == 0, (20, 1))),
+                   f"{where}: the mask of the fields' grid, or of what is selected")
     for k in range(3):
         np.save(os.path.join(directory, f"run_{k}.npy"), u[k])
     results = run_input(checks, program, directory, "files", BASE, {"run.tasks": ["train"]},
