@@ -14,7 +14,7 @@
 #include "input/config.h"
 #include "platform/comm.h"
 
-enum { DATASET_AXES = 8 };
+enum { DATASET_AXES = 8, DATASET_PIECE = 1 << 27 };  // bytes in double that are read at a time
 
 struct dataset {
   int64_t count;                // samples of the whole set, N
@@ -28,7 +28,9 @@ struct dataset {
   real *w;                      // the same for the weights, or NULL if all are 1, owned
   double *weight_sum;           // [local_count] sum of w, owned; n where w is NULL
   int64_t *label;               // [local_count] or NULL, owned
-  int64_t *index;               // [local_count] places in the file, rising, owned
+  double *real_label;           // the same where labels are real; one of both at the most
+  int64_t *index;               // [local_count] places among all samples of the view, rising, owned
+  int64_t filled;               // entries of the whole set that are the number of data.missing
   int64_t *group;  // [local_count] samples of one group (trajectory) stay together when a part is
                    // held out; owned
 };
@@ -40,6 +42,7 @@ struct dataset_shape {
   int64_t shape[DATASET_AXES];
   size_t n;
   bool weights, labels;
+  bool missing;  // the file itself says which entries are missing
 };
 
 struct dataset_sources;  // the files of a set, opened: what they hold and what is wanted of it
@@ -57,42 +60,65 @@ struct dataset_shape dataset_describe(const struct dataset_sources *sources);
 struct view *dataset_take_view(struct dataset_sources *sources);
 void dataset_close(struct dataset_sources **sources);
 
-// Reads this rank's share, [rank N / R, (rank + 1) N / R), unscaled; entries that are NaN get
-// weight 0 and value 0 if `missing` is MISSING_NAN and are an error otherwise; an entry whose given
-// weight is 0 has value 0 whatever the file holds. Returns an owned set, or NULL on all ranks if a
-// share is more than a rank's part of its node's memory. Collective; errors as above (comm_settle()
-// them before use).
-struct dataset *dataset_read(struct comm *comm, const struct dataset_sources *sources,
-                             enum missing missing, struct error *error);
+// Samples of `b` that are of a trajectory (or, where a single axis numbers samples, are a sample)
+// of `a` are an error that names one. Generated sets are not compared. Collective.
+void dataset_check_overlap(struct comm *comm, const struct dataset_sources *a,
+                           const struct dataset_sources *b, struct error *error);
 
-// What the entries that count are like, unscaled.
-struct dataset_survey {
-  int64_t entries, missing;  // that count; that have weight 0
+// How samples are to be read.
+struct dataset_rules {
+  struct config_missing missing;
+  const struct scaling *scaling;  // NULL: none
+  enum loss_kind loss;
+};
+
+// Reads this rank's share, [rank N / R, (rank + 1) N / R), in double, scales it and rounds it last.
+// Entries that are missing (data.missing, or marked by the file itself), masked or of weight 0 get
+// weight 0 and value 0; NaN is an error otherwise. If the loss wants data in [0, 1], a scaled value
+// outside is an error that names sample, entry and value. Returns an owned set, or NULL on all
+// ranks if a share is more than a rank's part of its node's memory or something is wrong.
+// Collective; errors as above (comm_settle() them before use).
+struct dataset *dataset_read(struct comm *comm, struct dataset_sources *sources,
+                             const struct dataset_rules *rules, struct error *error);
+
+// What entries are like, unscaled, of which `entries` count and `missing` have weight 0. Without
+// any that counts the range is empty and mean and deviation are 0.
+struct dataset_moments {
+  int64_t entries, missing;
   double min, max, mean, deviation;
 };
 
-// Looks through a set without keeping it, in pieces of 128 MiB: finds what dataset_read() would
-// complain of and, if `scaling` is not NULL, what dataset_scale() would. Collective; errors as
-// above.
-struct dataset_survey dataset_survey(struct comm *comm, const struct dataset_sources *sources,
-                                     enum missing missing, const struct scaling *scaling,
-                                     enum loss_kind loss, struct error *error);
+struct dataset_survey {
+  struct dataset_moments all;
+  size_t channels;
+  struct dataset_moments *channel;  // [channels], owned
+  int64_t filled;                   // entries that are the number of data.missing
+};
+
+// Looks through a set without keeping it, in pieces of 128 MiB, twice if it is more than one: finds
+// what dataset_read() would complain of. `channels` of equal size make a sample. Collective; errors
+// as above.
+struct dataset_survey dataset_survey(struct comm *comm, struct dataset_sources *sources,
+                                     const struct dataset_rules *rules, size_t channels,
+                                     struct error *error);
+
+// For tests: the size of pieces, and parts of a sample that are measured in one go, from now on.
+void dataset_limit_pieces(size_t bytes);
+void dataset_limit_strips(size_t parts);
 
 void dataset_destroy(struct dataset **dataset);
 
-// The scaling that data.scale asks for, from the entries of `train` that have weight; the same on
-// every rank and for any number of ranks. Constant data give scale 1. `n`: entries of a sample.
-// Owned. Collective.
-struct scaling *dataset_scaling(struct comm *comm, enum scale_kind kind, double value, size_t n,
-                                const struct dataset *train);
+// The scaling that data.scale asks for. Constants that the data decide come from the entries of
+// `train` (else NULL) that count, read in pieces: exact sums, with the same bits for any number of
+// ranks. Where data are constant, or there are none, the scale is 1, and a line says so. `n`:
+// entries of a sample; `view`: its channels. Owned; NULL on all ranks if reading fails. Collective;
+// errors as above.
+struct scaling *dataset_scaling(struct comm *comm, const struct config_scale *scale, size_t n,
+                                struct dataset_sources *train, const struct view *view,
+                                struct config_missing missing, struct error *error);
 
 // A checksum of samples, weights and labels that does not depend on the number of ranks; never 0.
 // Collective.
 uint64_t dataset_checksum(struct comm *comm, const struct dataset *dataset);
-
-// Applies it to the entries with weight; the others and the padding stay 0. If the loss wants data
-// in [0, 1], a scaled value outside is an error that names sample, entry and value.
-void dataset_scale(struct dataset *dataset, const struct scaling *scaling, enum loss_kind loss,
-                   const char *key, struct error *error);
 
 #endif

@@ -26,6 +26,16 @@ bool decoder_file_read(const char *path, struct decoder *decoder, struct error *
 void decoder_file_declare(struct h5_file *file, const struct decoder *decoder,
                           const struct scaling *scaling, const char *shape);
 
+// The scaling in the group /decoder of the file `name`, whose samples have n entries, owned by the
+// caller; NULL if there is none. False with a message if it cannot be applied. Not collective.
+bool decoder_file_read_scaling(struct h5_file *file, const char *name, size_t n,
+                               struct scaling **scaling, struct error *error);
+
+// The scaling, below the group /decoder that is declared: by rank 0; then its numbers,
+// collectively.
+void decoder_file_declare_scaling(struct h5_file *file, const struct scaling *scaling);
+void decoder_file_write_scaling(struct h5_file *file, const struct scaling *scaling, int rank);
+
 // Declares the weight and bias of a layer that has them, or what is shaped like them, below
 // `group`/layer_NUMBER, which must not exist yet.
 void decoder_file_declare_layer(struct h5_file *file, const char *group, const struct layer *layer,

@@ -18,6 +18,10 @@ enum { EXACT_NUMBERS = sizeof(struct exact_sum) / sizeof(int64_t) };
 
 void exact_sum_add(struct exact_sum *sum, double x);
 
+// Makes room for as many summands again, and for 2^30 sums that are added up, without changing the
+// sum.
+void exact_sum_carry(struct exact_sum *sum);
+
 // The double that is closest to the sum (ties to even); NaN if a summand was not finite.
 double exact_sum_value(const struct exact_sum *sum);
 

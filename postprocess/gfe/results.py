@@ -25,6 +25,7 @@ SETS = ("train", "test", "encode", "validation")
 NEEDED = ("z", "loss", "evaluations", "status")
 OPTIONAL = ("z_encoder", "loss_encoder", "label", "reconstruction", "target", "weight")
 SHOWN = "shown"  # the axis of what is stored of the first samples only
+SCALE = ("scale_offset", "scale_factor")  # attributes of /decoder, or datasets in it
 LOSSES = ("bce", "mse")
 
 
@@ -41,7 +42,6 @@ class Decoder:
         ones, else as in layers.py. `latent` if the first one is not dense."""
         self.layers = list(layers)
         self.loss_name = loss
-        self.scale_offset, self.scale_factor = float(scale_offset), float(scale_factor)
         if not self.layers:
             raise ResultsError("a decoder needs at least one layer")
         if self.loss_name not in LOSSES:
@@ -55,6 +55,18 @@ class Decoder:
         self.shape = tuple(shape) if shape else (self.n,)
         if np.prod(self.shape) != self.n:
             raise ResultsError(f"the shape {self.shape} does not hold the {self.n} outputs")
+        self.scale_offset = self._constants(scale_offset)
+        self.scale_factor = self._constants(scale_factor)
+
+    def _constants(self, values):
+        """A number for all entries, or an array of the samples' shape from one number per channel
+        or entry."""
+        values = np.asarray(values, np.float64).ravel()
+        if values.size == 1:
+            return float(values[0])
+        if not values.size or self.n % values.size:
+            raise ResultsError(f"{values.size} constants do not scale samples of {self.n} entries")
+        return np.repeat(values, self.n // values.size).reshape(self.shape)
 
     def _output(self, z):
         """The last layer's output (sample, n) and, per layer, its sums s."""
@@ -78,7 +90,7 @@ class Decoder:
         return sigmoid(x) if self.loss_name == "bce" else x
 
     def to_data_units(self, x):
-        """Undoes the scaling y = (raw - scale_offset) / scale_factor."""
+        """Undoes the scaling y = (raw - scale_offset) / scale_factor of x, (sample, *shape)."""
         return np.asarray(x) * self.scale_factor + self.scale_offset
 
     def loss(self, y, z, weight=None):
@@ -124,13 +136,18 @@ def write_decoder(path, layers, loss, scale_offset=0.0, scale_factor=1.0, shape=
     `layers`: (weight (out, in), bias (out), activation name) from latent to output, as PyTorch's
     nn.Linear has them; other kinds as dicts, see layers.py. `loss`: "bce" (the last layer gives
     logits) or "mse". `shape`: that of a sample, such as (28, 28). Data are scaled as
-    (raw - scale_offset) / scale_factor."""
+    (raw - scale_offset) / scale_factor, each a number, or one per channel or entry."""
     decoder = Decoder(layers, loss, scale_offset, scale_factor, shape, latent)
     with h5py.File(path, "w") as file:
         group = file.create_group("decoder")
         group.attrs.update(latent=decoder.latent, n=decoder.n, loss=loss, layers=len(layers),
-                           scale_offset=decoder.scale_offset, scale_factor=decoder.scale_factor,
                            shape=" ".join(map(str, decoder.shape)))
+        constants = np.broadcast_arrays(np.ravel(scale_offset), np.ravel(scale_factor))
+        for name, values in zip(SCALE, constants):
+            if values.size == 1:
+                group.attrs[name] = float(values[0])
+            else:
+                group[name] = values.astype(np.float64)
         for k, layer in enumerate(decoder.network.layers):
             place = group.create_group(f"layer_{k}")
             place.attrs.update(kind=layer.kind, activation=layer.activation)
@@ -272,8 +289,10 @@ class Results:
         try:
             layers = _read_layers(group)
             shape = [int(length) for length in _text(group.attrs["shape"]).split()]
-            return Decoder(layers, _text(group.attrs["loss"]), group.attrs["scale_offset"],
-                           group.attrs["scale_factor"], shape, int(group.attrs["latent"]))
+            constants = (group[name][()] if name in group else group.attrs[name]
+                         for name in SCALE)
+            return Decoder(layers, _text(group.attrs["loss"]), *constants, shape,
+                           int(group.attrs["latent"]))
         except KeyError as error:
             raise ResultsError(f"{self.path}: /decoder is incomplete: {error.args[0]}") from error
 

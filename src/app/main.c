@@ -36,6 +36,7 @@ static int run_input(struct comm *comm, const struct cli *cli, const char *comma
     struct dataset_survey surveys[SET_COUNT];
     setup_survey(run, surveys);
     report_check(run, surveys);
+    for (int set = 0; set < SET_COUNT; set++) memory_free(&surveys[set].channel);
   } else {
     const bool finished = job_is_finished(run);
     if (!finished) setup_load(run);

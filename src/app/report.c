@@ -21,10 +21,13 @@ static void report_set(const struct run *run, enum set set) {
   for (int i = 0, at = 0; i < shape->axes && at < 100; i++)
     at += snprintf(axes + at, sizeof axes - (size_t)at, "%s%lld", i > 0 ? " x " : "",
                    (long long)shape->shape[i]);
+  char fields[512] = "";
+  for (int64_t i = 0; i < options->fields.count; i++)
+    text_append(fields, sizeof fields, "%s%s", i > 0 ? ", " : "", options->fields.name[i]);
   log_line("  %-8s %lld samples of %s%s%s from %s %s", set_name(set), (long long)shape->count, axes,
            shape->weights ? ", weighted" : "", shape->labels ? ", labelled" : "",
            options->generate != GENERATE_NONE ? generator_name(options->generate) : options->file,
-           options->dataset);
+           fields[0] != '\0' ? fields : options->dataset);
 }
 
 // The outputs of layers that do more than pass numbers on.
@@ -156,13 +159,40 @@ static void check_sets(const struct run *run, const struct dataset_survey survey
     for (int i = 0; i < shape->axes; i++)
       text_append(axes, sizeof axes, "%s%lld", i > 0 ? " x " : "", (long long)shape->shape[i]);
     log_line("  %-8s %10lld  %-16s %12.6g %12.6g %12.6g %12lld", set_name(set),
-             (long long)shape->count, axes[0] != '\0' ? axes : "1", surveys[set].min,
-             surveys[set].max, surveys[set].mean, (long long)surveys[set].missing);
+             (long long)shape->count, axes[0] != '\0' ? axes : "1", surveys[set].all.min,
+             surveys[set].all.max, surveys[set].all.mean, (long long)surveys[set].all.missing);
+  }
+}
+
+static void check_axis(const struct view_axis *axis, const char *what) {
+  const double *values = axis->coordinates;
+  log_text("  %-11s %-16s %10lld", what, axis->name, (long long)axis->length);
+  if (values != NULL) log_text("  %.6g to %.6g", values[0], values[axis->length - 1]);
+  log_line("%s%s", axis->units[0] != '\0' ? " " : "", axis->units);
+}
+
+// What a set's samples are made of.
+static void check_view(const struct run *run, enum set set, const struct dataset_survey *survey) {
+  const struct view *view = run->views[set];
+  log_line("\nsamples of %s", set_name(set));
+  for (int a = 0; a < view->numbering_axes; a++)
+    check_axis(&view->numbering[a], a == 0 ? "numbered by" : "");
+  for (int a = 0; a < view->space_axes; a++) check_axis(&view->space[a], a == 0 ? "space" : "");
+  log_line("  %-11s %-16s %12s %12s %12s %12s %12s", "channel", "units", "min", "max", "mean",
+           "deviation", "missing");
+  for (int64_t c = 0; c < view->channels; c++) {
+    const struct dataset_moments *moments = &survey->channel[c];
+    const char *units = view->channel[c].units;
+    log_line("  %-11s %-16s %12.6g %12.6g %12.6g %12.6g %12lld", view->channel[c].name,
+             units[0] != '\0' ? units : "-", moments->min, moments->max, moments->mean,
+             moments->deviation, (long long)moments->missing);
   }
 }
 
 void report_check(const struct run *run, const struct dataset_survey surveys[SET_COUNT]) {
   check_sets(run, surveys);
+  for (int set = 0; set < SET_COUNT; set++)
+    if (run->used[set]) check_view(run, set, &surveys[set]);
   check_network("decoder", run->decoder->network);
   if (run->decoder->encoder != NULL) check_network("encoder", run->decoder->encoder);
   check_memory(run);

@@ -1,6 +1,7 @@
 #include "app/setup.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "engine/budget.h"
 #include "engine/validation.h"
@@ -12,6 +13,7 @@
 #include "ground/directory.h"
 #include "ground/log.h"
 #include "ground/memory.h"
+#include "ground/text.h"
 
 static const char *const set_keys[] = {"data.train", "data.test", "data.encode", "data.validation"};
 
@@ -94,6 +96,46 @@ static void append_shape(char *text, size_t size, const struct layer_shape *shap
     text[0] = '\0';
 }
 
+// Lengths without those that are 1.
+static size_t squeeze(size_t axes, const int64_t *lengths, int64_t *kept) {
+  size_t count = 0;
+  for (size_t a = 0; a < axes; a++)
+    if (lengths[a] != 1) kept[count++] = lengths[a];
+  return count;
+}
+
+static void append_lengths(char *text, size_t size, size_t axes, const int64_t *lengths) {
+  for (size_t a = 0; a < axes; a++)
+    text_append(text, size, "%s%lld", a > 0 ? " x " : "", (long long)lengths[a]);
+}
+
+// The entries of a sample are those of the decoder's last layer, axis by axis: in space they must
+// have the same lengths, but for axes of length 1; what is before is channels. Samples with a
+// single axis have no order to be mistaken.
+static void check_order(const struct run *run, enum set set, struct error *error) {
+  const struct dataset_shape *shape = &run->shapes[set];
+  const struct layer_shape *to = network_shape(run->decoder->network);
+  int64_t lengths[LAYER_AXES + 1], space[LAYER_AXES + 1], sample[DATASET_AXES];
+  for (size_t a = 0; a < to->axes; a++) lengths[a] = (int64_t)to->size[a];
+  const size_t axes = to->axes > 1 ? squeeze(to->axes - 1, lengths + 1, space) : 0;
+  const size_t held = squeeze((size_t)shape->axes, shape->shape, sample);
+  if (axes == 0 || held <= 1) return;
+  if (held >= axes && memcmp(sample + held - axes, space, axes * sizeof *space) == 0) return;
+  const bool last = held == axes + 1 && sample[axes] == lengths[0] &&
+                    memcmp(sample, space, axes * sizeof *space) == 0;
+  char outputs[128] = "", entries[128] = "";
+  append_lengths(outputs, sizeof outputs, to->axes, lengths);
+  append_lengths(entries, sizeof entries, (size_t)shape->axes, shape->shape);
+  error_set(
+      error,
+      "decoder.layers: end in %s, but a sample of %s is %s: as many numbers in another order; "
+      "%s%s%s",
+      outputs, set_keys[set], entries,
+      last ? "its channels are last: with names of axes, such as " : "", last ? set_keys[set] : "",
+      last ? ".axes: [sample, y, x, component], they come first"
+           : "end in the shape of a sample, or flat");
+}
+
 static void check_shapes(const struct run *run, struct error *error) {
   const char *file = run->config.decoder.file;
   const struct network *network = run->decoder->network;
@@ -101,7 +143,11 @@ static void check_shapes(const struct run *run, struct error *error) {
   append_shape(outputs, sizeof outputs, network_shape(network));
   for (int set = 0; set < SET_COUNT; set++) {
     const struct dataset_shape *shape = &run->shapes[set];
-    if (!run->used[set] || shape->n == run->decoder->n) continue;
+    if (!run->used[set]) continue;
+    if (shape->n == run->decoder->n) {
+      check_order(run, (enum set)set, error);
+      continue;
+    }
     struct layer_shape sample = {0};
     for (int axis = 0; axis < shape->axes && sample.axes < LAYER_AXES; axis++)
       sample.size[sample.axes++] = (size_t)shape->shape[axis];
@@ -111,6 +157,21 @@ static void check_shapes(const struct run *run, struct error *error) {
               "must be equal",
               file[0] != '\0' ? "decoder.file = " : "decoder.layers", file, run->decoder->n,
               outputs, set_keys[set], shape->n, entries);
+  }
+}
+
+// A decoder scales each channel, or each entry, of data that have as many.
+static void check_channels(const struct run *run, struct error *error) {
+  if (!run->scaled_by_file) return;
+  const size_t count = run->scaling->count;
+  for (int set = 0; set < SET_COUNT; set++) {
+    if (!run->used[set] || count == 1 || count == run->scaling->n ||
+        count == (size_t)run->views[set]->channels)
+      continue;
+    error_set(error,
+              "decoder.file = %s: its data were scaled per channel, of which there were %zu; a "
+              "sample of %s has %lld",
+              run->config.decoder.file, count, set_keys[set], (long long)run->views[set]->channels);
   }
 }
 
@@ -148,6 +209,11 @@ struct run *setup_prepare(struct comm *comm, const struct config *config) {
     run->shapes[set] = dataset_describe(run->sources[set]);
     run->views[set] = dataset_take_view(run->sources[set]);
   }
+  if (run->used[SET_TRAIN] && run->used[SET_TEST] && !config->data.allow_overlap)
+    dataset_check_overlap(comm, run->sources[SET_TRAIN], run->sources[SET_TEST], &error);
+  if (run->used[SET_VALIDATION] && !config->data.allow_overlap)
+    dataset_check_overlap(comm, run->sources[SET_TRAIN], run->sources[SET_VALIDATION], &error);
+  comm_settle(comm, &error);
   if (!run->used[SET_TRAIN] && !run->scaled_by_file &&
       (config->data.scale.kind == SCALE_MINMAX || config->data.scale.kind == SCALE_STANDARDISE))
     error_set(&error,
@@ -159,8 +225,8 @@ struct run *setup_prepare(struct comm *comm, const struct config *config) {
   run->decoder =
       decoder_layout((size_t)config->decoder.latent, (size_t)config->decoder.layers.count,
                      config->decoder.layers.list, config->decoder.loss);
-  if (run->scaled_by_file) run->scaling->n = run->decoder->n;
   check_shapes(run, &error);
+  check_channels(run, &error);
   add_encoder(run, &error);
   comm_settle(comm, &error);
   budget_settle(run, &error);
@@ -170,17 +236,37 @@ struct run *setup_prepare(struct comm *comm, const struct config *config) {
   return run;
 }
 
-static void load_set(struct run *run, enum set set) {
+// How a set is read once the scaling is known.
+static struct dataset_rules rules_of(const struct run *run) {
+  return (struct dataset_rules){run->config.data.missing, run->scaling, run->config.decoder.loss};
+}
+
+// Finds the scaling that data.scale asks for, if it is not the decoder file's. Collective.
+static void find_scaling(struct run *run) {
   struct error error = {""};
   const struct config *config = &run->config;
-  run->sets[set] = dataset_read(run->comm, run->sources[set], config->data.missing, &error);
+  if (run->scaled_by_file) return;
+  run->scaling =
+      dataset_scaling(run->comm, &config->data.scale, run->decoder->n, run->sources[SET_TRAIN],
+                      run->views[SET_TRAIN], config->data.missing, &error);
+  comm_settle(run->comm, &error);
+}
+
+// A number that marks missing entries and never occurs is likely to be misspelt.
+static void warn_of_missing(const struct run *run, int64_t filled) {
+  char text[TEXT_NUMBER];
+  const struct config_missing *missing = &run->config.data.missing;
+  if (missing->kind == MISSING_NUMBER && filled == 0)
+    log_warning("data.missing = %s: no entry of the data is this number",
+                text_number(missing->value, text));
+}
+
+static void load_set(struct run *run, enum set set) {
+  struct error error = {""};
+  const struct dataset_rules rules = rules_of(run);
+  run->sets[set] = dataset_read(run->comm, run->sources[set], &rules, &error);
   comm_settle(run->comm, &error);
   dataset_close(&run->sources[set]);
-  if (set == SET_TRAIN && !run->scaled_by_file)
-    run->scaling = dataset_scaling(run->comm, config->data.scale.kind, config->data.scale.value,
-                                   run->decoder->n, run->sets[set]);
-  dataset_scale(run->sets[set], run->scaling, config->decoder.loss, set_keys[set], &error);
-  comm_settle(run->comm, &error);
   run->data_checksum[set] = dataset_checksum(run->comm, run->sets[set]);
 }
 
@@ -226,49 +312,33 @@ static void load_decoder(struct run *run) {
 }
 
 void setup_load(struct run *run) {
-  const struct config *config = &run->config;
-  if (!run->used[SET_TRAIN] && !run->scaled_by_file)
-    run->scaling = dataset_scaling(run->comm, config->data.scale.kind, config->data.scale.value,
-                                   run->decoder->n, NULL);
-  for (int set = 0; set < SET_COUNT; set++)
-    if (run->used[set]) load_set(run, set);
+  int64_t filled = 0;
+  find_scaling(run);
+  for (int set = 0; set < SET_COUNT; set++) {
+    if (!run->used[set]) continue;
+    load_set(run, set);
+    filled += run->sets[set]->filled;
+  }
+  warn_of_missing(run, filled);
   struct error error = {""};
   validation_hold_out(run, &error);
   comm_settle(run->comm, &error);
   load_decoder(run);
 }
 
-// The scaling that the training set asks for.
-static struct scaling *scaling_of(const struct run *run, const struct dataset_survey *train) {
-  const bool constant = train->min == train->max;
-  const bool range = run->config.data.scale.kind == SCALE_MINMAX;
-  struct scaling *scaling = scaling_create(run->decoder->n, 1);
-  scaling->offset[0] = constant || range ? train->min : train->mean;
-  if (!constant) scaling->scale[0] = range ? train->max - train->min : train->deviation;
-  return scaling;
-}
-
 void setup_survey(struct run *run, struct dataset_survey surveys[SET_COUNT]) {
   struct error error = {""};
-  const struct config *config = &run->config;
-  const enum scale_kind kind = config->data.scale.kind;
-  const enum loss_kind loss = config->decoder.loss;
-  bool known = run->scaled_by_file || kind == SCALE_NONE || kind == SCALE_NUMBER;
-  if (known && !run->scaled_by_file)
-    run->scaling =
-        dataset_scaling(run->comm, kind, config->data.scale.value, run->decoder->n, NULL);
+  int64_t filled = 0;
+  find_scaling(run);
+  const struct dataset_rules rules = rules_of(run);
   for (int set = 0; set < SET_COUNT; set++) {
+    surveys[set] = (struct dataset_survey){.channels = 0};
     if (!run->used[set]) continue;
-    struct dataset_sources *sources = run->sources[set];
-    surveys[set] = dataset_survey(run->comm, sources, config->data.missing,
-                                  known ? run->scaling : NULL, loss, &error);
+    surveys[set] = dataset_survey(run->comm, run->sources[set], &rules,
+                                  (size_t)run->views[set]->channels, &error);
     comm_settle(run->comm, &error);
-    if (known) continue;
-    run->scaling = scaling_of(run, &surveys[set]);
-    known = true;
-    if (loss_ops(loss)->unit_interval)
-      dataset_survey(run->comm, sources, config->data.missing, run->scaling, loss, &error);
-    comm_settle(run->comm, &error);
+    filled += surveys[set].filled;
   }
+  warn_of_missing(run, filled);
   load_decoder(run);
 }

@@ -10,7 +10,8 @@
 struct run *setup_prepare(struct comm *comm, const struct config *config);
 
 // In place of setup_load(), for --check: looks through the samples of every set that is used, keeps
-// none, and finds what setup_load() would complain of. Collective.
+// none, and finds what setup_load() would complain of. What is known of channels is the caller's.
+// Collective.
 void setup_survey(struct run *run, struct dataset_survey surveys[SET_COUNT]);
 
 // Reads and scales the samples and gives the decoder its parameters. The user's mistakes end all

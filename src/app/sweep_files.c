@@ -148,9 +148,9 @@ bool sweep_is_recorded(const struct sweep *sweep) {
 // A value's text in YAML as JSON: a number, true or false, null, or a string. Quoted texts are the
 // same in both.
 static void write_value(const struct config_row *row, const char *text, FILE *stream) {
-  const bool number = row->type == TYPE_INTEGER || row->type == TYPE_NUMBER ||
-                      row->type == TYPE_DURATION ||
-                      (row->type == TYPE_SCALE && strspn(text, "0123456789") > 0);
+  const bool number =
+      row->type == TYPE_INTEGER || row->type == TYPE_NUMBER || row->type == TYPE_DURATION ||
+      ((row->type == TYPE_SCALE || row->type == TYPE_MISSING) && strspn(text, "-0123456789") > 0);
   if (text[0] == '\0')
     fputs("null", stream);
   else if (number || row->type == TYPE_BOOLEAN || text[0] == '"')

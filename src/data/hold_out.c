@@ -78,7 +78,7 @@ struct column {
   char **rows;
   size_t bytes;  // of a row
 };
-enum { COLUMNS = 6 };
+enum { COLUMNS = 7 };
 
 static void list_columns(struct dataset *dataset, struct column columns[COLUMNS]) {
   const size_t entries = dataset->stride * sizeof(real);
@@ -86,6 +86,7 @@ static void list_columns(struct dataset *dataset, struct column columns[COLUMNS]
                                       {(char **)&dataset->w, entries},
                                       {(char **)&dataset->weight_sum, sizeof(double)},
                                       {(char **)&dataset->label, sizeof(int64_t)},
+                                      {(char **)&dataset->real_label, sizeof(double)},
                                       {(char **)&dataset->index, sizeof(int64_t)},
                                       {(char **)&dataset->group, sizeof(int64_t)}};
   memcpy(columns, all, sizeof all);

@@ -16,12 +16,12 @@ static void read_points(struct comm *comm, const struct source *source,
                         struct error *error) {
   (void)comm, (void)element, (void)error;
   const double full_turn = 6.283185307179586;
-  real *point = values;
+  double *point = values;
   for (int64_t i = 0; i < rows->count; i++, point += 2) {
     const double angle =
         full_turn * rng_uniform(source->seed, RNG_CIRCLE, (uint64_t)rows->index[i], 0);
-    point[0] = (real)portable_cos(angle);
-    point[1] = (real)portable_sin(angle);
+    point[0] = portable_cos(angle);
+    point[1] = portable_sin(angle);
   }
 }
 

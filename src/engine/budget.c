@@ -25,7 +25,10 @@ static double share_of(const struct run *run, int set) {
 
 // A sample with its weights, and what is known of its latent.
 static double sample_bytes(const struct run *run, int set) {
-  const double copies = run->shapes[set].weights || run->config.data.missing ? 2.0 : 1.0;
+  const double copies = run->shapes[set].weights || run->shapes[set].missing ||
+                                run->config.data.missing.kind != MISSING_ERROR
+                            ? 2.0
+                            : 1.0;
   double bytes = copies * (double)(real_padded(run->shapes[set].n) * sizeof(real));
   bytes += (double)encoding_memory_bytes(ENCODING_BY_FLOW, run->decoder->d);
   if (run->decoder->encoder != NULL)
@@ -140,15 +143,33 @@ static const struct {
      trajectories_bytes, keeps_trajectories},
     {"gradient check", "make decoder.layers or training.tile smaller", check_bytes, checks},
     {"reconstructions for the results", "lower output.reconstructions", images_bytes, encodes}};
-_Static_assert(1 + LENGTH(all_parts) <= BUDGET_PARTS, "there is room for all parts");
+_Static_assert(2 + LENGTH(all_parts) <= BUDGET_PARTS, "there is room for all parts");
+
+// Of the set with the largest pieces, in double; there is nothing of a run yet but samples and
+// parameters.
+static double reading_bytes(const struct run *run) {
+  double most = 0.0;
+  for (int set = 0; set < SET_COUNT; set++) {
+    if (!run->used[set]) continue;
+    const double copies = run->shapes[set].weights ? 2.0 : 1.0;
+    most = fmax(most, copies * share_of(run, set) * (double)(run->shapes[set].n * sizeof(double)));
+  }
+  return fmin(most, (double)DATASET_PIECE) + PROGRAM_BYTES + samples_bytes(run) +
+         parameters_bytes(run);
+}
 
 size_t budget_parts(const struct run *run, struct budget_part parts[BUDGET_PARTS]) {
   size_t count = 0;
+  double sum = 0.0;
   parts[count++] = (struct budget_part){"program, MPI and HDF5 (about)", "raise it", PROGRAM_BYTES};
   for (size_t i = 0; i < LENGTH(all_parts); i++)
     if (all_parts[i].wanted == NULL || all_parts[i].wanted(run))
       parts[count++] =
           (struct budget_part){all_parts[i].name, all_parts[i].remedy, all_parts[i].bytes(run)};
+  for (size_t i = 0; i < count; i++) sum += parts[i].bytes;
+  if (reading_bytes(run) > sum)
+    parts[count++] = (struct budget_part){"reading, beyond what is needed then", "raise it",
+                                          reading_bytes(run) - sum};
   return count;
 }
 

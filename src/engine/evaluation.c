@@ -230,14 +230,14 @@ bool evaluation_resume(struct evaluation *evaluation) {
 
 // A column of the data set itself.
 static void add_given(struct state *state, struct state_field field, const char *name,
-                      const char *text, int64_t *values) {
+                      const char *text, enum state_type type, void *values) {
   if (values == NULL) return;
   field.name = name;
   field.text = text;
-  field.type = STATE_INT64;
+  field.type = type;
   field.data = values;
   field.width = 1;
-  field.stride = sizeof *values;
+  field.stride = type == STATE_DOUBLE ? sizeof(double) : sizeof(int64_t);
   state_add(state, field);
 }
 
@@ -277,8 +277,12 @@ void evaluation_columns(const struct evaluation *evaluation, struct state *state
   encoding_fields((struct encoding *[]){[ENCODING_BY_FLOW] = evaluation->encoding,
                                         [ENCODING_BY_ENCODER] = evaluation->by_encoder},
                   evaluation->run->decoder->d, set_field(evaluation), state);
-  add_given(state, set_field(evaluation), "index", "index of the sample in its file", data->index);
-  add_given(state, set_field(evaluation), "label", "label given with the sample", data->label);
+  add_given(state, set_field(evaluation), "index", "index of the sample in its file", STATE_INT64,
+            data->index);
+  add_given(state, set_field(evaluation), "label", "label given with the sample", STATE_INT64,
+            data->label);
+  add_given(state, set_field(evaluation), "label", "label given with the sample", STATE_DOUBLE,
+            data->real_label);
 }
 
 real *evaluation_decode(const struct run *run, const struct evaluation *evaluation, int64_t count) {

@@ -338,29 +338,17 @@ static bool describe_decoder(struct h5_file *file, struct config *config, struct
   return good;
 }
 
-// The scaling of the data that the decoder was trained with, owned; NULL if the file has none.
-static struct scaling *describe_scaling(struct h5_file *file) {
-  double offset, scale;
-  if (!h5_read_number(file, decoder_group, "scale_offset", &offset) ||
-      !h5_read_number(file, decoder_group, "scale_factor", &scale))
-    return NULL;
-  struct scaling *scaling = scaling_create(1, 1);
-  scaling->offset[0] = offset;
-  scaling->scale[0] = scale;
-  return scaling;
-}
-
 bool decoder_file_describe(struct config *config, struct scaling **scaling, struct error *error) {
-  struct h5_file *file = h5_open(config->decoder.file, "decoder.file", error);
+  const struct config_decoder *decoder = &config->decoder;
+  struct h5_file *file = h5_open(decoder->file, "decoder.file", error);
   if (file == NULL) return false;
-  const bool good = describe_decoder(file, config, error) && describe_encoder(file, config, error);
-  *scaling = describe_scaling(file);
+  bool good = describe_decoder(file, config, error) && describe_encoder(file, config, error);
+  if (good) {
+    const size_t n = network_outputs((size_t)decoder->latent, (size_t)decoder->layers.count,
+                                     decoder->layers.list);
+    good = decoder_file_read_scaling(file, decoder->file, n, scaling, error);
+  }
   h5_close(&file);
-  if (good && *scaling != NULL && !(scaling_is_sound(*scaling) && (*scaling)->scale[0] > 0.0))
-    return error_set(error,
-                     "decoder.file = %s: /decoder has scale_offset %g and scale_factor %g; they "
-                     "must be finite, the factor above 0",
-                     config->decoder.file, (*scaling)->offset[0], (*scaling)->scale[0]);
   return good;
 }
 
@@ -452,10 +440,7 @@ void decoder_file_declare(struct h5_file *file, const struct decoder *decoder,
   h5_write_integer(file, decoder_group, "n", (int64_t)decoder->n);
   h5_write_text(file, decoder_group, "loss", loss_name(decoder->loss));
   h5_write_text(file, decoder_group, "shape", shape);
-  h5_write_number(file, decoder_group, "scale_offset", scaling->offset[0]);
-  h5_write_number(file, decoder_group, "scale_factor", scaling->scale[0]);
-  h5_write_text(file, decoder_group, "scaling",
-                "the decoder works on (data - scale_offset) / scale_factor");
+  decoder_file_declare_scaling(file, scaling);
   declare_network(file, decoder_group, decoder->network, "one layer of the decoder");
   if (decoder->encoder == NULL) return;
   h5_group(file, encoder_group,

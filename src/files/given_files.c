@@ -1,6 +1,7 @@
 #include "files/given_files.h"
 
 #include <dirent.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -9,40 +10,66 @@
 #include "ground/directory.h"
 #include "ground/fingerprint.h"
 #include "ground/memory.h"
+#include "ground/pattern.h"
 #include "platform/h5.h"
 
-enum { FILES = 3 * SET_COUNT + 1 };
+enum { PER_SET = 4, FILES = PER_SET * SET_COUNT + 1 };
 
 struct given {
-  const char *key, *path;  // borrowed
+  const char *key;  // borrowed
+  char path[CONFIG_TEXT];
 };
+
+static void add(struct given *list, size_t *count, const char *key, const char *path) {
+  struct given *given = &list[(*count)++];
+  given->key = key;
+  snprintf(given->path, sizeof given->path, "%s", path);
+}
 
 // Fills a list; returns how many. What is a place inside of an HDF5 file is listed like a file of
 // its own: hardly ever is there one.
 static size_t list_files(const struct run *run, struct given list[FILES]) {
-  static const char *const keys[SET_COUNT][3] = {
-      {"data.train.file", "data.train.labels", "data.train.weights"},
-      {"data.test.file", "data.test.labels", "data.test.weights"},
-      {"data.encode.file", "data.encode.labels", "data.encode.weights"},
-      {"data.validation.file", "data.validation.labels", "data.validation.weights"}};
+  static const char *const keys[SET_COUNT][PER_SET] = {
+      {"data.train.file", "data.train.labels", "data.train.weights", "data.train.mask"},
+      {"data.test.file", "data.test.labels", "data.test.weights", "data.test.mask"},
+      {"data.encode.file", "data.encode.labels", "data.encode.weights", "data.encode.mask"},
+      {"data.validation.file", "data.validation.labels", "data.validation.weights",
+       "data.validation.mask"}};
   size_t count = 0;
   for (int set = 0; set < SET_COUNT; set++) {
     const struct data_options *data = run_data(run, set);
     const char *const paths[] = {data->file, data->labels, data->weights};
     for (int i = 0; i < 3; i++)
-      if (run->used[set] && paths[i][0] != '\0')
-        list[count++] = (struct given){keys[set][i], paths[i]};
+      if (run->used[set] && paths[i][0] != '\0') add(list, &count, keys[set][i], paths[i]);
+    if (run->used[set] && data->mask[0] != '\0') {
+      const char *inner = config_inner_path(data->mask);
+      add(list, &count, keys[set][3], data->mask);
+      if (*inner != '\0') list[count - 1].path[inner - data->mask - 1] = '\0';
+    }
   }
   if (run->config.decoder.file[0] != '\0')
-    list[count++] = (struct given){"decoder.file", run->config.decoder.file};
+    add(list, &count, "decoder.file", run->config.decoder.file);
   return count;
+}
+
+// Of a file, or of all those of a pattern.
+static uint64_t print_all(const char *path) {
+  size_t count;
+  char **list = pattern_list(path, &count);
+  uint64_t print = count == 1 ? fingerprint(list[0]) : count;
+  for (size_t i = 0; count > 1 && i < count; i++) {
+    const uint64_t parts[] = {print, fingerprint(list[i])};
+    print = checksum(parts, sizeof parts, 0);
+  }
+  pattern_free(&list, count);
+  return print;
 }
 
 uint64_t given_files_fingerprint(const struct run *run) {
   struct given list[FILES];
   uint64_t prints[FILES] = {0};
   const size_t count = list_files(run, list);
-  for (size_t i = 0; i < count; i++) prints[i] = fingerprint(list[i].path);
+  for (size_t i = 0; i < count; i++) prints[i] = print_all(list[i].path);
   return checksum(prints, sizeof prints, 0);
 }
 
@@ -73,9 +100,18 @@ static bool same_file(const char *a, const char *b) {
          one.st_ino == other.st_ino;
 }
 
+static bool is_one_of(const char *path, const char *pattern) {
+  size_t count;
+  char **list = pattern_list(pattern, &count);
+  bool found = false;
+  for (size_t i = 0; i < count; i++) found = found || same_file(path, list[i]);
+  pattern_free(&list, count);
+  return found;
+}
+
 static bool check_entry(const char *entry, const char *path, const struct given *given,
                         struct error *error) {
-  return !is_written(entry, given) || !same_file(path, given->path) ||
+  return !is_written(entry, given) || !is_one_of(path, given->path) ||
          error_set(error,
                    "%s = %s is %s, which this run would write over; give another run.directory, or "
                    "take a copy",
@@ -87,7 +123,7 @@ static bool check_overwriting(const struct run *run, struct error *error) {
   size_t count = list_files(run, list);
   const char *directory = run->config.run.directory, *restart = run->config.run.restart;
   if (strcmp(restart, RESTART_AUTO) != 0 && strcmp(restart, RESTART_NEVER) != 0)
-    list[count++] = (struct given){"run.restart", restart};
+    add(list, &count, "run.restart", restart);
   DIR *entries = opendir(directory);
   if (entries == NULL) return true;
   for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {

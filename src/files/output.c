@@ -340,6 +340,7 @@ void output_results(struct run *run, const struct outcome *outcome, const char *
   comm_barrier(run->comm);
   struct h5_file *file = h5_open_parallel(partial, run->comm);
   decoder_file_write(file, "/decoder", run->decoder->network, run->decoder->theta, rank);
+  decoder_file_write_scaling(file, run->scaling, rank);
   if (run->decoder->encoder != NULL)
     decoder_file_write(file, "/encoder", run->decoder->encoder, run->decoder->theta, rank);
   if (run->predictor != NULL) predictor_write(file, run->predictor, rank);

@@ -1,5 +1,7 @@
 #include "input/config.h"
 
+#include <string.h>
+
 #include "ground/text.h"
 
 const char *task_name(int task) {
@@ -8,13 +10,23 @@ const char *task_name(int task) {
 }
 
 const char *missing_name(int kind) {
-  static const char *const names[] = {"error", "nan"};
+  static const char *const names[] = {"error", "nan", "number"};
   return IN_TABLE(names, kind) ? names[kind] : NULL;
 }
 
 const char *scale_name(int kind) {
   static const char *const names[] = {"none", "number", "minmax", "standardise"};
   return IN_TABLE(names, kind) ? names[kind] : NULL;
+}
+
+const char *layout_name(int kind) {
+  static const char *const names[] = {"auto", "plain", "pdebench", "well", "netcdf", "matlab"};
+  return IN_TABLE(names, kind) ? names[kind] : NULL;
+}
+
+const char *scale_per_name(int per) {
+  static const char *const names[] = {"all", "channel", "entry"};
+  return IN_TABLE(names, per) ? names[per] : NULL;
 }
 
 const char *order_name(int kind) {
@@ -49,4 +61,10 @@ bool config_data_is_given(const struct data_options *data) {
 bool config_validates(const struct config *config) {
   return config->run.task[TASK_TRAIN] &&
          (config->training.validation > 0.0 || config_data_is_given(&config->data.validation));
+}
+
+const char *config_inner_path(const char *text) {
+  const char *place = text + strlen(text);
+  for (const char *next = text; (next = strstr(next, ":/")) != NULL; next++) place = next + 1;
+  return place;
 }

@@ -56,17 +56,42 @@ static const struct config_row checkpoint_rows[] = {
 
 #define SET(member) offsetof(struct data_options, member)
 static const struct config_row set_rows[] = {
-    {"file", TYPE_FILE, SET(file),
+    {"file", TYPE_FILES, SET(file),
      .text = "HDF5, IDX (also gzipped), .npy, CIFAR-10's .bin or the directory of its batches; "
-             "looked up from here, then beside the input file",
+             "looked up from here, then beside the input file; a pattern such as sim_*.h5 is one "
+             "set of many files, in the order of their names",
      .change = CHANGE_TAKEN},
     {"dataset", TYPE_TEXT, SET(dataset), .text = "HDF5: path of the samples inside the file",
      .change = CHANGE_TAKEN},
+    {"fields", TYPE_NAMES, SET(fields),
+     .text = "HDF5, instead of dataset: paths of fields, stacked as channels, such as [/height, "
+             "/velocity]; components of a vector are channels, too",
+     .change = CHANGE_TAKEN},
+    {"layout", TYPE_CHOICE, SET(layout), "auto", .name = layout_name,
+     .text = "HDF5: how the file names and orders its axes; auto: as it says itself"},
+    {"axes", TYPE_NAMES, SET(axes),
+     .text = "HDF5, .npy: names of a field's axes, in order, such as [sample, time, x, y, "
+             "component]; by default as the file names them. A field with one axis less has no "
+             "component"},
+    {"samples", TYPE_NAMES, SET(samples),
+     .text = "those of the axes that number the samples, such as [sample, time]; by default the "
+             "sample axis, or the first"},
+    {"select", TYPE_SELECT, SET(select), .range = {0, COUNT_MAX, CLOSED},
+     .text = "what is taken of axes, such as {sample: {first: 0, count: 80}, x: {stride: 2}, z: "
+             "5}"},
     {"labels", TYPE_FILE_OR_INSIDE, SET(labels),
-     .text = "one label per sample: HDF5, a path inside the file; else a file of the same format",
+     .text = "one number per sample, a class or real, such as a time: HDF5, a path inside the "
+             "file, or the name of an axis that numbers samples; else a file of the same format",
      .change = CHANGE_TAKEN},
     {"weights", TYPE_FILE_OR_INSIDE, SET(weights),
-     .text = "one weight >= 0 per entry (0 = missing), given like the labels",
+     .text =
+         "one weight >= 0 per entry (0 = missing), given like the labels; of the samples' shape, "
+         "or of one sample's or its space's, such as cos(latitude), for all",
+     .change = CHANGE_TAKEN},
+    {"mask", TYPE_MASK, SET(mask),
+     .text =
+         "entries to leave out of all samples, those that are not 0: mask.npy, mask.nc:/land, or "
+         "HDF5: a path inside the file; of one sample's shape or its space's",
      .change = CHANGE_TAKEN},
     {"generate", TYPE_CHOICE, SET(generate), "none", .name = generator_name,
      .text = "a synthetic set instead of a file"},
@@ -86,9 +111,14 @@ static const struct config_row set_rows[] = {
 
 static const struct config_row data_rows[] = {
     {"scale", TYPE_SCALE, AT(data.scale), "none", .range = {0, NUMBER_MAX, OPEN_LOWER},
-     .text = "divide by a number, or map the training data's range or mean and deviation"},
-    {"missing", TYPE_CHOICE, AT(data.missing), "error", .name = missing_name,
-     .text = "what NaN in the data is: an error, or a missing entry (weight 0)"},
+     .text = "divide by a number, or map the training data's range or mean and deviation, of all "
+             "together or, by {kind: standardise, per: channel}, of each channel or entry"},
+    {"missing", TYPE_MISSING, AT(data.missing), "error",
+     .text = "what marks a missing entry (weight 0): NaN, a number such as -999, or nothing; "
+             "then NaN is an error"},
+    {"allow_overlap", TYPE_BOOLEAN, AT(data.allow_overlap), "false",
+     .text = "whether data.test may have samples, or trajectories, of data.train",
+     .change = CHANGE_IRRELEVANT},
 };
 
 static const struct config_row decoder_rows[] = {
@@ -416,10 +446,15 @@ void config_row_describe(const struct config_row *row, char *text, size_t size) 
       [TYPE_TEXT] = "text",
       [TYPE_DIRECTORY] = "directory",
       [TYPE_FILE] = "file",
+      [TYPE_FILES] = "file or pattern",
       [TYPE_FILE_OR_INSIDE] = "file or path in it",
+      [TYPE_MASK] = "file, file:/path or path in it",
       [TYPE_CHOICES] = "list of ",
       [TYPE_SCALE] = "none, minmax, standardise or number",
+      [TYPE_MISSING] = "error, nan or number",
       [TYPE_INTEGERS] = "list of integers",
+      [TYPE_NAMES] = "list of names",
+      [TYPE_SELECT] = "by axis: first, count and stride, or one place",
       [TYPE_LAYERS] = "list of layers",
       [TYPE_SIZES] = "integer or list of integers",
       [TYPE_BRANCHES] = "two lists of layers",
@@ -429,6 +464,7 @@ void config_row_describe(const struct config_row *row, char *text, size_t size) 
   if (row->type == TYPE_INTEGER || row->type == TYPE_NUMBER || row->type == TYPE_DURATION ||
       row->type == TYPE_BYTES || row->type == TYPE_SCALE || row->type == TYPE_SIZES)
     append_range(text, size, &row->range);
+  if (row->type == TYPE_SCALE) text_append(text, size, ", or {kind: ..., per: ...}");
   if (row->automatic != NULL) text_append(text, size, " or auto");
   if (row->unit != NULL) text_append(text, size, ", %s", row->unit);
 }

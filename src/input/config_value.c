@@ -133,7 +133,7 @@ static bool read_boolean(const struct config_place *place, bool *value, struct e
   return config_complain(place, error, "must be true or false");
 }
 
-static bool read_integer(const struct config_row *row, const struct config_place *place,
+bool config_integer_read(const struct config_row *row, const struct config_place *place,
                          int64_t *value, struct error *error) {
   double number;
   if (!parse_number(place->node, &number) || number != floor(number))
@@ -248,22 +248,72 @@ static bool read_choices(const struct config_row *row, const struct config_place
   return true;
 }
 
+// The index of a value among the kinds of scaling that take their constants from the data.
+static int read_measured(const struct config_place *place, struct error *error) {
+  const char *const names[] = {scale_name(SCALE_MINMAX), scale_name(SCALE_STANDARDISE)};
+  const int found = read_name(place, names, LENGTH(names), error);
+  return found < 0 ? -1 : found == 0 ? SCALE_MINMAX : SCALE_STANDARDISE;
+}
+
+// {kind: standardise, per: channel}
+static bool read_scale_map(const struct config_place *place, struct config_scale *scale,
+                           struct error *error) {
+  const char *names[TEXT_NAMES_MAX];
+  const size_t count = text_collect_names(scale_per_name, names);
+  int kind = -1, per = SCALE_PER_CHANNEL;
+  for (const struct yaml_tree *child = place->node->first; child != NULL; child = child->next) {
+    const struct config_place part = {place->path, place->override, place->key, child};
+    if (strcmp(child->key, "kind") == 0)
+      kind = read_measured(&part, error);
+    else if (strcmp(child->key, "per") == 0)
+      per = read_name(&part, names, count, error);
+    else
+      return config_complain(&part, error, "unknown key %s; must be {kind: ..., per: ...}",
+                             child->key);
+    if (error_is_set(error)) return false;
+  }
+  if (kind < 0)
+    return config_complain(place, error, "kind is missing, such as {kind: %s, per: %s}",
+                           scale_name(SCALE_STANDARDISE), scale_per_name(SCALE_PER_CHANNEL));
+  scale->kind = (enum scale_kind)kind;
+  scale->per = (enum scale_per)per;
+  return true;
+}
+
+// Complains of a value that is none of the names, nor anything else that the row accepts.
+static bool complain_of_row(const struct config_row *row, const struct config_place *place,
+                            const char *const *names, size_t count, struct error *error) {
+  char allowed[ALLOWED] = "";
+  config_row_describe(row, allowed, sizeof allowed);
+  return complain_of_name(place, allowed, names, count, error);
+}
+
 static bool read_scale(const struct config_row *row, const struct config_place *place,
                        struct config_scale *scale, struct error *error) {
   static const int kinds[] = {SCALE_NONE, SCALE_MINMAX, SCALE_STANDARDISE};
+  if (place->node->kind == TREE_MAP) return read_scale_map(place, scale, error);
   if (parse_number(place->node, &scale->value)) {
     scale->kind = SCALE_NUMBER;
     return check_range(row, place, scale->value, error);
   }
   const char *const names[] = {scale_name(kinds[0]), scale_name(kinds[1]), scale_name(kinds[2])};
   const int found = place->node->kind == TREE_SCALAR ? find_name(place->node->text, names, 3) : -1;
-  if (found >= 0) {
-    scale->kind = kinds[found];
+  if (found < 0) return complain_of_row(row, place, names, 3, error);
+  scale->kind = kinds[found];
+  return true;
+}
+
+static bool read_missing(const struct config_row *row, const struct config_place *place,
+                         struct config_missing *missing, struct error *error) {
+  if (parse_number(place->node, &missing->value)) {
+    missing->kind = MISSING_NUMBER;
     return true;
   }
-  char allowed[ALLOWED] = "";
-  config_row_describe(row, allowed, sizeof allowed);
-  return complain_of_name(place, allowed, names, 3, error);
+  const char *const names[] = {missing_name(MISSING_ERROR), missing_name(MISSING_NAN)};
+  const int found = place->node->kind == TREE_SCALAR ? find_name(place->node->text, names, 2) : -1;
+  if (found < 0) return complain_of_row(row, place, names, 2, error);
+  missing->kind = found == 0 ? MISSING_ERROR : MISSING_NAN;
+  return true;
 }
 
 static bool read_integers(const struct config_row *row, const struct config_place *place,
@@ -277,7 +327,7 @@ static bool read_integers(const struct config_row *row, const struct config_plac
     struct config_place part = *place;
     part.node = item;
     int64_t value;
-    if (!read_integer(row, &part, &value, error)) return false;
+    if (!config_integer_read(row, &part, &value, error)) return false;
     for (int64_t i = 0; i < list->count; i++)
       if (list->values[i] == value) return config_complain(&part, error, "is given twice");
     list->values[list->count++] = value;
@@ -289,7 +339,7 @@ static bool read_sizes(const struct config_row *row, const struct config_place *
                        struct layer_sizes *sizes, struct error *error) {
   const struct yaml_tree *node = place->node;
   *sizes = (struct layer_sizes){.count = 1};
-  if (node->kind == TREE_SCALAR) return read_integer(row, place, &sizes->value[0], error);
+  if (node->kind == TREE_SCALAR) return config_integer_read(row, place, &sizes->value[0], error);
   if (node->kind == TREE_MAP || node->count == 0 || node->count > LAYER_AXES)
     return config_complain(place, error, "must be an integer or a list of up to %d, one per axis",
                            LAYER_AXES);
@@ -298,7 +348,7 @@ static bool read_sizes(const struct config_row *row, const struct config_place *
   for (const struct yaml_tree *item = node->first; item != NULL; item = item->next, axis++) {
     struct config_place part = *place;
     part.node = item;
-    if (!read_integer(row, &part, &sizes->value[axis], error)) return false;
+    if (!config_integer_read(row, &part, &sizes->value[axis], error)) return false;
   }
   return true;
 }
@@ -309,7 +359,7 @@ static bool read_node(const struct config_row *row, const struct config_place *p
     case TYPE_BOOLEAN:
       return read_boolean(place, storage, error);
     case TYPE_INTEGER:
-      return read_integer(row, place, storage, error);
+      return config_integer_read(row, place, storage, error);
     case TYPE_NUMBER:
       return read_number(row, place, storage, error);
     case TYPE_DURATION:
@@ -322,6 +372,8 @@ static bool read_node(const struct config_row *row, const struct config_place *p
       return read_choices(row, place, storage, error);
     case TYPE_SCALE:
       return read_scale(row, place, storage, error);
+    case TYPE_MISSING:
+      return read_missing(row, place, storage, error);
     case TYPE_INTEGERS:
       return read_integers(row, place, storage, error);
     case TYPE_SIZES:
@@ -329,9 +381,13 @@ static bool read_node(const struct config_row *row, const struct config_place *p
     case TYPE_TEXT:
     case TYPE_DIRECTORY:
     case TYPE_FILE:
+    case TYPE_FILES:
     case TYPE_FILE_OR_INSIDE:
+    case TYPE_MASK:
       return read_text(place, storage, error);
     case TYPE_LAYERS:
+    case TYPE_NAMES:
+    case TYPE_SELECT:
     case TYPE_BRANCHES:
       break;
   }

@@ -35,6 +35,8 @@ static void carry(int64_t *limbs) {
   }
 }
 
+void exact_sum_carry(struct exact_sum *sum) { carry(sum->limbs); }
+
 // Rounds carried limbs, not negative, of which `top` is the first that is not 0.
 static double rounded(const int64_t *limbs, int top) {
   if (top < 2) return ldexp((double)((uint64_t)limbs[1] << LIMB | (uint64_t)limbs[0]), LEAST);

@@ -65,10 +65,11 @@ void fuzz_array_read(const char *path, unsigned mode, int64_t first, int64_t cou
   if (mode & FUZZ_WEIGHTS) memcpy(options.weights, options.file, sizeof options.file);
   options.first = first;
   options.count = count;
-  const enum missing missing = mode & FUZZ_MISSING ? MISSING_NAN : MISSING_ERROR;
+  const struct dataset_rules rules = {
+      .missing = {mode & FUZZ_MISSING ? MISSING_NAN : MISSING_ERROR, 0.0}, .loss = LOSS_MSE};
   struct dataset_sources *sources = dataset_open(fuzz_comm(), &options, "data.train", 1, &error);
   struct dataset *dataset =
-      sources != NULL ? dataset_read(fuzz_comm(), sources, missing, &error) : NULL;
+      sources != NULL ? dataset_read(fuzz_comm(), sources, &rules, &error) : NULL;
   dataset_close(&sources);
   if (error_is_set(&error)) {
     fuzz_check_message(&error, "data.train");

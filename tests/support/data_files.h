@@ -191,12 +191,39 @@ static inline double *gather(struct comm *comm, const struct dataset *dataset) {
 }
 
 // Opens and reads a set; NULL if one of them fails.
-static inline struct dataset *read_set(struct comm *comm, const struct data_options *from,
-                                       const char *key, enum missing missing, struct error *error) {
+static inline struct dataset *read_by(struct comm *comm, const struct data_options *from,
+                                      const char *key, const struct dataset_rules *rules,
+                                      struct error *error) {
   struct dataset_sources *sources = dataset_open(comm, from, key, 1, error);
-  struct dataset *dataset = sources != NULL ? dataset_read(comm, sources, missing, error) : NULL;
+  struct dataset *dataset = sources != NULL ? dataset_read(comm, sources, rules, error) : NULL;
   dataset_close(&sources);
   return dataset;
+}
+
+static inline struct dataset *read_set(struct comm *comm, const struct data_options *from,
+                                       const char *key, enum missing missing, struct error *error) {
+  const struct dataset_rules rules = {.missing = {missing, 0.0}, .loss = LOSS_MSE};
+  return read_by(comm, from, key, &rules, error);
+}
+
+// The scaling of a set whose samples are `channels` of equal size.
+static inline struct scaling *scaling_by(struct comm *comm, const struct data_options *from,
+                                         struct config_scale scale, int64_t channels,
+                                         struct config_missing missing) {
+  struct error error = {""};
+  struct dataset_sources *sources = dataset_open(comm, from, "data.train", 1, &error);
+  comm_settle(comm, &error);
+  struct view *view = dataset_take_view(sources);
+  memory_free(&view->channel);
+  view->channels = channels;
+  view->channel = memory_new(struct view_channel, channels);
+  struct scaling *scaling =
+      dataset_scaling(comm, &scale, dataset_describe(sources).n, sources, view, missing, &error);
+  CHECK(!error_is_set(&error), "%s", error.text);
+  comm_settle(comm, &error);
+  view_destroy(&view);
+  dataset_close(&sources);
+  return scaling;
 }
 
 // What is known of a set before it is read.

@@ -27,12 +27,13 @@ static void write_decoder(void) {
   struct decoder *decoder = decoder_create(2, 2, specs, LOSS_MSE);
   decoder_initialise(decoder, 1);
   struct h5_file *file = h5_create(good_path, 0);
-  struct scaling *scaling = scaling_create(3, 1);
+  struct scaling *scaling = scaling_create(3, 3);
   decoder_file_declare(file, decoder, scaling, "(3)");
-  scaling_destroy(&scaling);
   h5_close(&file);
   file = h5_open_parallel(good_path, comm);
   decoder_file_write(file, "/decoder", decoder->network, decoder->theta, 0);
+  decoder_file_write_scaling(file, scaling, 0);
+  scaling_destroy(&scaling);
   h5_close(&file);
   decoder_destroy(&decoder);
   comm_finish(&comm);

@@ -52,7 +52,7 @@ static void test_defaults(void) {
   CHECK(!config.run.task[TASK_ENCODE], "encode");
   CHECK(config.run.seed == 1, "seed");
   CHECK(config.data.train.generate == GENERATE_CIRCLE && config.data.train.count == 200, "circle");
-  CHECK(config.data.scale.kind == SCALE_NONE && config.data.missing == MISSING_ERROR, "data");
+  CHECK(config.data.scale.kind == SCALE_NONE && config.data.missing.kind == MISSING_ERROR, "data");
   CHECK(config.decoder.latent == 1 && config.decoder.layers.count == 1, "decoder");
   CHECK(config.decoder.layers.list[0].width == 2, "width");
   CHECK(config.decoder.layers.list[0].activation == ACTIVATION_IDENTITY, "activation");
@@ -89,7 +89,7 @@ static void test_values(void) {
   CHECK(!config.run.task[TASK_EVALUATE] && config.run.seed == 1000, "seed 1e3");
   CHECK(config.data.train.first == 5 && config.data.train.count == 7, "range");
   CHECK(config.data.scale.kind == SCALE_NUMBER && config.data.scale.value == 255, "scale");
-  CHECK(config.data.missing == MISSING_NAN, "missing");
+  CHECK(config.data.missing.kind == MISSING_NAN, "missing");
   CHECK(config.decoder.layers.count == 2 && config.decoder.layers.list[0].width == 4, "layers");
   CHECK(config.decoder.layers.list[0].activation == ACTIVATION_ELU, "elu");
   CHECK(config.decoder.layers.list[1].activation == ACTIVATION_IDENTITY, "not given");
@@ -282,7 +282,15 @@ static const struct wrong wrong_files[] = {
     {MINIMAL "run: {tasks: []}\n", NULL, "run.tasks = [...]: must be a list such as [train, evaluate]"},
     {MINIMAL "run: {tasks: [train, train]}\n", NULL, "run.tasks = train: train is given twice"},
     {MINIMAL, "data.scale=-1", "must be greater than 0"},
-    {MINIMAL, "data.scale=minmx", "standardise or number in (0,1e15]; did you mean minmax?"},
+    {MINIMAL, "data.scale=minmx",
+     "standardise or number in (0,1e15], or {kind: ..., per: ...}; did you mean minmax?"},
+    {MINIMAL, "data.scale={kind: none}", "must be minmax or standardise"},
+    {MINIMAL, "data.scale={kind: minmax, per: chanel}",
+     "must be all, channel or entry; did you mean channel?"},
+    {MINIMAL, "data.scale={per: entry}", "kind is missing"},
+    {MINIMAL, "data.scale={kind: minmax, axis: 0}", "unknown key axis"},
+    {MINIMAL, "data.missing=.inf", "must be error, nan or number"},
+    {MINIMAL, "data.train.mask=samples.gz", "cannot go with data.train.generate"},
     {MINIMAL, "data.scale=number", "must be none, minmax, standardise or number in (0,1e15]"},
     {MINIMAL, "training.tile=some", "must be an integer or auto"},
     {MINIMAL, "training.tile=-1", "must be at least 1"},
@@ -440,6 +448,9 @@ static void test_round_trip(void) {
       {"decoder.file=model.h5", "run.tasks=[encode]", "data.encode.file=samples.gz",
        "data.encode.first=3", "data.train.generate=", "data.train.file=gone.gz"},
       {"data.test.file=samples.gz", "data.test.labels=samples.gz"},
+      {"data.scale={kind: standardise, per: entry}", "data.missing=-9.99e+33"},
+      {"data.scale={kind: minmax}", "data.missing=-999"},
+      {"data.test.file=samples.gz", "data.test.mask=samples.gz:/land"},
       {"data.train.classes=[7, -3, 1000000000000000]", "data.train.stride=3", "data.train.subset=5",
        "data.train.subset_seed=8"},
       {"training.tile=0"},

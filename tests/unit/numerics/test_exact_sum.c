@@ -32,6 +32,22 @@ static void known_sums(void) {
   CHECK(isnan(SUM(1.0, INFINITY)) && isnan(SUM(NAN)), "no numbers");
 }
 
+// A carry leaves the sum as it is and room in every limb but the last.
+static void carries(void) {
+  struct exact_sum sum = {0};
+  int64_t exact = 0;
+  for (int64_t i = 1; i <= 20000; i++) {
+    const int64_t x = (i % 3 == 0 ? -1 : 1) * i * i;
+    exact += x;
+    exact_sum_add(&sum, ldexp((double)x, -30));
+    if (i % 777 == 0) exact_sum_carry(&sum);
+  }
+  exact_sum_carry(&sum);
+  CHECK(exact_sum_value(&sum) == ldexp((double)exact, -30), "%.17g", exact_sum_value(&sum));
+  for (int i = 0; i + 1 < EXACT_LIMBS; i++)
+    CHECK(sum.limbs[i] >= 0 && sum.limbs[i] < (int64_t)1 << 32, "limb %d", i);
+}
+
 // Every double comes back.
 static void single_numbers(void) {
   int wrong = 0;
@@ -63,6 +79,7 @@ static void random_sums(void) {
 
 int main(void) {
   known_sums();
+  carries();
   single_numbers();
   random_sums();
   return test_summary();
