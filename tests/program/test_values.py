@@ -154,6 +154,54 @@ def test_entries(checks, program, cwd):
         checks(wrong.code == 2 and expected in wrong.err, f"{count} constants: {wrong}")
 
 
+def test_channels(checks, program, cwd):
+    """A height in cm and velocities in m/s, two fields as channels: NumPy's constants, and a
+    tenth of the entries missing."""
+    rng = np.random.default_rng(3)
+    height = 100 * rng.standard_normal((5, COUNT // 5, 4, 6))
+    velocity = np.stack([0.2 + 0.5 * rng.standard_normal(height.shape),
+                         np.full(height.shape, 2.5)], axis=-1)
+    height[rng.random(height.shape) < 0.1] = np.nan
+    land = np.zeros((4, 6), np.int8)
+    land[:2, 1] = 1
+    with h5py.File(os.path.join(cwd, "water.h5"), "w") as file:
+        file["height"], file["velocity"], file["land"] = height, velocity, land
+    write_decoder(os.path.join(cwd, "zero3.h5"),
+                  [(np.zeros((72, 2)), np.zeros(72), "identity")], "mse", shape=(3, 4, 6))
+    with h5py.File(os.path.join(cwd, "zero3.h5"), "r+") as file:
+        del file["decoder"].attrs["scale_offset"], file["decoder"].attrs["scale_factor"]
+    path = write_input(os.path.join(cwd, "channels.yaml"), BASE, {
+        "decoder.file": "zero3.h5", "data.train.file": "water.h5",
+        "data.train.fields": ["/height", "/velocity"],
+        "data.train.axes": ["run", "time", "x", "y", "component"],
+        "data.train.samples": ["run", "time"], "data.train.mask": "/land",
+        "data.missing": "nan", "data.scale.kind": "standardise"})
+    values = np.concatenate([height[..., None], velocity], axis=-1).reshape(COUNT, 4, 6, 3)
+    values = np.moveaxis(values, -1, 1)
+    counted = ~np.isnan(values) & (land == 0)
+    constants = [exact_moments(values[:, c][counted[:, c]]) for c in range(3)]
+    shift, scale = np.array(constants).T
+    scale[2] = 1
+    found = []
+    for ranks in (1, 3, 4):
+        done = run(program, path, "--set", f"run.directory=channels_{ranks}", ranks=ranks, cwd=cwd)
+        checks(done.code == 0 and "is constant in the training data, 2.5: scaled by 1" in done.err,
+               f"channels: {done}")
+        found.append(read(os.path.join(cwd, f"channels_{ranks}", "results.h5")))
+    for ranks, (loss, offset, factor) in zip((3, 4), found[1:]):
+        checks(all(np.array_equal(a, b) for a, b in zip((loss, offset, factor), found[0])),
+               f"channels: other bits on {ranks} ranks")
+    loss, offset, factor = found[0]
+    checks(np.allclose(offset[:, 0, 0], shift, rtol=1e-14)
+           and np.allclose(factor[:, 0, 0], scale, rtol=1e-14),
+           f"channels: constants {offset[:, 0, 0]}, {factor[:, 0, 0]}, not {shift}, {scale}")
+    check_losses(checks, "channels", os.path.join(cwd, "channels_1", "results.h5"),
+                 (values - shift[:, None, None]) / scale[:, None, None], counted)
+    shown = run(program, "--check", path, cwd=cwd)
+    checks(shown.code == 0 and shown.out.count("\n  velocity") == 2, f"--check, channels: {shown}")
+    return shown.out
+
+
 def test_missing(checks, program, cwd):
     """A number that marks missing entries is NaN by another name; a mask is a weight of 0."""
     rng = np.random.default_rng(2)
@@ -217,6 +265,7 @@ def main():
         write_zero(os.path.join(cwd, "zero.h5"))
         test_double(checks, program, cwd)
         test_entries(checks, program, cwd)
+        test_channels(checks, program, cwd)
         test_missing(checks, program, cwd)
     return checks.finish()
 
