@@ -35,9 +35,9 @@ struct pod *pod_fit_set(struct comm *comm, const struct dataset *set, enum loss_
 void pod_destroy(struct pod **pod);
 
 // The codes z [count][real_padded(d)] of samples y [count][stride]: where the weighted mean square
-// to what they decode to is least, which is gappy POD (Everson and Sirovich 1995); for cross-entropy
-// where the loss with its ridge is. w [count][stride] are the weights, NULL: all 1. 0 along modes
-// with s = 0. Not collective.
+// to what they decode to is least, which is gappy POD (Everson and Sirovich 1995); for
+// cross-entropy where the loss with its ridge is. w [count][stride] are the weights, NULL: all 1. 0
+// along modes with s = 0. Not collective.
 void pod_encode(const struct pod *pod, size_t count, const real *y, const real *w, real *z);
 
 // What codes decode to, x [count][stride]: for cross-entropy the logits. Not collective.

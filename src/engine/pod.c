@@ -17,7 +17,7 @@ static struct pod *pod_create(const struct dataset *set, enum loss_kind loss, si
   struct pod *pod = memory_new(struct pod, 1);
   *pod = (struct pod){.n = set->n, .stride = set->stride, .d = d, .loss = loss};
   pod->mean = memory_new(real, pod->stride);
-  pod->modes = memory_new(real, d *pod->stride);
+  pod->modes = memory_new(real, d * pod->stride);
   pod->s = memory_new(double, d);
   return pod;
 }
@@ -34,7 +34,7 @@ struct pod *pod_fit_set(struct comm *comm, const struct dataset *set, enum loss_
                         size_t d) {
   struct pod *pod = pod_create(set, loss, d);
   struct pod_samples *samples = pod_samples_create(comm, set, set->y);
-  double *modes = memory_new(double, d *pod->n);
+  double *modes = memory_new(double, d * pod->n);
   pod_modes_find(samples, d, modes, pod->s);
   for (size_t j = 0; j < pod->n; j++) {
     const double factor = samples->factor[j];
@@ -56,13 +56,13 @@ struct pod *pod_fit(struct run *run, size_t d) {
 // What many samples, or one with its weights, need for their codes.
 struct coder {
   const struct pod *pod;
-  size_t active;    // modes with s > 0
-  size_t columns;   // room for those and the bias
-  double *modes;    // [n][columns] the active modes, an entry a row, then the mean
-  double *block;    // [BAND][CHAIN] of samples
-  double *weighted; // [CHAIN][columns]
-  double *sums;     // [BAND][columns]
-  double *matrix;   // [active][columns] U^T W U
+  size_t active;     // modes with s > 0
+  size_t columns;    // room for those and the bias
+  double *modes;     // [n][columns] the active modes, an entry a row, then the mean
+  double *block;     // [BAND][CHAIN] of samples
+  double *weighted;  // [CHAIN][columns]
+  double *sums;      // [BAND][columns]
+  double *matrix;    // [active][columns] U^T W U
   struct pod_regression *regression;
 };
 
@@ -180,7 +180,8 @@ static void encode_by_descent(struct coder *c, const real *y, const real *w, rea
     r->t[j] = pod_regression_target((double)y[j]);
     r->w[j] = weight_of(w, j);
     const double logit = pod_regression_logit((double)y[j]) - (double)c->pod->mean[j];
-    for (size_t k = 0; k < c->active; k++) code[k] += r->w[j] * logit * c->modes[j * c->columns + k];
+    for (size_t k = 0; k < c->active; k++)
+      code[k] += r->w[j] * logit * c->modes[j * c->columns + k];
   }
   code[c->active] = 1.0;
   pod_regression_minimise(r, code);

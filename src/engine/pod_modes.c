@@ -33,7 +33,7 @@ static bool is_by_sample(double total, size_t n) { return total <= (double)n; }
 static struct matrix matrix_create(const struct pod_samples *s, size_t columns) {
   struct matrix matrix = {.samples = s, .by_sample = is_by_sample((double)s->total, s->n)};
   matrix.size = matrix.by_sample ? (size_t)s->total : s->n;
-  matrix.rows = memory_new(double, (size_t)s->rows.count * columns);
+  matrix.rows = memory_new(double, (size_t)s->rows.count *columns);
   if (matrix.by_sample) matrix.all = memory_new(double, s->n *columns);
   return matrix;
 }
@@ -50,7 +50,7 @@ static void apply(const struct matrix *m, size_t columns, const double *x, doubl
     pod_samples_to_rows(m->samples, columns, m->all, m->rows);
     pod_samples_share_rows(m->samples, columns, m->rows, image);
   } else {
-    double *all = memory_new(double, (size_t)m->samples->total * columns);
+    double *all = memory_new(double, (size_t)m->samples->total *columns);
     pod_samples_to_rows(m->samples, columns, x, m->rows);
     pod_samples_share_rows(m->samples, columns, m->rows, all);
     pod_samples_to_entries(m->samples, columns, all, image);
@@ -89,8 +89,8 @@ static void solve_directly(const struct matrix *m, size_t count, size_t columns,
   memory_free(&all);
 }
 
-// ---- the leading ones of a large matrix: block Lanczos without its recursion, begun again from the
-// best vectors of a cycle (Golub and Van Loan 2013, section 10.3) ----
+// ---- the leading ones of a large matrix: block Lanczos without its recursion, begun again from
+// the best vectors of a cycle (Golub and Van Loan 2013, section 10.3) ----
 
 // c [b][b] = x^T y
 static void inner(size_t size, size_t b, const double *x, const double *y, double *c) {
@@ -123,12 +123,12 @@ static void combine(size_t size, size_t b, const double *x, const double *c, dou
 
 struct krylov {
   struct matrix matrix;
-  size_t size, b, k;                  // numbers in a vector, vectors of a block, of all blocks
-  double *basis[BLOCKS];              // [size][b] orthonormal; what is linearly dependent is 0
-  double *image[BLOCKS];              // [size][b] the matrix times it
-  double *spare;                      // [size][b]
-  double *small, *values, *vectors;   // [k][k], [k], [k][k]
-  double *corner;                     // [b][b]
+  size_t size, b, k;                 // numbers in a vector, vectors of a block, of all blocks
+  double *basis[BLOCKS];             // [size][b] orthonormal; what is linearly dependent is 0
+  double *image[BLOCKS];             // [size][b] the matrix times it
+  double *spare;                     // [size][b]
+  double *small, *values, *vectors;  // [k][k], [k], [k][k]
+  double *corner;                    // [b][b]
 };
 
 static struct krylov krylov_create(const struct pod_samples *samples, size_t b) {
@@ -139,9 +139,9 @@ static struct krylov krylov_create(const struct pod_samples *samples, size_t b) 
     s.image[i] = memory_new(double, s.size *b);
   }
   s.spare = memory_new(double, s.size *b);
-  s.small = memory_new(double, s.k * s.k);
+  s.small = memory_new(double, s.k *s.k);
   s.values = memory_new(double, s.k);
-  s.vectors = memory_new(double, s.k * s.k);
+  s.vectors = memory_new(double, s.k *s.k);
   s.corner = memory_new(double, b *b);
   return s;
 }
@@ -217,8 +217,7 @@ static void turn(struct krylov *s, double *const *blocks) {
   memset(s->spare, 0, s->size * b * sizeof *s->spare);
   for (size_t i = 0; i < BLOCKS; i++) {
     for (size_t row = 0; row < b; row++)
-      for (size_t c = 0; c < b; c++)
-        s->corner[row * b + c] = s->vectors[c * s->k + i * b + row];
+      for (size_t c = 0; c < b; c++) s->corner[row * b + c] = s->vectors[c * s->k + i * b + row];
     combine(s->size, b, blocks[i], s->corner, s->spare);
   }
   memcpy(blocks[0], s->spare, s->size * b * sizeof *s->spare);
@@ -235,8 +234,7 @@ static void solve_by_cycles(const struct pod_samples *samples, size_t count, siz
   const double all = pod_samples_squares(samples);
   struct krylov s = krylov_create(samples, b);
   for (size_t i = 0; i < s.size; i++)
-    for (size_t c = 0; c < b; c++)
-      s.basis[0][i * b + c] = rng_uniform(0, RNG_POD, c, i) - 0.5;
+    for (size_t c = 0; c < b; c++) s.basis[0][i * b + c] = rng_uniform(0, RNG_POD, c, i) - 0.5;
   orthonormalise(&s, 0);
   apply(&s.matrix, b, s.basis[0], s.image[0]);
   double before = 0.0;

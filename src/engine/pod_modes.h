@@ -6,8 +6,8 @@
 #include "engine/pod_samples.h"
 
 // modes [d][n]: orthonormal, the largest entry (the first of several) positive, 0 if there are more
-// modes than entries; s [d]: standard deviations of the samples along them, falling, 0 from where on
-// they do not differ. Collective.
+// modes than entries; s [d]: standard deviations of the samples along them, falling, 0 from where
+// on they do not differ. Collective.
 void pod_modes_find(const struct pod_samples *samples, size_t d, double *modes, double *s);
 
 // Makes rows [d][n] orthonormal one after the other (Gram and Schmidt, twice). A row of which

@@ -169,8 +169,7 @@ static void solve_by_eigenpairs(struct pod_regression *r, double *step) {
 
 void pod_regression_solve(struct pod_regression *r, double *step) {
   double largest = 0.0;
-  for (size_t i = 0; i < r->unknowns; i++)
-    largest = fmax(largest, r->matrix[i * r->unknowns + i]);
+  for (size_t i = 0; i < r->unknowns; i++) largest = fmax(largest, r->matrix[i * r->unknowns + i]);
   if (!(largest > 0.0))
     memset(step, 0, r->unknowns * sizeof *step);
   else if (!solve_by_factor(r, largest, step))
@@ -189,8 +188,8 @@ static double sum_of(size_t count, const double *values) {
   return sum;
 }
 
-// Goes a step down, or half of it and so on if the value does not fall; false if it never does. Least
-// squares need no more than the step.
+// Goes a step down, or half of it and so on if the value does not fall; false if it never does.
+// Least squares need no more than the step.
 static bool descend(struct pod_regression *r, double *c, const double *step, double *value) {
   enum { HALVINGS = 30 };
   double length = 1.0;

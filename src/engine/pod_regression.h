@@ -1,6 +1,6 @@
-// One side of a bilinear model while the other stands still: outputs x_k = f_k . c of given features
-// f_k, of which the last multiplies the bias. For least squares, and for cross-entropy with a ridge
-// on what is not bias, which has a minimum even where all targets are 0 or 1.
+// One side of a bilinear model while the other stands still: outputs x_k = f_k . c of given
+// features f_k, of which the last multiplies the bias. For least squares, and for cross-entropy
+// with a ridge on what is not bias, which has a minimum even where all targets are 0 or 1.
 #ifndef GFE_POD_REGRESSION_H
 #define GFE_POD_REGRESSION_H
 
@@ -9,8 +9,8 @@
 
 #include "decoder/loss.h"
 
-// Minimises sum_k w_k (l(x_k, t_k) + ridge/2 p_k^2) in the first `unknowns` numbers of c, with p_k =
-// x_k - f_kd c_d; l is (x - t)^2 / 2, or softplus(x) - t x.
+// Minimises sum_k w_k (l(x_k, t_k) + ridge/2 p_k^2) in the first `unknowns` numbers of c, with p_k
+// = x_k - f_kd c_d; l is (x - t)^2 / 2, or softplus(x) - t x.
 struct pod_regression {
   enum loss_kind loss;
   double ridge;

@@ -17,7 +17,7 @@ static real *transpose(const struct pod_samples *s, const real *y) {
   const int ranks = comm_size(s->comm);
   const struct pod_sheet *mine = &s->entries, *rows = &s->rows;
   real *all = memory_new(real, (size_t)s->total * mine->stride);
-  struct comm_piece *sent = memory_new(struct comm_piece, rows->count *ranks);
+  struct comm_piece *sent = memory_new(struct comm_piece, rows->count * ranks);
   struct comm_piece *received = memory_new(struct comm_piece, s->total);
   size_t count = 0;
   for (int r = 0; r < ranks; r++) {
@@ -28,9 +28,9 @@ static real *transpose(const struct pod_samples *s, const real *y) {
                                           (size_t)(end - first) * sizeof(real)};
   }
   for (int64_t m = 0; m < s->total; m++)
-    received[m] = (struct comm_piece){comm_share_home(s->total, ranks, m),
-                                      all + (size_t)m * mine->stride,
-                                      mine->entry_count * sizeof(real)};
+    received[m] =
+        (struct comm_piece){comm_share_home(s->total, ranks, m), all + (size_t)m * mine->stride,
+                            mine->entry_count * sizeof(real)};
   comm_transfer(s->comm, sent, count, received, mine->entry_count > 0 ? (size_t)s->total : 0);
   memory_free(&sent);
   memory_free(&received);

@@ -48,8 +48,8 @@ void pod_samples_to_rows(const struct pod_samples *samples, size_t columns, cons
 // The sum of squares of all entries of Y. Collective.
 double pod_samples_squares(const struct pod_samples *samples);
 
-// Puts every rank's own rows in their places of all [total][columns]; what stands elsewhere in it is
-// lost. Collective.
+// Puts every rank's own rows in their places of all [total][columns]; what stands elsewhere in it
+// is lost. Collective.
 void pod_samples_share_rows(const struct pod_samples *samples, size_t columns, const double *rows,
                             double *all);
 

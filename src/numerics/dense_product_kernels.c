@@ -49,4 +49,4 @@ static void logistic(size_t count, const double *restrict x, double *restrict so
 }
 
 const struct dense_product_kernels VECTOR_VARIANT(dense_product_kernels) = {.product = product,
-.logistic = logistic};
+                                                                            .logistic = logistic};
