@@ -2,7 +2,7 @@
 // every other: y ~ mean + sum_i s_i z_i u_i, with codes z of mean 0 and covariance 1 over the
 // samples. Of all linear decoders it has the least mean square, where weights are the same for all
 // samples the least weighted one. Where they differ from sample to sample, or entries are missing,
-// mean and modes are those of weighted least squares, found by turns (pod_alternate.h). For
+// mean and modes are those of weighted least squares, found by descent
 // cross-entropy mean and modes make the logits: logistic PCA with a ridge, found by turns as well.
 #ifndef GFE_POD_H
 #define GFE_POD_H

@@ -4,12 +4,17 @@
 #include <string.h>
 
 #include "engine/pod_modes.h"
+#include "engine/pod_profile.h"
 #include "engine/pod_regression.h"
 #include "engine/pod_samples.h"
 #include "ground/memory.h"
 #include "numerics/dense.h"
 
-enum { CHAIN = 256, BAND = 96 };  // terms of a chain; samples that share a packed block
+enum {
+  CHAIN = 256,          // terms of a chain
+  BAND = 96,            // samples that share a packed block
+  LOGISTIC_MOST = 2000  // samples that the model of logits is fitted to
+};
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
@@ -30,20 +35,100 @@ void pod_destroy(struct pod **pod) {
   memory_free(pod);
 }
 
+// ---- fit ----
+
+// At most LOGISTIC_MOST samples of a set, evenly spaced, shared out as the set is; owned.
+static struct dataset *thin(struct comm *comm, const struct dataset *set) {
+  const int ranks = comm_size(comm), rank = comm_rank(comm);
+  const int64_t total = set->count < LOGISTIC_MOST ? set->count : LOGISTIC_MOST;
+  struct dataset *few = memory_new(struct dataset, 1);
+  *few = (struct dataset){.count = total, .n = set->n, .stride = set->stride};
+  few->local_first = comm_share_first(total, ranks, rank);
+  few->local_count = comm_share_first(total, ranks, rank + 1) - few->local_first;
+  few->y = memory_new(real, (size_t)few->local_count * set->stride);
+  if (set->w != NULL) few->w = memory_new(real, (size_t)few->local_count * set->stride);
+  struct comm_piece *sent = memory_new(struct comm_piece, 2 * total);
+  struct comm_piece *received = memory_new(struct comm_piece, 2 * few->local_count);
+  size_t sent_count = 0, received_count = 0;
+  for (int64_t j = 0; j < total; j++) {
+    const int64_t from = j * set->count / total;
+    const int target = comm_share_home(total, ranks, j);
+    const int source = comm_share_home(set->count, ranks, from);
+    const size_t bytes = set->stride * sizeof(real);
+    const size_t here = (size_t)(from - set->local_first) * set->stride;
+    const size_t there = (size_t)(j - few->local_first) * set->stride;
+    for (int weights = 0; weights <= (set->w != NULL); weights++) {
+      if (source == rank)
+        sent[sent_count++] = (struct comm_piece){target, (weights ? set->w : set->y) + here, bytes};
+      if (target == rank)
+        received[received_count++] =
+            (struct comm_piece){source, (weights ? few->w : few->y) + there, bytes};
+    }
+  }
+  comm_transfer(comm, sent, sent_count, received, received_count);
+  memory_free(&sent);
+  memory_free(&received);
+  return few;
+}
+
+static void thin_free(struct dataset **few) {
+  memory_free(&(*few)->y);
+  memory_free(&(*few)->w);
+  memory_free(few);
+}
+
+// Modes that are orthonormal with the roots of shared weights as a factor, without it.
+static void take_factor_out(const struct pod_samples *samples, size_t d, double *modes) {
+  for (size_t j = 0; j < samples->n; j++) {
+    const double factor = samples->factor[j];
+    for (size_t k = 0; k < d; k++)
+      modes[k * samples->n + j] = factor > 0.0 ? modes[k * samples->n + j] / factor : 0.0;
+  }
+}
+
+static void fit_squares(struct comm *comm, const struct dataset *set, struct pod *pod,
+                        double *modes, double *mean) {
+  struct pod_samples *samples = pod_samples_create(comm, set, set->y);
+  pod_modes_find(samples, pod->d, modes, pod->s);
+  if (samples->weight > 0.0) pod_profile_fit(samples, LOSS_MSE, pod->d, modes, pod->s);
+  take_factor_out(samples, pod->d, modes);
+  memcpy(mean, samples->mean, pod->n * sizeof *mean);
+  pod_samples_destroy(&samples);
+}
+
+// Begins from the POD of what the logits of data would be.
+static void fit_logistic(struct comm *comm, const struct dataset *set, struct pod *pod,
+                         double *modes, double *mean) {
+  struct dataset *few = thin(comm, set);
+  real *logits = memory_new(real, (size_t)few->local_count * few->stride);
+  for (size_t i = 0; i < (size_t)few->local_count; i++)
+    for (size_t j = 0; j < few->n; j++)
+      logits[i * few->stride + j] = (real)pod_regression_logit((double)few->y[i * few->stride + j]);
+  struct pod_samples *samples = pod_samples_create(comm, few, logits);
+  pod_modes_find(samples, pod->d, modes, pod->s);
+  take_factor_out(samples, pod->d, modes);
+  memcpy(mean, samples->mean, pod->n * sizeof *mean);
+  pod_samples_destroy(&samples);
+  memory_free(&logits);
+  samples = pod_samples_create(comm, few, few->y);
+  memcpy(samples->mean, mean, pod->n * sizeof *mean);
+  pod_profile_fit(samples, LOSS_BCE, pod->d, modes, pod->s);
+  memcpy(mean, samples->mean, pod->n * sizeof *mean);
+  pod_samples_destroy(&samples);
+  thin_free(&few);
+}
+
 struct pod *pod_fit_set(struct comm *comm, const struct dataset *set, enum loss_kind loss,
                         size_t d) {
   struct pod *pod = pod_create(set, loss, d);
-  struct pod_samples *samples = pod_samples_create(comm, set, set->y);
-  double *modes = memory_new(double, d * pod->n);
-  pod_modes_find(samples, d, modes, pod->s);
+  double *modes = memory_new(double, d * pod->n), *mean = memory_new(double, pod->n);
+  (loss == LOSS_BCE ? fit_logistic : fit_squares)(comm, set, pod, modes, mean);
   for (size_t j = 0; j < pod->n; j++) {
-    const double factor = samples->factor[j];
-    pod->mean[j] = (real)samples->mean[j];
-    for (size_t k = 0; k < d; k++)
-      pod->modes[k * pod->stride + j] = factor > 0.0 ? (real)(modes[k * pod->n + j] / factor) : 0;
+    pod->mean[j] = (real)mean[j];
+    for (size_t k = 0; k < d; k++) pod->modes[k * pod->stride + j] = (real)modes[k * pod->n + j];
   }
   memory_free(&modes);
-  pod_samples_destroy(&samples);
+  memory_free(&mean);
   return pod;
 }
 
@@ -80,8 +165,7 @@ static struct coder coder_create(const struct pod *pod) {
   c.weighted = memory_new(double, CHAIN *c.columns);
   c.sums = memory_new(double, BAND *c.columns);
   c.matrix = memory_new(double, (c.active + 1) * c.columns);
-  const double ridge = pod->loss == LOSS_BCE ? pod_regression_ridge : 0.0;
-  c.regression = pod_regression_create(pod->loss, ridge, c.active, c.active, pod->n);
+  c.regression = pod_regression_create(pod->loss, 0.0, c.active, c.active, pod->n);
   c.regression->features = c.modes;
   c.regression->count = pod->n;
   return c;
@@ -175,15 +259,19 @@ static void encode_by_least_squares(struct coder *c, size_t count, const real *y
 static void encode_by_descent(struct coder *c, const real *y, const real *w, real *z) {
   struct pod_regression *r = c->regression;
   double *code = c->sums;
+  double weights = 0.0, there = 0.0;
   memset(code, 0, c->columns * sizeof *code);
   for (size_t j = 0; j < c->pod->n; j++) {
     r->t[j] = pod_regression_target((double)y[j]);
     r->w[j] = weight_of(w, j);
+    weights += r->w[j];
+    there += r->w[j] > 0.0;
     const double logit = pod_regression_logit((double)y[j]) - (double)c->pod->mean[j];
     for (size_t k = 0; k < c->active; k++)
       code[k] += r->w[j] * logit * c->modes[j * c->columns + k];
   }
   code[c->active] = 1.0;
+  r->ridge = there > 0.0 ? pod_regression_ridge * weights / there : 0.0;
   pod_regression_minimise(r, code);
   store(c, code, z);
 }

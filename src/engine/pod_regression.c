@@ -83,12 +83,12 @@ double pod_regression_value(struct pod_regression *r, const double *c) {
   for (size_t k = 0; k < r->count; k++) {
     const double x = r->x[k], p = x - bias_part(r, k, c), off = x - r->t[k];
     const double loss = logistic ? softplus[k] - r->t[k] * x : 0.5 * off * off;
-    r->value += r->w[k] * (loss + 0.5 * r->ridge * p * p);
+    r->value += r->w[k] * loss + 0.5 * r->ridge * p * p;
   }
   return r->value;
 }
 
-// Three sums over the features, with the factors w dl/dx, w ridge p and w ridge, in `weighted`.
+// Three sums over the features, with the factors w dl/dx, ridge p and ridge, in `weighted`.
 void pod_regression_gradient(struct pod_regression *r, const double *c) {
   enum { SUMS = 3 };
   double *factors = r->weighted, *sums = r->parts + r->columns * r->columns;
@@ -96,8 +96,8 @@ void pod_regression_gradient(struct pod_regression *r, const double *c) {
   for (size_t k = 0; k < r->count; k++) {
     const double slope = (r->loss == LOSS_BCE ? sigmoid[k] : r->x[k]) - r->t[k];
     factors[SUMS * k] = r->w[k] * slope;
-    factors[SUMS * k + 1] = r->w[k] * r->ridge * (r->x[k] - bias_part(r, k, c));
-    factors[SUMS * k + 2] = r->w[k] * r->ridge;
+    factors[SUMS * k + 1] = r->ridge * (r->x[k] - bias_part(r, k, c));
+    factors[SUMS * k + 2] = r->ridge;
   }
   memset(sums, 0, SUMS * r->columns * sizeof *sums);
   dense_multiply(&(struct dense_product){.rows = SUMS,
@@ -119,7 +119,7 @@ void pod_regression_matrix(struct pod_regression *r) {
   const double *sigmoid = sigmoid_of(r), *ridge = r->parts + (columns + 2) * columns;
   for (size_t k = 0; k < r->count; k++) {
     const double curvature = r->loss == LOSS_BCE ? sigmoid[k] * (1.0 - sigmoid[k]) : 1.0;
-    const double factor = r->w[k] * (curvature + r->ridge);
+    const double factor = r->w[k] * curvature + r->ridge;
     for (size_t i = 0; i < columns; i++)
       r->weighted[k * columns + i] = factor * r->features[k * columns + i];
   }

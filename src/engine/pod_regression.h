@@ -1,6 +1,7 @@
 // One side of a bilinear model while the other stands still: outputs x_k = f_k . c of given
 // features f_k, of which the last multiplies the bias. For least squares, and for cross-entropy
-// with a ridge on what is not bias, which has a minimum even where all targets are 0 or 1.
+// with a ridge on what is not bias, which has a minimum even where all targets are 0 or 1. The
+// ridge is there for terms without weight as well: what is missing does not become anything.
 #ifndef GFE_POD_REGRESSION_H
 #define GFE_POD_REGRESSION_H
 
@@ -9,11 +10,11 @@
 
 #include "decoder/loss.h"
 
-// Minimises sum_k w_k (l(x_k, t_k) + ridge/2 p_k^2) in the first `unknowns` numbers of c, with p_k
+// Minimises sum_k w_k l(x_k, t_k) + ridge/2 p_k^2 in the first `unknowns` numbers of c, with p_k
 // = x_k - f_kd c_d; l is (x - t)^2 / 2, or softplus(x) - t x.
 struct pod_regression {
   enum loss_kind loss;
-  double ridge;
+  double ridge;            // may be set from problem to problem
   size_t d, unknowns;      // features without that of the bias; d, or d + 1
   size_t count, columns;   // terms; columns of features, DENSE_COLUMNS or a multiple
   const double *features;  // [count][columns], 0 beyond column d
