@@ -36,10 +36,13 @@ const char *order_name(int kind);
 enum generator { GENERATE_NONE, GENERATE_CIRCLE };
 const char *generator_name(int kind);
 
-enum model_kind { MODEL_GFE, MODEL_AUTOENCODER };
+enum model_kind { MODEL_GFE, MODEL_AUTOENCODER, MODEL_POD };
 const char *model_name(int kind);
 
-enum start { START_ZERO, START_PREDICTOR };
+enum initial { INITIAL_RANDOM, INITIAL_POD, INITIAL_AUTO };
+const char *initial_name(int kind);
+
+enum start { START_ZERO, START_PREDICTOR, START_POD };
 const char *start_name(int kind);
 
 // Texts of run.restart with a meaning of their own.
@@ -107,6 +110,7 @@ struct config {
     int64_t latent;
     struct config_layers layers;  // none only if decoder.file is given
     enum loss_kind loss;
+    enum initial initial;  // settled when the samples have been counted
     char file[CONFIG_TEXT];
   } decoder;
   struct {
@@ -125,6 +129,7 @@ struct config {
     int64_t every;     // epochs between evaluations of the test set; 0 = only at the end
     bool train;        // whether the training set is encoded at the end
     enum start start;  // where flows begin
+    bool start_given;  // by the input file, not by default
   } evaluation;
   struct {
     int64_t count;  // samples
