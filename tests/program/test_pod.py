@@ -130,9 +130,9 @@ def test_start(checks, program, cwd):
         after = run_input(checks, program, cwd, f"after_{loss}",
                           values(70, **{**start, "training.epochs": 40, "training.batch": 10}))
         again = run_input(checks, program, cwd, f"again_{loss}",
-                          values(70, **own, **{"run.tasks": ["encode"], "evaluation.start": "pod",
-                                               "decoder.file": f"after_{loss}/results.h5",
-                                               "decoder.latent": None, "decoder.loss": None}))
+                          values(70, **{**own, "run.tasks": ["encode"], "evaluation.start": "pod",
+                                        "decoder.file": f"after_{loss}/results.h5",
+                                        "decoder.latent": None, "decoder.loss": None}))
         with Results(pod) as a, Results(before) as b, Results(after) as c, Results(again) as e:
             checks(np.allclose(a.set("test").loss, b.set("test").loss, rtol=1e-5),
                    f"{loss}: before training the decoder should be POD")
