@@ -129,7 +129,6 @@ struct config {
     int64_t every;     // epochs between evaluations of the test set; 0 = only at the end
     bool train;        // whether the training set is encoded at the end
     enum start start;  // where flows begin
-    bool start_given;  // by the input file, not by default
   } evaluation;
   struct {
     int64_t count;  // samples

@@ -266,8 +266,10 @@ static bool agree_on_pod(struct h5_file *file, struct config *config, struct err
     return error_set(error, "run.model = %s: the decoder in decoder.file = %s is none",
                      model_name(MODEL_POD), config->decoder.file);
   if (!given && there && !trains) config->run.model = MODEL_POD;
-  if (config->run.model == MODEL_POD && !config->evaluation.start_given)
-    config->evaluation.start = START_POD;
+  const int start = config_parameter_find("evaluation.start");
+  if (config->given[start]) return true;
+  config->evaluation.start = config->run.model == MODEL_POD ? START_POD : START_ZERO;
+  config->given[start] = true;
   return true;
 }
 

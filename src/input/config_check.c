@@ -90,7 +90,8 @@ static bool check_tasks(const struct config_input *input, struct config *config)
 
 // What nobody gave, and decoder.file decides.
 static void leave_to_file(const struct config_input *input, struct config *config) {
-  static const char *const keys[] = {"run.model", "decoder.latent", "decoder.loss"};
+  static const char *const keys[] = {"run.model", "decoder.latent", "decoder.loss",
+                                     "evaluation.start"};
   for (size_t i = 0; i < LENGTH(keys); i++)
     if (!is_given(input, keys[i])) config->given[config_parameter_find(keys[i])] = false;
 }
@@ -150,7 +151,6 @@ static bool check_encoder_layers(const struct config_input *input, const struct 
 // codes.
 static bool check_pod(const struct config_input *input, struct config *config) {
   const bool pod = config->run.model == MODEL_POD && config_is_given(config, "run.model");
-  config->evaluation.start_given = is_given(input, "evaluation.start");
   if (config->decoder.file[0] != '\0' && config->run.task[TASK_TRAIN] &&
       (pod || config->decoder.initial == INITIAL_POD)) {
     const struct config_place place = place_of(input, pod ? "run.model" : "decoder.initial");
@@ -160,7 +160,7 @@ static bool check_pod(const struct config_input *input, struct config *config) {
   }
   if (!pod) return true;
   config->training.epochs = 0;
-  if (!config->evaluation.start_given) config->evaluation.start = START_POD;
+  if (!is_given(input, "evaluation.start")) config->evaluation.start = START_POD;
   return true;
 }
 
