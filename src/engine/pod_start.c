@@ -18,6 +18,7 @@
 enum { FEW = 5000 };             // samples from which on a random start is as good
 static const double gain = 1.4;  // of hidden weights: their deviation times the root of the fan-in
 
+// Here, since a run knows of PODs and no POD of runs.
 struct pod *pod_fit(struct run *run, size_t d) {
   return pod_fit_set(run->comm, run->sets[SET_TRAIN], run->config.decoder.loss, d);
 }
