@@ -18,6 +18,8 @@
 enum set { SET_TRAIN, SET_TEST, SET_ENCODE, SET_VALIDATION, SET_COUNT };
 const char *set_name(enum set set);  // "train", "test", "encode", "validation"
 
+struct pod;
+
 struct run {
   struct comm *comm;
   struct config config;                        // with what decoder.file decides filled in
@@ -32,6 +34,7 @@ struct run {
   bool file_predicts;         // decoder.file has a predictor
   int64_t file_dictionary;    // entries of its dictionary
   struct decoder *decoder;    // owned
+  struct pod *pod;            // that the decoder begins at, owned, or NULL
   struct predictor *predictor;    // of the decoder as it stands, owned; NULL: not fitted
   struct dictionary *dictionary;  // the same
   // Where training has left the latents of this rank's training samples, [local_count]

@@ -11,6 +11,7 @@ enum rng_purpose {
   RNG_CIRCLE,
   RNG_TEST,
   RNG_SWEEP,
+  RNG_POD,
   RNG_HOLD_OUT,
   RNG_START
 };

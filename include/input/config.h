@@ -54,15 +54,19 @@ const char *order_name(int kind);
 enum generator { GENERATE_NONE, GENERATE_CIRCLE };
 const char *generator_name(int kind);
 
-enum model_kind { MODEL_GFE, MODEL_AUTOENCODER };
+enum model_kind { MODEL_GFE, MODEL_AUTOENCODER, MODEL_POD };
 const char *model_name(int kind);
 
 enum keep { KEEP_LAST, KEEP_BEST };
 const char *keep_name(int kind);
 
+enum initial { INITIAL_RANDOM, INITIAL_POD, INITIAL_AUTO };
+const char *initial_name(int kind);
+
 enum start {
   START_ZERO,
   START_MEAN,
+  START_POD,
   START_PREDICTOR,
   START_DICTIONARY,
   START_UNIFORM,
@@ -170,6 +174,7 @@ struct config {
     int64_t latent;
     struct config_layers layers;  // none only if decoder.file is given
     enum loss_kind loss;
+    enum initial initial;  // settled when the samples have been counted
     char file[CONFIG_TEXT];
   } decoder;
   struct {

@@ -7,6 +7,8 @@
 #include "engine/ensemble.h"
 #include "engine/first_guess.h"
 #include "engine/model.h"
+#include "engine/pod_branch.h"
+#include "engine/pod_start.h"
 #include "ground/text.h"
 #include "input/config_table.h"
 #include "numerics/optimiser.h"
@@ -133,6 +135,8 @@ static const struct {
     {"encoding: flows", "make decoder.layers smaller", evaluation_bytes, has_flows},
     {"finding where flows begin", "make decoder.layers smaller, or set evaluation.start to zero",
      first_guess_bytes, guesses},
+    {"POD of the training samples", "lower decoder.latent, or set decoder.initial to random",
+     pod_start_bytes, pod_start_wanted},
     {"training: optimiser", "make decoder.layers smaller", update_bytes, trains},
     {"training: flows, gradients, exact sums", "make decoder.layers or training.tile smaller",
      model_bytes, trains},
@@ -218,6 +222,9 @@ static void choose_start(struct config *config, const void *context) {
   const struct solver_options *options = &config->evaluation.solver;
   const bool trains_flows = config->run.task[TASK_TRAIN] && config->run.model == MODEL_GFE;
   bool *start = config->evaluation.start;
+  const bool branch = pod_branch_find(run->decoder->network) != NULL;
+  start[START_POD] = branch;
+  if (config->run.model == MODEL_POD && branch) return;  // these codes are exact
   start[START_ZERO] = true;
   start[START_MEAN] = start[START_DICTIONARY] = solver_ops(options)->ends_at_minimum &&
                                                 options->coupling == COUPLING_NONE &&

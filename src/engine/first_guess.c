@@ -5,6 +5,7 @@
 
 #include "engine/dictionary.h"
 #include "engine/dictionary_fit.h"
+#include "engine/pod_branch.h"
 #include "engine/predictor_fit.h"
 #include "engine/ranking.h"
 #include "engine/starts.h"
@@ -47,6 +48,14 @@ static void start_at_guess(struct run *run, const struct samples *samples,
   predictor_apply(run->predictor, samples, encoding);
 }
 
+// Codes for which the decoder's linear layer alone is best.
+static void start_at_codes(struct run *run, const struct samples *samples,
+                           struct encoding *encoding) {
+  struct pod *pod = pod_branch_take(run->decoder);
+  pod_encode(pod, (size_t)samples->count, samples->y, samples->w, encoding->z);
+  pod_destroy(&pod);
+}
+
 static void start_at_random(struct run *run, const struct samples *samples,
                             struct encoding *encoding) {
   const size_t d = run->decoder->d, stride = real_padded(d);
@@ -56,8 +65,9 @@ static void start_at_random(struct run *run, const struct samples *samples,
           (uint64_t)run->config.run.seed, RNG_START, (uint64_t)samples_position(samples, i), k);
 }
 
-static own_start *const own_starts[START_COUNT] = {
-    [START_PREDICTOR] = start_at_guess, [START_UNIFORM] = start_at_random};
+static own_start *const own_starts[START_COUNT] = {[START_POD] = start_at_codes,
+                                                   [START_PREDICTOR] = start_at_guess,
+                                                   [START_UNIFORM] = start_at_random};
 
 // The losses at the present latents.
 static void find_losses(const struct run *run, const struct samples *samples,

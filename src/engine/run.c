@@ -1,5 +1,6 @@
 #include "engine/run.h"
 
+#include "engine/pod.h"
 #include "ground/memory.h"
 #include "ground/text.h"
 
@@ -31,6 +32,7 @@ void run_destroy(struct run **run) {
   hold_out_destroy(&(*run)->hold_out);
   scaling_destroy(&(*run)->scaling);
   decoder_destroy(&(*run)->decoder);
+  pod_destroy(&(*run)->pod);
   predictor_destroy(&(*run)->predictor);
   dictionary_destroy(&(*run)->dictionary);
   memory_free(run);

@@ -7,6 +7,7 @@
 
 #include "engine/evaluation.h"
 #include "engine/model.h"
+#include "engine/pod_start.h"
 #include "engine/sample_order.h"
 #include "engine/shard.h"
 #include "engine/tally.h"
@@ -71,6 +72,7 @@ static void begin_phase(struct trainer *t) {
   t->steps = t->batches * config->training.epochs * config->training.updates;
   t->model = model_create(t->run);
   t->latents = memory_new(real, (size_t)t->data->local_count * real_padded(decoder->d));
+  if (config->training.warm_start) pod_start_latents(t->run, t->latents);
   t->evaluations = memory_new(int64_t, t->data->local_count);
   t->optimiser = optimiser_create(&config->training.optimiser, decoder->count);
   t->run->latents = model_keeps_latents(t->run) ? t->latents : NULL;

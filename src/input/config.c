@@ -35,7 +35,12 @@ const char *order_name(int kind) {
 }
 
 const char *model_name(int kind) {
-  static const char *const names[] = {"gfe", "autoencoder"};
+  static const char *const names[] = {"gfe", "autoencoder", "pod"};
+  return IN_TABLE(names, kind) ? names[kind] : NULL;
+}
+
+const char *initial_name(int kind) {
+  static const char *const names[] = {"random", "pod", "auto"};
   return IN_TABLE(names, kind) ? names[kind] : NULL;
 }
 
@@ -45,7 +50,7 @@ const char *generator_name(int kind) {
 }
 
 const char *start_name(int kind) {
-  static const char *const names[] = {"zero", "mean", "predictor", "dictionary", "uniform"};
+  static const char *const names[] = {"zero", "mean", "pod", "predictor", "dictionary", "uniform"};
   return IN_TABLE(names, kind) ? names[kind] : NULL;
 }
 

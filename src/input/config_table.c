@@ -25,7 +25,7 @@ static const struct config_row run_rows[] = {
      .change = CHANGE_TAKEN},
     {"model", TYPE_CHOICE, AT(run.model), "gfe", .name = model_name,
      .text = "what finds the latents in training: the flow (gradient flow encoding), or an encoder "
-             "trained with the decoder"},
+             "trained with the decoder; pod: no training, the decoder is the POD of data.train"},
     {"seed", TYPE_INTEGER, AT(run.seed), "1", .range = {0, 1e15, CLOSED},
      .text = "of every random number: initial decoder, order of the samples, generated data"},
     {"restart", TYPE_TEXT, AT(run.restart), RESTART_AUTO,
@@ -128,6 +128,10 @@ static const struct config_row decoder_rows[] = {
      .text = "from the latent to the sample; the last layer is as wide as a sample"},
     {"loss", TYPE_CHOICE, AT(decoder.loss), "bce", .name = loss_name,
      .text = "of a reconstruction: cross-entropy of logits with data in [0, 1], or mean square"},
+    {"initial", TYPE_CHOICE, AT(decoder.initial), "random", .name = initial_name,
+     .text =
+         "pod: a linear layer beside all others, which begins as the POD of data.train; the last "
+         "of the others begin at 0; auto: pod for fewer than 5000 samples, else random"},
     {"file", TYPE_FILE, AT(decoder.file),
      .text = "results.h5 with a trained decoder to start from, or to encode with",
      .change = CHANGE_TAKEN},
@@ -303,10 +307,11 @@ static const struct config_row evaluation_rows[] = {
      .text = "encode the training data, too, once they have been learned", .change = CHANGE_TAKEN},
     {"start", TYPE_CHOICES, AT(evaluation.start), "auto", .automatic = "auto", .name = start_name,
      .text =
-         "where flows may begin: z = 0, the mean of the trained latents, some of these (the "
+         "where flows may begin: z = 0, the mean of the trained latents, where the decoder's linear "
+         "layer alone comes closest (pod; decoder.initial, run.model: pod), some trained latents (the "
          "dictionary), a linear guess fitted to 1,000 training samples with a metric for lbfgs, "
-         "a random point of [0, 1); of several the one of least loss. auto: zero, mean and "
-         "dictionary where the solver ends at a minimum and there is a dictionary, else zero"},
+         "a random point of [0, 1); of several the one of least loss. auto: zero, and mean, "
+         "pod and dictionary as far as they are there and the solver ends at a minimum"},
     {"tries", TYPE_INTEGER, AT(evaluation.tries), "auto", .automatic = "0",
      .range = {1, TRIES_MAX, CLOSED}, .unit = "flows",
      .text = "from starts that lie apart, of which the lowest end is kept; auto: up to 3 where the "

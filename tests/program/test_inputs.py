@@ -302,7 +302,7 @@ def autoencoder_cases():
     image = {"decoder.layers": [{"dense": 16}, {"reshape": [1, 4, 4]},
                                 {"conv": 1, "kernel": 3, "padding": 1}]}
     return [
-        wrong_value("run.model", "autoencodr", "gfe or autoencoder", "did you mean autoencoder?"),
+        wrong_value("run.model", "autoencodr", "gfe, autoencoder or pod", "did you mean autoencoder?"),
         wrong_value("training.adjoint", "discrete", "run.model = gfe", base=base),
         wrong_value("encoder.layers", encoder, "run.model = autoencoder", shown="[...]"),
         wrong_value("encoder.layers", 784, "list of layers", base=base),
