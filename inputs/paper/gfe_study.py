@@ -26,7 +26,7 @@ with command.imports():
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     from gfe.collect import Sweep
-    from gfe.figures import as_picture
+    from gfe.figures_samples import as_picture
     from gfe.results import Results, ResultsError
     from gfe.style import BLUE, GREEN, GREY, ORANGE, PURPLE
     from gfe.tables import table_lines

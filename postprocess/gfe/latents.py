@@ -12,7 +12,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from gfe import command
-from gfe.figures import MOST_POINTS, as_picture, principal_components, scatter_by_label
+from gfe.figures_latents import MOST_POINTS, principal_components, scatter_by_label
+from gfe.figures_samples import as_picture
 from gfe.results import Results, ResultsError
 from gfe.style import BLUE, GREY, LIGHT, ORANGE
 
