@@ -89,5 +89,6 @@ def start(module):
 
 
 # Where the commands begin, those of a checkout (gfe_plot.py) and installed ones (gfe-plot).
-collect, latents, plot, results, scaling = (
-    partial(start, module) for module in ("collect", "latents", "figures", "results", "scaling"))
+collect, compare, latents, plot, results, scaling = (
+    partial(start, module)
+    for module in ("collect", "compare", "latents", "figures", "results", "scaling"))

@@ -5,7 +5,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from gfe.samples import labelled, pretty
+from gfe.samples import labelled, pretty, relative_l2
 from gfe.style import (BLUE, GREEN, GREY, LIGHT, MISSING, MISSING_IN_GREYS, ORANGE, error_look,
                        value_look)
 
@@ -118,7 +118,7 @@ def map_grid(samples, channel):
     rows.append(("error", error, error_look(error, samples.picture)))
 
     width = 12.0 / max(len(chosen), 3)
-    height = min(width * plane.aspect, 2.6)
+    height = min(width * plane.aspect, 2.6, 8.5 / len(rows))
     figure = plt.figure(figsize=(height / plane.aspect * len(chosen) + 3.4,
                                  (height + 0.15) * len(rows) + 1.5))
     grid = figure.subplots(len(rows), len(chosen), squeeze=False)
@@ -132,9 +132,8 @@ def map_grid(samples, channel):
                             pad=0.01, aspect=12)
     for axes, k in zip(grid[0], chosen):
         axes.set_title(samples.titles[k], fontsize=11)
-    for axes, k in zip(grid[-1], chosen):
-        text = f"rel. L2 {samples.relative_l2[k]:.3g}"
-        axes.set_title(text, fontsize=11, color=GREY, loc="center")
+    for axes, share in zip(grid[-1], relative_l2(rows[0][1], rows[1][1])):
+        axes.set_title(f"rel. L2 {share:.3g}", fontsize=11, color=GREY, loc="center")
     figure.colorbar(plt.cm.ScalarMappable(**values), ax=grid[:-1], pad=0.01, aspect=25,
                     label=samples.channels[channel].label)
     heading(figure, plane.slice_text, missing_text(samples, channel, chosen))
@@ -155,6 +154,11 @@ def heading(figure, *texts):
 def typical(samples):
     """The stored sample of median relative error."""
     return int(np.argsort(samples.relative_l2)[len(samples) // 2])
+
+
+def typical_text(samples, k):
+    return (samples.titles[k].replace("\n", ", ") + f": relative L2 error "
+            f"{samples.relative_l2[k]:.3g}, the median of {len(samples)}")
 
 
 def map_overview(samples):
@@ -179,8 +183,7 @@ def map_overview(samples):
         label = samples.channels[channel]
         figure.colorbar(plt.cm.ScalarMappable(**look), ax=line[:-1], label=label.label, pad=0.01)
         figure.colorbar(drawn, ax=line[-1], label=f"error{unit(label)}", pad=0.02)
-    heading(figure, f"{samples.titles[k]}: relative L2 error {samples.relative_l2[k]:.3g}, the "
-            f"median of {len(samples)}", plane.slice_text, missing_text(samples, 0, [k]))
+    heading(figure, typical_text(samples, k), plane.slice_text, missing_text(samples, 0, [k]))
     return figure
 
 
@@ -299,8 +302,7 @@ def curve_overview(samples):
         above.set_title(samples.channels[channel].label)
         below.set_xlabel(samples.space[0].label)
         below.set_ylabel("error")
-    finish_curves(figure, pairs, f"{samples.titles[k]}: relative L2 error "
-                  f"{samples.relative_l2[k]:.3g}, the median of {len(samples)}")
+    finish_curves(figure, pairs, typical_text(samples, k))
     return figure
 
 

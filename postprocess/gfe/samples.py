@@ -156,17 +156,18 @@ def read_samples(results, name, decoder):
         hidden |= group["weight"][()].reshape(target.shape) == 0
     target, reconstruction = (np.ma.masked_where(hidden, x) for x in (target, reconstruction))
     pod = pod if pod is None else np.ma.masked_where(hidden, pod)
+    errors = (group["relative_l2"][:len(target)] if "relative_l2" in group
+              else relative_l2(target, reconstruction))  # as measured by the run
     return Samples(channels, space, target, reconstruction, pod, titles(group, len(target)),
-                   relative_l2(group, target, reconstruction), decoder.loss_name == "bce")
+                   errors, decoder.loss_name == "bce")
 
 
-def relative_l2(group, target, reconstruction):
-    """|x - y| / |y| per stored sample, as the run has measured it or from what is stored."""
-    if "relative_l2" in group:
-        return group["relative_l2"][:len(target)]
+def relative_l2(target, reconstruction):
+    """|x - y| / |y| of each row."""
     axes = tuple(range(1, target.ndim))
-    squares = [np.sum(x ** 2, axis=axes).filled(0) for x in (reconstruction - target, target)]
-    return np.sqrt(squares[0] / np.where(squares[1] > 0, squares[1], 1))
+    error, size = (np.ma.sum(x ** 2, axis=axes) for x in (reconstruction - target, target))
+    error, size = np.ma.filled(error, 0), np.ma.filled(size, 0)
+    return np.sqrt(error / np.where(size > 0, size, 1))
 
 
 def titles(group, count):
