@@ -145,7 +145,5 @@ def draw(options):
 
 
 def main():
-    parser = command.results_parser("Draw the figures of a run from its results.h5.")
-    parser.add_argument("--photo", action="store_true",
-                        help="show three channels as the colours of a photograph")
-    return command.run(parser, draw)
+    return command.run(command.results_parser("Draw the figures of a run from its results.h5."),
+                       draw)

@@ -5,7 +5,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from gfe.samples import labelled, pretty, relative_l2
+from gfe.samples import labelled, pretty, relative_l2, spread
 from gfe.style import (BLUE, GREEN, GREY, LIGHT, MISSING, MISSING_IN_GREYS, ORANGE, error_look,
                        value_look)
 
@@ -15,24 +15,25 @@ FLATTEST, STEEPEST = 0.3, 2.5      # height of a map over its width
 ACROSS_TIME = 0.75                 # the same of maps whose axes have different units
 
 
+def is_photo(sample):
+    """Whether a sample can be seen as a photograph, (3, H, W) or (H, W, 3)."""
+    shape = np.ma.squeeze(sample).shape
+    return len(shape) == 3 and 3 in (shape[0], shape[2])
+
+
 def as_picture(sample, photo=False):
     """The plane of a sample of two or more axes that is shown: a photograph's, (H, W, 3), of
-    colours in either axis order, else the middle slice along the leading axes."""
-    if photo and sample.ndim == 3:
-        for axis in (0, 2):
-            if sample.shape[axis] == 3:
-                return np.moveaxis(sample, axis, -1)
+    colours in either axis order, if one is asked for; else the middle slice along the leading
+    axes."""
+    if photo and is_photo(sample):
+        sample = np.ma.squeeze(sample)
+        return np.moveaxis(sample, 0, -1) if sample.shape[0] == 3 else sample
     while sample.ndim > 2:
         sample = sample[len(sample) // 2]
     return sample
 
 
-# ---- which samples, and how their axes lie ----
-
-def spread(count, most):
-    """Up to `most` of the numbers below count, spread evenly."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
-
+# ---- how the axes of a map lie ----
 
 class Plane:
     """How the two axes of a map lie: x or longitude across, time upwards, else the last axis
@@ -101,21 +102,21 @@ def row_name(axes, text):
 def missing_text(samples, channel, chosen):
     if not np.ma.is_masked(samples.target[chosen, channel]):
         return ""
-    return "sand: missing" if samples.picture else "grey: missing or left out"
+    return "sand: missing" if samples.view.picture else "grey: missing or left out"
 
 
 # ---- maps ----
 
 def map_grid(samples, channel):
     """A channel of several samples, a column each: target, reconstruction, error."""
-    plane = Plane(samples.space)
+    plane = Plane(samples.view.space)
     most = MOST_PICTURES if plane.bare else MOST_FIELDS if plane.aspect > 0.7 else MOST_WIDE
     chosen = spread(len(samples), most)
     rows = rows_of(samples, channel, chosen)
     error = rows[1][1] - rows[0][1]
-    values = value_look(np.ma.concatenate([row for _, row in rows]), samples.picture)
+    values = value_look(np.ma.concatenate([row for _, row in rows]), samples.view.picture)
     rows = [(name, row, values) for name, row in rows]
-    rows.append(("error", error, error_look(error, samples.picture)))
+    rows.append(("error", error, error_look(error, samples.view.picture)))
 
     width = 12.0 / max(len(chosen), 3)
     height = min(width * plane.aspect, 2.6, 8.5 / len(rows))
@@ -128,14 +129,14 @@ def map_grid(samples, channel):
             plane.annotate(axes, k == 0, r == len(rows))
         row_name(line[0], name)
         if name == "error":
-            figure.colorbar(drawn, ax=line, label=f"error{unit(samples.channels[channel])}",
+            figure.colorbar(drawn, ax=line, label=f"error{unit(samples.view.channels[channel])}",
                             pad=0.01, aspect=12)
     for axes, k in zip(grid[0], chosen):
         axes.set_title(samples.titles[k], fontsize=11)
     for axes, share in zip(grid[-1], relative_l2(rows[0][1], rows[1][1])):
         axes.set_title(f"rel. L2 {share:.3g}", fontsize=11, color=GREY, loc="center")
     figure.colorbar(plt.cm.ScalarMappable(**values), ax=grid[:-1], pad=0.01, aspect=25,
-                    label=samples.channels[channel].label)
+                    label=samples.view.channels[channel].label)
     heading(figure, plane.slice_text, missing_text(samples, channel, chosen))
     return figure
 
@@ -163,8 +164,8 @@ def typical_text(samples, k):
 
 def map_overview(samples):
     """All channels of one sample, a row each."""
-    plane, k = Plane(samples.space), typical(samples)
-    channels = range(min(len(samples.channels), MOST_CHANNELS))
+    plane, k = Plane(samples.view.space), typical(samples)
+    channels = range(min(len(samples.view.channels), MOST_CHANNELS))
     columns = len(rows_of(samples, 0, [k])) + 1
     width = min(3.4, 2.6 / plane.aspect)
     figure = plt.figure(figsize=((width + 0.35) * columns + 3.6,
@@ -172,15 +173,15 @@ def map_overview(samples):
     grid = figure.subplots(len(channels), columns, squeeze=False)
     for channel, line in zip(channels, grid):
         rows = rows_of(samples, channel, [k])
-        look = value_look(np.ma.concatenate([row for _, row in rows]), samples.picture)
+        look = value_look(np.ma.concatenate([row for _, row in rows]), samples.view.picture)
         error = rows[1][1] - rows[0][1]
-        rows.append(("error of GFE", error, error_look(error, samples.picture)))
+        rows.append(("error of GFE", error, error_look(error, samples.view.picture)))
         for axes, (name, row, *own) in zip(line, rows):
             drawn = plane.draw(axes, row[0], *(own or [look]))
             plane.annotate(axes, axes is line[0], channel == channels[-1])
             if channel == 0:
                 axes.set_title(name, fontweight="bold")
-        label = samples.channels[channel]
+        label = samples.view.channels[channel]
         figure.colorbar(plt.cm.ScalarMappable(**look), ax=line[:-1], label=label.label, pad=0.01)
         figure.colorbar(drawn, ax=line[-1], label=f"error{unit(label)}", pad=0.02)
     heading(figure, typical_text(samples, k), plane.slice_text, missing_text(samples, 0, [k]))
@@ -191,7 +192,7 @@ def photo_grid(samples):
     """Three channels as the colours of photographs."""
     chosen = spread(len(samples), MOST_PICTURES)
     target, reconstruction = (
-        np.ma.stack([as_picture(np.ma.squeeze(sample), photo=True) for sample in values[chosen]])
+        np.ma.stack([as_picture(sample, photo=True) for sample in values[chosen]])
         for values in (samples.target, samples.reconstruction))
     low, high = target.min(), target.max()
     error = (reconstruction - target).mean(axis=-1)
@@ -215,7 +216,7 @@ def photo_grid(samples):
 
 def draw_curves(samples, channel, k, above, below, limit):
     """Target and reconstructions of a channel of a sample, and their errors below."""
-    x = samples.space[0].coordinates if samples.space else np.zeros(1)
+    x = samples.view.space[0].coordinates if samples.view.space else np.zeros(1)
     rows = rows_of(samples, channel, [k])
     marker = "o" if len(x) == 1 else None
     for (name, row), look in zip(rows, (dict(color=BLUE, linewidth=3.5, alpha=0.5),
@@ -227,7 +228,7 @@ def draw_curves(samples, channel, k, above, below, limit):
     below.axhline(0, color=LIGHT, linewidth=0.8, zorder=0)
     below.set_ylim(-1.1 * limit, 1.1 * limit)
     for start, stop in gaps(np.ma.getmaskarray(rows[0][1][0]).reshape(-1)):
-        edges = samples.space[0].edges()
+        edges = samples.view.space[0].edges()
         for axes in (above, below):
             axes.axvspan(edges[start], edges[stop], color=MISSING, alpha=0.35, linewidth=0)
 
@@ -264,7 +265,7 @@ def curve_grid(samples, channel):
     columns = min(len(chosen), 4)
     figure, pairs = curve_cells(len(chosen), columns)
     limit = largest_error(samples, channel, chosen)
-    label = samples.channels[channel]
+    label = samples.view.channels[channel]
     bounds = []
     for k, (number, (above, below)) in enumerate(zip(chosen, pairs)):
         draw_curves(samples, channel, number, above, below, limit)
@@ -277,7 +278,7 @@ def curve_grid(samples, channel):
             above.tick_params(labelleft=False)
             below.tick_params(labelleft=False)
         if k + columns >= len(chosen):
-            below.set_xlabel(samples.space[0].label if samples.space else "")
+            below.set_xlabel(samples.view.space[0].label if samples.view.space else "")
             below.tick_params(labelbottom=True)
     for above, _ in pairs:
         above.set_ylim(min(low for low, _ in bounds), max(high for _, high in bounds))
@@ -295,12 +296,12 @@ def finish_curves(figure, pairs, text):
 
 def curve_overview(samples):
     """All channels of one sample, a cell each."""
-    k, count = typical(samples), min(len(samples.channels), MOST_CHANNELS)
+    k, count = typical(samples), min(len(samples.view.channels), MOST_CHANNELS)
     figure, pairs = curve_cells(count, min(count, 3))
     for channel, (above, below) in enumerate(pairs):
         draw_curves(samples, channel, k, above, below, largest_error(samples, channel, [k]))
-        above.set_title(samples.channels[channel].label)
-        below.set_xlabel(samples.space[0].label)
+        above.set_title(samples.view.channels[channel].label)
+        below.set_xlabel(samples.view.space[0].label)
         below.set_ylabel("error")
     finish_curves(figure, pairs, typical_text(samples, k))
     return figure
@@ -331,14 +332,14 @@ def sample_figures(samples, z, decoder, photo=False):
         return {}
     if decoder.n == 2:
         return {"reconstructions": plane_figure(samples, z, decoder)}
-    if photo and 3 in (samples.target.shape[1], *samples.target.shape[-1:]):
+    if photo and is_photo(samples.target[0]):
         return {"reconstructions": photo_grid(samples)}
-    grid, overview = ((map_grid, map_overview) if len(samples.space) > 1
+    grid, overview = ((map_grid, map_overview) if len(samples.view.space) > 1
                       else (curve_grid, curve_overview))
-    if len(samples.channels) == 1:
+    if len(samples.view.channels) == 1:
         return {"reconstructions": grid(samples, 0)}
     figures = {"reconstructions": overview(samples)}
-    for k, channel in enumerate(samples.channels[:MOST_CHANNELS]):
+    for k, channel in enumerate(samples.view.channels[:MOST_CHANNELS]):
         figures[f"reconstructions_{file_name(channel.name)}"] = grid(samples, k)
     return figures
 

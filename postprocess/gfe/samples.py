@@ -14,6 +14,8 @@ ACROSS = ("x", "lon", "longitude")  # drawn from left to right, whatever their o
 NO_UNIT = ("1", "")
 PRINTED = {"degrees_north": "°N", "degrees_east": "°E", "degC": "°C", "degrees": "°", "degree": "°"}
 MOST_TRAJECTORIES = 5   # in a figure
+MOST_SHOWN = 64         # samples that are read, more of them where they are small
+MOST_READ = 20000       # entries of these
 
 
 def _text(value):
@@ -85,25 +87,47 @@ class Channel:
 
 
 @dataclass
-class Samples:
-    """Stored samples in data units: arrays (sample, channel, *space), masked where the target is
-    missing or left out."""
+class View:
+    """What a sample is made of."""
     channels: list
-    space: list
-    target: np.ma.MaskedArray
-    reconstruction: np.ma.MaskedArray
-    pod: np.ma.MaskedArray      # reconstructions by POD, None if not stored
-    titles: list                # a text per sample, "" where only its number is known
-    relative_l2: np.ndarray     # per sample
-    probabilities: bool         # whether the decoder gives probabilities, as for grey values
-
-    def __len__(self):
-        return len(self.target)
+    space: list          # axes
+    probabilities: bool  # whether the decoder gives probabilities, as for grey values
 
     @property
     def picture(self):
         """Whether a sample is an image of grey values rather than a field: it has no names."""
         return self.probabilities and not any(axis.named for axis in self.space)
+
+    @property
+    def shape(self):
+        """That of a sample, (channel, *space)."""
+        return len(self.channels), *(len(axis.coordinates) for axis in self.space)
+
+
+@dataclass
+class Samples:
+    """Stored samples in data units: arrays (sample, channel, *space), masked where the target is
+    missing or left out."""
+    view: View
+    target: np.ma.MaskedArray
+    reconstruction: np.ma.MaskedArray
+    pod: np.ma.MaskedArray      # reconstructions by POD, None if not stored
+    titles: list                # a text per sample, "" where only its number is known
+    relative_l2: np.ndarray     # per sample
+
+    def __len__(self):
+        return len(self.target)
+
+
+def spread(count, most):
+    """Up to `most` of the numbers below count, spread evenly."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+
+
+# ---- reading ----
+
+def plain_axis(number, length):
+    return Axis(f"{UNNAMED}{number}", "", "", np.arange(length), False)
 
 
 def read_axis(dataset, number):
@@ -111,11 +135,11 @@ def read_axis(dataset, number):
     length = dataset.shape[number]
     scales = dataset.dims[number].values()
     if not scales:
-        return Axis(f"{UNNAMED}{number - 1}", "", "", np.arange(length), False)
+        return plain_axis(number - 1, length)
     scale = scales[0]
-    name, text = os.path.basename(scale.name), {key: _text(value)
-                                                for key, value in scale.attrs.items()
-                                                if key in ("NAME", "units", "standard_name")}
+    name = os.path.basename(scale.name)
+    text = {key: _text(value) for key, value in scale.attrs.items()
+            if key in ("NAME", "units", "standard_name")}
     known = not text.get("NAME", "").startswith(NO_VARIABLE)
     coordinates = scale[()].astype(float) if known else np.arange(length)
     return Axis(name, text.get("units", ""), text.get("standard_name", ""), coordinates, known)
@@ -133,33 +157,41 @@ def read_channels(dataset):
     return [Channel(*pair) for pair in zip(names, units)], with_axis
 
 
-def read_samples(results, name, decoder):
-    """The stored samples of an encoded set; None if there are none."""
-    group = results.file[name]
-    if "target" not in group or "reconstruction" not in group or not len(group["target"]):
-        return None
-    dataset = group["target"]
+def read_view(results, name, decoder):
+    """What the samples of an encoded set are made of."""
+    dataset, bernoulli = results.file[name].get("target"), decoder.loss_name == "bce"
+    if dataset is None:
+        space = [plain_axis(*axis) for axis in enumerate(decoder.shape)]
+        return View([Channel("value", "")], space, bernoulli)
     channels, with_axis = read_channels(dataset)
     space = [read_axis(dataset, k) for k in range(1 + with_axis, dataset.ndim)]
+    return View(channels, space, bernoulli)
+
+
+def read_samples(results, name, decoder):
+    """Stored samples of an encoded set, spread evenly if there are very many; None if there are
+    none."""
+    group, view = results.file[name], read_view(results, name, decoder)
+    if "target" not in group or "reconstruction" not in group or not len(group["target"]):
+        return None
+    rows = spread(len(group["target"]), MOST_READ // decoder.n + MOST_SHOWN)
     scaled = "samples_in" not in group.attrs  # as earlier versions stored them
 
     def values(column):
         if column not in group:
             return None
-        x = group[column][()].astype(float)
-        x = decoder.to_data_units(x) if scaled else x
-        return x if with_axis else x[:, None]
+        x = group[column][rows].astype(float)
+        return (decoder.to_data_units(x) if scaled else x).reshape(-1, *view.shape)
 
     target, reconstruction, pod = map(values, ("target", "reconstruction", "pod_reconstruction"))
     hidden = ~np.isfinite(target)
     if "weight" in group:
-        hidden |= group["weight"][()].reshape(target.shape) == 0
+        hidden |= group["weight"][rows].reshape(target.shape) == 0
     target, reconstruction = (np.ma.masked_where(hidden, x) for x in (target, reconstruction))
     pod = pod if pod is None else np.ma.masked_where(hidden, pod)
-    errors = (group["relative_l2"][:len(target)] if "relative_l2" in group
+    errors = (group["relative_l2"][rows] if "relative_l2" in group
               else relative_l2(target, reconstruction))  # as measured by the run
-    return Samples(channels, space, target, reconstruction, pod, titles(group, len(target)),
-                   errors, decoder.loss_name == "bce")
+    return Samples(view, target, reconstruction, pod, titles(group, rows), errors)
 
 
 def relative_l2(target, reconstruction):
@@ -170,17 +202,17 @@ def relative_l2(target, reconstruction):
     return np.sqrt(error / np.where(size > 0, size, 1))
 
 
-def titles(group, count):
+def titles(group, rows):
     """Texts such as "time = 0.4 s" that say which sample is which."""
     places = read_places(group)
     if places:
-        words = [[place.text(value) for value in place.values[:count]] for place in places]
+        words = [[place.text(value) for value in place.values[rows]] for place in places]
         return ["\n".join(texts) for texts in zip(*words)]
     if "label" in group:
-        return [f"label {label:.4g}" for label in group["label"][:count]]
+        return [f"label {label:.4g}" for label in group["label"][rows]]
     if "index" in group:
-        return [f"sample {index}" for index in group["index"][:count]]
-    return [""] * count
+        return [f"sample {index}" for index in group["index"][rows]]
+    return [""] * len(rows)
 
 
 # ---- where samples stand on the axes that number them ----
@@ -224,10 +256,9 @@ class Trajectories:
         numbers = numbers[counts > 1]
         if not len(numbers):
             return []
-        most = min(len(numbers), MOST_TRAJECTORIES)
-        chosen = numbers[np.linspace(0, len(numbers) - 1, most).round().astype(int)]
-        return [(number, order[self.which[order] == number]) for number in chosen
-                for order in [np.argsort(self.time, kind="stable")]]
+        order = np.argsort(self.time, kind="stable")
+        return [(number, order[self.which[order] == number])
+                for number in numbers[spread(len(numbers), MOST_TRAJECTORIES)]]
 
 
 def read_trajectories(results, name):
