@@ -160,7 +160,7 @@ def reconstruction_figure(encoded, decoder):
     if encoded.reconstruction is None or not len(encoded.reconstruction):
         return None
     count = len(encoded.target) if decoder.n == 2 else min(MOST_SHOWN, len(encoded.target))
-    target, reconstruction = (decoder.to_data_units(samples[:count].astype(float))
+    target, reconstruction = (samples[:count].astype(float)
                               for samples in (encoded.target, encoded.reconstruction))
     if encoded.weight is not None:
         target = np.ma.masked_where(encoded.weight[:count] == 0, target)

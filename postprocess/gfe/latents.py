@@ -92,8 +92,7 @@ def limits_of(decoder, encoded):
     """The range of values shown: that of the targets, else of what the latents decode to."""
     samples = encoded.target
     if samples is None or not len(samples):
-        samples = decoder.decode(encoded.z[:64])
-    samples = decoder.to_data_units(np.asarray(samples, float))
+        samples = decoder.to_data_units(decoder.decode(encoded.z[:64]))
     samples = samples[np.isfinite(samples)]
     return float(samples.min()), float(samples.max())
 
