@@ -54,6 +54,7 @@ struct config_row {
   const char *evaluation;     // default in the section evaluation, NULL = as encoding
   unsigned kinds;             // rows of a layer: bits of the kinds that have this key
   const char *attribute;      // rows of a layer: its name in a decoder file, NULL = the key
+  const char *most;       // TYPE_INTEGER: what the largest value is called, or NULL
   const char *automatic;  // can be `auto`, which is this text to restarts, and to input files too
   const char *text;       // one line for the user
   enum config_change change;

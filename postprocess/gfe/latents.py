@@ -92,6 +92,11 @@ class Display:
         return self.decoder.to_data_units(self.decoder.decode(z)).reshape(-1, *self.view.shape)
 
     @property
+    def aspect(self):
+        """Height over width."""
+        return self.plane.aspect if self.plane else 1
+
+    @property
     def text(self):
         """Which channel is shown, if there are several."""
         if self.photo or len(self.view.channels) == 1:
@@ -145,7 +150,7 @@ def path_figure(encoded, display, seed):
         print("no two samples of different labels: no paths")
         return None
     figure, grid = plt.subplots(len(pairs), STEPS, squeeze=False,
-                                figsize=(1.25 * STEPS, 1.25 * len(pairs) + 0.5))
+                                figsize=(1.25 * STEPS, 1.25 * display.aspect * len(pairs) + 0.5))
     for row, (one, other), path in zip(grid, pairs, straight_paths(z, pairs, STEPS)):
         for axes, sample in zip(row, display.decode(path)):
             display.show(axes, sample)
@@ -175,7 +180,7 @@ def draw_figure(encoded, display, seed):
     rows, columns = DRAWS
     drawn = draw_latents(encoded.z.astype(float), rows * columns, seed)
     figure, grid = plt.subplots(rows, columns, squeeze=False,
-                                figsize=(columns + 0.2, rows + 0.5))
+                                figsize=(columns + 0.2, display.aspect * rows + 0.5))
     for axes, sample in zip(grid.ravel(), display.decode(drawn)):
         display.show(axes, sample)
     figure.suptitle(f"Random draws: a Gaussian fitted to {len(encoded.z)} latents, decoded"

@@ -249,7 +249,9 @@ static bool encode(struct job *job, enum set set) {
     job->moved = true;
     if (!may_go_on(job)) return false;
   }
+  evaluation_measure(*evaluation);
   report_evaluation(job->run, *evaluation);
+  report_errors(job->run, *evaluation);
   return true;
 }
 

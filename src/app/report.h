@@ -26,6 +26,9 @@ void report_gradient_check(const struct gradient_check *check);
 
 void report_evaluation(const struct run *run, const struct evaluation *evaluation);
 
+// A table of the errors of a set, with a column per source of reconstructions.
+void report_errors(const struct run *run, const struct evaluation *evaluation);
+
 // Phases: min, mean, max over ranks and share of the whole. Collective.
 void report_phases(struct run *run);
 

@@ -5,6 +5,7 @@
 #include "decoder/objective.h"
 #include "engine/batch_gradient.h"
 #include "engine/ensemble.h"
+#include "engine/errors.h"
 #include "engine/first_guess.h"
 #include "engine/model.h"
 #include "ground/text.h"
@@ -82,12 +83,11 @@ static double trajectories_bytes(const struct run *run) {
                                          &run->config.encoding);
 }
 
+// A block of reconstructions, as they are measured and, in double, written; the mean sample and the
+// constants of the scaling.
 static double images_bytes(const struct run *run) {
-  double most = 0.0;
-  for (int set = 0; set < SET_COUNT; set++)
-    if (run->used[set])
-      most = fmax(most, fmin(share_of(run, set), (double)run->config.output.reconstructions));
-  return most * (double)(real_padded(run->decoder->n) * sizeof(real));
+  const double row = (double)(real_padded(run->decoder->n) * (sizeof(real) + sizeof(double)));
+  return fmax(row, (double)ERRORS_BLOCK) + 3.0 * row;
 }
 
 // The gradient as it is, with an adjoint and of the flow's own differences.
@@ -132,7 +132,7 @@ static const struct {
      "take more ranks on more nodes, or lower training.batch or encoding.max_iterations",
      trajectories_bytes, keeps_trajectories},
     {"gradient check", "make decoder.layers or training.tile smaller", check_bytes, checks},
-    {"reconstructions for the results", "lower output.reconstructions", images_bytes, encodes}};
+    {"reconstructions and their errors", "", images_bytes, encodes}};
 _Static_assert(1 + LENGTH(all_parts) <= BUDGET_PARTS, "there is room for all parts");
 
 size_t budget_parts(const struct run *run, struct budget_part parts[BUDGET_PARTS]) {

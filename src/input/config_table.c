@@ -262,8 +262,8 @@ static const struct config_row gradient_check_rows[] = {
 
 static const struct config_row output_rows[] = {
     {"reconstructions", TYPE_INTEGER, AT(output.reconstructions), "64",
-     .range = {0, COUNT_MAX, CLOSED}, .unit = "samples",
-     .text = "how many are also kept as target and reconstruction"},
+     .range = {0, COUNT_MAX, CLOSED}, .most = "all", .unit = "samples",
+     .text = "how many are also kept as target and reconstruction, in data units"},
 };
 
 #define ROWS(array) .rows = array, .count = LENGTH(array)
@@ -400,5 +400,6 @@ void config_row_describe(const struct config_row *row, char *text, size_t size) 
       row->type == TYPE_BYTES || row->type == TYPE_SCALE || row->type == TYPE_SIZES)
     append_range(text, size, &row->range);
   if (row->automatic != NULL) text_append(text, size, " or auto");
+  if (row->most != NULL) text_append(text, size, " or %s", row->most);
   if (row->unit != NULL) text_append(text, size, ", %s", row->unit);
 }
