@@ -129,17 +129,22 @@ def evaluation_figure(encoded):
     return figure
 
 
+def figures_of(results, group=None, photo=False):
+    """{name: figure} of a run, and of its encoded set `group`; None for what cannot be drawn."""
+    decoder = results.decoder()
+    figures = {"loss": loss_figure(results, decoder)}
+    if group:
+        encoded = results.set(group)
+        figures.update(sample_figures(read_samples(results, group, decoder), encoded.z, decoder,
+                                      photo))
+        figures.update(latent_figures(encoded, read_trajectories(results, group)))
+        figures["evaluations"] = evaluation_figure(encoded)
+    return figures
+
+
 def draw(options):
     with Results(options.results) as results:
-        decoder = results.decoder()
-        figures = {"loss": loss_figure(results, decoder)}
-        group = command.group_shown(results, options)
-        if group:
-            encoded = results.set(group)
-            figures.update(sample_figures(read_samples(results, group, decoder), encoded.z,
-                                          decoder, options.photo))
-            figures.update(latent_figures(encoded, read_trajectories(results, group)))
-            figures["evaluations"] = evaluation_figure(encoded)
+        figures = figures_of(results, command.group_shown(results, options), options.photo)
     command.save_figures(figures, options.output or command.plots_beside(options.results),
                          options.format)
 

@@ -11,6 +11,7 @@ UNNAMED = "axis_"  # the axes of data that do not name theirs: axis_0, axis_1, .
 NO_VARIABLE = "This is a netCDF dimension but not a netCDF variable"
 TIMES = ("t", "time")
 ACROSS = ("x", "lon", "longitude")  # drawn from left to right, whatever their order in the data
+TAKEN = "_axis"
 NO_UNIT = ("1", "")
 PRINTED = {"degrees_north": "°N", "degrees_east": "°E", "degC": "°C", "degrees": "°", "degree": "°"}
 MOST_TRAJECTORIES = 5   # in a figure
@@ -126,6 +127,11 @@ def spread(count, most):
 
 # ---- reading ----
 
+def plain_name(name):
+    """An axis' own name, where the file's is longer since a column has that name, too."""
+    return name[:-len(TAKEN)] if name.endswith(TAKEN) else name
+
+
 def plain_axis(number, length):
     return Axis(f"{UNNAMED}{number}", "", "", np.arange(length), False)
 
@@ -137,7 +143,7 @@ def read_axis(dataset, number):
     if not scales:
         return plain_axis(number - 1, length)
     scale = scales[0]
-    name = os.path.basename(scale.name)
+    name = plain_name(os.path.basename(scale.name))
     text = {key: _text(value) for key, value in scale.attrs.items()
             if key in ("NAME", "units", "standard_name")}
     known = not text.get("NAME", "").startswith(NO_VARIABLE)
@@ -238,7 +244,7 @@ def read_places(group):
         known = f"{name}_value" in group
         column = group[f"{name}_value" if known else name]
         about = {key: _text(column.attrs.get(key, "")) for key in ("units", "standard_name")}
-        places.append(Place(Axis(name, **about, coordinates=None, known=known), column[()]))
+        places.append(Place(Axis(plain_name(name), **about, coordinates=None, known=known), column[()]))
     return places
 
 
