@@ -5,10 +5,10 @@ usage: fields.py [FILE]   (default: runs/burgers.h5)
 
     u_t + (u^2 / 2)_x = nu u_xx,   0 <= x < 1 m, periodic
 
-from random sums of two sine waves, which steepen into fronts that run into each other. Fourier
-pseudo-spectral in x (2/3 rule), in t Runge and Kutta's fourth order for the flux after diffusion has
-been integrated out (an integrating factor). The file is laid out as netCDF-4: dimensions by name,
-with coordinates and units.
+from random sums of two sine waves, which steepen into fronts that run into each other. In x the
+method is Fourier pseudo-spectral (2/3 rule), in t Runge and Kutta's of fourth order for the flux,
+with an integrating factor for diffusion. The file is laid out as netCDF-4: dimensions by name, with
+coordinates and units.
 """
 
 import os
@@ -62,7 +62,7 @@ def solve(start, times, viscosity=VISCOSITY):
     return np.stack(solution, axis=1)
 
 
-def write(path, trajectories=120, seed=1):
+def write(path, trajectories=100, seed=1):
     times = np.linspace(0, END, TIMES)
     solution = solve(initial(trajectories, POINTS, seed), times)[..., ::POINTS // STORED]
     with h5py.File(path, "w") as file:

@@ -36,7 +36,7 @@ def results_path(path):
 
 
 def results_parser(description):
-    """The same for commands that draw a results.h5, with --group, see group_shown(), and --photo."""
+    """The same for commands that draw a results.h5, with --group (see group_shown()), --photo."""
     parser = figure_parser(description)
     parser.add_argument("results", type=results_path, help="results.h5 of a run, or its directory")
     parser.add_argument("--group", choices=("train", "test", "encode"),

@@ -1,7 +1,7 @@
 """Figures of a run of gfe_hpc, from its results.h5:
 
-    loss             training loss per step and per epoch, test loss, relative L2 error, POD's beside
-                     them, against samples seen
+    loss             training loss per step and per epoch, test loss and relative L2 error, with
+                     POD's as lines, against samples seen
     reconstructions  target, reconstruction and error: several samples; of several channels one
                      sample, and a figure `reconstructions_CHANNEL` for each
     latents          principal components of the latents, coloured by label; `latents_time` and
@@ -91,7 +91,8 @@ def loss_figure(results, decoder):
     sets = {name: dict(results.file[name].attrs) for name in results.groups}
     measured = any("relative_l2" in about for about in sets.values())
     figure, panels = plt.subplots(1 + measured, squeeze=False, sharex=True,
-                                  figsize=(9.5, 7.5) if measured else (9.5, 5))
+                                  figsize=(9.5, 7.5) if measured else (9.5, 5),
+                                  gridspec_kw={"height_ratios": (3, 2)[:1 + measured]})
     panels = panels[:, 0]
     about = sets.get("test", sets.get("train", {}))
     loss_axes(panels[0], history, decoder)
@@ -101,7 +102,11 @@ def loss_figure(results, decoder):
         pod_line(panels[1], about.get("pod_relative_l2"), "test" if "test" in sets else "training")
         panels[1].set_ylim(0, 1.05 * panels[1].dataLim.y1)
     panels[-1].set_xlabel("training samples seen")
+    kept = int(results.file["history"].attrs.get("kept_epoch", 0))
     for axes in panels:
+        if 0 < kept < len(history.epoch_samples):
+            axes.axvline(history.epoch_samples[kept - 1], color=GREY, linestyle=":",
+                         label="decoder kept", zorder=0)
         axes.set_xlim(left=0)
         axes.grid(axis="y", color=GRID, linewidth=0.8)
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))

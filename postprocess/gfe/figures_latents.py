@@ -105,7 +105,7 @@ def time_figure(encoded, trajectories):
         for component, axes in enumerate(panels):
             colour, dashes = LINES[k]
             axes.plot(trajectories.time[order], encoded.z[order, component], color=colour,
-                      linestyle=dashes, linewidth=1.6, label=f"{trajectories.name} {number}")
+                      linestyle=dashes, linewidth=1.6, label=f"{trajectories.name} {number:g}")
     for axes in lowest:
         axes.set_xlabel(trajectories.label)
     if len(chosen) > 1:
@@ -129,7 +129,7 @@ def phase_figure(encoded, trajectories):
     for k, (number, order) in enumerate(chosen if len(chosen) > 1 else []):
         z, (colour, dashes) = encoded.z[order, :2], LINES[k]
         axes.plot(*z.T, color=colour, linestyle=dashes, linewidth=1.6,
-                  label=f"{trajectories.name} {number}")
+                  label=f"{trajectories.name} {number:g}")
         axes.plot(*z[0], "o", color=colour, markersize=8)
     if len(chosen) > 1:
         axes.legend(title="● where it begins", loc="center left", bbox_to_anchor=(1, 0.5))

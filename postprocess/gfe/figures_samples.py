@@ -5,9 +5,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from gfe.samples import labelled, pretty, relative_l2, spread
-from gfe.style import (BLUE, GREEN, GREY, LIGHT, MISSING, MISSING_IN_GREYS, ORANGE, error_look,
-                       value_look)
+from gfe.samples import labelled, relative_l2, spread, with_unit
+from gfe.style import (BLUE, GREEN, GREY, LIGHT, MISSING, MISSING_IN_GREYS, ORANGE, error_limit,
+                       error_look, value_look)
 
 MOST_PICTURES, MOST_FIELDS, MOST_WIDE, MOST_CURVES = 8, 5, 3, 8  # samples in a figure
 MOST_CHANNELS = 6                  # channels with a figure of their own
@@ -57,8 +57,8 @@ class Plane:
     def slice_text(self):
         """Where the map lies along axes that are not shown."""
         return ", ".join(
-            f"{axis.name} = {axis.coordinates[len(axis.coordinates) // 2]:.4g}"
-            + (f" {pretty(axis.units)}" if axis.units else "") for axis in self.leading)
+            f"{axis.name} = {with_unit(axis.coordinates[len(axis.coordinates) // 2], axis.units)}"
+            for axis in self.leading)
 
     def draw(self, axes, field, look):
         """One map; its colours, for a bar."""
@@ -87,10 +87,11 @@ class Plane:
 def rows_of(samples, channel, chosen):
     """(name, values) of what is shown of a channel, from the top down."""
     target = samples.target[chosen, channel]
-    rows = [("target", target), ("GFE", samples.reconstruction[chosen, channel])]
-    if samples.pod is not None:
-        rows.append(("POD", samples.pod[chosen, channel]))
-    return rows
+    rows = [("target", target)]
+    if samples.pod is None:
+        return rows + [("reconstruction", samples.reconstruction[chosen, channel])]
+    return rows + [("GFE", samples.reconstruction[chosen, channel]),
+                   ("POD", samples.pod[chosen, channel])]
 
 
 def row_name(axes, text):
@@ -175,9 +176,11 @@ def map_overview(samples):
         rows = rows_of(samples, channel, [k])
         look = value_look(np.ma.concatenate([row for _, row in rows]), samples.view.picture)
         error = rows[1][1] - rows[0][1]
-        rows.append(("error of GFE", error, error_look(error, samples.view.picture)))
-        for axes, (name, row, *own) in zip(line, rows):
-            drawn = plane.draw(axes, row[0], *(own or [look]))
+        rows = [(name, row, look) for name, row in rows]
+        rows.append(("error" if samples.pod is None else "error of GFE", error,
+                     error_look(error, samples.view.picture)))
+        for axes, (name, row, own) in zip(line, rows):
+            drawn = plane.draw(axes, row[0], own)
             plane.annotate(axes, axes is line[0], channel == channels[-1])
             if channel == 0:
                 axes.set_title(name, fontweight="bold")
@@ -199,8 +202,8 @@ def photo_grid(samples):
     look = error_look(error)
     figure, grid = plt.subplots(3, len(chosen), squeeze=False,
                                 figsize=(1.5 * len(chosen) + 2.2, 5))
-    for line, (name, row) in zip(grid, (("target", target), ("GFE", reconstruction),
-                                        ("error", error))):
+    for line, (name, row) in zip(grid, (("target", target),
+                                        ("reconstruction", reconstruction), ("error", error))):
         for axes, image in zip(line, row):
             if name != "error":
                 image = np.clip((image - low) / ((high - low) or 1), 0, 1).filled(1)
@@ -241,8 +244,7 @@ def gaps(hidden):
 
 def largest_error(samples, channel, chosen):
     rows = rows_of(samples, channel, chosen)
-    limit = max(float(np.ma.max(np.abs(row - rows[0][1]))) for _, row in rows[1:])
-    return limit if np.isfinite(limit) and limit > 0 else 1
+    return error_limit(np.ma.concatenate([row - rows[0][1] for _, row in rows[1:]]))
 
 
 def curve_cells(cells, columns):

@@ -5,7 +5,8 @@
     latents_paths   straight lines between the latents of two samples, decoded
     latents_draws   random draws from a Gaussian fitted to the latents, decoded
 
-usage: gfe_latents.py results.h5 [--output DIR] [--format png|pdf] [--group test] [--photo] [--seed 1]
+usage: gfe_latents.py results.h5 [--output DIR] [--format png|pdf] [--group test] [--photo]
+                      [--seed 1]
 """
 
 import matplotlib.pyplot as plt

@@ -34,6 +34,10 @@ def labelled(name, units):
     return name if units in NO_UNIT else f"{name} [{pretty(units)}]"
 
 
+def with_unit(value, units):
+    return f"{value:.6g}" if units in NO_UNIT else f"{value:.6g} {pretty(units)}"
+
+
 @dataclass
 class Axis:
     """An axis in space or time. Coordinates are entries, 0, 1, ..., where the data have none."""
@@ -233,7 +237,7 @@ class Place:
     def text(self, value):
         if not self.axis.known:
             return f"{self.axis.name} {value}"
-        return f"{self.axis.name} = {value:.4g} {pretty(self.axis.units)}"
+        return f"{self.axis.name} = {with_unit(value, self.axis.units)}"
 
 
 def read_places(group):
@@ -244,7 +248,8 @@ def read_places(group):
         known = f"{name}_value" in group
         column = group[f"{name}_value" if known else name]
         about = {key: _text(column.attrs.get(key, "")) for key in ("units", "standard_name")}
-        places.append(Place(Axis(plain_name(name), **about, coordinates=None, known=known), column[()]))
+        axis = Axis(plain_name(name), **about, coordinates=None, known=known)
+        places.append(Place(axis, column[()]))
     return places
 
 

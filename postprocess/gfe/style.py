@@ -32,6 +32,11 @@ def use():
     plt.rcParams.update(STYLE)
 
 
+def _number(x):
+    """A number, NaN for one that is masked."""
+    return float(np.ma.filled(x, np.nan))
+
+
 def _look(name, low, high, missing=MISSING):
     return dict(cmap=matplotlib.colormaps[name].with_extremes(bad=missing),
                 norm=Normalize(low, high))
@@ -39,7 +44,7 @@ def _look(name, low, high, missing=MISSING):
 
 def value_look(values, greys=False):
     """Colour map and range of a quantity: two sides about 0 for a signed one, else one."""
-    low, high = float(np.ma.min(values)), float(np.ma.max(values))
+    low, high = _number(np.ma.min(values)), _number(np.ma.max(values))
     if not np.isfinite(low) or not np.isfinite(high):  # nothing is known of it
         low, high = 0.0, 1.0
     if greys:
@@ -50,7 +55,12 @@ def value_look(values, greys=False):
     return _look(ONE_SIDE, low, high)
 
 
+def error_limit(errors):
+    """The largest absolute error, 1 if there is none."""
+    limit = _number(np.ma.max(np.abs(errors)))
+    return limit if np.isfinite(limit) and limit > 0 else 1.0
+
+
 def error_look(errors, greys=False):
-    limit = float(np.ma.max(np.abs(errors)))
-    limit = limit if np.isfinite(limit) and limit > 0 else 1.0
+    limit = error_limit(errors)
     return _look(ERRORS, -limit, limit, MISSING_IN_GREYS if greys else MISSING)

@@ -415,6 +415,11 @@ def test_field_plots(rng, directory):
         with Results(path) as results:
             figures = figures_of(results, "test", photo=name == "photo")
         check(list(figures) == ["loss", *expected, "evaluations"], f"{name}: {list(figures)}")
+        loss, relative = figures["loss"].axes
+        check(loss.get_ylabel() == "mean squared error (scaled)"
+              and relative.get_ylabel() == "relative L2 error", f"{name}: the axes of the losses")
+        level = {line.get_label(): line.get_ydata()[-1] for line in relative.get_lines()}
+        check(level == {"test, at the end": 0.15, "POD, test": 0.3}, f"{name}: errors {level}")
         for key in ("reconstructions", *paths):
             if figures.get(key):
                 figures[key].set_dpi(40)
@@ -432,6 +437,15 @@ def test_field_plots(rng, directory):
     check(figure.axes[-1].get_xlabel() == "label [Pa]", "latents against a real label")
     plt.close("all")
     path = os.path.join(directory, "map.h5")
+    with h5py.File(path, "a") as file:
+        file["history"].attrs["kept_epoch"] = 2
+        file["test"].attrs["pod_mean_loss"] = 0.25
+    with Results(path) as results:
+        loss, relative = figures_of(results)["loss"].axes
+    lines = {line.get_label(): line for line in loss.get_lines()}
+    check(lines["POD, test"].get_ydata()[0] == 0.25
+          and lines["decoder kept"].get_xdata()[0] == 400, f"the loss figure: {list(lines)}")
+    plt.close("all")
     for command in (PLOT, LATENTS):
         result = run(command, path)
         check(result.returncode == 0 and not result.stderr, f"{command}: {result.stderr}")
