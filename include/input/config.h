@@ -125,6 +125,7 @@ struct config {
     int64_t every;     // epochs between evaluations of the test set; 0 = only at the end
     bool train;        // whether the training set is encoded at the end
     enum start start;  // where flows begin
+    bool pod;          // whether the errors of POD are found, too
   } evaluation;
   struct {
     int64_t count;  // samples

@@ -252,6 +252,14 @@ static bool check_start(const struct config_input *input, const struct config *c
                   solver_coupling_name(config->evaluation.solver.coupling));
 }
 
+// POD is of the training samples.
+static bool check_pod(const struct config_input *input, const struct config *config) {
+  if (!config->evaluation.pod || section_is_used(config, "data.train")) return true;
+  return complain(input, "evaluation", "pod",
+                  "POD is that of the training samples, which only the task %s reads; leave it out",
+                  task_name(TASK_TRAIN));
+}
+
 static bool check_steps(const struct config_input *input, const struct solver_options *options,
                         const char *section) {
   const bool ordered = options->h_min <= options->h0 && options->h0 <= options->h_max;
@@ -373,6 +381,6 @@ bool config_check(const struct config_input *input, struct config *config) {
   return check_tasks(input, config) && check_decoder(input, config) && check_model(input, config) &&
          check_solver(input, &config->encoding, "encoding") &&
          check_solver(input, &config->evaluation.solver, "evaluation") &&
-         check_adjoint(input, config) && check_start(input, config) && check_files(input, config) &&
-         check_restart(input, config);
+         check_adjoint(input, config) && check_start(input, config) && check_pod(input, config) &&
+         check_files(input, config) && check_restart(input, config);
 }

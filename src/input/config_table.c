@@ -253,6 +253,11 @@ static const struct config_row evaluation_rows[] = {
     {"start", TYPE_CHOICE, AT(evaluation.start), "zero", .name = start_name,
      .text = "where flows begin: at z = 0, or at a linear guess fitted to 1,000 training samples, "
              "with a metric for lbfgs that makes short work of the rest"},
+    {"pod", TYPE_BOOLEAN, AT(evaluation.pod), "auto", .automatic = "auto",
+     .text = "the errors of POD of the training samples, with as many modes as the latent has "
+             "numbers, beside the decoder's; auto: if there are up to 1e8 entries of training data "
+             "(bce: 1e6)",
+     .change = CHANGE_TAKEN},
 };
 
 static const struct config_row gradient_check_rows[] = {
