@@ -78,12 +78,13 @@ def check_set(checks, path, name, mean):
     compare(checks, f"{path} /{name}", encoded.attributes, expected)
     summary = read_summary(os.path.dirname(path))
     compare(checks, f"{path}, summary", summary, expected, f"{name}_")
-    error, norms = (np.sqrt(np.nansum(np.square(values), axis=(1, 2))) for values in (x - y, y))
+    axes = tuple(range(1, y.ndim))
+    error, norms = (np.sqrt(np.nansum(np.square(values), axis=axes)) for values in (x - y, y))
     with np.errstate(invalid="ignore", divide="ignore"):
         relative = np.where(norms > 0, error / norms, np.nan)
     checks(np.allclose(encoded.relative_l2, relative, rtol=1e-6, equal_nan=True),
            f"{path} /{name}: relative_l2 of each sample")
-    checks(np.allclose(encoded.max_error, np.nanmax(np.abs(x - y), axis=(1, 2)), rtol=1e-6),
+    checks(np.allclose(encoded.max_error, np.nanmax(np.abs(x - y), axis=axes), rtol=1e-6),
            f"{path} /{name}: max_error of each sample")
     return encoded
 
@@ -192,6 +193,69 @@ def test_autoencoder(checks, program, cwd, data):
             numbers_of(x, data["test"], data["train"].mean(axis=0)), "encoder_", rtol=2e-5)
 
 
+def write_fields(path, rng):
+    """Height and velocity on a grid in time, as netCDF has them; an axis is called as the latents."""
+    lengths = {"run": 6, "time": 5, "z": 4, "x": 7}
+    fields = {name: factor * rng.normal(size=tuple(lengths.values())) + offset
+              for name, factor, offset in (("h", 100, 300), ("u", 0.5, 0), ("w", 0.01, 0))}
+    with h5py.File(path, "w") as file:
+        file.attrs["Conventions"] = "CF-1.8"
+        for name, length in lengths.items():
+            file[name] = np.arange(length) * 0.5 + 1
+            file[name].make_scale(name)
+            file[name].attrs["units"] = {"time": "s", "run": "1"}.get(name, "m")
+        for name, values in fields.items():
+            file[name] = values.astype(np.float32)
+            file[name].attrs["units"] = "cm" if name == "h" else "m s-1"
+            for axis, dimension in enumerate(lengths):
+                file[name].dims[axis].attach_scale(file[dimension])
+    return np.stack([fields[name] for name in fields], 2).astype(np.float32).astype(float)
+
+
+def test_fields(checks, program, cwd):
+    """Errors per channel; samples on their axes, with coordinates and units."""
+    fields = write_fields(os.path.join(cwd, "fields.nc"), np.random.default_rng(8))
+    data = {"fields": ["h", "u", "w"], "samples": ["run", "time"], "file": "fields.nc"}
+    values = {f"data.{name}.{key}": value for name in ("train", "test")
+              for key, value in {**data, "dataset": None}.items()}
+    values.update({"data.train.select": {"run": {"count": 4}}, "decoder.layers": [{"dense": 84}],
+                   "data.test.select": {"run": {"first": 4}}})
+    path = run_input(checks, program, cwd, "fields", BASE, values, ranks=3)
+    encoded = check_set(checks, path, "test", fields[:4].reshape(-1, 3, 4, 7).mean(axis=0))
+    x, y = encoded.reconstruction, fields[4:].reshape(-1, 3, 4, 7)
+    checks(np.allclose(encoded.target, y, rtol=1e-5, atol=1e-4), "targets in data units")
+    norms = [np.sqrt((values.astype(float) ** 2).sum(axis=(0, 2, 3)))
+             for values in (x - encoded.target, encoded.target)]
+    checks(np.allclose(encoded.attributes["relative_l2_channel"], norms[0] / norms[1], rtol=1e-5),
+           f"per channel: {encoded.attributes['relative_l2_channel']}, not {norms[0] / norms[1]}")
+    checks(np.allclose(encoded.attributes["max_error_channel"],
+                       np.abs(x - encoded.target).max(axis=(0, 2, 3)), rtol=1e-4), "largest")
+    checks(encoded.dimensions["target"] == ("shown", "channel", "z_axis", "x")
+           and encoded.channel_names == ["h", "u", "w"]
+           and encoded.channel_units == ["cm", "m s-1", "m s-1"]
+           and np.array_equal(encoded.coordinates["z_axis"], [1, 1.5, 2, 2.5])
+           and list(encoded.coordinates["channel"]) == ["h", "u", "w"],
+           f"axes: {encoded.dimensions['target']} {encoded.coordinates} {encoded.channel_units}")
+    checks(encoded.attributes["numbering"] == "run time"
+           and np.array_equal(encoded.run, np.repeat([0, 1], 5))
+           and np.array_equal(encoded.time, np.tile(np.arange(5), 2))
+           and np.allclose(encoded.run_value, np.repeat([3, 3.5], 5))
+           and np.allclose(encoded.time_value, np.tile(np.arange(5) * 0.5 + 1, 2))
+           and encoded.columns["time_value"]["units"] == "s", "where a sample stands")
+    result = run(program, "fields.yaml", "--set", "run.directory=screen_2", cwd=cwd)
+    checks("h [cm]" in result.out, f"the largest error of a channel, with its unit: {result}")
+    try:
+        import xarray  # pylint: disable=import-outside-toplevel
+    except ImportError:
+        return
+    with xarray.open_dataset(path, group="test", engine="h5netcdf") as opened:
+        checks(opened.target.dims == encoded.dimensions["target"]
+               and np.allclose(opened.target.sel(channel="u", x=1.5, shown=0),
+                               encoded.target[0, 1, :, 1])
+               and opened.x.attrs["units"] == "m" and opened.time_value.attrs["units"] == "s",
+               f"xarray: {opened}")
+
+
 def test_old(checks, cwd, trained):
     """A file of before, of scaled samples, is read as if it were of today."""
     old = os.path.join(cwd, "old.h5")
@@ -219,6 +283,7 @@ def main():
         test_encode(checks, program, cwd, trained, data)
         test_far(checks, program, cwd, data)
         test_autoencoder(checks, program, cwd, data)
+        test_fields(checks, program, cwd)
         test_old(checks, cwd, trained)
     return checks.finish()
 
