@@ -28,7 +28,8 @@ struct dataset {
   real *w;                      // the same for the weights, or NULL if all are 1, owned
   double *weight_sum;           // [local_count] sum of w, owned; n where w is NULL
   int64_t *label;               // [local_count] or NULL, owned
-  int64_t *index;               // [local_count] places in the file, rising, owned
+  double *real_label;           // the same where labels are real; one of both at the most
+  int64_t *index;               // [local_count] places among all samples of the view, rising, owned
   int64_t *group;  // [local_count] samples of one group (trajectory) stay together when a part is
                    // held out; owned
 };
@@ -56,6 +57,11 @@ struct dataset_shape dataset_describe(const struct dataset_sources *sources);
 // What the samples are made of; from now on owned by the caller.
 struct view *dataset_take_view(struct dataset_sources *sources);
 void dataset_close(struct dataset_sources **sources);
+
+// Samples of `b` that are of a trajectory (or, where a single axis numbers samples, are a sample)
+// of `a` are an error that names one. Generated sets are not compared. Collective.
+void dataset_check_overlap(struct comm *comm, const struct dataset_sources *a,
+                           const struct dataset_sources *b, struct error *error);
 
 // Reads this rank's share, [rank N / R, (rank + 1) N / R), unscaled; entries that are NaN get
 // weight 0 and value 0 if `missing` is MISSING_NAN and are an error otherwise; an entry whose given

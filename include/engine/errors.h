@@ -5,6 +5,7 @@
 #ifndef GFE_ERRORS_H
 #define GFE_ERRORS_H
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +42,13 @@ struct errors {
   double *sample_relative;   // of each of this rank's samples, owned
   double *sample_max;        // the same
 };
+
+// What a scaled entry was before. One that was 0 and comes back as a rounding error is 0.
+static inline double errors_unscaled(double scaled, double scale, double offset) {
+  static const double epsilon = sizeof(real) == sizeof(double) ? 0x1p-52 : 0x1p-23;
+  const double value = scaled * scale + offset;
+  return fabs(value) <= epsilon * fabs(offset) ? 0.0 : value;
+}
 
 // Fills x [count][real_padded(n)] with reconstructions, scaled, of this rank's samples from `first`
 // on.

@@ -8,6 +8,7 @@
 
 #include "engine/ensemble.h"
 #include "engine/errors.h"
+#include "engine/pod.h"
 #include "engine/run.h"
 #include "engine/tally.h"
 #include "ground/state.h"
@@ -58,7 +59,8 @@ void evaluation_columns(const struct evaluation *evaluation, struct state *state
 void evaluation_decode(const struct evaluation *evaluation, enum encoding_source source,
                        int64_t first, int64_t count, real *x);
 
-// Measures the errors of all sources of a set that is encoded. Collective.
-void evaluation_measure(struct evaluation *evaluation);
+// Measures the errors of all sources of a set that is encoded; `pod` (NULL: none) is one of them.
+// Collective.
+void evaluation_measure(struct evaluation *evaluation, const struct pod *pod);
 
 #endif

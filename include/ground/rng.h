@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-enum rng_purpose { RNG_PARAMETERS, RNG_SHUFFLE, RNG_CIRCLE, RNG_TEST, RNG_SWEEP };
+enum rng_purpose { RNG_PARAMETERS, RNG_SHUFFLE, RNG_CIRCLE, RNG_TEST, RNG_SWEEP, RNG_POD };
 
 // 64 random bits of a counter-based generator (rounds of the mixer of SplitMix64; Steele, Lea and
 // Flood 2014).

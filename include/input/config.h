@@ -18,6 +18,9 @@ enum {
   CONFIG_TEXT = 1024,  // bytes
   CONFIG_LAYERS = 64,
   CONFIG_INTEGERS = 64,
+  CONFIG_NAMES = 32,       // in a list
+  CONFIG_NAME = 256,       // bytes of one
+  CONFIG_AXES = 9,         // of a dataset, at the most
   CONFIG_PARAMETERS = 256  // room for, not how many there are: config_parameter_count()
 };
 
@@ -29,6 +32,17 @@ const char *missing_name(int kind);
 
 enum scale_kind { SCALE_NONE, SCALE_NUMBER, SCALE_MINMAX, SCALE_STANDARDISE };
 const char *scale_name(int kind);
+
+// How a file of fields is laid out.
+enum layout_kind {
+  LAYOUT_AUTO,
+  LAYOUT_PLAIN,
+  LAYOUT_PDEBENCH,
+  LAYOUT_WELL,
+  LAYOUT_NETCDF,
+  LAYOUT_MATLAB
+};
+const char *layout_name(int kind);
 
 enum order { ORDER_SHUFFLED, ORDER_FILE };
 const char *order_name(int kind);
@@ -52,11 +66,36 @@ struct config_integers {
   int64_t values[CONFIG_INTEGERS];
 };
 
+// The axis of the files of a pattern, where none of data.*.axes has this name.
+#define CONFIG_FILE_AXIS "file"
+
+// A list of different names; count 0 = not given.
+struct config_names {
+  int64_t count;
+  char name[CONFIG_NAMES][CONFIG_NAME];
+};
+
+// What is taken of some axes: places first, first + stride, ...; count 0 = to the end. Of an axis
+// with `single` one place, after which the axis is gone.
+struct config_select {
+  int64_t count;  // axes; 0 = not given
+  struct config_axis {
+    char axis[CONFIG_NAME];
+    bool single;
+    int64_t first, count, stride;
+  } axis[CONFIG_AXES];
+};
+
 // One of data.train, data.test, data.encode. Empty texts mean "not given". Of the range of samples
 // those of some classes are kept, of these every stride-th, of these a random subset.
 struct data_options {
-  char file[CONFIG_TEXT];          // HDF5, IDX (also gzipped), .npy or CIFAR-10
+  char file[CONFIG_TEXT];          // HDF5, IDX (also gzipped), .npy or CIFAR-10; or a pattern
   char dataset[CONFIG_TEXT];       // HDF5: path of the samples inside the file
+  struct config_names fields;      // HDF5: paths of datasets that are stacked as channels, instead
+  enum layout_kind layout;         // HDF5
+  struct config_names axes;        // of the dataset, in order
+  struct config_names samples;     // those of the axes that number the samples
+  struct config_select select;     // what is taken of the axes
   char labels[CONFIG_TEXT];        // HDF5: a path inside the file; else a file of the same format
   char weights[CONFIG_TEXT];       // the same, one weight >= 0 per entry
   enum generator generate;         // a synthetic set instead of a file
@@ -102,6 +141,7 @@ struct config {
       double value;  // of SCALE_NUMBER: data are divided by it
     } scale;
     enum missing missing;
+    bool allow_overlap;  // of data.train and data.test
   } data;
   struct config_decoder {
     int64_t latent;
@@ -125,6 +165,7 @@ struct config {
     int64_t every;     // epochs between evaluations of the test set; 0 = only at the end
     bool train;        // whether the training set is encoded at the end
     enum start start;  // where flows begin
+    bool pod;          // whether the errors of POD are found, too
   } evaluation;
   struct {
     int64_t count;  // samples

@@ -18,10 +18,13 @@ enum config_type {      // stored as
   TYPE_TEXT,            // char[CONFIG_TEXT]
   TYPE_DIRECTORY,       // char[CONFIG_TEXT]
   TYPE_FILE,            // char[CONFIG_TEXT], a file that exists
+  TYPE_FILES,           // char[CONFIG_TEXT], a file that exists or a pattern that some match
   TYPE_FILE_OR_INSIDE,  // the same, or a path inside the HDF5 file if `dataset` is given
   TYPE_TASKS,           // bool[TASK_COUNT]
   TYPE_SCALE,           // struct config_scale
   TYPE_INTEGERS,        // struct config_integers
+  TYPE_NAMES,           // struct config_names
+  TYPE_SELECT,          // struct config_select
   TYPE_LAYERS,          // struct config_layers
   TYPE_SIZES,           // struct layer_sizes
   TYPE_BRANCHES         // int64_t[2] in the layer, whose branches stand before it

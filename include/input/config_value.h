@@ -25,9 +25,13 @@ bool config_value_is_automatic(const struct config_row *row, const char *otherwi
                                const struct config_place *place);
 
 // Stores what place->node says, checking type and bounds; the default `otherwise` if the node is
-// NULL, and nothing if that is NULL too. Not for lists of layers (config_layers_read()) and for
-// `auto`.
+// NULL, and nothing if that is NULL too. Not for lists of layers (config_layers_read()), for names
+// and what is taken of axes (config_fields.h), and for `auto`.
 bool config_value_read(const struct config_row *row, const char *otherwise,
                        const struct config_place *place, void *storage, struct error *error);
+
+// An integer at place->node, within the row's bounds.
+bool config_integer_read(const struct config_row *row, const struct config_place *place,
+                         int64_t *value, struct error *error);
 
 #endif

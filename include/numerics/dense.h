@@ -25,4 +25,22 @@ void dense_cholesky_solve(size_t n, const double *l, size_t columns, double *b);
 // arguments.
 bool dense_eigen(size_t n, double *a, double *values, double *vectors);
 
+// c += a b for a [rows][depth], b [depth][columns]: each sum is a chain of fused multiply-adds over
+// the depth from 0 on, added to c. At the machine's speed.
+enum { DENSE_COLUMNS = 16 };
+struct dense_product {
+  size_t rows, depth, columns;  // the columns a multiple of DENSE_COLUMNS
+  const double *a;
+  size_t row_step, depth_step;  // from one element of `a` to the next
+  const double *b;
+  size_t b_stride;
+  double *c;
+  size_t c_stride;
+};
+void dense_multiply(const struct dense_product *product);
+
+// softplus(x) = log(1 + e^x) and the logistic function 1 / (1 + e^-x) of `count` numbers, as
+// numerics/elementary.h has them in double.
+void dense_logistic(size_t count, const double *x, double *softplus, double *sigmoid);
+
 #endif

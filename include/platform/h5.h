@@ -27,6 +27,9 @@ struct h5_file;  // owned by the caller of an open or create
 // cannot be opened or is not HDF5.
 struct h5_file *h5_open(const char *path, const char *key, struct error *error);
 
+// The path by which it was opened, the file's own.
+const char *h5_path(const struct h5_file *file);
+
 // Rank and lengths of a dataset; a missing one is an error that names the nearest existing dataset
 // of the file; more than H5_AXES axes, or a type that is not numeric (integer or float), too.
 bool h5_shape(struct h5_file *file, const char *dataset, const char *key, int *axes,
@@ -47,6 +50,57 @@ void h5_list(struct h5_file *file, const char *wanted, char *text, size_t size);
 // filter: the message then names it and gives the h5repack command that removes it).
 bool h5_read_rows(struct h5_file *file, const char *dataset, enum h5_type type, int64_t first,
                   int64_t count, void *data, struct error *error);
+
+// `count[a]` places along each of the dataset's axes, from start[a] on and stride[a] >= 1 apart, as
+// doubles into `values`, gap-free, the last axis fastest. False with a message if the dataset has
+// other axes, the places are not in it, or the library fails.
+bool h5_read_block(struct h5_file *file, const char *dataset, int axes, const int64_t *start,
+                   const int64_t *stride, const int64_t *count, double *values,
+                   struct error *error);
+
+// Whether the numbers of a dataset that lie elsewhere, in external raw files or as a virtual
+// dataset in other HDF5 files, are all there: HDF5 itself reads zeros where they are not. False
+// with a message that names what is missing or too short.
+bool h5_check_sources(struct h5_file *file, const char *dataset, const char *key,
+                      struct error *error);
+
+// How a dataset's numbers are stored: 'i', 'u' or 'f' as in NumPy ('u' also for bools), 0 if it is
+// not there or none are; and in how many bytes.
+char h5_number_kind(struct h5_file *file, const char *dataset, int *bytes);
+
+// The names of the members of a group in the order of names, in an owned array; *count 0 and NULL
+// if there are none. `datasets`: of its datasets, else of its groups. Longer names are left out.
+enum { H5_NAME = 256 };
+char (*h5_members(struct h5_file *file, const char *group, bool datasets, int64_t *count))[H5_NAME];
+
+// What a file says of an axis of a dataset, as netCDF-4 does by dimension scales: `scale` is the
+// path of the first dataset attached to it, "" if there is none; `values` tells whether that holds
+// coordinates or only gives the axis its name (its own, the last part of its path); `label` is the
+// axis' label, or "". False if there is no such axis.
+struct h5_axis {
+  char scale[1024], label[64];
+  bool values;
+};
+bool h5_read_axis(struct h5_file *file, const char *dataset, int axis, struct h5_axis *found);
+
+// Whether a dataset is itself a dimension scale.
+bool h5_is_scale(struct h5_file *file, const char *dataset);
+
+// The value that the file declares for entries never written; false if it declares none.
+bool h5_fill_value(struct h5_file *file, const char *dataset, double *value);
+
+// Whether `object` has an attribute.
+bool h5_has_attribute(struct h5_file *file, const char *object, const char *name);
+
+// The numbers of an attribute of any shape, at most `size`; returns how many it has, -1 if it is
+// absent or holds no numbers. `kind` (may be NULL): as h5_number_kind().
+int64_t h5_read_numbers(struct h5_file *file, const char *object, const char *name, int64_t size,
+                        double *values, char *kind);
+
+// The texts of an attribute that is a list of them (or one), of fixed or variable length, at most
+// `size`, cut to H5_NAME; returns how many it has, -1 if it is absent or holds none.
+int64_t h5_read_texts(struct h5_file *file, const char *object, const char *name, int64_t size,
+                      char (*texts)[H5_NAME]);
 
 // Attributes of `object` ("/" or a group or dataset). False if absent, of another kind or, for
 // texts, longer than `size`.

@@ -21,10 +21,13 @@ static void report_set(const struct run *run, enum set set) {
   for (int i = 0, at = 0; i < shape->axes && at < 100; i++)
     at += snprintf(axes + at, sizeof axes - (size_t)at, "%s%lld", i > 0 ? " x " : "",
                    (long long)shape->shape[i]);
+  char fields[512] = "";
+  for (int64_t i = 0; i < options->fields.count; i++)
+    text_append(fields, sizeof fields, "%s%s", i > 0 ? ", " : "", options->fields.name[i]);
   log_line("  %-8s %lld samples of %s%s%s from %s %s", set_name(set), (long long)shape->count, axes,
            shape->weights ? ", weighted" : "", shape->labels ? ", labelled" : "",
            options->generate != GENERATE_NONE ? generator_name(options->generate) : options->file,
-           options->dataset);
+           fields[0] != '\0' ? fields : options->dataset);
 }
 
 // The outputs of layers that do more than pass numbers on.
@@ -125,9 +128,11 @@ static void check_files(const struct run *run) {
     const double count = (double)run->shapes[set].count;
     const double shown = fmin(count, (double)run->config.output.reconstructions);
     const double arrays = run->shapes[set].weights || run->config.data.missing ? 3.0 : 2.0;
+    const double by = run->config.evaluation.pod ? 2.0 : 1.0;
     const double errors = 2.0 * (double)sizeof(double), index = (double)sizeof(int64_t);
-    bytes += count * ((double)encoding_file_bytes(ENCODING_BY_FLOW, decoder->d) + errors + index) +
-             arrays * shown * (double)decoder->n * (double)sizeof(real);
+    bytes +=
+        count * ((double)encoding_file_bytes(ENCODING_BY_FLOW, decoder->d) + by * errors + index) +
+        arrays * shown * (double)decoder->n * (double)sizeof(real);
     if (encoder)
       bytes += count * ((double)encoding_file_bytes(ENCODING_BY_ENCODER, decoder->d) + errors);
     if (run->shapes[set].labels) bytes += count * index;

@@ -1,6 +1,7 @@
 #include "app/setup.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "engine/budget.h"
 #include "files/decoder_file.h"
@@ -10,6 +11,7 @@
 #include "ground/directory.h"
 #include "ground/log.h"
 #include "ground/memory.h"
+#include "ground/text.h"
 
 static const char *const set_keys[] = {"data.train", "data.test", "data.encode"};
 
@@ -84,6 +86,46 @@ static void append_shape(char *text, size_t size, const struct layer_shape *shap
     text[0] = '\0';
 }
 
+// Lengths without those that are 1.
+static size_t squeeze(size_t axes, const int64_t *lengths, int64_t *kept) {
+  size_t count = 0;
+  for (size_t a = 0; a < axes; a++)
+    if (lengths[a] != 1) kept[count++] = lengths[a];
+  return count;
+}
+
+static void append_lengths(char *text, size_t size, size_t axes, const int64_t *lengths) {
+  for (size_t a = 0; a < axes; a++)
+    text_append(text, size, "%s%lld", a > 0 ? " x " : "", (long long)lengths[a]);
+}
+
+// The entries of a sample are those of the decoder's last layer, axis by axis: in space they must
+// have the same lengths, but for axes of length 1; what is before is channels. Samples with a
+// single axis have no order to be mistaken.
+static void check_order(const struct run *run, enum set set, struct error *error) {
+  const struct dataset_shape *shape = &run->shapes[set];
+  const struct layer_shape *to = network_shape(run->decoder->network);
+  int64_t lengths[LAYER_AXES + 1], space[LAYER_AXES + 1], sample[DATASET_AXES];
+  for (size_t a = 0; a < to->axes; a++) lengths[a] = (int64_t)to->size[a];
+  const size_t axes = to->axes > 1 ? squeeze(to->axes - 1, lengths + 1, space) : 0;
+  const size_t held = squeeze((size_t)shape->axes, shape->shape, sample);
+  if (axes == 0 || held <= 1) return;
+  if (held >= axes && memcmp(sample + held - axes, space, axes * sizeof *space) == 0) return;
+  const bool last = held == axes + 1 && sample[axes] == lengths[0] &&
+                    memcmp(sample, space, axes * sizeof *space) == 0;
+  char outputs[128] = "", entries[128] = "";
+  append_lengths(outputs, sizeof outputs, to->axes, lengths);
+  append_lengths(entries, sizeof entries, (size_t)shape->axes, shape->shape);
+  error_set(
+      error,
+      "decoder.layers: end in %s, but a sample of %s is %s: as many numbers in another order; "
+      "%s%s%s",
+      outputs, set_keys[set], entries,
+      last ? "its channels are last: with names of axes, such as " : "", last ? set_keys[set] : "",
+      last ? ".axes: [sample, y, x, component], they come first"
+           : "end in the shape of a sample, or flat");
+}
+
 static void check_shapes(const struct run *run, struct error *error) {
   const char *file = run->config.decoder.file;
   const struct network *network = run->decoder->network;
@@ -91,7 +133,11 @@ static void check_shapes(const struct run *run, struct error *error) {
   append_shape(outputs, sizeof outputs, network_shape(network));
   for (int set = 0; set < SET_COUNT; set++) {
     const struct dataset_shape *shape = &run->shapes[set];
-    if (!run->used[set] || shape->n == run->decoder->n) continue;
+    if (!run->used[set]) continue;
+    if (shape->n == run->decoder->n) {
+      check_order(run, (enum set)set, error);
+      continue;
+    }
     struct layer_shape sample = {0};
     for (int axis = 0; axis < shape->axes && sample.axes < LAYER_AXES; axis++)
       sample.size[sample.axes++] = (size_t)shape->shape[axis];
@@ -135,6 +181,9 @@ struct run *setup_prepare(struct comm *comm, const struct config *config) {
     run->shapes[set] = dataset_describe(run->sources[set]);
     run->views[set] = dataset_take_view(run->sources[set]);
   }
+  if (run->used[SET_TRAIN] && run->used[SET_TEST] && !config->data.allow_overlap)
+    dataset_check_overlap(comm, run->sources[SET_TRAIN], run->sources[SET_TEST], &error);
+  comm_settle(comm, &error);
   if (!run->used[SET_TRAIN] && !run->scaled_by_file &&
       (config->data.scale.kind == SCALE_MINMAX || config->data.scale.kind == SCALE_STANDARDISE))
     error_set(&error,

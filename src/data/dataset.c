@@ -45,7 +45,9 @@ static struct dataset *create(const struct dataset_sources *sources, struct sour
   dataset->weight_sum = memory_new(double, share.count);
   dataset->index = index;
   dataset->group = memory_new(int64_t, share.count);
-  for (int64_t i = 0; i < share.count; i++) dataset->group[i] = index[i];
+  for (int64_t i = 0; i < share.count; i++)
+    dataset->group[i] =
+        sources->samples.plan != NULL ? view_plan_group(sources->samples.plan, index[i]) : index[i];
   return dataset;
 }
 
@@ -147,8 +149,11 @@ static struct dataset *read_samples(struct comm *comm, const struct dataset_sour
   if (sources->weights.axes > 0)
     dataset->w = read_array(comm, dataset, &sources->weights, &rows, error);
   if (sources->labels.axes > 0) {
-    dataset->label = memory_new(int64_t, dataset->local_count);
-    source_read(comm, &sources->labels, &rows, ELEMENT_INT64, dataset->label, error);
+    const bool integer = sources->labels.integer;
+    if (integer) dataset->label = memory_new(int64_t, dataset->local_count);
+    if (!integer) dataset->real_label = memory_new(double, dataset->local_count);
+    source_read(comm, &sources->labels, &rows, integer ? ELEMENT_INT64 : ELEMENT_DOUBLE,
+                integer ? (void *)dataset->label : dataset->real_label, error);
   }
   settle_weights(comm, dataset, missing);
   for (size_t i = 0; i < (size_t)dataset->local_count && !error_is_set(error); i++)
@@ -176,6 +181,7 @@ void dataset_destroy(struct dataset **dataset) {
   memory_free(&(*dataset)->group);
   memory_free(&(*dataset)->weight_sum);
   memory_free(&(*dataset)->label);
+  memory_free(&(*dataset)->real_label);
   memory_free(dataset);
 }
 
@@ -191,7 +197,8 @@ static uint64_t sum_rows(const struct dataset *dataset, const void *rows, size_t
 uint64_t dataset_checksum(struct comm *comm, const struct dataset *dataset) {
   const size_t row = dataset->stride * sizeof(real);
   uint64_t sums[3] = {sum_rows(dataset, dataset->y, row), sum_rows(dataset, dataset->w, row),
-                      sum_rows(dataset, dataset->label, sizeof(int64_t))};
+                      sum_rows(dataset, dataset->label, sizeof(int64_t)) +
+                          sum_rows(dataset, dataset->real_label, sizeof(double))};
   comm_sum_int64(comm, (int64_t *)sums, 3);
   const uint64_t sum = checksum(sums, sizeof sums, (uint64_t)dataset->count);
   return sum != 0 ? sum : 1;

@@ -3,15 +3,17 @@
 #define GFE_DATASET_INTERNAL_H
 
 #include "data/reader.h"
+#include "data/view_plan.h"
 
 // The sources of data.train, data.test or data.encode.
 struct dataset_sources {
   const struct data_options *options;      // borrowed
   const char *key;                         // the section's name, borrowed
   struct source samples, labels, weights;  // labels and weights: axes 0 if not given
+  struct view_plan *samples_plan, *labels_plan, *weights_plan;  // theirs, owned; NULL: plain rows
   struct source_range range;
   struct view *view;  // owned
-  int64_t count;  // samples selected from the range
+  int64_t count;      // samples selected from the range
   // This rank's part of those of the range that are of the classes wanted: `before` are on lower
   // ranks, `total` on all. `candidates` is owned, NULL if all of the range are.
   int64_t *candidates;

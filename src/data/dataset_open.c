@@ -8,6 +8,8 @@
 #include "data/dataset_internal.h"
 #include "data/reader.h"
 #include "ground/memory.h"
+#include "ground/pattern.h"
+#include "ground/text.h"
 
 _Static_assert((int)SOURCE_AXES == (int)DATASET_AXES + 1, "the samples' axis and those of one");
 
@@ -63,7 +65,13 @@ static bool open_file(struct source *source, struct error *error) {
   return recognise(source, error) && readers[source->reader]->open(source, error);
 }
 
-static bool is_hdf5(const struct source *source) { return readers[source->reader] == &reader_hdf5; }
+static int file_reader(const struct source *source) {
+  return source->plan != NULL ? source->plan->reader : source->reader;
+}
+
+static bool is_hdf5(const struct source *source) {
+  return readers[file_reader(source)] == &reader_hdf5;
+}
 
 static bool exists(const char *path) {
   FILE *stream = fopen(path, "rb");
@@ -143,8 +151,9 @@ static bool check_labels(const struct dataset_sources *sources, struct error *er
   if (!single)
     return error_set(error, "%s: must be one number per sample; the shape is %s", labels->label,
                      shape_text(labels, shape));
-  if (!labels->integer)
-    return error_set(error, "%s: labels must be integers, these are floats", labels->label);
+  if (!labels->integer && sources->options->classes.count > 0)
+    return error_set(error, "%s: these labels are real numbers, no classes; leave out %s.classes",
+                     labels->label, sources->key);
   const int64_t needed = sources->range.first + sources->range.count;
   if (labels->shape[0] < needed)
     return error_set(error, "%s: %lld labels, too few for samples %lld to %lld", labels->label,
@@ -165,51 +174,151 @@ static bool check_weights(const struct dataset_sources *sources, struct error *e
 
 // ---- the sources of a section ----
 
-static bool open_samples(const struct data_options *options, const char *key, struct source *source,
-                         struct error *error) {
+static bool says_axes(const struct data_options *options) {
+  return options->axes.count > 0 || options->samples.count > 0 || options->select.count > 0;
+}
+
+// What only files with axes can have.
+static bool check_axes(const struct data_options *options, const char *key,
+                       const struct source *source, struct error *error) {
+  const char *format = readers[source->reader]->name;
+  if (options->dataset[0] != '\0' || options->fields.count > 0)
+    return error_set(error,
+                     "%s.%s = %s: only HDF5 files have datasets inside; %s is of the format %s",
+                     key, options->dataset[0] != '\0' ? "dataset" : "fields",
+                     options->dataset[0] != '\0' ? options->dataset : options->fields.name[0],
+                     source->path, format);
+  if (readers[source->reader]->block != NULL) return true;
+  if (pattern_is(options->file))
+    return error_set(error,
+                     "%s.file = %s: only HDF5 and .npy files can be many; %s is of the format %s",
+                     key, options->file, source->path, format);
+  return !says_axes(options) ||
+         error_set(
+             error,
+             "%s.%s: only of HDF5 and .npy files axes can be named and selected; %s is of the "
+             "format %s",
+             key,
+             options->axes.count > 0      ? "axes"
+             : options->samples.count > 0 ? "samples"
+                                          : "select",
+             source->path, format);
+}
+
+// The first file of those that the key names.
+static void find_first(const char *pattern, char path[CONFIG_TEXT]) {
+  size_t count;
+  char **list = pattern_list(pattern, &count);
+  snprintf(path, CONFIG_TEXT, "%s", list[0]);
+  pattern_free(&list, count);
+}
+
+// Names the samples for messages.
+static void label_samples(const struct data_options *options, const char *key,
+                          struct source *source) {
+  const bool fields = options->fields.count > 0;
+  char names[SOURCE_LABEL / 2] = "";
+  for (int64_t i = 0; i < options->fields.count; i++)
+    text_append(names, sizeof names, "%s%s", i > 0 ? ", " : "", options->fields.name[i]);
+  if (!fields) text_append(names, sizeof names, "%s", options->dataset);
+  if (names[0] == '\0') return;
+  snprintf(source->key, sizeof source->key, "%s.%s", key, fields ? "fields" : "dataset");
+  snprintf(source->label, sizeof source->label, "%s.%s = %s in %s", key,
+           fields ? "fields" : "dataset", names, options->file);
+}
+
+// Resolves the view. Rows of one dataset as they lie there need no plan for being read, but have
+// one until all is open.
+static bool open_view(struct dataset_sources *sources, struct error *error) {
+  struct source *source = &sources->samples;
+  sources->samples_plan = view_plan_open(source, sources->options, error);
+  if (sources->samples_plan == NULL) return false;
+  sources->view = view_plan_view(sources->samples_plan);
+  if (view_plan_is_plain(sources->samples_plan)) {
+    snprintf(source->name, sizeof source->name, "%s", sources->samples_plan->array->path);
+    return readers[source->reader]->open(source, error);
+  }
+  view_plan_attach(sources->samples_plan, source);
+  view_plan_shape(sources->samples_plan, source);
+  return true;
+}
+
+static bool open_samples(struct dataset_sources *sources, struct error *error) {
+  const struct data_options *options = sources->options;
+  struct source *source = &sources->samples;
+  const char *key = sources->key;
   snprintf(source->key, sizeof source->key, "%s.file", key);
   snprintf(source->file_key, sizeof source->file_key, "%s.file", key);
   snprintf(source->label, sizeof source->label, "%s.file = %s", key, options->file);
-  snprintf(source->path, sizeof source->path, "%s", options->file);
-  snprintf(source->name, sizeof source->name, "%s", options->dataset);
+  find_first(options->file, source->path);
   if (!recognise(source, error)) return false;
-  if (is_hdf5(source)) {
-    snprintf(source->key, sizeof source->key, "%s.dataset", key);
-    snprintf(source->label, sizeof source->label, "%s.dataset = %s in %s", key, options->dataset,
-             options->file);
-  } else if (options->dataset[0] != '\0') {
-    return error_set(error,
-                     "%s.dataset = %s: only HDF5 files have datasets inside; %s is of the "
-                     "format %s",
-                     key, options->dataset, options->file, readers[source->reader]->name);
-  }
-  return readers[source->reader]->open(source, error) && check_samples(source, error);
+  if (is_hdf5(source))
+    label_samples(options, key, source);
+  else if (!check_axes(options, key, source, error))
+    return false;
+  const bool view = is_hdf5(source) || says_axes(options) || pattern_is(options->file);
+  return (view ? open_view(sources, error) : readers[source->reader]->open(source, error)) &&
+         check_samples(source, error);
 }
 
-// Labels or weights: `value` is a path inside the HDF5 file of the samples, or else a file.
-static bool open_companion(const struct source *samples, const char *key, const char *item,
-                           const char *value, struct source *source, struct error *error) {
-  snprintf(source->key, sizeof source->key, "%s.%s", key, item);
-  if (is_hdf5(samples)) {
+// Makes a companion of samples that are put together the same, so that its rows are theirs. *plan
+// is then its own; else rows of it are those of the samples already.
+static bool join(const struct dataset_sources *sources, const char *value, struct source *source,
+                 struct view_plan **plan, struct error *error) {
+  const struct source *samples = &sources->samples;
+  const bool labels = source == &sources->labels;
+  bool integer = source->integer;
+  *plan = view_plan_companion(sources->samples_plan, source, labels, value, &integer, error);
+  if (*plan == NULL) return false;
+  view_plan_attach(*plan, source);
+  source->integer = integer;
+  source->axes = labels ? 1 : samples->axes;
+  memcpy(source->shape, samples->shape, sizeof source->shape);
+  return true;
+}
+
+// Whether `value` names an axis that numbers the samples.
+static bool is_axis(const struct dataset_sources *sources, const char *value) {
+  const struct view_plan *plan = sources->samples_plan;
+  for (int k = 0; plan != NULL && k < plan->numbering_axes; k++)
+    if (strcmp(plan->axis[plan->numbering[k]].is.name, value) == 0) return true;
+  return false;
+}
+
+// Labels or weights: `value` is a path inside the HDF5 file of the samples, or the name of an axis,
+// or else a file.
+static bool open_companion(const struct dataset_sources *sources, const char *item,
+                           const char *value, struct source *source, struct view_plan **plan,
+                           struct error *error) {
+  const struct source *samples = &sources->samples;
+  snprintf(source->key, sizeof source->key, "%s.%s", sources->key, item);
+  const bool axis = source == &sources->labels && is_axis(sources, value);
+  if (is_hdf5(samples) || axis) {
     memcpy(source->file_key, samples->file_key, sizeof source->file_key);
     memcpy(source->path, samples->path, sizeof source->path);
     snprintf(source->name, sizeof source->name, "%s", value);
     snprintf(source->label, sizeof source->label, "%s = %s in %s", source->key, value,
              source->path);
-    source->reader = samples->reader;
-    return readers[source->reader]->open(source, error);
+    source->reader = file_reader(samples);
+    return samples->plan != NULL || axis ? join(sources, value, source, plan, error)
+                                         : readers[source->reader]->open(source, error);
   }
   memcpy(source->file_key, source->key, sizeof source->file_key);
   snprintf(source->label, sizeof source->label, "%s = %s", source->key, value);
   resolve(value, samples->path, source->path);
-  return open_file(source, error);
+  if (!open_file(source, error)) return false;
+  const bool flat = source->axes == 1 && source->shape[0] == samples->shape[0];
+  const bool rows = samples->plan == NULL || (flat && source == &sources->labels) ||
+                    readers[source->reader]->block == NULL;
+  return rows || join(sources, value, source, plan, error);
 }
 
 static bool open_labels(struct dataset_sources *sources, struct error *error) {
   const struct source *samples = &sources->samples;
   const char *given = sources->options->labels;
   if (given[0] != '\0')
-    return open_companion(samples, sources->key, "labels", given, &sources->labels, error) &&
+    return open_companion(sources, "labels", given, &sources->labels, &sources->labels_plan,
+                          error) &&
            check_labels(sources, error);
   if (!readers[samples->reader]->own_labels) return true;
   sources->labels = *samples;
@@ -219,8 +328,8 @@ static bool open_labels(struct dataset_sources *sources, struct error *error) {
 
 static bool open_weights(struct dataset_sources *sources, struct error *error) {
   const char *given = sources->options->weights;
-  return given[0] == '\0' || (open_companion(&sources->samples, sources->key, "weights", given,
-                                             &sources->weights, error) &&
+  return given[0] == '\0' || (open_companion(sources, "weights", given, &sources->weights,
+                                             &sources->weights_plan, error) &&
                               check_weights(sources, error));
 }
 
@@ -249,9 +358,9 @@ static bool open_sources(struct dataset_sources *sources, uint64_t seed, struct 
   if (options->generate != GENERATE_NONE)
     return open_generator(sources, seed, error) && check_classes(sources, error);
   assert(options->file[0] != '\0');
-  return open_samples(options, sources->key, &sources->samples, error) &&
-         check_range(sources, error) && open_labels(sources, error) &&
-         open_weights(sources, error) && check_classes(sources, error);
+  return open_samples(sources, error) && check_range(sources, error) &&
+         open_labels(sources, error) && open_weights(sources, error) &&
+         check_classes(sources, error);
 }
 
 // Gives all ranks what rank 0 has found. Collective.
@@ -260,6 +369,62 @@ static void broadcast(struct comm *comm, struct dataset_sources *sources) {
   comm_broadcast(comm, &sources->labels, sizeof sources->labels, 0);
   comm_broadcast(comm, &sources->weights, sizeof sources->weights, 0);
   comm_broadcast(comm, &sources->range, sizeof sources->range, 0);
+  sources->samples_plan = view_plan_broadcast(comm, sources->samples_plan);
+  sources->labels_plan = view_plan_broadcast(comm, sources->labels_plan);
+  sources->weights_plan = view_plan_broadcast(comm, sources->weights_plan);
+  sources->samples.plan = sources->samples.plan != NULL ? sources->samples_plan : NULL;
+  sources->labels.plan = sources->labels_plan;
+  sources->weights.plan = sources->weights_plan;
+}
+
+// ---- the view ----
+
+// What the names of a format's axes are, where it has fixed ones.
+static void name_known(struct view *view, const struct source *source) {
+  static const char *const colours[] = {"red", "green", "blue"};
+  if (readers[source->reader] != &reader_cifar) return;
+  view->has_channel_axis = true;
+  memory_free(&view->channel);
+  view->channels = view->space[0].length;
+  view->channel = memory_new(struct view_channel, view->channels);
+  for (size_t c = 0; c < LENGTH(colours); c++)
+    snprintf(view->channel[c].name, sizeof view->channel[c].name, "%s", colours[c]);
+  view->space[0] = view->space[1];
+  view->space[1] = view->space[2];
+  view->space_axes = 2;
+  snprintf(view->space[0].name, sizeof view->space[0].name, "y");
+  snprintf(view->space[1].name, sizeof view->space[1].name, "x");
+}
+
+// What numbers the samples that are taken of all: a part of a single axis, or no grid.
+static void cut_numbering(const struct dataset_sources *sources, struct view *view) {
+  const struct data_options *options = sources->options;
+  if (sources->count == sources->samples.shape[0]) return;
+  struct view_axis *axis = &view->numbering[0];
+  const int64_t stride = options->stride > 1 ? options->stride : 1;
+  if (view->numbering_axes == 1 && options->classes.count == 0 && options->subset == 0) {
+    axis->length = sources->count;
+    for (int64_t i = 0; axis->coordinates != NULL && i < sources->count; i++)
+      axis->coordinates[i] = axis->coordinates[sources->range.first + i * stride];
+    return;
+  }
+  for (int k = 0; k < view->numbering_axes; k++) memory_free(&view->numbering[k].coordinates);
+  view->numbering_axes = 1;
+  *axis = (struct view_axis){.name = "sample", .length = sources->count};
+}
+
+// Collective.
+static struct view *make_view(struct comm *comm, const struct dataset_sources *sources) {
+  struct view *view = sources->view;
+  if (comm_rank(comm) == 0) {
+    if (view == NULL) {
+      view = view_plain("value", sources->samples.shape[0], sources->samples.axes - 1,
+                        sources->samples.shape + 1);
+      name_known(view, &sources->samples);
+    }
+    cut_numbering(sources, view);
+  }
+  return view_broadcast(comm, view);
 }
 
 struct dataset_sources *dataset_open(struct comm *comm, const struct data_options *options,
@@ -275,8 +440,7 @@ struct dataset_sources *dataset_open(struct comm *comm, const struct data_option
   } else {
     broadcast(comm, sources);
     if (dataset_count(comm, sources, error)) {
-      sources->view = view_plain("value", sources->count, sources->samples.axes - 1,
-                                 sources->samples.shape + 1);
+      sources->view = make_view(comm, sources);
       return sources;
     }
   }
@@ -305,5 +469,8 @@ void dataset_close(struct dataset_sources **sources) {
   if (*sources == NULL) return;
   memory_free(&(*sources)->candidates);
   view_destroy(&(*sources)->view);
+  view_plan_destroy(&(*sources)->samples_plan);
+  view_plan_destroy(&(*sources)->labels_plan);
+  view_plan_destroy(&(*sources)->weights_plan);
   memory_free(sources);
 }

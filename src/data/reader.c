@@ -9,7 +9,7 @@
 #include "ground/memory.h"
 
 const struct reader *const readers[] = {
-    &reader_hdf5, &reader_npy, &reader_idx, &reader_cifar, &reader_circle,
+    &reader_hdf5, &reader_npy, &reader_idx, &reader_cifar, &reader_circle, &reader_view,
 };
 const int reader_count = sizeof readers / sizeof *readers;
 
@@ -96,7 +96,9 @@ void source_read(struct comm *comm, const struct source *source, const struct so
 // ---- elements ----
 
 size_t element_size(enum element element) {
-  return element == ELEMENT_REAL ? sizeof(real) : sizeof(int64_t);
+  return element == ELEMENT_INT64    ? sizeof(int64_t)
+         : element == ELEMENT_DOUBLE ? sizeof(double)
+                                     : sizeof(real);
 }
 
 static uint64_t load_bits(struct element_format format, const unsigned char *raw) {
@@ -144,6 +146,9 @@ void element_convert(struct element_format format, const unsigned char *raw, siz
   if (element == ELEMENT_INT64) {
     int64_t *integers = values;
     for (size_t i = 0; i < count; i++) integers[i] = load_integer(format, raw + i * bytes);
+  } else if (element == ELEMENT_DOUBLE) {
+    double *numbers = values;
+    for (size_t i = 0; i < count; i++) numbers[i] = load_number(format, raw + i * bytes);
   } else {
     real *numbers = values;
     for (size_t i = 0; i < count; i++) numbers[i] = (real)load_number(format, raw + i * bytes);

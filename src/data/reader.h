@@ -13,6 +13,8 @@
 #include "input/config.h"
 #include "platform/comm.h"
 
+struct view_plan;
+
 enum { SOURCE_AXES = 9, SOURCE_LABEL = 2 * CONFIG_TEXT + 128, SOURCE_OWN = 32 };
 
 #define SOURCE_OWN_LABELS "labels"
@@ -26,11 +28,13 @@ struct source {
   char path[CONFIG_TEXT];
   char name[CONFIG_TEXT];  // HDF5: path of the dataset inside; or SOURCE_OWN_LABELS
   uint64_t seed;           // of a synthetic set
+  struct view_plan *plan;  // of reader_view: how samples are put together, borrowed; else NULL
   int reader;              // its row in the table
   // By open():
   int axes;  // may be 0 for a file that holds a single number
   int64_t shape[SOURCE_AXES];
   bool integer;
+  bool marks_missing;  // the file says which numbers are missing: read as double, these are NaN
   unsigned char own[SOURCE_OWN];  // what the reader keeps for read(), see source_keep()
 };
 
@@ -46,7 +50,7 @@ struct source_rows {
 };
 
 // What rows are converted to.
-enum element { ELEMENT_REAL, ELEMENT_INT64 };
+enum element { ELEMENT_REAL, ELEMENT_DOUBLE, ELEMENT_INT64 };
 
 struct reader {
   const char *name;          // as in messages
@@ -65,9 +69,19 @@ struct reader {
   // rank's. Collective; an error on one rank keeps no other waiting.
   void (*read)(struct comm *comm, const struct source *source, const struct source_rows *rows,
                enum element element, void *values, struct error *error);
+
+  // For views, NULL where a format has none: a file of the source is opened by a rank on its own
+  // (NULL with a message), blocks are read from it, and it is closed. A block is count[a] places
+  // along each axis of the array `name`, from start[a] on and stride[a] apart, as doubles,
+  // gap-free, the last axis fastest.
+  void *(*begin)(const struct source *source, const char *path, struct error *error);
+  bool (*block)(void *file, const char *name, int axes, const int64_t *start, const int64_t *stride,
+                const int64_t *count, double *values, struct error *error);
+  void (*end)(void *file);
 };
 
-extern const struct reader reader_hdf5, reader_idx, reader_npy, reader_cifar, reader_circle;
+extern const struct reader reader_hdf5, reader_idx, reader_npy, reader_cifar, reader_circle,
+    reader_view;  // blocks of the files of another, put together
 
 // All of them: a source's `reader` is its place here.
 extern const struct reader *const readers[];

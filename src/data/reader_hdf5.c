@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "data/packing.h"
 #include "data/reader.h"
 #include "ground/memory.h"
 #include "platform/h5.h"
@@ -25,9 +26,13 @@ static bool ask_for_name(struct h5_file *file, const struct source *source, stru
 static bool open_dataset(struct source *source, struct error *error) {
   struct h5_file *file = h5_open(source->path, source->file_key, error);
   if (file == NULL) return false;
-  const bool good = source->name[0] == '\0' ? ask_for_name(file, source, error)
-                                            : h5_shape(file, source->name, source->key,
-                                                       &source->axes, source->shape, error);
+  struct packing packing;
+  const bool good =
+      source->name[0] == '\0'
+          ? ask_for_name(file, source, error)
+          : h5_shape(file, source->name, source->key, &source->axes, source->shape, error) &&
+                h5_check_sources(file, source->name, source->key, error) &&
+                packing_read(file, source->name, source->key, &packing, error);
   source->integer = good && h5_is_integer(file, source->name);
   h5_close(&file);
   return good;
@@ -50,7 +55,37 @@ struct reading {
   const char *name;
   enum h5_type type;
   size_t bytes;  // of a row
+  struct packing packing;
 };
+
+// Reads packed rows as doubles, in which they become what they mean, and rounds them to reals.
+static bool read_packed(const struct reading *reading, int64_t first, int64_t count, real *values,
+                        struct error *cause) {
+  const size_t width = reading->bytes / sizeof(real);
+  const int64_t held = (int64_t)(BLOCK / sizeof(double) / width), most = held > 0 ? held : 1;
+  double *piece = memory_new(double, (size_t)(count < most ? count : most) * width);
+  bool good = true;
+  for (int64_t done = 0; good && done < count; done += most) {
+    const int64_t now = count - done < most ? count - done : most;
+    const size_t entries = (size_t)now * width;
+    good = h5_read_rows(reading->file, reading->name, H5_DOUBLE, first + done, now, piece, cause);
+    if (good) packing_apply(&reading->packing, entries, piece);
+    for (size_t j = 0; good && j < entries; j++) values[(size_t)done * width + j] = (real)piece[j];
+  }
+  memory_free(&piece);
+  return good;
+}
+
+static bool read_span(const struct reading *reading, int64_t first, int64_t count, void *values,
+                      struct error *cause) {
+  if (reading->type == H5_REAL && !packing_is_none(&reading->packing))
+    return read_packed(reading, first, count, values, cause);
+  const bool good =
+      h5_read_rows(reading->file, reading->name, reading->type, first, count, values, cause);
+  if (good && reading->type == H5_DOUBLE)
+    packing_apply(&reading->packing, (size_t)count * (reading->bytes / sizeof(double)), values);
+  return good;
+}
 
 // Reads the rows at places [begin, end) into `values`.
 static bool read_block(const struct reading *reading, const struct source_rows *rows, int64_t begin,
@@ -59,8 +94,7 @@ static bool read_block(const struct reading *reading, const struct source_rows *
   const size_t bytes = reading->bytes;
   const bool gaps = span > end - begin;
   char *all = gaps ? memory_new(char, (size_t)span *bytes) : values;
-  const bool good =
-      h5_read_rows(reading->file, reading->name, reading->type, first, span, all, cause);
+  const bool good = read_span(reading, first, span, all, cause);
   if (!gaps) return good;
   for (int64_t i = begin; good && i < end; i++)
     memcpy(values + (size_t)(i - begin) * bytes, all + (size_t)(rows->index[i] - first) * bytes,
@@ -76,16 +110,36 @@ static void read_rows(struct comm *comm, const struct source *source,
   if (rows->count == 0) return;
   struct h5_file *file = h5_open(source->path, source->file_key, error);
   if (file == NULL) return;
-  const struct reading reading = {file, source->name, element == ELEMENT_REAL ? H5_REAL : H5_INT64,
-                                  source_row_bytes(source, element)};
+  struct reading reading = {file, source->name,
+                            element == ELEMENT_INT64    ? H5_INT64
+                            : element == ELEMENT_DOUBLE ? H5_DOUBLE
+                                                        : H5_REAL,
+                            source_row_bytes(source, element), packing_none()};
   struct error cause = {""};
-  bool good = true;
+  bool good = packing_read(file, source->name, source->key, &reading.packing, error);
   for (int64_t i = 0, end; good && i < rows->count; i = end) {
     end = end_of_block(rows, i, reading.bytes);
     good = read_block(&reading, rows, i, end, (char *)values + (size_t)i * reading.bytes, &cause);
   }
-  if (!good) error_set(error, "%s: %s", source->key, cause.text);
+  if (error_is_set(&cause)) error_set(error, "%s: %s", source->key, cause.text);
   h5_close(&file);
+}
+
+// ---- blocks ----
+
+static void *begin(const struct source *source, const char *path, struct error *error) {
+  return h5_open(path, source->file_key, error);
+}
+
+static bool read_part(void *file, const char *name, int axes, const int64_t *start,
+                      const int64_t *stride, const int64_t *count, double *values,
+                      struct error *error) {
+  return h5_read_block(file, name, axes, start, stride, count, values, error);
+}
+
+static void end(void *file) {
+  struct h5_file *opened = file;
+  h5_close(&opened);
 }
 
 const struct reader reader_hdf5 = {
@@ -93,4 +147,7 @@ const struct reader reader_hdf5 = {
     .matches = matches,
     .open = open_dataset,
     .read = read_rows,
+    .begin = begin,
+    .block = read_part,
+    .end = end,
 };

@@ -214,9 +214,79 @@ static void read_rows(struct comm *comm, const struct source *source,
   fclose(stream);
 }
 
+// ---- blocks ----
+
+// An array while blocks of it are read.
+struct opened {
+  FILE *stream;
+  struct npy npy;
+  struct source source;
+};
+
+static void end(void *file) {
+  struct opened *opened = file;
+  if (opened->stream != NULL) fclose(opened->stream);
+  memory_free(&opened);
+}
+
+static void *begin(const struct source *source, const char *path, struct error *error) {
+  struct opened *opened = memory_new(struct opened, 1);
+  opened->source = *source;
+  snprintf(opened->source.path, sizeof opened->source.path, "%s", path);
+  snprintf(opened->source.label, sizeof opened->source.label, "%s = %s", source->file_key, path);
+  bool good = open_array(&opened->source, error);
+  if (good) opened->stream = source_file(&opened->source, path, error);
+  good = good && opened->stream != NULL;
+  if (good)
+    source_recall(&opened->source, &opened->npy, sizeof opened->npy);
+  else
+    end(opened);
+  return good ? opened : NULL;
+}
+
+// Reads along the last axis, place by place of the others. Numbers that are apart are read with
+// those between them.
+static bool read_part(void *file, const char *name, int axes, const int64_t *start,
+                      const int64_t *stride, const int64_t *count, double *values,
+                      struct error *error) {
+  (void)name;
+  struct opened *opened = file;
+  const struct source *source = &opened->source;
+  bool good = axes == source->axes;
+  for (int a = 0; good && a < axes; a++)
+    good = start[a] >= 0 && start[a] + (count[a] - 1) * stride[a] < source->shape[a];
+  if (!good) return error_set(error, "%s: the file has changed its shape", source->label);
+  const int64_t inner = axes > 0 ? count[axes - 1] : 1, step = axes > 0 ? stride[axes - 1] : 1;
+  const size_t span = (size_t)((inner - 1) * step + 1),
+               all = span * (size_t)opened->npy.format.bytes;
+  unsigned char *raw = memory_new(unsigned char, all < BLOCK ? all : BLOCK);
+  double *line = step > 1 ? memory_new(double, span) : values;
+  int64_t at[SOURCE_AXES] = {0};
+  for (int a = 0; good && a >= 0;) {
+    int64_t first = 0;
+    for (int b = 0; b < axes; b++) first = first * source->shape[b] + start[b] + at[b] * stride[b];
+    if (step == 1) line = values;
+    errno = 0;
+    good =
+        read_numbers(opened->stream, &opened->npy, first, span, ELEMENT_DOUBLE, raw, (char *)line);
+    for (int64_t j = 0; step > 1 && j < inner; j++) values[j] = line[j * step];
+    values += inner;
+    for (a = axes - 2; a >= 0 && ++at[a] == count[a]; a--) at[a] = 0;
+  }
+  if (!good)
+    error_set(error, "%s: cannot read the array: %s", source->label,
+              errno != 0 ? strerror(errno) : "the file has become shorter");
+  if (step > 1) memory_free(&line);
+  memory_free(&raw);
+  return good;
+}
+
 const struct reader reader_npy = {
     .name = "NumPy .npy",
     .matches = matches,
     .open = open_array,
     .read = read_rows,
+    .begin = begin,
+    .block = read_part,
+    .end = end,
 };

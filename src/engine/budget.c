@@ -16,6 +16,8 @@ enum {
   PROGRAM_BYTES = 32 << 20,  // the program itself, MPI and HDF5, as measured on a few ranks
   TILE_BYTES = 1 << 27       // of work space that a tile may take, if it is not a single sample
 };
+// Entries of training data whose POD is found unasked: what takes seconds.
+static const double pod_entries[] = {[LOSS_BCE] = 1e6, [LOSS_MSE] = 1e8};
 
 // ---- what takes memory ----
 
@@ -184,8 +186,17 @@ static void choose_limit(struct config *config, const void *context) {
   config->run.memory_limit = floor(comm_memory(run->comm));
 }
 
+static void choose_pod(struct config *config, const void *context) {
+  const struct run *run = context;
+  const struct dataset_shape *train = &run->shapes[SET_TRAIN];
+  const double entries = (double)train->count * (double)train->n;
+  config->evaluation.pod =
+      run->used[SET_TRAIN] && encodes(run) && entries <= pod_entries[config->decoder.loss];
+}
+
 // The facts are a struct run.
 static const struct config_rule rules[] = {{"training.tile", choose_tile},
+                                           {"evaluation.pod", choose_pod},
                                            {"run.memory_limit", choose_limit}};
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }

@@ -82,7 +82,7 @@ static inline void add_entry(struct lanes *lanes, size_t lane, const struct entr
   const bool counts = e->w == NULL || e->w[j] > 0;
   const double scaled = (double)e->y[j], scale = e->scale[j];
   const double error = counts ? ((double)e->x[j] - scaled) * scale : 0.0;
-  const double value = counts ? scaled * scale + e->offset[j] : 0.0;
+  const double value = counts ? errors_unscaled(scaled, scale, e->offset[j]) : 0.0;
   const double spread = counts ? (scaled - (double)e->mean[j]) * scale : 0.0;
   lanes->error[lane] += error * error;
   lanes->norm[lane] += value * value;

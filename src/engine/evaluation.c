@@ -232,6 +232,8 @@ void evaluation_columns(const struct evaluation *evaluation, struct state *state
   add_column(state, evaluation, "index", "index of the sample in its file", STATE_INT64,
              data->index);
   add_column(state, evaluation, "label", "label given with the sample", STATE_INT64, data->label);
+  add_column(state, evaluation, "label", "label given with the sample", STATE_DOUBLE,
+             data->real_label);
 }
 
 void evaluation_decode(const struct evaluation *evaluation, enum encoding_source source,

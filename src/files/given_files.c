@@ -9,6 +9,7 @@
 #include "ground/directory.h"
 #include "ground/fingerprint.h"
 #include "ground/memory.h"
+#include "ground/pattern.h"
 #include "platform/h5.h"
 
 enum { FILES = 3 * SET_COUNT + 1 };
@@ -37,11 +38,24 @@ static size_t list_files(const struct run *run, struct given list[FILES]) {
   return count;
 }
 
+// Of a file, or of all those of a pattern.
+static uint64_t print_all(const char *path) {
+  size_t count;
+  char **list = pattern_list(path, &count);
+  uint64_t print = count == 1 ? fingerprint(list[0]) : count;
+  for (size_t i = 0; count > 1 && i < count; i++) {
+    const uint64_t parts[] = {print, fingerprint(list[i])};
+    print = checksum(parts, sizeof parts, 0);
+  }
+  pattern_free(&list, count);
+  return print;
+}
+
 uint64_t given_files_fingerprint(const struct run *run) {
   struct given list[FILES];
   uint64_t prints[FILES] = {0};
   const size_t count = list_files(run, list);
-  for (size_t i = 0; i < count; i++) prints[i] = fingerprint(list[i].path);
+  for (size_t i = 0; i < count; i++) prints[i] = print_all(list[i].path);
   return checksum(prints, sizeof prints, 0);
 }
 
@@ -72,9 +86,18 @@ static bool same_file(const char *a, const char *b) {
          one.st_ino == other.st_ino;
 }
 
+static bool is_one_of(const char *path, const char *pattern) {
+  size_t count;
+  char **list = pattern_list(pattern, &count);
+  bool found = false;
+  for (size_t i = 0; i < count; i++) found = found || same_file(path, list[i]);
+  pattern_free(&list, count);
+  return found;
+}
+
 static bool check_entry(const char *entry, const char *path, const struct given *given,
                         struct error *error) {
-  return !is_written(entry, given) || !same_file(path, given->path) ||
+  return !is_written(entry, given) || !is_one_of(path, given->path) ||
          error_set(error,
                    "%s = %s is %s, which this run would write over; give another run.directory, or "
                    "take a copy",

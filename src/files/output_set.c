@@ -261,15 +261,18 @@ static void declare_samples(const struct run *run, const struct evaluation *eval
 static void to_data_units(const struct run *run, int64_t count, const real *rows, const real *w,
                           enum h5_type type, void *out) {
   const size_t n = run->decoder->n, stride = real_padded(n);
+  const struct scaling *scaling = run->scaling;
   for (size_t i = 0; i < (size_t)count; i++) {
     for (size_t j = 0; j < n; j++) {
-      const bool counts = w == NULL || w[i * stride + j] > 0;
+      const size_t from = i * stride + j, to = i * n + j, pair = scaling_place(scaling, j);
+      const bool counts = w == NULL || w[from] > 0;
       const double value =
-          counts ? scaling_undo(run->scaling, j, (double)rows[i * stride + j]) : (double)NAN;
+          counts ? errors_unscaled((double)rows[from], scaling->scale[pair], scaling->offset[pair])
+                 : (double)NAN;
       if (type == H5_DOUBLE)
-        ((double *)out)[i * n + j] = value;
+        ((double *)out)[to] = value;
       else
-        ((real *)out)[i * n + j] = (real)value;
+        ((real *)out)[to] = (real)value;
     }
   }
 }

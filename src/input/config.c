@@ -17,6 +17,11 @@ const char *scale_name(int kind) {
   return IN_TABLE(names, kind) ? names[kind] : NULL;
 }
 
+const char *layout_name(int kind) {
+  static const char *const names[] = {"auto", "plain", "pdebench", "well", "netcdf", "matlab"};
+  return IN_TABLE(names, kind) ? names[kind] : NULL;
+}
+
 const char *order_name(int kind) {
   static const char *const names[] = {"shuffled", "file"};
   return IN_TABLE(names, kind) ? names[kind] : NULL;

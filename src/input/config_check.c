@@ -12,7 +12,9 @@
 
 #include "decoder/decoder.h"
 #include "flow/adjoint.h"
+#include "ground/pattern.h"
 #include "ground/text.h"
+#include "input/config_fields.h"
 #include "input/config_layers.h"
 
 static struct config_place place_of(const struct config_input *input, const char *key) {
@@ -48,12 +50,12 @@ static bool section_is_used(const struct config *config, const char *section) {
 // Generated data have no file, and no end.
 static bool check_generated(const struct config_input *input, const struct data_options *data,
                             const char *section) {
-  const char *const keys[] = {"file", "dataset", "labels", "weights"};
-  const char *const texts[] = {data->file, data->dataset, data->labels, data->weights};
+  static const char *const keys[] = {"file",    "dataset", "fields", "axes",
+                                     "samples", "select",  "labels", "weights"};
   char key[64];
-  for (size_t i = 0; i < 4; i++) {
-    if (texts[i][0] == '\0') continue;
+  for (size_t i = 0; i < LENGTH(keys); i++) {
     snprintf(key, sizeof key, "%s.%s", section, keys[i]);
+    if (!is_given(input, key)) continue;
     const struct config_place place = place_of(input, key);
     return config_complain(&place, input->error, "cannot go with %s.generate = %s; leave one out",
                            section, generator_name(data->generate));
@@ -65,11 +67,65 @@ static bool check_generated(const struct config_input *input, const struct data_
                          "must be at least 1: generated data need a number of samples");
 }
 
+// Two keys of a section that say the same in two ways.
+static bool exclude(const struct config_input *input, const char *section, const char *one,
+                    const char *other, const char *advice) {
+  char key[64], beside[64];
+  snprintf(key, sizeof key, "%s.%s", section, one);
+  snprintf(beside, sizeof beside, "%s.%s", section, other);
+  if (!is_given(input, key) || !is_given(input, beside)) return true;
+  const struct config_place place = place_of(input, key);
+  return config_complain(&place, input->error, "cannot go with %s; %s", beside, advice);
+}
+
+// A name that must be among data->axes, where these are given.
+static bool check_axis(const struct config_input *input, const struct data_options *data,
+                       const char *section, const char *item, const char *name) {
+  const bool numbers_files = strcmp(item, "samples") == 0 && strcmp(name, CONFIG_FILE_AXIS) == 0;
+  if (data->axes.count == 0 || numbers_files || config_names_find(&data->axes, name) >= 0)
+    return true;
+  const char *names[CONFIG_NAMES];
+  char key[64], list[512] = "";
+  const size_t count = (size_t)data->axes.count;
+  for (size_t i = 0; i < count; i++) names[i] = data->axes.name[i];
+  const char *nearest = error_nearest(name, names, count);
+  text_append_names(list, sizeof list, names, count);
+  snprintf(key, sizeof key, "%s.%s", section, item);
+  const struct config_place place = place_of(input, key);
+  return config_complain(&place, input->error, "%s.axes has no %s, but %s%s%s%s", section, name,
+                         list, nearest != NULL ? "; did you mean " : "",
+                         nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
+}
+
+// What makes a sample.
+static bool check_fields(const struct config_input *input, const struct data_options *data,
+                         const char *section) {
+  static const char *const ranges[] = {"first", "count", "stride"};
+  if (!exclude(input, section, "fields", "dataset", "a single dataset is fields: [it], too"))
+    return false;
+  for (size_t i = 0; i < LENGTH(ranges); i++)
+    if (!exclude(input, section, "select", ranges[i],
+                 "select takes first, count and stride of each axis, that of the samples, too"))
+      return false;
+  if (data->axes.count > CONFIG_AXES) {
+    char key[64];
+    snprintf(key, sizeof key, "%s.axes", section);
+    const struct config_place place = place_of(input, key);
+    return config_complain(&place, input->error, "%lld axes; at most %d are allowed",
+                           (long long)data->axes.count, CONFIG_AXES);
+  }
+  for (int64_t i = 0; i < data->samples.count; i++)
+    if (!check_axis(input, data, section, "samples", data->samples.name[i])) return false;
+  for (int64_t i = 0; i < data->select.count; i++)
+    if (!check_axis(input, data, section, "select", data->select.axis[i].axis)) return false;
+  return true;
+}
+
 static bool check_data(const struct config_input *input, const struct config *config,
                        enum task task, const struct data_options *data, const char *section) {
   if (!config->run.task[task]) return true;
   if (data->generate != GENERATE_NONE) return check_generated(input, data, section);
-  if (data->file[0] != '\0') return true;
+  if (data->file[0] != '\0') return check_fields(input, data, section);
   const struct config_place place = {.path = input->path, .key = section};
   return config_complain(&place, input->error,
                          "the task %s needs data; give %s.file or %s.generate", task_name(task),
@@ -252,6 +308,14 @@ static bool check_start(const struct config_input *input, const struct config *c
                   solver_coupling_name(config->evaluation.solver.coupling));
 }
 
+// POD is of the training samples.
+static bool check_pod(const struct config_input *input, const struct config *config) {
+  if (!config->evaluation.pod || section_is_used(config, "data.train")) return true;
+  return complain(input, "evaluation", "pod",
+                  "POD is that of the training samples, which only the task %s reads; leave it out",
+                  task_name(TASK_TRAIN));
+}
+
 static bool check_steps(const struct config_input *input, const struct solver_options *options,
                         const char *section) {
   const bool ordered = options->h_min <= options->h0 && options->h0 <= options->h_max;
@@ -328,11 +392,30 @@ static bool find_file(const struct config_input *input, const struct config_plac
   return true;
 }
 
-// Whether labels and weights are paths inside of the HDF5 file: those of a section with `dataset`.
+// As find_file() for a pattern: some file must match, here or beside the input file.
+static bool find_files(const struct config_input *input, const struct config_place *place,
+                       char path[CONFIG_TEXT]) {
+  char beside[CONFIG_TEXT];
+  beside_input(input->path, path, beside);
+  if (pattern_matches(path)) return true;
+  if (beside[0] != '\0' && pattern_matches(beside)) {
+    strcpy(path, beside);
+    return true;
+  }
+  return config_complain(place, input->error, "no file matches the pattern %s%s%s", path,
+                         beside[0] != '\0' ? ", nor " : "", beside);
+}
+
+// Whether labels and weights are paths inside of the HDF5 file, or names of axes: those of a
+// section that says what is in its file.
 static bool are_inside(const struct config_input *input, const char *section) {
+  static const char *const keys[] = {"dataset", "fields", "axes", "samples", "select"};
   char key[64];
-  snprintf(key, sizeof key, "%s.dataset", section);
-  return is_given(input, key);
+  for (size_t i = 0; i < LENGTH(keys); i++) {
+    snprintf(key, sizeof key, "%s.%s", section, keys[i]);
+    if (is_given(input, key)) return true;
+  }
+  return false;
 }
 
 static bool check_files(const struct config_input *input, struct config *config) {
@@ -341,16 +424,21 @@ static bool check_files(const struct config_input *input, struct config *config)
     const struct config_parameter parameter = config_parameter(i);
     const char *section = parameter.section->name;
     const enum config_type type = parameter.row->type;
-    const bool file =
-        type == TYPE_FILE || (type == TYPE_FILE_OR_INSIDE && !are_inside(input, section));
+    const bool file = type == TYPE_FILE || type == TYPE_FILES ||
+                      (type == TYPE_FILE_OR_INSIDE && !are_inside(input, section));
     if (!file && type != TYPE_DIRECTORY) continue;
     char *path = (char *)config + config_parameter_offset(&parameter);
     const struct config_place place = place_of(input, parameter.key);
     if (!expand(input, &place, path)) return false;
     if (!file) continue;
     const bool required = section_is_used(config, section);
-    const char *hint =
-        type == TYPE_FILE ? "" : "; a path inside an HDF5 file needs the key dataset beside it";
+    const char *hint = type == TYPE_FILE_OR_INSIDE
+                           ? "; a path inside an HDF5 file needs the key dataset beside it"
+                           : "";
+    if (type == TYPE_FILES && pattern_is(path)) {
+      if (required && !find_files(input, &place, path)) return false;
+      continue;
+    }
     if (path[0] != '\0' && !find_file(input, &place, required, hint, path)) return false;
   }
   return true;
@@ -373,6 +461,6 @@ bool config_check(const struct config_input *input, struct config *config) {
   return check_tasks(input, config) && check_decoder(input, config) && check_model(input, config) &&
          check_solver(input, &config->encoding, "encoding") &&
          check_solver(input, &config->evaluation.solver, "evaluation") &&
-         check_adjoint(input, config) && check_start(input, config) && check_files(input, config) &&
-         check_restart(input, config);
+         check_adjoint(input, config) && check_start(input, config) && check_pod(input, config) &&
+         check_files(input, config) && check_restart(input, config);
 }

@@ -7,6 +7,7 @@
 #include "ground/memory.h"
 #include "ground/text.h"
 #include "input/config_check.h"
+#include "input/config_fields.h"
 #include "input/config_layers.h"
 
 // ---- full keys ----
@@ -210,6 +211,10 @@ bool config_parameter_read(const struct config_parameter *parameter,
   if (automatic) return true;
   if (row->type == TYPE_LAYERS)
     return place->node == NULL || config_layers_read(place, storage, error);
+  if (row->type == TYPE_NAMES)
+    return place->node == NULL || config_names_read(place, storage, error);
+  if (row->type == TYPE_SELECT)
+    return place->node == NULL || config_select_read(row, place, storage, error);
   return config_value_read(row, otherwise, place, storage, error);
 }
 

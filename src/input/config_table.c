@@ -56,14 +56,32 @@ static const struct config_row checkpoint_rows[] = {
 
 #define SET(member) offsetof(struct data_options, member)
 static const struct config_row set_rows[] = {
-    {"file", TYPE_FILE, SET(file),
+    {"file", TYPE_FILES, SET(file),
      .text = "HDF5, IDX (also gzipped), .npy, CIFAR-10's .bin or the directory of its batches; "
-             "looked up from here, then beside the input file",
+             "looked up from here, then beside the input file; a pattern such as sim_*.h5 is one "
+             "set of many files, in the order of their names",
      .change = CHANGE_TAKEN},
     {"dataset", TYPE_TEXT, SET(dataset), .text = "HDF5: path of the samples inside the file",
      .change = CHANGE_TAKEN},
+    {"fields", TYPE_NAMES, SET(fields),
+     .text = "HDF5, instead of dataset: paths of fields, stacked as channels, such as [/height, "
+             "/velocity]; components of a vector are channels, too",
+     .change = CHANGE_TAKEN},
+    {"layout", TYPE_CHOICE, SET(layout), "auto", .name = layout_name,
+     .text = "HDF5: how the file names and orders its axes; auto: as it says itself"},
+    {"axes", TYPE_NAMES, SET(axes),
+     .text = "HDF5, .npy: names of a field's axes, in order, such as [sample, time, x, y, "
+             "component]; by default as the file names them. A field with one axis less has no "
+             "component"},
+    {"samples", TYPE_NAMES, SET(samples),
+     .text = "those of the axes that number the samples, such as [sample, time]; by default the "
+             "sample axis, or the first"},
+    {"select", TYPE_SELECT, SET(select), .range = {0, COUNT_MAX, CLOSED},
+     .text = "what is taken of axes, such as {sample: {first: 0, count: 80}, x: {stride: 2}, z: "
+             "5}"},
     {"labels", TYPE_FILE_OR_INSIDE, SET(labels),
-     .text = "one label per sample: HDF5, a path inside the file; else a file of the same format",
+     .text = "one number per sample, a class or real, such as a time: HDF5, a path inside the "
+             "file, or the name of an axis that numbers samples; else a file of the same format",
      .change = CHANGE_TAKEN},
     {"weights", TYPE_FILE_OR_INSIDE, SET(weights),
      .text = "one weight >= 0 per entry (0 = missing), given like the labels",
@@ -89,6 +107,9 @@ static const struct config_row data_rows[] = {
      .text = "divide by a number, or map the training data's range or mean and deviation"},
     {"missing", TYPE_CHOICE, AT(data.missing), "error", .name = missing_name,
      .text = "what NaN in the data is: an error, or a missing entry (weight 0)"},
+    {"allow_overlap", TYPE_BOOLEAN, AT(data.allow_overlap), "false",
+     .text = "whether data.test may have samples, or trajectories, of data.train",
+     .change = CHANGE_IRRELEVANT},
 };
 
 static const struct config_row decoder_rows[] = {
@@ -253,6 +274,11 @@ static const struct config_row evaluation_rows[] = {
     {"start", TYPE_CHOICE, AT(evaluation.start), "zero", .name = start_name,
      .text = "where flows begin: at z = 0, or at a linear guess fitted to 1,000 training samples, "
              "with a metric for lbfgs that makes short work of the rest"},
+    {"pod", TYPE_BOOLEAN, AT(evaluation.pod), "auto", .automatic = "auto",
+     .text = "the errors of POD of the training samples, with as many modes as the latent has "
+             "numbers, beside the decoder's; auto: if there are up to 1e8 entries of training data "
+             "(bce: 1e6)",
+     .change = CHANGE_TAKEN},
 };
 
 static const struct config_row gradient_check_rows[] = {
@@ -385,10 +411,13 @@ void config_row_describe(const struct config_row *row, char *text, size_t size) 
       [TYPE_TEXT] = "text",
       [TYPE_DIRECTORY] = "directory",
       [TYPE_FILE] = "file",
+      [TYPE_FILES] = "file or pattern",
       [TYPE_FILE_OR_INSIDE] = "file or path in it",
       [TYPE_TASKS] = "list of ",
       [TYPE_SCALE] = "none, minmax, standardise or number",
       [TYPE_INTEGERS] = "list of integers",
+      [TYPE_NAMES] = "list of names",
+      [TYPE_SELECT] = "by axis: first, count and stride, or one place",
       [TYPE_LAYERS] = "list of layers",
       [TYPE_SIZES] = "integer or list of integers",
       [TYPE_BRANCHES] = "two lists of layers",

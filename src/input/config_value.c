@@ -135,7 +135,7 @@ static bool read_boolean(const struct config_row *row, const struct config_place
                          row->automatic == NULL ? " or" : ",", or_automatic(row));
 }
 
-static bool read_integer(const struct config_row *row, const struct config_place *place,
+bool config_integer_read(const struct config_row *row, const struct config_place *place,
                          int64_t *value, struct error *error) {
   double number;
   const struct yaml_tree *node = place->node;
@@ -282,7 +282,7 @@ static bool read_integers(const struct config_row *row, const struct config_plac
     struct config_place part = *place;
     part.node = item;
     int64_t value;
-    if (!read_integer(row, &part, &value, error)) return false;
+    if (!config_integer_read(row, &part, &value, error)) return false;
     for (int64_t i = 0; i < list->count; i++)
       if (list->values[i] == value) return config_complain(&part, error, "is given twice");
     list->values[list->count++] = value;
@@ -294,7 +294,7 @@ static bool read_sizes(const struct config_row *row, const struct config_place *
                        struct layer_sizes *sizes, struct error *error) {
   const struct yaml_tree *node = place->node;
   *sizes = (struct layer_sizes){.count = 1};
-  if (node->kind == TREE_SCALAR) return read_integer(row, place, &sizes->value[0], error);
+  if (node->kind == TREE_SCALAR) return config_integer_read(row, place, &sizes->value[0], error);
   if (node->kind == TREE_MAP || node->count == 0 || node->count > LAYER_AXES)
     return config_complain(place, error, "must be an integer or a list of up to %d, one per axis",
                            LAYER_AXES);
@@ -303,7 +303,7 @@ static bool read_sizes(const struct config_row *row, const struct config_place *
   for (const struct yaml_tree *item = node->first; item != NULL; item = item->next, axis++) {
     struct config_place part = *place;
     part.node = item;
-    if (!read_integer(row, &part, &sizes->value[axis], error)) return false;
+    if (!config_integer_read(row, &part, &sizes->value[axis], error)) return false;
   }
   return true;
 }
@@ -314,7 +314,7 @@ static bool read_node(const struct config_row *row, const struct config_place *p
     case TYPE_BOOLEAN:
       return read_boolean(row, place, storage, error);
     case TYPE_INTEGER:
-      return read_integer(row, place, storage, error);
+      return config_integer_read(row, place, storage, error);
     case TYPE_NUMBER:
       return read_number(row, place, storage, error);
     case TYPE_DURATION:
@@ -334,9 +334,12 @@ static bool read_node(const struct config_row *row, const struct config_place *p
     case TYPE_TEXT:
     case TYPE_DIRECTORY:
     case TYPE_FILE:
+    case TYPE_FILES:
     case TYPE_FILE_OR_INSIDE:
       return read_text(place, storage, error);
     case TYPE_LAYERS:
+    case TYPE_NAMES:
+    case TYPE_SELECT:
     case TYPE_BRANCHES:
       break;
   }

@@ -77,6 +77,33 @@ static void write_integers(const struct config_integers *list, FILE *stream) {
   fputc(']', stream);
 }
 
+static void write_names(const struct config_names *list, FILE *stream) {
+  for (int64_t i = 0; i < list->count; i++) {
+    fputs(i == 0 ? "[" : ", ", stream);
+    write_text(list->name[i], stream);
+  }
+  fputc(']', stream);
+}
+
+static void write_axis(const struct config_axis *axis, FILE *stream) {
+  write_text(axis->axis, stream);
+  if (axis->single) {
+    fprintf(stream, ": %" PRId64, axis->first);
+    return;
+  }
+  fprintf(stream, ": {first: %" PRId64, axis->first);
+  if (axis->count > 0) fprintf(stream, ", count: %" PRId64, axis->count);
+  fprintf(stream, ", stride: %" PRId64 "}", axis->stride);
+}
+
+static void write_select(const struct config_select *select, FILE *stream) {
+  for (int64_t i = 0; i < select->count; i++) {
+    fputs(i == 0 ? "{" : ", ", stream);
+    write_axis(&select->axis[i], stream);
+  }
+  fputc('}', stream);
+}
+
 static void write_number(double value, FILE *stream) {
   char text[TEXT_NUMBER];
   fputs(text_number(value, text), stream);
@@ -123,6 +150,12 @@ static void write_stored(const struct config_row *row, const void *storage, int 
     case TYPE_INTEGERS:
       write_integers(storage, stream);
       break;
+    case TYPE_NAMES:
+      write_names(storage, stream);
+      break;
+    case TYPE_SELECT:
+      write_select(storage, stream);
+      break;
     case TYPE_LAYERS:
       config_layers_write(((const struct config_layers *)storage)->list,
                           (size_t)((const struct config_layers *)storage)->count, indent, stream);
@@ -130,6 +163,7 @@ static void write_stored(const struct config_row *row, const void *storage, int 
     case TYPE_TEXT:
     case TYPE_DIRECTORY:
     case TYPE_FILE:
+    case TYPE_FILES:
     case TYPE_FILE_OR_INSIDE:
       write_text(storage, stream);
       break;
@@ -187,8 +221,9 @@ static bool is_shown(const struct config *config, const struct config_parameter 
 // Why a parameter has no value.
 static const char *absence(const struct config *config, const struct config_parameter *parameter) {
   const enum config_type type = parameter->row->type;
-  if (type == TYPE_TEXT || type == TYPE_DIRECTORY || type == TYPE_FILE ||
-      type == TYPE_FILE_OR_INSIDE || type == TYPE_INTEGERS)
+  if (type == TYPE_TEXT || type == TYPE_DIRECTORY || type == TYPE_FILE || type == TYPE_FILES ||
+      type == TYPE_FILE_OR_INSIDE || type == TYPE_INTEGERS || type == TYPE_NAMES ||
+      type == TYPE_SELECT)
     return "not given";
   if (strcmp(parameter->key, "encoder.layers") != 0) return "left to decoder.file";
   return config->run.model == MODEL_AUTOENCODER ? "the mirror of decoder.layers" : "not given";

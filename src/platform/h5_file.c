@@ -76,6 +76,8 @@ void h5_close(struct h5_file **file) {
   memory_free(file);
 }
 
+const char *h5_path(const struct h5_file *file) { return file->path; }
+
 const char *h5_library(void) {
   static char version[32];
   unsigned major = 0, minor = 0, release = 0;
@@ -144,6 +146,40 @@ void h5_unguard(const struct h5_file *file) {
   sigaltstack(&stack_before, NULL);
 }
 
+// ---- datasets ----
+
+char h5_kind_of(hid_t type, int *bytes) {
+  const H5T_class_t class = H5Tget_class(type);
+  *bytes = (int)H5Tget_size(type);
+  if (class == H5T_FLOAT) return 'f';
+  if (class == H5T_ENUM || (class == H5T_BITFIELD && *bytes == 1)) return 'u';
+  if (class != H5T_INTEGER) return 0;
+  return H5Tget_sign(type) == H5T_SGN_NONE ? 'u' : 'i';
+}
+
+// Whether a dataset's first external raw file is looked for where it is not.
+static bool is_astray(hid_t dataset) {
+  char name[H5_PATH] = "";
+  off_t offset;
+  hsize_t size;
+  const hid_t properties = H5Dget_create_plist(dataset);
+  const bool external = H5Pget_external_count(properties) > 0 &&
+                        H5Pget_external(properties, 0, sizeof name - 1, name, &offset, &size) >= 0;
+  H5Pclose(properties);
+  return external && name[0] != '/' && access(name, F_OK) != 0;
+}
+
+hid_t h5_open_dataset(const struct h5_file *file, const char *dataset) {
+  const hid_t plain = H5Dopen2(file->id, dataset, H5P_DEFAULT);
+  if (plain < 0 || !is_astray(plain)) return plain;
+  H5Dclose(plain);
+  const hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
+  H5Pset_efile_prefix(access, "${ORIGIN}");
+  const hid_t beside = H5Dopen2(file->id, dataset, access);
+  H5Pclose(access);
+  return beside;
+}
+
 // ---- rows of a dataset ----
 
 static hid_t memory_type(enum h5_type type) {
@@ -173,7 +209,7 @@ bool h5_extent(hid_t dataset, int *axes, hsize_t lengths[H5_AXES]) {
 bool h5_open_rows(const struct h5_file *file, const char *dataset, enum h5_type type,
                   struct h5_rows *rows) {
   *rows = (struct h5_rows){.type = memory_type(type)};
-  rows->dataset = H5Dopen2(file->id, dataset, H5P_DEFAULT);
+  rows->dataset = h5_open_dataset(file, dataset);
   if (rows->dataset < 0) return false;
   if (!h5_extent(rows->dataset, &rows->axes, rows->lengths) || rows->axes == 0) {
     H5Dclose(rows->dataset);

@@ -39,6 +39,15 @@ const char *h5_lock_hint(const char *cause);
 // written to its end, such as "; No space left on device", else empty. MPI-IO does not always say.
 const char *h5_no_space(const struct h5_file *file);
 
+// 'i', 'u' or 'f' for a type of numbers, and their bytes; 0 for any other. h5py's bool is an enum,
+// that of PyTables a bit field of a byte: 'u'.
+char h5_kind_of(hid_t type, int *bytes);
+
+// Opens a dataset; negative if it is not there. Where external raw files are named by a relative
+// path, which HDF5 looks for in the working directory, and the first is not there, they are those
+// beside the file.
+hid_t h5_open_dataset(const struct h5_file *file, const char *dataset);
+
 // A dataset opened to transfer whole rows of it.
 struct h5_rows {
   hid_t dataset, type;  // the type in memory

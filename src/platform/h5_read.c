@@ -103,13 +103,12 @@ void h5_list(struct h5_file *file, const char *wanted, char *text, size_t size) 
 // ---- datasets ----
 
 static bool is_numeric(hid_t dataset, bool *integer) {
+  int bytes = 0;
   const hid_t type = H5Dget_type(dataset);
-  const H5T_class_t class = H5Tget_class(type);
-  // h5py's bool is an enum, that of PyTables a bit field of a byte.
-  const bool bits = class == H5T_BITFIELD && H5Tget_size(type) == 1;
-  *integer = class == H5T_INTEGER || class == H5T_ENUM || bits;
+  const char kind = h5_kind_of(type, &bytes);
   H5Tclose(type);
-  return *integer || class == H5T_FLOAT;
+  *integer = kind == 'i' || kind == 'u';
+  return kind != 0;
 }
 
 // False with a message if the dataset is compressed by a filter that this HDF5 does not have.
@@ -200,7 +199,7 @@ static bool complain_of_dataset(struct h5_file *file, const char *dataset, const
 bool h5_shape(struct h5_file *file, const char *dataset, const char *key, int *axes,
               int64_t shape[H5_AXES], struct error *error) {
   h5_guard(file);
-  const hid_t id = H5Dopen2(file->id, dataset, H5P_DEFAULT);
+  const hid_t id = h5_open_dataset(file, dataset);
   h5_unguard(file);
   if (id < 0) return complain_of_dataset(file, dataset, key, error);
   h5_guard(file);
@@ -343,69 +342,90 @@ bool h5_read_rows(struct h5_file *file, const char *dataset, enum h5_type type, 
   return good;
 }
 
-// ---- attributes ----
+// ---- blocks ----
 
-// Opens an attribute that holds one value; negative if there is none.
-static hid_t open_attribute(const struct h5_file *file, const char *object, const char *name) {
-  const hid_t attribute = H5Aopen_by_name(file->id, object, name, H5P_DEFAULT, H5P_DEFAULT);
-  if (attribute < 0) return attribute;
-  const hid_t space = H5Aget_space(attribute);
-  const bool single = H5Sget_simple_extent_npoints(space) == 1;
-  H5Sclose(space);
-  if (single) return attribute;
-  H5Aclose(attribute);
-  return H5I_INVALID_HID;
-}
-
-// An owned copy of a text attribute's value, NULL if it is not text.
-static char *read_text(hid_t attribute, hid_t type) {
-  if (H5Tget_class(type) != H5T_STRING) return NULL;
-  if (H5Tis_variable_str(type) <= 0) {
-    char *text = memory_new(char, H5Tget_size(type) + 1);
-    if (H5Aread(attribute, type, text) < 0) text[0] = '\0';
-    if (H5Tget_strpad(type) == H5T_STR_SPACEPAD)
-      for (size_t end = strlen(text); end > 0 && text[end - 1] == ' '; end--) text[end - 1] = '\0';
-    return text;
+// Whether the places lie in the dataset.
+static bool is_inside(const struct h5_rows *rows, const int64_t *start, const int64_t *stride,
+                      const int64_t *count) {
+  for (int a = 0; a < rows->axes; a++) {
+    const int64_t length = (int64_t)rows->lengths[a];
+    if (start[a] < 0 || stride[a] < 1 || count[a] < 0 || start[a] > length) return false;
+    if (count[a] > 0 && (start[a] == length || count[a] - 1 > (length - 1 - start[a]) / stride[a]))
+      return false;
   }
-  char *stored = NULL;
-  if (H5Aread(attribute, type, &stored) < 0) return NULL;
-  if (stored == NULL) return memory_new(char, 1);
-  char *text = memory_new(char, strlen(stored) + 1);
-  strcpy(text, stored);
-  H5free_memory(stored);
-  return text;
+  return true;
 }
 
-bool h5_read_text(struct h5_file *file, const char *object, const char *name, char *text,
-                  size_t size) {
-  char *stored = NULL;
+// Makes bytes the doubles that take their place.
+static void widen(double *values, size_t count) {
+  const unsigned char *bytes = (const unsigned char *)values;
+  for (size_t i = count; i-- > 0;) {
+    const unsigned char byte = bytes[i];
+    values[i] = byte;
+  }
+}
+
+static bool read_places(const struct h5_file *file, const struct h5_rows *rows,
+                        const int64_t *start, const int64_t *stride, const int64_t *count,
+                        double *values, char cause[H5_TEXT]) {
+  hsize_t first[H5_AXES], step[H5_AXES], number[H5_AXES], total = 1;
+  for (int a = 0; a < rows->axes; a++) {
+    first[a] = (hsize_t)start[a];
+    step[a] = (hsize_t)stride[a];
+    number[a] = (hsize_t)count[a];
+    total *= number[a];
+  }
+  const bool bits = storage_of(rows->dataset) == BITS;
+  const hid_t from = H5Dget_space(rows->dataset), to = H5Screate_simple(1, &total, NULL);
   h5_guard(file);
-  const hid_t attribute = open_attribute(file, object, name);
-  if (attribute >= 0) {
-    const hid_t type = H5Aget_type(attribute);
-    stored = read_text(attribute, type);
-    H5Tclose(type);
-    H5Aclose(attribute);
-  }
+  const bool good =
+      H5Sselect_hyperslab(from, H5S_SELECT_SET, first, step, number, NULL) >= 0 &&
+      H5Dread(rows->dataset, bits ? H5T_NATIVE_B8 : rows->type, to, from, H5P_DEFAULT, values) >= 0;
   h5_unguard(file);
-  const bool fits = stored != NULL && strlen(stored) < size;
-  if (fits) strcpy(text, stored);
-  memory_free(&stored);
-  return fits;
+  if (!good) h5_cause(cause);
+  H5Sclose(from);
+  H5Sclose(to);
+  if (good && bits) widen(values, (size_t)total);
+  return good;
 }
 
-bool h5_read_number(struct h5_file *file, const char *object, const char *name, double *value) {
-  h5_guard(file);
-  const hid_t attribute = open_attribute(file, object, name);
-  bool good = false;
-  if (attribute >= 0) {
-    const hid_t type = H5Aget_type(attribute);
-    const H5T_class_t class = H5Tget_class(type);
-    good = (class == H5T_INTEGER || class == H5T_FLOAT) &&
-           H5Aread(attribute, H5T_NATIVE_DOUBLE, value) >= 0;
-    H5Tclose(type);
-    H5Aclose(attribute);
+// In pieces of the first axis, so that no call takes long.
+static bool read_pieces(const struct h5_file *file, const struct h5_rows *rows,
+                        const int64_t *start, const int64_t *stride, const int64_t *count,
+                        double *values, char cause[H5_TEXT]) {
+  int64_t row = 1, begin[H5_AXES], part[H5_AXES];
+  memcpy(begin, start, (size_t)rows->axes * sizeof *begin);
+  memcpy(part, count, (size_t)rows->axes * sizeof *part);
+  for (int a = 1; a < rows->axes; a++) row *= count[a];
+  if (row == 0) return true;
+  const int64_t held = (int64_t)(transfer_bytes / sizeof *values) / row, most = held > 0 ? held : 1;
+  bool good = true;
+  for (int64_t done = 0; good && done < count[0]; done += most) {
+    part[0] = count[0] - done < most ? count[0] - done : most;
+    begin[0] = start[0] + done * stride[0];
+    good = read_places(file, rows, begin, stride, part, values + done * row, cause);
   }
+  return good;
+}
+
+bool h5_read_block(struct h5_file *file, const char *dataset, int axes, const int64_t *start,
+                   const int64_t *stride, const int64_t *count, double *values,
+                   struct error *error) {
+  struct h5_rows rows;
+  h5_guard(file);
+  const bool opened = h5_open_rows(file, dataset, H5_DOUBLE, &rows);
   h5_unguard(file);
+  if (!opened)
+    return error_set(error, "there is no dataset %s with 1 to %d axes in %s", dataset, H5_AXES,
+                     file->path);
+  char cause[H5_TEXT];
+  bool good = true;
+  if (rows.axes != axes || !is_inside(&rows, start, stride, count))
+    good = error_set(error, "dataset %s in %s has no such block", dataset, file->path);
+  else if (!can_decode(file, rows.dataset, dataset, error))
+    good = false;
+  else if (!read_pieces(file, &rows, start, stride, count, values, cause))
+    good = error_set(error, "cannot read dataset %s in %s: %s", dataset, file->path, cause);
+  H5Dclose(rows.dataset);
   return good;
 }

@@ -8,7 +8,7 @@ static void test_wrong_options(struct comm *comm) {
   from = options(scratch_directory, "");
   expect(comm, &from, "is a directory");
   from = options("good.h5", "");
-  expect(comm, &from, "data.test.dataset is missing");
+  expect(comm, &from, "data.test.dataset: which of the datasets");
   from = options("good.h5", "/set/image");
   expect(comm, &from, "did you mean /set/images?");
   from = options("good.npy", "/set/images");
@@ -32,7 +32,10 @@ static void test_wrong_companions(struct comm *comm) {
   snprintf(from.labels, sizeof from.labels, "good.npy");
   expect(comm, &from, "one number per sample; the shape is (23, 2, 3)");
   snprintf(from.labels, sizeof from.labels, "flat.npy");
-  expect(comm, &from, "must be integers");
+  from.count = 3;
+  from.classes = integers(1, (const int64_t[]){1});
+  expect(comm, &from, "real numbers, no classes");
+  from.count = from.classes.count = 0;
   snprintf(from.labels, sizeof from.labels, "absent.npy");
   expect(comm, &from, "data.test.labels = absent.npy: cannot open");
   snprintf(from.labels, sizeof from.labels, "good.h5");

@@ -1,0 +1,46 @@
+// Proper orthogonal decomposition of the training samples (Sirovich 1987), the linear decoder under
+// every other: y ~ mean + sum_i s_i z_i u_i, with codes z of mean 0 and covariance 1 over the
+// samples. Of all linear decoders it has the least mean square, where weights are the same for all
+// samples the least weighted one. Where they differ from sample to sample, or entries are missing,
+// mean and modes are those of weighted least squares, found by descent
+// cross-entropy mean and modes make the logits: logistic PCA with a ridge, found by turns as well.
+#ifndef GFE_POD_H
+#define GFE_POD_H
+
+#include <stddef.h>
+
+#include "data/dataset.h"
+#include "decoder/loss.h"
+#include "engine/run.h"
+#include "ground/real.h"
+#include "platform/comm.h"
+
+// Rows are padded as samples are.
+struct pod {
+  size_t n, stride, d;  // entries of a sample, real_padded(n), modes
+  enum loss_kind loss;
+  real *mean;   // [stride], owned as the others
+  real *modes;  // [d][stride] u_i: orthonormal, if weights are the same for all samples with these
+                // as metric; 0 if there are more modes than entries. The largest entry is positive.
+  double *s;    // [d], falling; 0: the samples do not differ along this mode and any later one
+};
+
+// Of the scaled samples run->sets[SET_TRAIN], which must be loaded. The same bits on any number of
+// ranks. Memory beside the result: pod_bytes(). Owned by the caller, on every rank. Collective.
+struct pod *pod_fit(struct run *run, size_t d);
+
+// The same of any set.
+struct pod *pod_fit_set(struct comm *comm, const struct dataset *set, enum loss_kind loss,
+                        size_t d);
+void pod_destroy(struct pod **pod);
+
+// The codes z [count][real_padded(d)] of samples y [count][stride]: where the weighted mean square
+// to what they decode to is least, which is gappy POD (Everson and Sirovich 1995); for
+// cross-entropy where the loss with its ridge is. w [count][stride] are the weights, NULL: all 1. 0
+// along modes with s = 0. Not collective.
+void pod_encode(const struct pod *pod, size_t count, const real *y, const real *w, real *z);
+
+// What codes decode to, x [count][stride]: for cross-entropy the logits. Not collective.
+void pod_decode(const struct pod *pod, size_t count, const real *z, real *x);
+
+#endif
