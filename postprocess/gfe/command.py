@@ -37,9 +37,10 @@ def results_path(path):
 
 def results_parser(description):
     """The same for commands that draw a results.h5, with --group (see group_shown()), --photo."""
+    from gfe.results import SETS
     parser = figure_parser(description)
     parser.add_argument("results", type=results_path, help="results.h5 of a run, or its directory")
-    parser.add_argument("--group", choices=("train", "test", "encode"),
+    parser.add_argument("--group", choices=SETS,
                         help="the encoded set to show; default: test, else encode, else train")
     parser.add_argument("--photo", action="store_true",
                         help="show three channels as the colours of a photograph")

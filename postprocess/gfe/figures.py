@@ -18,7 +18,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from gfe import command
 from gfe.figures_latents import latent_figures
 from gfe.figures_samples import sample_figures
-from gfe.results import Results, status_counts
+from gfe.results import SAMPLES, Results, status_counts
 from gfe.samples import read_samples, read_trajectories
 from gfe.style import BLUE, GREEN, GREY, GRID, LIGHT, ORANGE, PURPLE
 
@@ -139,7 +139,7 @@ def figures_of(results, group=None, photo=False):
     decoder = results.decoder()
     figures = {"loss": loss_figure(results, decoder)}
     if group:
-        encoded = results.set(group)
+        encoded = results.set(group, without=SAMPLES)
         figures.update(sample_figures(read_samples(results, group, decoder), encoded.z, decoder,
                                       photo))
         figures.update(latent_figures(encoded, read_trajectories(results, group)))

@@ -15,7 +15,7 @@ import numpy as np
 from gfe import command
 from gfe.figures_latents import MOST_POINTS, principal_components, scatter_by_label
 from gfe.figures_samples import Plane, as_picture, is_photo
-from gfe.results import Results, ResultsError
+from gfe.results import SAMPLES, Results, ResultsError
 from gfe.samples import read_samples, read_view
 from gfe.style import BLUE, GREY, LIGHT, ORANGE, value_look
 
@@ -195,7 +195,7 @@ def draw(options):
         group = command.group_shown(results, options)
         if group is None:
             raise ResultsError(f"{options.results} has no encoded set")
-        encoded, decoder = results.set(group), results.decoder()
+        encoded, decoder = results.set(group, SAMPLES), results.decoder()
         display = Display(read_view(results, group, decoder),
                           read_samples(results, group, decoder), decoder, encoded, options.photo)
     figures = {"latents_map": map_figure(encoded, options.seed),

@@ -22,7 +22,8 @@ from gfe import command
 from gfe.layers import ACTIVATIONS, SIZES, WITH_WEIGHT, LayerError, Network, sigmoid
 
 __all__ = ["ACTIVATIONS", "Decoder", "Encoder", "Results", "ResultsError", "write_decoder"]
-SETS = ("train", "test", "encode")
+SETS = ("train", "test", "encode", "validation")
+SAMPLES = ("reconstruction", "target", "weight")  # by far the largest columns
 NEEDED = ("z", "loss", "evaluations", "status")
 OPTIONAL = ("z_encoder", "loss_encoder", "label", "reconstruction", "target", "weight")
 SHOWN = "shown"  # the axis of what is stored of the first samples only
@@ -232,7 +233,7 @@ class Results:
 
     @property
     def groups(self):
-        """Names of the encoded sets in the file: some of train, test, encode."""
+        """Names of the encoded sets in the file, some of SETS."""
         return [name for name in SETS if name in self.file]
 
     @property
@@ -246,7 +247,7 @@ class Results:
                                f"{', '.join('/' + other for other in self.file)})")
         return self.file[name]
 
-    def set(self, name):
+    def set(self, name, without=()):
         """An encoded set: every column that its group holds, an array with the sample as its first
         axis: z, loss, evaluations, iterations, rejected, status, index, relative_l2, ...;
         z_encoder and loss_encoder (of an autoencoder), label, reconstruction, target and weight are
@@ -255,14 +256,16 @@ class Results:
         ...), and those of each column, such as columns["loss"]["units"] and
         columns["loss"]["long_name"]; the names of each column's axes, such as
         dimensions["target"], and coordinates of those that have some; channel_names and
-        channel_units of the samples."""
+        channel_units of the samples. Columns in `without`, such as SAMPLES, are not read, but
+        None."""
         group = self._group(name)
         found = _columns(group)
         missing = [column for column in NEEDED if column not in found]
         if missing:
             raise ResultsError(f"{self.path}: /{name} has no dataset '{missing[0]}'")
         encoded = SimpleNamespace(**dict.fromkeys(OPTIONAL))
-        vars(encoded).update((column, dataset[()]) for column, dataset in found.items())
+        vars(encoded).update((column, None if column in without else dataset[()])
+                             for column, dataset in found.items())
         encoded.name, encoded.attributes = name, _attributes(group)
         encoded.status_names = _text(group["status"].attrs["flag_meanings"]).split()
         encoded.columns = {column: _attributes(dataset) for column, dataset in found.items()}
@@ -280,8 +283,9 @@ class Results:
         """Of files of before, whose samples are scaled, with 0 where an entry does not count."""
         decoder = self.decoder()
         for name in ("target", "reconstruction"):
-            samples = decoder.to_data_units(getattr(encoded, name).astype(float))
-            setattr(encoded, name, samples)
+            samples = getattr(encoded, name)
+            if samples is not None:
+                setattr(encoded, name, decoder.to_data_units(samples.astype(float)))
         if encoded.weight is not None:
             encoded.target[encoded.weight == 0] = np.nan
 

@@ -167,6 +167,10 @@ def test_columns(rng, directory):
     check(encoded.columns["rejected"] == {"units": "1", "long_name": "rejected trials of the flow"},
           f"unit and text of a column: {encoded.columns['rejected']}")
     check(np.array_equal(encoded.spread[3], [6, 7]), "a column that the reader does not know")
+    with Results(path) as results:
+        part = results.set("test", without=("z", "target"))
+    check(part.z is None and part.target is None and np.array_equal(part.loss, encoded.loss),
+          "columns that are not asked for")
     check(encoded.label is None and encoded.z_encoder is None and encoded.weight is None,
           "columns that are not stored")
     check(not {"sample", "latent", "shown"} & (set(vars(encoded)) | set(encoded.columns)),
