@@ -127,7 +127,7 @@ static void check_files(const struct run *run) {
     if (!run->used[set]) continue;
     const double count = (double)run->shapes[set].count;
     const double shown = fmin(count, (double)run->config.output.reconstructions);
-    const double arrays = run->shapes[set].weights || run->config.data.missing ? 3.0 : 2.0;
+    const double arrays = run->shapes[set].weights || run->config.data.missing ? 2.0 : 1.0;
     const double by = run->config.evaluation.pod ? 2.0 : 1.0;
     const double errors = 2.0 * (double)sizeof(double), index = (double)sizeof(int64_t);
     bytes +=

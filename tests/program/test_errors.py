@@ -117,6 +117,7 @@ def test_plain(checks, program, cwd, data):
         pod = pod_of(train.reshape(TRAIN, -1), y.reshape(len(y), -1)).reshape(y.shape)
         compare(checks, f"POD of {name}", encoded.attributes, numbers_of(pod, y, mean), "pod_",
                 rtol=2e-5)
+        checks(np.allclose(encoded.pod_reconstruction, pod, atol=1e-4), f"{name} by POD")
         checks(np.isclose(read_summary(os.path.dirname(path))[f"{name}_pod_relative_l2"],
                           encoded.attributes["pod_relative_l2"]), "POD in summary.json")
         checks(encoded.target.dtype == np.float32 and encoded.dimensions["target"]
@@ -181,7 +182,8 @@ def test_far(checks, program, cwd, data):
                       "evaluation.pod": False})
     encoded = check_set(checks, path, "test", data["train_far"].mean(axis=0))
     checks(encoded.target.dtype == np.float64, f"far from 0: {encoded.target.dtype}")
-    checks("pod_relative_l2" not in encoded.attributes, "evaluation.pod: false")
+    checks("pod_relative_l2" not in encoded.attributes and encoded.pod_reconstruction is None,
+           "evaluation.pod: false")
 
 
 def test_autoencoder(checks, program, cwd, data):
