@@ -8,6 +8,7 @@
 #include "engine/errors.h"
 #include "engine/first_guess.h"
 #include "engine/model.h"
+#include "engine/pod_start.h"
 #include "ground/text.h"
 #include "input/config_table.h"
 #include "numerics/optimiser.h"
@@ -125,6 +126,8 @@ static const struct {
     {"encoding: flows", "make decoder.layers smaller", evaluation_bytes, has_flows},
     {"predictor of where flows begin",
      "make decoder.layers smaller, or set evaluation.start to zero", first_guess_bytes, predicts},
+    {"POD of the training samples", "lower decoder.latent, or set decoder.initial to random",
+     pod_start_bytes, pod_start_wanted},
     {"training: optimiser", "make decoder.layers smaller", update_bytes, trains},
     {"training: flows, gradients, exact sums", "make decoder.layers or training.tile smaller",
      model_bytes, trains},

@@ -222,3 +222,44 @@ double pod_samples_squares(const struct pod_samples *s) {
   memory_free(&sums);
   return sum;
 }
+
+// ---- some of them ----
+
+struct dataset *pod_samples_thin(struct comm *comm, const struct dataset *set, int64_t most) {
+  const int ranks = comm_size(comm), rank = comm_rank(comm);
+  const int64_t total = set->count < most ? set->count : most;
+  struct dataset *few = memory_new(struct dataset, 1);
+  *few = (struct dataset){.count = total, .n = set->n, .stride = set->stride};
+  few->local_first = comm_share_first(total, ranks, rank);
+  few->local_count = comm_share_first(total, ranks, rank + 1) - few->local_first;
+  few->y = memory_new(real, (size_t)few->local_count * set->stride);
+  if (set->w != NULL) few->w = memory_new(real, (size_t)few->local_count * set->stride);
+  struct comm_piece *sent = memory_new(struct comm_piece, 2 * total);
+  struct comm_piece *received = memory_new(struct comm_piece, 2 * few->local_count);
+  size_t sent_count = 0, received_count = 0;
+  for (int64_t j = 0; j < total; j++) {
+    const int64_t from = j * set->count / total;
+    const int target = comm_share_home(total, ranks, j);
+    const int source = comm_share_home(set->count, ranks, from);
+    const size_t bytes = set->stride * sizeof(real);
+    const size_t here = (size_t)(from - set->local_first) * set->stride;
+    const size_t there = (size_t)(j - few->local_first) * set->stride;
+    for (int weights = 0; weights <= (set->w != NULL); weights++) {
+      if (source == rank)
+        sent[sent_count++] = (struct comm_piece){target, (weights ? set->w : set->y) + here, bytes};
+      if (target == rank)
+        received[received_count++] =
+            (struct comm_piece){source, (weights ? few->w : few->y) + there, bytes};
+    }
+  }
+  comm_transfer(comm, sent, sent_count, received, received_count);
+  memory_free(&sent);
+  memory_free(&received);
+  return few;
+}
+
+void pod_samples_thin_free(struct dataset **few) {
+  memory_free(&(*few)->y);
+  memory_free(&(*few)->w);
+  memory_free(few);
+}
