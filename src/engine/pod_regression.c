@@ -138,16 +138,19 @@ void pod_regression_matrix(struct pod_regression *r) {
   }
   dense_scale_rows(r->count, columns, factor, r->features, r->weighted);
   memset(r->parts, 0, unknowns * columns * sizeof *r->parts);
-  dense_multiply(&(struct dense_product){.rows = unknowns,
-                                         .depth = r->count,
-                                         .columns = columns,
-                                         .a = r->features,
-                                         .row_step = 1,
-                                         .depth_step = columns,
-                                         .b = r->weighted,
-                                         .b_stride = columns,
-                                         .c = r->parts,
-                                         .c_stride = columns});
+  for (size_t row = 0; row < unknowns;
+       row += DENSE_COLUMNS)  // the lower triangle, and a little more
+    dense_multiply(&(struct dense_product){
+        .rows = unknowns - row < DENSE_COLUMNS ? unknowns - row : DENSE_COLUMNS,
+        .depth = r->count,
+        .columns = row + DENSE_COLUMNS,
+        .a = r->features + row,
+        .row_step = 1,
+        .depth_step = columns,
+        .b = r->weighted,
+        .b_stride = columns,
+        .c = r->parts + row * columns,
+        .c_stride = columns});
   for (size_t i = 0; i < unknowns; i++)
     for (size_t j = 0; j <= i; j++)  // the bias has no ridge; its features are 1
       r->matrix[i * unknowns + j] = r->parts[i * columns + j] - (i == r->d ? ridge[j] : 0.0);

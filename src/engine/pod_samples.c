@@ -4,9 +4,13 @@
 #include <math.h>
 #include <string.h>
 
+#include "engine/pod_samples_kernels.h"
 #include "ground/memory.h"
 #include "numerics/dense.h"
+#include "numerics/isa.h"
 #include "numerics/reduction.h"
+
+ISA_VARIANTS(struct pod_samples_kernels, pod_samples_kernels);
 
 enum { CHAIN = 256, BAND = 96 };  // terms of a chain; outputs that share a packed block
 
@@ -146,11 +150,12 @@ void pod_samples_destroy(struct pod_samples **samples) {
 // A block of Y, samples from row `first` of a sheet on: block [samples][CHAIN].
 static void take(const struct pod_samples *s, const struct pod_sheet *sheet, int64_t first,
                  size_t samples, size_t entry, size_t entries, double *block) {
+  const struct pod_samples_kernels *kernels = pod_samples_kernels_variants[isa_chosen()];
   const double *mean = s->mean + sheet->entry + entry, *factor = s->factor + sheet->entry + entry;
   for (size_t i = 0; i < samples; i++, block += CHAIN) {
     const size_t at = ((size_t)first + i) * sheet->stride + entry;
     const real *y = sheet->y + at;
-    for (size_t j = 0; j < entries; j++) block[j] = ((double)y[j] - mean[j]) * factor[j];
+    kernels->centre(entries, y, mean, factor, block);
     if (sheet->w == NULL) continue;
     const real *w = sheet->w + at;
     for (size_t j = 0; j < entries; j++) block[j] *= (double)w[j] / s->weight;
