@@ -22,6 +22,7 @@ struct evaluation {
   double loss_encoder;                    // the same of `by_encoder`; NaN without an encoder
   struct tally tally;                     // of the whole set
   struct errors *errors[ERRORS_SOURCES];  // owned; NULL: not measured, or no such source
+  const struct pod *pod;  // of evaluation_measure(), borrowed
   // The rest is evaluation.c's own.
   struct run *run;
   struct samples samples;
@@ -55,9 +56,9 @@ bool evaluation_resume(struct evaluation *evaluation);
 void evaluation_columns(const struct evaluation *evaluation, struct state *state);
 
 // Fills x [count][real_padded(n)] with the reconstructions, scaled, of this rank's samples from
-// `first` on, as decoded from the latents of one source, once all are known.
-void evaluation_decode(const struct evaluation *evaluation, enum encoding_source source,
-                       int64_t first, int64_t count, real *x);
+// `first` on, of one source that there is, once all are encoded; POD's after evaluation_measure().
+void evaluation_reconstruct(const struct evaluation *evaluation, enum errors_source source,
+                            int64_t first, int64_t count, real *x);
 
 // Measures the errors of all sources of a set that is encoded; `pod` (NULL: none) is one of them.
 // Collective.

@@ -11,9 +11,10 @@
 
 #include "data/dataset.h"
 #include "decoder/loss.h"
-#include "engine/run.h"
 #include "ground/real.h"
 #include "platform/comm.h"
+
+struct run;
 
 // Rows are padded as samples are.
 struct pod {
@@ -25,6 +26,8 @@ struct pod {
   double *s;    // [d], falling; 0: the samples do not differ along this mode and any later one
 };
 
+enum { POD_LOGISTIC_MOST = 1000 };  // samples, evenly spaced, that a POD of logits is fitted to
+
 // Of the scaled samples run->sets[SET_TRAIN], which must be loaded. The same bits on any number of
 // ranks. Memory beside the result: pod_bytes(). Owned by the caller, on every rank. Collective.
 struct pod *pod_fit(struct run *run, size_t d);
@@ -32,6 +35,9 @@ struct pod *pod_fit(struct run *run, size_t d);
 // The same of any set.
 struct pod *pod_fit_set(struct comm *comm, const struct dataset *set, enum loss_kind loss,
                         size_t d);
+
+// Without modes, to be filled.
+struct pod *pod_create(size_t n, enum loss_kind loss, size_t d);
 void pod_destroy(struct pod **pod);
 
 // The codes z [count][real_padded(d)] of samples y [count][stride]: where the weighted mean square
@@ -42,5 +48,8 @@ void pod_encode(const struct pod *pod, size_t count, const real *y, const real *
 
 // What codes decode to, x [count][stride]: for cross-entropy the logits. Not collective.
 void pod_decode(const struct pod *pod, size_t count, const real *z, real *x);
+
+// Bytes that a fit takes on a rank beside the samples.
+double pod_bytes(int ranks, const struct dataset_shape *shape, enum loss_kind loss, size_t d);
 
 #endif

@@ -16,6 +16,8 @@
 enum set { SET_TRAIN, SET_TEST, SET_ENCODE, SET_COUNT };
 const char *set_name(enum set set);  // "train", "test", "encode"
 
+struct pod;
+
 struct run {
   struct comm *comm;
   struct config config;                        // with what decoder.file decides filled in
@@ -25,9 +27,10 @@ struct run {
   struct dataset *sets[SET_COUNT];             // of the used ones, once loaded; else NULL; owned
   struct view *views[SET_COUNT];               // of the used ones; owned
   struct scaling *scaling;                     // owned; NULL until it is known
-  bool scaled_by_file;          // `scaling` comes from decoder.file
-  bool file_predicts;           // decoder.file has a predictor
-  struct decoder *decoder;      // owned
+  bool scaled_by_file;                         // `scaling` comes from decoder.file
+  bool file_predicts;                          // decoder.file has a predictor
+  struct decoder *decoder;                     // owned
+  struct pod *pod;                             // that the decoder begins at, owned, or NULL
   struct predictor *predictor;  // of the decoder as it stands, owned; NULL: not fitted
   // Checksums of what has been loaded: a set's samples, weights and labels (0: not used), and what
   // decoder.file gave, parameters (with the predictor if nothing is trained) and predictor (0:

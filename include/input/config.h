@@ -50,10 +50,13 @@ const char *order_name(int kind);
 enum generator { GENERATE_NONE, GENERATE_CIRCLE };
 const char *generator_name(int kind);
 
-enum model_kind { MODEL_GFE, MODEL_AUTOENCODER };
+enum model_kind { MODEL_GFE, MODEL_AUTOENCODER, MODEL_POD };
 const char *model_name(int kind);
 
-enum start { START_ZERO, START_PREDICTOR };
+enum initial { INITIAL_RANDOM, INITIAL_POD, INITIAL_AUTO };
+const char *initial_name(int kind);
+
+enum start { START_ZERO, START_PREDICTOR, START_POD };
 const char *start_name(int kind);
 
 // Texts of run.restart with a meaning of their own.
@@ -147,6 +150,7 @@ struct config {
     int64_t latent;
     struct config_layers layers;  // none only if decoder.file is given
     enum loss_kind loss;
+    enum initial initial;  // settled when the samples have been counted
     char file[CONFIG_TEXT];
   } decoder;
   struct {
@@ -165,6 +169,7 @@ struct config {
     int64_t every;     // epochs between evaluations of the test set; 0 = only at the end
     bool train;        // whether the training set is encoded at the end
     enum start start;  // where flows begin
+    bool start_given;  // by the input file, not by default
     bool pod;          // whether the errors of POD are found, too
   } evaluation;
   struct {

@@ -39,6 +39,10 @@ struct dense_product {
 };
 void dense_multiply(const struct dense_product *product);
 
+// scaled [rows][columns]: each row of x times its factor. The columns as above.
+void dense_scale_rows(size_t rows, size_t columns, const double *factor, const double *x,
+                      double *scaled);
+
 // softplus(x) = log(1 + e^x) and the logistic function 1 / (1 + e^-x) of `count` numbers, as
 // numerics/elementary.h has them in double.
 void dense_logistic(size_t count, const double *x, double *softplus, double *sigmoid);

@@ -25,7 +25,8 @@ __all__ = ["ACTIVATIONS", "Decoder", "Encoder", "Results", "ResultsError", "writ
 SETS = ("train", "test", "encode", "validation")
 SAMPLES = ("reconstruction", "target", "weight")  # by far the largest columns
 NEEDED = ("z", "loss", "evaluations", "status")
-OPTIONAL = ("z_encoder", "loss_encoder", "label", "reconstruction", "target", "weight")
+OPTIONAL = ("z_encoder", "loss_encoder", "label", "reconstruction",
+            "pod_reconstruction", "target", "weight")
 SHOWN = "shown"  # the axis of what is stored of the first samples only
 LOSSES = ("bce", "mse")
 
@@ -250,10 +251,10 @@ class Results:
     def set(self, name, without=()):
         """An encoded set: every column that its group holds, an array with the sample as its first
         axis: z, loss, evaluations, iterations, rejected, status, index, relative_l2, ...;
-        z_encoder and loss_encoder (of an autoencoder), label, reconstruction, target and weight are
-        None if not stored. reconstruction and target are in data units, target NaN where an entry
-        does not count. Besides, status_names, the group's attributes as a dict (relative_l2_mean,
-        ...), and those of each column, such as columns["loss"]["units"] and
+        z_encoder and loss_encoder (of an autoencoder), label, reconstruction, pod_reconstruction,
+        target and weight are None if not stored. Samples are in data units, target NaN where an
+        entry does not count. Besides, status_names, the group's attributes as a dict
+        (relative_l2_mean, ...), and those of each column, such as columns["loss"]["units"] and
         columns["loss"]["long_name"]; the names of each column's axes, such as
         dimensions["target"], and coordinates of those that have some; channel_names and
         channel_units of the samples. Columns in `without`, such as SAMPLES, are not read, but

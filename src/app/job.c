@@ -37,7 +37,7 @@ struct job {
   struct outcome outcome;
   struct trainer *trainer;  // NULL without the task train
   struct pod *pod;          // of the training samples, as many modes as latents have numbers; NULL:
-                            // not asked for, or not yet
+                            // not asked for, not yet, or run->pod is the same
   struct checkpoint *checkpoint;
   struct stop *stop;        // rank 0's
   enum stop_reason reason;  // not STOP_NONE: the job is to end
@@ -249,6 +249,7 @@ static bool encodes_train(const struct job *job) {
 static const struct pod *pod_of(struct job *job) {
   struct run *run = job->run;
   if (!run->config.evaluation.pod || job->pod != NULL) return job->pod;
+  if (run->pod != NULL) return run->pod;
   const enum phase before = clock_enter(PHASE_FLOW);
   job->pod = pod_fit(run, run->decoder->d);
   clock_enter(before);

@@ -7,6 +7,7 @@
 #include "decoder/loss.h"
 #include "engine/budget.h"
 #include "engine/model.h"
+#include "engine/pod_start.h"
 #include "ground/clock.h"
 #include "ground/log.h"
 #include "ground/memory.h"
@@ -50,11 +51,29 @@ static void report_chosen(const struct config *config) {
   memory_free(&text);
 }
 
+// What begins at POD, and what that makes of the layers of the input file.
+static void report_pod(const struct run *run) {
+  if (!pod_start_wanted(run)) return;
+  const int64_t d = run->config.decoder.latent, count = run->shapes[SET_TRAIN].count;
+  if (run->config.run.model == MODEL_POD)
+    log_line(
+        "  %-8s the %lld leading modes of %lld samples; nothing is trained, and decoder.layers "
+        "is not looked at",
+        "pod", (long long)d, (long long)count);
+  else
+    log_line(
+        "  %-8s begins at POD: the layers given, whose output is 0 at first, beside a linear "
+        "one with the %lld leading modes",
+        "", (long long)d);
+}
+
 void report_start(const struct run *run) {
   const struct config *config = &run->config;
   const struct decoder *decoder = run->decoder;
-  log_line("gfe_hpc %s: learning %s", GFE_VERSION,
-           decoder->encoder != NULL ? "an autoencoder" : "a decoder by gradient flow encoding");
+  log_line("gfe_hpc %s: %s", GFE_VERSION,
+           config->run.model == MODEL_POD ? "POD, the linear decoder of least loss"
+           : decoder->encoder != NULL     ? "learning an autoencoder"
+                                          : "learning a decoder by gradient flow encoding");
   for (int set = 0; set < SET_COUNT; set++)
     if (run->used[set]) report_set(run, set);
   log_text("  %-8s %zu", "decoder", decoder->d);
@@ -66,7 +85,8 @@ void report_start(const struct run *run) {
     report_widths(decoder->encoder);
     log_line(", %zu parameters", network_parameters(decoder->encoder));
   }
-  if (run->used[SET_TRAIN]) {
+  report_pod(run);
+  if (run->used[SET_TRAIN] && config->run.model != MODEL_POD) {
     const int64_t batch = config->training.batch, tiles = (batch + run->tile - 1) / run->tile;
     log_line(
         "  %-8s %lld epochs in batches of %lld, %lld tiles of %lld samples; %s, rate %g; %s %s",
@@ -127,7 +147,7 @@ static void check_files(const struct run *run) {
     if (!run->used[set]) continue;
     const double count = (double)run->shapes[set].count;
     const double shown = fmin(count, (double)run->config.output.reconstructions);
-    const double arrays = run->shapes[set].weights || run->config.data.missing ? 3.0 : 2.0;
+    const double arrays = run->shapes[set].weights || run->config.data.missing ? 2.0 : 1.0;
     const double by = run->config.evaluation.pod ? 2.0 : 1.0;
     const double errors = 2.0 * (double)sizeof(double), index = (double)sizeof(int64_t);
     bytes +=

@@ -4,10 +4,13 @@
 #include <string.h>
 
 #include "engine/budget.h"
+#include "engine/pod_branch.h"
+#include "engine/pod_start.h"
 #include "files/decoder_file.h"
 #include "files/given_files.h"
 #include "files/predictor_file.h"
 #include "ground/checksum.h"
+#include "ground/clock.h"
 #include "ground/directory.h"
 #include "ground/log.h"
 #include "ground/memory.h"
@@ -150,6 +153,15 @@ static void check_shapes(const struct run *run, struct error *error) {
   }
 }
 
+// Flows that begin at the codes of the decoder's linear layer.
+static void check_branch(const struct run *run, struct error *error) {
+  if (run->config.evaluation.start == START_POD && pod_branch_find(run->decoder->network) == NULL)
+    error_set(error,
+              "evaluation.start = %s: the decoder has no linear layer from latent to sample, alone "
+              "or beside the others; decoder.initial = %s makes one, run.model = %s is one",
+              start_name(START_POD), initial_name(INITIAL_POD), model_name(MODEL_POD));
+}
+
 struct run *setup_prepare(struct comm *comm, const struct config *config) {
   struct run *run = memory_new(struct run, 1);
   struct error error = {""};
@@ -190,6 +202,8 @@ struct run *setup_prepare(struct comm *comm, const struct config *config) {
               "data.scale: without training the constants must come from decoder.file, and "
               "%s has none; give a number or none",
               config->decoder.file);
+  pod_start_settle(run, &error);
+  comm_settle(comm, &error);
   check_decoder(&config->decoder, &error);
   comm_settle(comm, &error);
   run->decoder =
@@ -197,6 +211,7 @@ struct run *setup_prepare(struct comm *comm, const struct config *config) {
                      config->decoder.layers.list, config->decoder.loss);
   if (run->scaled_by_file) run->scaling->n = run->decoder->n;
   check_shapes(run, &error);
+  check_branch(run, &error);
   add_encoder(run, &error);
   comm_settle(comm, &error);
   budget_settle(run, &error);
@@ -257,6 +272,11 @@ void setup_load(struct run *run) {
   for (int set = 0; set < SET_COUNT; set++)
     if (run->used[set]) load_set(run, set);
   load_decoder(run);
+  if (pod_start_wanted(run)) {
+    const enum phase before = clock_enter(PHASE_FLOW);
+    pod_start_decoder(run);
+    clock_enter(before);
+  }
 }
 
 // The scaling that the training set asks for.

@@ -8,6 +8,7 @@
 #include "engine/errors.h"
 #include "engine/first_guess.h"
 #include "engine/model.h"
+#include "engine/pod_start.h"
 #include "ground/text.h"
 #include "input/config_table.h"
 #include "numerics/optimiser.h"
@@ -89,7 +90,10 @@ static double trajectories_bytes(const struct run *run) {
 // constants of the scaling.
 static double images_bytes(const struct run *run) {
   const double row = (double)(real_padded(run->decoder->n) * (sizeof(real) + sizeof(double)));
-  return fmax(row, (double)ERRORS_BLOCK) + 3.0 * row;
+  double most = 0.0;
+  for (int set = 0; set < SET_COUNT; set++)
+    if (run->used[set]) most = fmax(most, share_of(run, set) * row);
+  return fmin(most, fmax(row, (double)ERRORS_BLOCK)) + 3.0 * row;
 }
 
 // The gradient as it is, with an adjoint and of the flow's own differences.
@@ -112,6 +116,10 @@ static bool encodes(const struct run *run) {
   return task[TASK_EVALUATE] || task[TASK_ENCODE] || (trains(run) && run->config.evaluation.train);
 }
 
+static bool fits_pod(const struct run *run) {
+  return run->config.evaluation.pod || pod_start_wanted(run);
+}
+
 static bool has_flows(const struct run *run) { return encodes(run) || predicts(run); }
 
 static const struct {
@@ -125,6 +133,9 @@ static const struct {
     {"encoding: flows", "make decoder.layers smaller", evaluation_bytes, has_flows},
     {"predictor of where flows begin",
      "make decoder.layers smaller, or set evaluation.start to zero", first_guess_bytes, predicts},
+    {"POD of the training samples",
+     "lower decoder.latent, or set evaluation.pod to false and decoder.initial to random",
+     pod_start_bytes, fits_pod},
     {"training: optimiser", "make decoder.layers smaller", update_bytes, trains},
     {"training: flows, gradients, exact sums", "make decoder.layers or training.tile smaller",
      model_bytes, trains},
@@ -217,16 +228,24 @@ static void refuse(const struct run *run, struct error *error) {
       most.remedy[0] != '\0' ? most.remedy : "raise it");
 }
 
-void budget_settle(struct run *run, struct error *error) {
-  config_resolve(&run->config, rules, LENGTH(rules), run);
-  const int64_t batch = run->config.training.batch;
-  run->tile = run->config.training.tile < batch ? run->config.training.tile : batch;
-  const size_t training = ensemble_rows(run->decoder, (size_t)batch);
+// Finds how many rows a rank has memory for. False if there is none for a single one.
+static bool find_rows(struct run *run) {
+  const size_t training = ensemble_rows(run->decoder, (size_t)run->config.training.batch);
   const size_t evaluation = ensemble_rows(run->decoder, SIZE_MAX);
   for (size_t rows = evaluation; rows > 0; rows--) {
     run->training_rows = least(training, rows);
     run->evaluation_rows = least(evaluation, rows);
-    if (budget_bytes(run) <= run->config.run.memory_limit) return;
+    if (budget_bytes(run) <= run->config.run.memory_limit) return true;
   }
-  refuse(run, error);
+  return false;
+}
+
+void budget_settle(struct run *run, struct error *error) {
+  config_resolve(&run->config, rules, LENGTH(rules), run);
+  const int64_t batch = run->config.training.batch;
+  run->tile = run->config.training.tile < batch ? run->config.training.tile : batch;
+  if (find_rows(run)) return;
+  if (run->config.automatic[config_parameter_find("evaluation.pod")] != AUTOMATIC_NO)
+    run->config.evaluation.pod = false;  // nobody has asked for it
+  if (!find_rows(run)) refuse(run, error);
 }

@@ -236,28 +236,6 @@ void evaluation_columns(const struct evaluation *evaluation, struct state *state
              data->real_label);
 }
 
-void evaluation_decode(const struct evaluation *evaluation, enum encoding_source source,
-                       int64_t first, int64_t count, real *x) {
-  assert(first + count <= evaluation->samples.count && evaluation->flows_ended);
-  const struct run *run = evaluation->run;
-  const struct encoding *const by[] = {
-      [ENCODING_BY_FLOW] = evaluation->encoding, [ENCODING_BY_ENCODER] = evaluation->by_encoder};
-  const size_t d = real_padded(run->decoder->d), n = real_padded(run->decoder->n);
-  struct objective *objective = objective_create(run->decoder, run->evaluation_rows, false);
-  struct rows_sweep *sweep = rows_sweep_create(run->evaluation_rows);
-  real *z = objective_latents(objective);
-  rows_sweep_begin(sweep, &evaluation->samples, run->decoder->n, first, first + count, NULL, NULL);
-  while (rows_sweep_next(sweep)) {
-    for (size_t row = 0; row < sweep->rows; row++)
-      memcpy(z + row * d, by[source]->z + (size_t)sweep->occupant[row] * d, d * sizeof *z);
-    const real *decoded = objective_decode(objective, sweep->rows);
-    for (size_t row = 0; row < sweep->rows; row++)
-      memcpy(x + (size_t)(sweep->occupant[row] - first) * n, decoded + row * n, n * sizeof *x);
-  }
-  objective_destroy(&objective);
-  rows_sweep_destroy(&sweep);
-}
-
 void evaluation_destroy(struct evaluation **evaluation) {
   if (*evaluation == NULL) return;
   ensemble_destroy(&(*evaluation)->ensemble);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "decoder/tangent.h"
+#include "engine/pod_branch.h"
 #include "engine/predictor.h"
 #include "ground/clock.h"
 #include "ground/memory.h"
@@ -149,11 +150,32 @@ void first_guess_prepare(struct run *run) {
   clock_enter(before);
 }
 
+// Codes of the samples whose flows are to begin, for which the decoder's linear layer alone is
+// best.
+static void start_at_codes(const struct run *run, const struct samples *samples,
+                           struct encoding *encoding) {
+  const size_t d = real_padded(run->decoder->d), n = real_padded(run->decoder->n);
+  struct pod *pod = pod_branch_take(run->decoder);
+  for (int64_t first = 0, next; first < samples->count; first = next) {
+    const bool starts = encoding->status[first] == STATUS_RUNNING;
+    for (next = first + 1; next < samples->count;) {
+      if ((encoding->status[next] == STATUS_RUNNING) != starts) break;
+      next++;
+    }
+    if (starts)
+      pod_encode(pod, (size_t)(next - first), samples->y + (size_t)first * n,
+                 samples->w == NULL ? NULL : samples->w + (size_t)first * n,
+                 encoding->z + (size_t)first * d);
+  }
+  pod_destroy(&pod);
+}
+
 void first_guess_start(struct run *run, const struct samples *samples, struct encoding *encoding) {
   const size_t stride = real_padded(run->decoder->d);
   for (int64_t i = 0; i < samples->count; i++)
     if (encoding->status[i] == STATUS_RUNNING)
       memset(encoding->z + (size_t)i * stride, 0, stride * sizeof *encoding->z);
+  if (run->config.evaluation.start == START_POD) start_at_codes(run, samples, encoding);
   first_guess_prepare(run);
   if (run->predictor != NULL) predictor_apply(run->predictor, samples, encoding);
 }

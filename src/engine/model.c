@@ -41,6 +41,7 @@ static bool step_autoencoder(struct model *model, struct shard *shard, real *gra
 
 static const struct model_ops models[] = {
     [MODEL_GFE] = {.flows = true, .step = step_gfe},
+    [MODEL_POD] = {.flows = true, .step = step_gfe},
     [MODEL_AUTOENCODER] = {.flows = false, .step = step_autoencoder},
 };
 

@@ -10,17 +10,13 @@
 #include "ground/memory.h"
 #include "numerics/dense.h"
 
-enum {
-  CHAIN = 256,          // terms of a chain
-  BAND = 96,            // samples that share a packed block
-  LOGISTIC_MOST = 2000  // samples that the model of logits is fitted to
-};
+enum { CHAIN = 256, BAND = 96 };  // terms of a chain; samples that share a packed block
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
-static struct pod *pod_create(const struct dataset *set, enum loss_kind loss, size_t d) {
+struct pod *pod_create(size_t n, enum loss_kind loss, size_t d) {
   struct pod *pod = memory_new(struct pod, 1);
-  *pod = (struct pod){.n = set->n, .stride = set->stride, .d = d, .loss = loss};
+  *pod = (struct pod){.n = n, .stride = real_padded(n), .d = d, .loss = loss};
   pod->mean = memory_new(real, pod->stride);
   pod->modes = memory_new(real, d * pod->stride);
   pod->s = memory_new(double, d);
@@ -36,46 +32,6 @@ void pod_destroy(struct pod **pod) {
 }
 
 // ---- fit ----
-
-// At most LOGISTIC_MOST samples of a set, evenly spaced, shared out as the set is; owned.
-static struct dataset *thin(struct comm *comm, const struct dataset *set) {
-  const int ranks = comm_size(comm), rank = comm_rank(comm);
-  const int64_t total = set->count < LOGISTIC_MOST ? set->count : LOGISTIC_MOST;
-  struct dataset *few = memory_new(struct dataset, 1);
-  *few = (struct dataset){.count = total, .n = set->n, .stride = set->stride};
-  few->local_first = comm_share_first(total, ranks, rank);
-  few->local_count = comm_share_first(total, ranks, rank + 1) - few->local_first;
-  few->y = memory_new(real, (size_t)few->local_count * set->stride);
-  if (set->w != NULL) few->w = memory_new(real, (size_t)few->local_count * set->stride);
-  struct comm_piece *sent = memory_new(struct comm_piece, 2 * total);
-  struct comm_piece *received = memory_new(struct comm_piece, 2 * few->local_count);
-  size_t sent_count = 0, received_count = 0;
-  for (int64_t j = 0; j < total; j++) {
-    const int64_t from = j * set->count / total;
-    const int target = comm_share_home(total, ranks, j);
-    const int source = comm_share_home(set->count, ranks, from);
-    const size_t bytes = set->stride * sizeof(real);
-    const size_t here = (size_t)(from - set->local_first) * set->stride;
-    const size_t there = (size_t)(j - few->local_first) * set->stride;
-    for (int weights = 0; weights <= (set->w != NULL); weights++) {
-      if (source == rank)
-        sent[sent_count++] = (struct comm_piece){target, (weights ? set->w : set->y) + here, bytes};
-      if (target == rank)
-        received[received_count++] =
-            (struct comm_piece){source, (weights ? few->w : few->y) + there, bytes};
-    }
-  }
-  comm_transfer(comm, sent, sent_count, received, received_count);
-  memory_free(&sent);
-  memory_free(&received);
-  return few;
-}
-
-static void thin_free(struct dataset **few) {
-  memory_free(&(*few)->y);
-  memory_free(&(*few)->w);
-  memory_free(few);
-}
 
 // Modes that are orthonormal with the roots of shared weights as a factor, without it.
 static void take_factor_out(const struct pod_samples *samples, size_t d, double *modes) {
@@ -99,7 +55,7 @@ static void fit_squares(struct comm *comm, const struct dataset *set, struct pod
 // Begins from the POD of what the logits of data would be.
 static void fit_logistic(struct comm *comm, const struct dataset *set, struct pod *pod,
                          double *modes, double *mean) {
-  struct dataset *few = thin(comm, set);
+  struct dataset *few = pod_samples_thin(comm, set, POD_LOGISTIC_MOST);
   real *logits = memory_new(real, (size_t)few->local_count * few->stride);
   for (size_t i = 0; i < (size_t)few->local_count; i++)
     for (size_t j = 0; j < few->n; j++)
@@ -115,12 +71,12 @@ static void fit_logistic(struct comm *comm, const struct dataset *set, struct po
   pod_profile_fit(samples, LOSS_BCE, pod->d, modes, pod->s);
   memcpy(mean, samples->mean, pod->n * sizeof *mean);
   pod_samples_destroy(&samples);
-  thin_free(&few);
+  pod_samples_thin_free(&few);
 }
 
 struct pod *pod_fit_set(struct comm *comm, const struct dataset *set, enum loss_kind loss,
                         size_t d) {
-  struct pod *pod = pod_create(set, loss, d);
+  struct pod *pod = pod_create(set->n, loss, d);
   double *modes = memory_new(double, d * pod->n), *mean = memory_new(double, pod->n);
   (loss == LOSS_BCE ? fit_logistic : fit_squares)(comm, set, pod, modes, mean);
   for (size_t j = 0; j < pod->n; j++) {
@@ -132,10 +88,6 @@ struct pod *pod_fit_set(struct comm *comm, const struct dataset *set, enum loss_
   return pod;
 }
 
-struct pod *pod_fit(struct run *run, size_t d) {
-  return pod_fit_set(run->comm, run->sets[SET_TRAIN], run->config.decoder.loss, d);
-}
-
 // ---- codes ----
 
 // What many samples, or one with its weights, need for their codes.
@@ -144,6 +96,7 @@ struct coder {
   size_t active;     // modes with s > 0
   size_t columns;    // room for those and the bias
   double *modes;     // [n][columns] the active modes, an entry a row, then the mean
+  double *across;    // the same transposed, as a regression wants it
   double *block;     // [BAND][CHAIN] of samples
   double *weighted;  // [CHAIN][columns]
   double *sums;      // [BAND][columns]
@@ -168,11 +121,15 @@ static struct coder coder_create(const struct pod *pod) {
   c.regression = pod_regression_create(pod->loss, 0.0, c.active, c.active, pod->n);
   c.regression->features = c.modes;
   c.regression->count = pod->n;
+  c.across = memory_new(double, (c.active + 1) * pod_regression_room(pod->n));
+  pod_regression_transpose(pod->n, c.active, c.modes, c.across);
+  c.regression->across = c.across;
   return c;
 }
 
 static void coder_free(struct coder *c) {
   memory_free(&c->modes);
+  memory_free(&c->across);
   memory_free(&c->block);
   memory_free(&c->weighted);
   memory_free(&c->sums);
@@ -297,4 +254,16 @@ void pod_decode(const struct pod *pod, size_t count, const real *z, real *x) {
     for (size_t j = 0; j < pod->stride; j++) x[j] = j < pod->n ? (real)row[j] : 0;
   }
   memory_free(&row);
+}
+
+double pod_bytes(int ranks, const struct dataset_shape *shape, enum loss_kind loss, size_t d) {
+  double total = (double)shape->count;
+  if (loss == LOSS_BCE) total = fmin(total, POD_LOGISTIC_MOST);
+  const double share = ceil(total / ranks), entries = (double)shape->n;
+  const double copies = (shape->weights ? 2.0 : 1.0) * (ranks > 1 ? 2.0 : 1.0);
+  const double more = loss == LOSS_BCE ? copies + 1.0 : ranks > 1 ? copies / 2.0 : 0.0;
+  double bytes = more * share * entries * (double)sizeof(real);
+  bytes += pod_modes_bytes(total, shape->n, d);
+  if (loss == LOSS_BCE || shape->weights) bytes += pod_profile_bytes(total, share, shape->n, d);
+  return bytes + (double)d * entries * (double)(sizeof(real) + sizeof(double));
 }

@@ -10,7 +10,7 @@
 #include "numerics/reduction.h"
 
 enum { MEMORY = 10, STEPS = 400, HALVINGS = 12 };
-static const double logistic_gradient = 5e-7;  // length at which the minimum is reached
+static const double logistic_gradient = 9e-7;  // length at which the minimum is reached
 static const double squares_gradient = 1e-8;   // the same, times the loadings' length, of the loss
 static const double gap_ridge = 1e-4;          // so that what is missing stays finite
 
@@ -23,6 +23,7 @@ struct profile {
   double weights;                            // sum of all
   double *loadings, *next;                   // [n][columns], on all ranks
   double *codes, *all_codes;                 // [rows.count][columns], [total][columns]; column d: 1
+  double *across, *all_across;               // loadings and all codes, transposed
   double value;                              // mean loss per entry
   double *gradient, *direction;              // [mine][d + 1]
   double *values;                            // one per sample or entry of this rank
@@ -69,6 +70,8 @@ static struct profile profile_create(struct pod_samples *samples, enum loss_kind
   p.next = memory_new(double, n *p.columns);
   p.codes = memory_new(double, rows *p.columns);
   p.all_codes = memory_new(double, total *p.columns);
+  p.across = memory_new(double, (d + 1) * pod_regression_room(n));
+  p.all_across = memory_new(double, (d + 1) * pod_regression_room(total));
   p.gradient = memory_new(double, p.mine *(d + 1));
   p.direction = memory_new(double, p.mine *(d + 1));
   p.values = memory_new(double, rows > p.mine ? rows : p.mine);
@@ -99,6 +102,8 @@ static void profile_free(struct profile *p) {
   memory_free(&p->next);
   memory_free(&p->codes);
   memory_free(&p->all_codes);
+  memory_free(&p->across);
+  memory_free(&p->all_across);
   memory_free(&p->gradient);
   memory_free(&p->direction);
   memory_free(&p->values);
@@ -115,12 +120,15 @@ static double find_codes(struct profile *p, const double *loadings) {
   const size_t rows = (size_t)p->samples->rows.count;
   p->by_row->count = p->samples->n;
   p->by_row->features = loadings;
+  p->by_row->across = p->across;
+  pod_regression_transpose(p->samples->n, p->d, loadings, p->across);
   for (size_t i = 0; i < rows; i++) {
     take_row(p, i);
     p->values[i] = pod_regression_minimise(p->by_row, p->codes + i * p->columns);
   }
   const double value = sum_values(p, rows) / p->weights;
   pod_samples_share_rows(p->samples, p->columns, p->codes, p->all_codes);
+  pod_regression_transpose((size_t)p->samples->total, p->d, p->all_codes, p->all_across);
   return value;
 }
 
@@ -130,6 +138,7 @@ static void look_at_entry(struct profile *p, size_t j) {
   take_entry(p, j);
   p->by_entry->count = (size_t)p->samples->total;
   p->by_entry->features = p->all_codes;
+  p->by_entry->across = p->all_across;
   pod_regression_value(p->by_entry, c);
   pod_regression_gradient(p->by_entry, c);
 }

@@ -22,12 +22,24 @@ size_t pod_regression_columns(size_t d) {
   return (d + DENSE_COLUMNS) / DENSE_COLUMNS * DENSE_COLUMNS;
 }
 
+size_t pod_regression_room(size_t count) {
+  return (count + DENSE_COLUMNS - 1) / DENSE_COLUMNS * DENSE_COLUMNS;
+}
+
+void pod_regression_transpose(size_t count, size_t d, const double *features, double *across) {
+  const size_t room = pod_regression_room(count), columns = pod_regression_columns(d);
+  for (size_t i = 0; i <= d; i++)
+    for (size_t k = 0; k < room; k++)
+      across[i * room + k] = k < count ? features[k * columns + i] : 0.0;
+}
+
 struct pod_regression *pod_regression_create(enum loss_kind loss, double ridge, size_t d,
                                              size_t unknowns, size_t room) {
   struct pod_regression *r = memory_new(struct pod_regression, 1);
   const size_t columns = pod_regression_columns(d);
+  room = pod_regression_room(room);
   *r = (struct pod_regression){
-      .loss = loss, .ridge = ridge, .d = d, .unknowns = unknowns, .columns = columns};
+      .loss = loss, .ridge = ridge, .d = d, .unknowns = unknowns, .columns = columns, .room = room};
   r->t = memory_new(double, room);
   r->w = memory_new(double, room);
   r->gradient = memory_new(double, columns);
@@ -59,23 +71,25 @@ void pod_regression_destroy(struct pod_regression **regression) {
 
 // In x: outputs, and beside them the logistic function of each and, while the value is found, its
 // softplus.
-static double *sigmoid_of(const struct pod_regression *r) { return r->x + r->count; }
-static double *softplus_of(const struct pod_regression *r) { return r->x + 2 * r->count; }
+static double *sigmoid_of(const struct pod_regression *r) { return r->x + r->room; }
+static double *softplus_of(const struct pod_regression *r) { return r->x + 2 * r->room; }
 
 static double bias_part(const struct pod_regression *r, size_t k, const double *c) {
   return r->features[k * r->columns + r->d] * c[r->d];
 }
 
 double pod_regression_value(struct pod_regression *r, const double *c) {
-  enum { LANES = DENSE_COLUMNS };
-  for (size_t k = 0; k < r->count; k++) {
-    double lane[LANES] = {0.0}, sum = 0.0;
-    const double *f = r->features + k * r->columns;
-    for (size_t i = 0; i < r->columns; i += LANES)
-      for (size_t j = 0; j < LANES; j++) lane[j] += f[i + j] * c[i + j];
-    for (size_t j = 0; j < LANES; j++) sum += lane[j];
-    r->x[k] = sum;
-  }
+  memset(r->x, 0, r->room * sizeof *r->x);
+  dense_multiply(&(struct dense_product){.rows = 1,
+                                         .depth = r->d + 1,
+                                         .columns = r->room,
+                                         .a = c,
+                                         .row_step = r->columns,
+                                         .depth_step = 1,
+                                         .b = r->across,
+                                         .b_stride = r->room,
+                                         .c = r->x,
+                                         .c_stride = r->room});
   const bool logistic = r->loss == LOSS_BCE;
   const double *softplus = softplus_of(r);
   if (logistic) dense_logistic(r->count, r->x, softplus_of(r), sigmoid_of(r));
@@ -117,23 +131,26 @@ void pod_regression_gradient(struct pod_regression *r, const double *c) {
 void pod_regression_matrix(struct pod_regression *r) {
   const size_t columns = r->columns, unknowns = r->unknowns;
   const double *sigmoid = sigmoid_of(r), *ridge = r->parts + (columns + 2) * columns;
+  double *factor = softplus_of(r);  // no longer needed
   for (size_t k = 0; k < r->count; k++) {
     const double curvature = r->loss == LOSS_BCE ? sigmoid[k] * (1.0 - sigmoid[k]) : 1.0;
-    const double factor = r->w[k] * curvature + r->ridge;
-    for (size_t i = 0; i < columns; i++)
-      r->weighted[k * columns + i] = factor * r->features[k * columns + i];
+    factor[k] = r->w[k] * curvature + r->ridge;
   }
+  dense_scale_rows(r->count, columns, factor, r->features, r->weighted);
   memset(r->parts, 0, unknowns * columns * sizeof *r->parts);
-  dense_multiply(&(struct dense_product){.rows = unknowns,
-                                         .depth = r->count,
-                                         .columns = columns,
-                                         .a = r->features,
-                                         .row_step = 1,
-                                         .depth_step = columns,
-                                         .b = r->weighted,
-                                         .b_stride = columns,
-                                         .c = r->parts,
-                                         .c_stride = columns});
+  for (size_t row = 0; row < unknowns;
+       row += DENSE_COLUMNS)  // the lower triangle, and a little more
+    dense_multiply(&(struct dense_product){
+        .rows = unknowns - row < DENSE_COLUMNS ? unknowns - row : DENSE_COLUMNS,
+        .depth = r->count,
+        .columns = row + DENSE_COLUMNS,
+        .a = r->features + row,
+        .row_step = 1,
+        .depth_step = columns,
+        .b = r->weighted,
+        .b_stride = columns,
+        .c = r->parts + row * columns,
+        .c_stride = columns});
   for (size_t i = 0; i < unknowns; i++)
     for (size_t j = 0; j <= i; j++)  // the bias has no ridge; its features are 1
       r->matrix[i * unknowns + j] = r->parts[i * columns + j] - (i == r->d ? ridge[j] : 0.0);
@@ -207,7 +224,7 @@ static bool descend(struct pod_regression *r, double *c, const double *step, dou
 
 double pod_regression_minimise(struct pod_regression *r, double *c) {
   enum { STEPS = 50 };
-  const double flat = 1e-11 * sum_of(r->count, r->w);
+  const double flat = 1e-10 * sum_of(r->count, r->w);
   double value = pod_regression_value(r, c);
   for (int i = 0; i < STEPS; i++) {
     pod_regression_gradient(r, c);

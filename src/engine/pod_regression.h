@@ -17,7 +17,9 @@ struct pod_regression {
   double ridge;            // may be set from problem to problem
   size_t d, unknowns;      // features without that of the bias; d, or d + 1
   size_t count, columns;   // terms; columns of features, DENSE_COLUMNS or a multiple
+  size_t room;             // the same for terms
   const double *features;  // [count][columns], 0 beyond column d
+  const double *across;    // the same transposed: [d + 1][room], 0 beyond the last term
   double *t, *w;           // [room] owned, for the caller to fill
   // What was found at the last point (owned):
   double value;
@@ -30,6 +32,10 @@ struct pod_regression {
 struct pod_regression *pod_regression_create(enum loss_kind loss, double ridge, size_t d,
                                              size_t unknowns, size_t room);
 void pod_regression_destroy(struct pod_regression **regression);
+
+// Makes `across` [d + 1][room] of features.
+void pod_regression_transpose(size_t count, size_t d, const double *features, double *across);
+size_t pod_regression_room(size_t count);
 
 size_t pod_regression_columns(size_t d);  // of features for d and the bias
 

@@ -4,9 +4,13 @@
 #include <math.h>
 #include <string.h>
 
+#include "engine/pod_samples_kernels.h"
 #include "ground/memory.h"
 #include "numerics/dense.h"
+#include "numerics/isa.h"
 #include "numerics/reduction.h"
+
+ISA_VARIANTS(struct pod_samples_kernels, pod_samples_kernels);
 
 enum { CHAIN = 256, BAND = 96 };  // terms of a chain; outputs that share a packed block
 
@@ -146,11 +150,12 @@ void pod_samples_destroy(struct pod_samples **samples) {
 // A block of Y, samples from row `first` of a sheet on: block [samples][CHAIN].
 static void take(const struct pod_samples *s, const struct pod_sheet *sheet, int64_t first,
                  size_t samples, size_t entry, size_t entries, double *block) {
+  const struct pod_samples_kernels *kernels = pod_samples_kernels_variants[isa_chosen()];
   const double *mean = s->mean + sheet->entry + entry, *factor = s->factor + sheet->entry + entry;
   for (size_t i = 0; i < samples; i++, block += CHAIN) {
     const size_t at = ((size_t)first + i) * sheet->stride + entry;
     const real *y = sheet->y + at;
-    for (size_t j = 0; j < entries; j++) block[j] = ((double)y[j] - mean[j]) * factor[j];
+    kernels->centre(entries, y, mean, factor, block);
     if (sheet->w == NULL) continue;
     const real *w = sheet->w + at;
     for (size_t j = 0; j < entries; j++) block[j] *= (double)w[j] / s->weight;
@@ -221,4 +226,45 @@ double pod_samples_squares(const struct pod_samples *s) {
   memory_free(&block);
   memory_free(&sums);
   return sum;
+}
+
+// ---- some of them ----
+
+struct dataset *pod_samples_thin(struct comm *comm, const struct dataset *set, int64_t most) {
+  const int ranks = comm_size(comm), rank = comm_rank(comm);
+  const int64_t total = set->count < most ? set->count : most;
+  struct dataset *few = memory_new(struct dataset, 1);
+  *few = (struct dataset){.count = total, .n = set->n, .stride = set->stride};
+  few->local_first = comm_share_first(total, ranks, rank);
+  few->local_count = comm_share_first(total, ranks, rank + 1) - few->local_first;
+  few->y = memory_new(real, (size_t)few->local_count * set->stride);
+  if (set->w != NULL) few->w = memory_new(real, (size_t)few->local_count * set->stride);
+  struct comm_piece *sent = memory_new(struct comm_piece, 2 * total);
+  struct comm_piece *received = memory_new(struct comm_piece, 2 * few->local_count);
+  size_t sent_count = 0, received_count = 0;
+  for (int64_t j = 0; j < total; j++) {
+    const int64_t from = j * set->count / total;
+    const int target = comm_share_home(total, ranks, j);
+    const int source = comm_share_home(set->count, ranks, from);
+    const size_t bytes = set->stride * sizeof(real);
+    const size_t here = (size_t)(from - set->local_first) * set->stride;
+    const size_t there = (size_t)(j - few->local_first) * set->stride;
+    for (int weights = 0; weights <= (set->w != NULL); weights++) {
+      if (source == rank)
+        sent[sent_count++] = (struct comm_piece){target, (weights ? set->w : set->y) + here, bytes};
+      if (target == rank)
+        received[received_count++] =
+            (struct comm_piece){source, (weights ? few->w : few->y) + there, bytes};
+    }
+  }
+  comm_transfer(comm, sent, sent_count, received, received_count);
+  memory_free(&sent);
+  memory_free(&received);
+  return few;
+}
+
+void pod_samples_thin_free(struct dataset **few) {
+  memory_free(&(*few)->y);
+  memory_free(&(*few)->w);
+  memory_free(few);
 }

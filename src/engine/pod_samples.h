@@ -56,4 +56,9 @@ void pod_samples_share_rows(const struct pod_samples *samples, size_t columns, c
 // The same for the ranks' entries: `all` [n][columns] has each rank's own in place. Collective.
 void pod_samples_share_entries(const struct pod_samples *samples, size_t columns, double *all);
 
+// At most `most` samples of a set with their weights, evenly spaced, shared out as the set is.
+// Owned, by pod_samples_thin_free(). Collective.
+struct dataset *pod_samples_thin(struct comm *comm, const struct dataset *set, int64_t most);
+void pod_samples_thin_free(struct dataset **few);
+
 #endif

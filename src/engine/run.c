@@ -1,5 +1,6 @@
 #include "engine/run.h"
 
+#include "engine/pod.h"
 #include "ground/memory.h"
 #include "ground/text.h"
 
@@ -27,6 +28,7 @@ void run_destroy(struct run **run) {
   }
   scaling_destroy(&(*run)->scaling);
   decoder_destroy(&(*run)->decoder);
+  pod_destroy(&(*run)->pod);
   predictor_destroy(&(*run)->predictor);
   memory_free(run);
 }

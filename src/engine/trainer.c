@@ -7,6 +7,7 @@
 
 #include "engine/evaluation.h"
 #include "engine/model.h"
+#include "engine/pod_start.h"
 #include "engine/sample_order.h"
 #include "engine/shard.h"
 #include "engine/tally.h"
@@ -47,6 +48,7 @@ struct trainer *trainer_create(struct run *run, struct history *history) {
   t->steps = t->batches * run->config.training.epochs * run->config.training.updates;
   t->model = model_create(run);
   t->latents = memory_new(real, (size_t)t->data->local_count * real_padded(decoder->d));
+  if (run->config.training.warm_start) pod_start_latents(run, t->latents);
   t->evaluations = memory_new(int64_t, t->data->local_count);
   t->gradient = memory_new(real, decoder->count);
   t->optimiser = optimiser_create(&run->config.training.optimiser, decoder->count);

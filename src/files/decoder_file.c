@@ -255,11 +255,28 @@ static bool describe_layers(const struct source *source, struct config_layers *l
   }
 }
 
+// A POD is one as long as nothing is trained; its exact codes are where flows begin.
+static bool agree_on_pod(struct h5_file *file, struct config *config, struct error *error) {
+  char word[NAME];
+  const bool trains = config->run.task[TASK_TRAIN] || config->run.task[TASK_GRADIENT_CHECK];
+  const bool there = h5_read_text(file, decoder_group, "model", word, sizeof word) &&
+                     strcmp(word, model_name(MODEL_POD)) == 0;
+  const bool given = config_is_given(config, "run.model");
+  if (given && config->run.model == MODEL_POD && !there)
+    return error_set(error, "run.model = %s: the decoder in decoder.file = %s is none",
+                     model_name(MODEL_POD), config->decoder.file);
+  if (!given && there && !trains) config->run.model = MODEL_POD;
+  if (config->run.model == MODEL_POD && !config->evaluation.start_given)
+    config->evaluation.start = START_POD;
+  return true;
+}
+
 // The encoder of an autoencoder, if that is what is wanted.
 static bool describe_encoder(struct h5_file *file, struct config *config, struct error *error) {
   const struct source source = {file, config->decoder.file, encoder_group, "encoder.layers"};
   const bool there = has_layers(file, encoder_group);
-  if (!config_is_given(config, "run.model"))
+  if (!agree_on_pod(file, config, error)) return false;
+  if (!config_is_given(config, "run.model") && config->run.model != MODEL_POD)
     config->run.model = there ? MODEL_AUTOENCODER : MODEL_GFE;
   if (config->run.model != MODEL_AUTOENCODER)
     return !config_is_given(config, "encoder.layers") ||

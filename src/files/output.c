@@ -217,6 +217,8 @@ void output_results(struct run *run, const struct outcome *outcome, const char *
     output_provenance(run, file, command);
     write_layout(run, file);
     decoder_file_declare(file, run->decoder, run->scaling, shape);
+    if (run->config.run.model == MODEL_POD)
+      h5_write_text(file, "/decoder", "model", model_name(MODEL_POD));
     if (run->predictor != NULL) predictor_declare(file, run->predictor);
     declare_history(history, file);
     if (outcome->check != NULL) declare_check(run, outcome->check, file);

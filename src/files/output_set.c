@@ -31,7 +31,8 @@ static void path_of(const struct evaluation *evaluation, const char *name, char 
 // An axis is called as in the view, unless something else in the group is: then "_axis" follows.
 static void name_axis(struct h5_file *file, const struct evaluation *evaluation, const char *axis,
                       char name[NAME]) {
-  static const char *const reserved[] = {"shown", "channel", "reconstruction", "target", "weight"};
+  static const char *const reserved[] = {
+      "shown", "channel", "reconstruction", "pod_reconstruction", "target", "weight"};
   char path[PATH];
   snprintf(name, NAME, "%s", axis);
   for (char *c = name; *c != '\0'; c++)
@@ -230,14 +231,24 @@ static int declare_axes(const struct run *run, const struct evaluation *evaluati
   return axes;
 }
 
+// What is stored of a shown sample: itself, and reconstructions of it.
+static const struct array {
+  const char *name, *text;
+  enum errors_source source;  // ERRORS_SOURCES: the sample itself
+} arrays[] = {{"reconstruction", "first samples as decoded from their latents, in data units",
+               ERRORS_BY_FLOW},
+              {"pod_reconstruction",
+               "the same samples by POD of the training samples, in data units", ERRORS_BY_POD},
+              {"target", "the same samples as given, in data units; NaN where they do not count",
+               ERRORS_SOURCES}};
+
+static bool is_there(const struct evaluation *evaluation, const struct array *array) {
+  return array->source == ERRORS_SOURCES || evaluation->errors[array->source] != NULL;
+}
+
 static void declare_samples(const struct run *run, const struct evaluation *evaluation,
                             struct h5_file *file) {
   const struct view *view = run->views[evaluation->set];
-  const struct {
-    const char *name, *text;
-  } arrays[] = {
-      {"reconstruction", "first samples as decoded from their latents, in data units"},
-      {"target", "the same samples as given, in data units; NaN where they do not count"}};
   const enum h5_type type = sample_type(run->scaling);
   char names[H5_AXES][NAME], group[GROUP], path[PATH];
   const char *dimensions[H5_AXES];
@@ -245,6 +256,7 @@ static void declare_samples(const struct run *run, const struct evaluation *eval
   for (int a = 0; a < axes; a++) dimensions[a] = names[a];
   group_of(evaluation, group);
   for (size_t k = 0; k < LENGTH(arrays); k++) {
+    if (!is_there(evaluation, &arrays[k])) continue;
     h5_dataset(file, group, arrays[k].name, type, axes, dimensions, common_units(view),
                arrays[k].text);
     path_of(evaluation, arrays[k].name, path);
@@ -295,13 +307,15 @@ static void write_block(const struct run *run, const struct evaluation *evaluati
   char path[PATH];
   real *x = memory_new(real, (size_t)count * data->stride);
   double *out = memory_new(double, (size_t)count * data->n);
-  evaluation_decode(evaluation, ENCODING_BY_FLOW, local, count, x);
-  to_data_units(run, count, x, NULL, type, out);
-  path_of(evaluation, "reconstruction", path);
-  h5_write_rows(file, path, type, first, count, out);
-  to_data_units(run, count, data->y + at, data->w != NULL ? data->w + at : NULL, type, out);
-  path_of(evaluation, "target", path);
-  h5_write_rows(file, path, type, first, count, out);
+  for (size_t k = 0; k < LENGTH(arrays); k++) {
+    if (!is_there(evaluation, &arrays[k])) continue;
+    const bool given = arrays[k].source == ERRORS_SOURCES;
+    if (!given) evaluation_reconstruct(evaluation, arrays[k].source, local, count, x);
+    to_data_units(run, count, given ? data->y + at : x,
+                  given && data->w != NULL ? data->w + at : NULL, type, out);
+    path_of(evaluation, arrays[k].name, path);
+    h5_write_rows(file, path, type, first, count, out);
+  }
   path_of(evaluation, "weight", path);
   if (data->w != NULL) write_weights(data, file, path, first, count, (real *)out);
   memory_free(&x);

@@ -28,7 +28,12 @@ const char *order_name(int kind) {
 }
 
 const char *model_name(int kind) {
-  static const char *const names[] = {"gfe", "autoencoder"};
+  static const char *const names[] = {"gfe", "autoencoder", "pod"};
+  return IN_TABLE(names, kind) ? names[kind] : NULL;
+}
+
+const char *initial_name(int kind) {
+  static const char *const names[] = {"random", "pod", "auto"};
   return IN_TABLE(names, kind) ? names[kind] : NULL;
 }
 
@@ -38,6 +43,6 @@ const char *generator_name(int kind) {
 }
 
 const char *start_name(int kind) {
-  static const char *const names[] = {"zero", "predictor"};
+  static const char *const names[] = {"zero", "predictor", "pod"};
   return IN_TABLE(names, kind) ? names[kind] : NULL;
 }

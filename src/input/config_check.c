@@ -160,13 +160,15 @@ static bool check_decoder(const struct config_input *input, struct config *confi
     return config_complain(&place, input->error,
                            "without the task train a decoder is needed; give decoder.file");
   }
-  if (!file && config->decoder.layers.count == 0) {
+  const bool pod = config->run.model == MODEL_POD;
+  if (!file && config->decoder.layers.count == 0 && !pod) {
     const struct config_place place = place_of(input, "decoder.layers");
     return config_complain(&place, input->error,
                            "must be given, for example [{dense: 300, activation: elu}, {dense: "
                            "784}], unless decoder.file is");
   }
-  if (config->decoder.layers.count == 0 || !config_is_given(config, "decoder.latent")) return true;
+  if (config->decoder.layers.count == 0 || !config_is_given(config, "decoder.latent") || pod)
+    return true;
   const struct config_place place = place_of(input, "decoder.layers");
   return config_layers_check(&place, (size_t)config->decoder.latent, &config->decoder.layers,
                              input->error);
@@ -200,7 +202,26 @@ static bool check_encoder_layers(const struct config_input *input, const struct 
                          outputs, d);
 }
 
-static bool check_model(const struct config_input *input, const struct config *config) {
+// A POD comes from the training samples at once: no epochs, and flows have nothing to do from its
+// codes.
+static bool check_pod(const struct config_input *input, struct config *config) {
+  const bool pod = config->run.model == MODEL_POD && config_is_given(config, "run.model");
+  config->evaluation.start_given = is_given(input, "evaluation.start");
+  if (config->decoder.file[0] != '\0' && config->run.task[TASK_TRAIN] &&
+      (pod || config->decoder.initial == INITIAL_POD)) {
+    const struct config_place place = place_of(input, pod ? "run.model" : "decoder.initial");
+    return config_complain(&place, input->error,
+                           "pod is found from data.train, but decoder.file has a decoder to begin "
+                           "with; leave one out");
+  }
+  if (!pod) return true;
+  config->training.epochs = 0;
+  if (!config->evaluation.start_given) config->evaluation.start = START_POD;
+  return true;
+}
+
+static bool check_model(const struct config_input *input, struct config *config) {
+  if (!check_pod(input, config)) return false;
   if (!config_is_given(config, "run.model")) return true;
   if (config->run.model == MODEL_AUTOENCODER) {
     if (config->training.adjoint == ADJOINT_NONE) return check_encoder_layers(input, config);
@@ -309,7 +330,7 @@ static bool check_start(const struct config_input *input, const struct config *c
 }
 
 // POD is of the training samples.
-static bool check_pod(const struct config_input *input, const struct config *config) {
+static bool check_comparison(const struct config_input *input, const struct config *config) {
   if (!config->evaluation.pod || section_is_used(config, "data.train")) return true;
   return complain(input, "evaluation", "pod",
                   "POD is that of the training samples, which only the task %s reads; leave it out",
@@ -461,6 +482,7 @@ bool config_check(const struct config_input *input, struct config *config) {
   return check_tasks(input, config) && check_decoder(input, config) && check_model(input, config) &&
          check_solver(input, &config->encoding, "encoding") &&
          check_solver(input, &config->evaluation.solver, "evaluation") &&
-         check_adjoint(input, config) && check_start(input, config) && check_pod(input, config) &&
-         check_files(input, config) && check_restart(input, config);
+         check_adjoint(input, config) && check_start(input, config) &&
+         check_comparison(input, config) && check_files(input, config) &&
+         check_restart(input, config);
 }

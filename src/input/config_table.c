@@ -25,7 +25,7 @@ static const struct config_row run_rows[] = {
      .change = CHANGE_TAKEN},
     {"model", TYPE_CHOICE, AT(run.model), "gfe", .name = model_name,
      .text = "what finds the latents in training: the flow (gradient flow encoding), or an encoder "
-             "trained with the decoder"},
+             "trained with the decoder; pod: no training, the decoder is the POD of data.train"},
     {"seed", TYPE_INTEGER, AT(run.seed), "1", .range = {0, 1e15, CLOSED},
      .text = "of every random number: initial decoder, order of the samples, generated data"},
     {"restart", TYPE_TEXT, AT(run.restart), RESTART_AUTO,
@@ -119,6 +119,10 @@ static const struct config_row decoder_rows[] = {
      .text = "from the latent to the sample; the last layer is as wide as a sample"},
     {"loss", TYPE_CHOICE, AT(decoder.loss), "bce", .name = loss_name,
      .text = "of a reconstruction: cross-entropy of logits with data in [0, 1], or mean square"},
+    {"initial", TYPE_CHOICE, AT(decoder.initial), "random", .name = initial_name,
+     .text =
+         "pod: a linear layer beside all others, which begins as the POD of data.train; the last "
+         "of the others begin at 0; auto: pod for fewer than 5000 samples, else random"},
     {"file", TYPE_FILE, AT(decoder.file),
      .text = "results.h5 with a trained decoder to start from, or to encode with",
      .change = CHANGE_TAKEN},
@@ -273,7 +277,8 @@ static const struct config_row evaluation_rows[] = {
      .text = "encode the training data, too, once they have been learned", .change = CHANGE_TAKEN},
     {"start", TYPE_CHOICE, AT(evaluation.start), "zero", .name = start_name,
      .text = "where flows begin: at z = 0, or at a linear guess fitted to 1,000 training samples, "
-             "with a metric for lbfgs that makes short work of the rest"},
+             "with a metric for lbfgs that makes short work of the rest; pod: where the decoder's "
+             "linear layer (decoder.initial, run.model: pod) alone comes closest"},
     {"pod", TYPE_BOOLEAN, AT(evaluation.pod), "auto", .automatic = "auto",
      .text = "the errors of POD of the training samples, with as many modes as the latent has "
              "numbers, beside the decoder's; auto: if there are up to 1e8 entries of training data "

@@ -39,6 +39,15 @@ static void product(const struct dense_product *p) {
   }
 }
 
+static void scale_rows(size_t rows, size_t columns, const double *factor, const double *x,
+                       double *scaled) {
+  for (size_t row = 0; row < rows; row++) {
+    const vector each = vector_all(factor[row]);
+    for (size_t i = 0; i < columns; i += LANES, x += LANES, scaled += LANES)
+      vector_store(scaled, each * vector_load(x));
+  }
+}
+
 static void logistic(size_t count, const double *restrict x, double *restrict softplus,
                      double *restrict sigmoid) {
   for (size_t i = 0; i < count; i++) {
@@ -48,5 +57,5 @@ static void logistic(size_t count, const double *restrict x, double *restrict so
   }
 }
 
-const struct dense_product_kernels VECTOR_VARIANT(dense_product_kernels) = {.product = product,
-                                                                            .logistic = logistic};
+const struct dense_product_kernels VECTOR_VARIANT(dense_product_kernels) = {
+    .product = product, .scale_rows = scale_rows, .logistic = logistic};

@@ -6,6 +6,8 @@
 
 struct dense_product_kernels {
   void (*product)(const struct dense_product *product);
+  void (*scale_rows)(size_t rows, size_t columns, const double *factor, const double *x,
+                     double *scaled);
   void (*logistic)(size_t count, const double *x, double *softplus, double *sigmoid);
 };
 

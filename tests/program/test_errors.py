@@ -31,14 +31,15 @@ WEIGHTS = {"data.train.weights": "/train_weights", "data.test.weights": "/test_w
 
 
 def write_data(path, rng):
-    """Waves in kelvin, some of them weighted; one test sample is 0, another file lies far from 0."""
+    """Waves, some of them weighted; one test sample is 0, another set lies far from 0."""
     x, y = np.meshgrid(np.linspace(0, 1, SHAPE[1]), np.linspace(0, 1, SHAPE[0]))
     a, b, c = rng.normal(size=(3, TRAIN + TEST, 1, 1))
     fields = 3 + a * np.sin(4 * x) + b * np.cos(3 * y) + c * x * y + 0.1 * np.sin(9 * a * x)
     fields[TRAIN + 4] = 0
     weights = rng.integers(0, 4, fields.shape) / 2
     with h5py.File(path, "w") as file:
-        for name, values in (("", fields), ("_weights", weights), ("_far", 1e5 + np.round(64 * fields) / 64),
+        for name, values in (("", fields), ("_weights", weights),
+                             ("_far", 1e5 + np.round(64 * fields) / 64),
                              ("_share", 1 / (1 + np.exp(3 - fields)))):
             file["train" + name], file["test" + name] = values[:TRAIN], values[TRAIN:]
 
@@ -116,6 +117,7 @@ def test_plain(checks, program, cwd, data):
         pod = pod_of(train.reshape(TRAIN, -1), y.reshape(len(y), -1)).reshape(y.shape)
         compare(checks, f"POD of {name}", encoded.attributes, numbers_of(pod, y, mean), "pod_",
                 rtol=2e-5)
+        checks(np.allclose(encoded.pod_reconstruction, pod, atol=1e-4), f"{name} by POD")
         checks(np.isclose(read_summary(os.path.dirname(path))[f"{name}_pod_relative_l2"],
                           encoded.attributes["pod_relative_l2"]), "POD in summary.json")
         checks(encoded.target.dtype == np.float32 and encoded.dimensions["target"]
@@ -140,7 +142,7 @@ def test_plain(checks, program, cwd, data):
 
 
 def test_weights(checks, program, cwd, data):
-    """Entries of weight 0 are left out, the others count alike; cross-entropy means probabilities."""
+    """Entries of weight 0 are left out, the others count alike; of logits the means count."""
     shares = {"decoder.loss": "bce", "data.scale": "none", "data.train.dataset": "/train_share",
               "data.test.dataset": "/test_share"}
     for name, values in (("weighted", {}), ("logits", shares)):
@@ -180,7 +182,8 @@ def test_far(checks, program, cwd, data):
                       "evaluation.pod": False})
     encoded = check_set(checks, path, "test", data["train_far"].mean(axis=0))
     checks(encoded.target.dtype == np.float64, f"far from 0: {encoded.target.dtype}")
-    checks("pod_relative_l2" not in encoded.attributes, "evaluation.pod: false")
+    checks("pod_relative_l2" not in encoded.attributes and encoded.pod_reconstruction is None,
+           "evaluation.pod: false")
 
 
 def test_autoencoder(checks, program, cwd, data):
@@ -194,7 +197,7 @@ def test_autoencoder(checks, program, cwd, data):
 
 
 def write_fields(path, rng):
-    """Height and velocity on a grid in time, as netCDF has them; an axis is called as the latents."""
+    """Height and velocity on a grid in time, as netCDF has them; an axis is called `z`, too."""
     lengths = {"run": 6, "time": 5, "z": 4, "x": 7}
     fields = {name: factor * rng.normal(size=tuple(lengths.values())) + offset
               for name, factor, offset in (("h", 100, 300), ("u", 0.5, 0), ("w", 0.01, 0))}

@@ -343,7 +343,8 @@ def test_memory(checks, program, cwd):
         "decoder.latent": 20, "decoder.loss": "mse", "decoder.layers": [
             {"dense": 16 * 8**3, "activation": "elu"}, {"reshape": [16, 8, 8, 8]}, up, up, up,
             {"conv": 1, "kernel": 3, "padding": 1}],
-        "encoding.max_iterations": 1, "evaluation.max_iterations": 1, "training.batch": 2})
+        "encoding.max_iterations": 1, "evaluation.max_iterations": 1, "training.batch": 2,
+        "evaluation.pod": False})
     said = run(program, "--check", path, cwd=cwd)
     stated = re.search(r"in all +(\S+) MiB", said.out)
     taken = run(PEAK, program, path, cwd=cwd)

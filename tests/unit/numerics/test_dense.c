@@ -7,6 +7,7 @@
 #include "ground/memory.h"
 #include "ground/rng.h"
 #include "numerics/dense.h"
+#include "support/isa_test.h"
 #include "support/test.h"
 
 static const size_t sizes[] = {1, 2, 3, 8, 15, 16, 17, 33, 64, 300};
@@ -194,6 +195,52 @@ static void extremes(void) {
         values[0], values[1]);
 }
 
+// Products must be their chain of fma, and the other kernels what they say, bit by bit on every
+// instruction set, whatever is left of rows and columns.
+static void kernels(const char *name, size_t rows, size_t depth, size_t columns) {
+  double *a = memory_new(double, rows *depth), *b = memory_new(double, depth *columns);
+  double *c = memory_new(double, rows *columns), *scaled = memory_new(double, depth *columns);
+  double *softplus = memory_new(double, depth), *sigmoid = memory_new(double, depth);
+  for (size_t i = 0; i < rows * depth; i++) a[i] = draw(i, 1);
+  for (size_t i = 0; i < depth * columns; i++) b[i] = draw(i, 2);
+  for (size_t i = 0; i < rows * columns; i++) c[i] = draw(i, 3);
+  dense_multiply(&(struct dense_product){.rows = rows,
+                                         .depth = depth,
+                                         .columns = columns,
+                                         .a = a,
+                                         .row_step = 1,
+                                         .depth_step = rows,
+                                         .b = b,
+                                         .b_stride = columns,
+                                         .c = c,
+                                         .c_stride = columns});
+  dense_scale_rows(depth, columns, a, b, scaled);
+  dense_logistic(depth, b, softplus, sigmoid);
+  size_t wrong = 0;
+  double worst = 0.0;
+  for (size_t i = 0; i < rows; i++)
+    for (size_t j = 0; j < columns; j++) {
+      double chain = 0.0;
+      for (size_t k = 0; k < depth; k++) chain = fma(a[k * rows + i], b[k * columns + j], chain);
+      wrong += c[i * columns + j] != draw(i * columns + j, 3) + chain;
+    }
+  for (size_t k = 0; k < depth; k++) {
+    for (size_t j = 0; j < columns; j++)
+      wrong += scaled[k * columns + j] != a[k] * b[k * columns + j];
+    worst = fmax(worst, fabs(softplus[k] - log1p(exp(b[k]))));
+    worst = fmax(worst, fabs(sigmoid[k] - 1.0 / (1.0 + exp(-b[k]))));
+  }
+  CHECK(wrong == 0, "%s, %zu x %zu x %zu: %zu numbers are wrong", name, rows, depth, columns,
+        wrong);
+  CHECK(worst < 1e-15, "%s: the logistic function is off by %g", name, worst);
+  memory_free(&a);
+  memory_free(&b);
+  memory_free(&c);
+  memory_free(&scaled);
+  memory_free(&softplus);
+  memory_free(&sigmoid);
+}
+
 int main(void) {
   for (size_t k = 0; k < SIZES; k++) {
     factor(sizes[k]);
@@ -202,5 +249,10 @@ int main(void) {
   }
   no_factor();
   extremes();
+  for (int isa = 0; isa < ISA_COUNT; isa++) {
+    if (!isa_test_use((enum isa)isa)) continue;
+    kernels(isa_name(isa), 30, 17, 32);
+    kernels(isa_name(isa), 5, 300, 16);
+  }
   return test_summary();
 }
