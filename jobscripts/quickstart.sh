@@ -1,6 +1,7 @@
 #!/bin/sh
-# From a fresh clone to a trained decoder and its plots: installs what is missing, builds, trains on
-# 1,200 real images on 2 ranks (inputs/quickstart.yaml) and draws the figures.
+# From a fresh clone to trained decoders and their plots: installs what is missing, builds, trains on
+# 1,200 real images on 2 ranks (inputs/quickstart.yaml) and, on one, on fields that it generates
+# (inputs/fields.yaml), draws the figures, and shows the errors beside those of POD.
 set -eu
 cd "$(dirname "$0")/.."
 . jobscripts/setup.sh
@@ -13,13 +14,21 @@ allow_root
 oversubscribe=
 mpirun -n 2 true 2>/dev/null || oversubscribe=--oversubscribe  # fewer than 2 cores
 mpirun -n 2 $oversubscribe build/gfe_hpc inputs/quickstart.yaml
+"$python" inputs/fields.py
+build/gfe_hpc inputs/fields.yaml
 
-results=runs/quickstart
-"$python" postprocess/gfe_plot.py "$results/results.h5"
+for run in runs/quickstart runs/fields; do
+  "$python" postprocess/gfe_plot.py "$run"
+done
 cat <<TEXT
 
-The results are in $PWD/$results:
-  results.h5     latents, losses, reconstructions, history and the decoder
+The results are in $PWD/runs/quickstart (images) and $PWD/runs/fields (fields):
+  results.h5     latents, losses, errors, reconstructions, history and the decoder
   summary.json   the run in a few numbers
   plots/         the figures
+
+Errors of test samples that the decoders have not seen, beside those of POD with as many numbers (the
+best linear decoder by squares; the images are learned by cross-entropy):
+
 TEXT
+"$python" postprocess/gfe_compare.py runs/quickstart runs/fields

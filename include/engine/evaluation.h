@@ -7,6 +7,8 @@
 #include <stdbool.h>
 
 #include "engine/ensemble.h"
+#include "engine/errors.h"
+#include "engine/pod.h"
 #include "engine/run.h"
 #include "engine/tally.h"
 #include "ground/state.h"
@@ -22,9 +24,11 @@ struct evaluation {
   struct encoding *encoding;    // of this rank's samples, owned
   struct encoding *by_encoder;  // z and loss by the autoencoder's encoder, owned; NULL without one
   // Once all are:
-  double loss;          // mean over the whole set; NaN if one is not finite
-  double loss_encoder;  // the same of `by_encoder`; NaN without an encoder
-  struct tally tally;   // of the whole set
+  double loss;                            // mean over the whole set; NaN if one is not finite
+  double loss_encoder;                    // the same of `by_encoder`; NaN without an encoder
+  struct tally tally;                     // of the whole set
+  struct errors *errors[ERRORS_SOURCES];  // owned; NULL: not measured, or no such source
+  const struct pod *pod;                  // of evaluation_measure(), borrowed
   // The rest is evaluation.c's own.
   struct run *run;
   struct samples samples;
@@ -62,8 +66,13 @@ bool evaluation_resume(struct evaluation *evaluation);
 // Adds all that is known of the set's samples to a state, as the columns of results.h5 (borrowed).
 void evaluation_columns(const struct evaluation *evaluation, struct state *state);
 
-// The reconstructions of this rank's first `count` samples, [count][real_padded(n)], owned by the
-// caller.
-real *evaluation_decode(const struct run *run, const struct evaluation *evaluation, int64_t count);
+// Fills x [count][real_padded(n)] with the reconstructions, scaled, of this rank's samples from
+// `first` on, of one source that there is, once all are encoded; POD's after evaluation_measure().
+void evaluation_reconstruct(const struct evaluation *evaluation, enum errors_source source,
+                            int64_t first, int64_t count, real *x);
+
+// Measures the errors of all sources of a set that is encoded; `pod` (NULL: none) is one of them.
+// Collective.
+void evaluation_measure(struct evaluation *evaluation, const struct pod *pod);
 
 #endif

@@ -28,13 +28,13 @@ struct run {
   struct dataset_sources *sources[SET_COUNT];  // of the used ones, until loaded; else NULL; owned
   struct dataset *sets[SET_COUNT];             // of the used ones, once loaded; else NULL; owned
   struct view *views[SET_COUNT];               // of the used ones; owned
-  struct hold_out *hold_out;  // what of data.train is in SET_VALIDATION; NULL: nothing; owned
-  struct scaling *scaling;    // owned; NULL until it is known
-  bool scaled_by_file;        // `scaling` comes from decoder.file
-  bool file_predicts;         // decoder.file has a predictor
-  int64_t file_dictionary;    // entries of its dictionary
-  struct decoder *decoder;    // owned
-  struct pod *pod;            // that the decoder begins at, owned, or NULL
+  struct hold_out *hold_out;      // what of data.train is in SET_VALIDATION; NULL: nothing; owned
+  struct scaling *scaling;        // owned; NULL until it is known
+  bool scaled_by_file;            // `scaling` comes from decoder.file
+  bool file_predicts;             // decoder.file has a predictor
+  int64_t file_dictionary;        // entries of its dictionary
+  struct decoder *decoder;        // owned
+  struct pod *pod;                // that the decoder begins at, owned, or NULL
   struct predictor *predictor;    // of the decoder as it stands, owned; NULL: not fitted
   struct dictionary *dictionary;  // the same
   // Where training has left the latents of this rank's training samples, [local_count]

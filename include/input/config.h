@@ -105,8 +105,9 @@ struct config_select {
   } axis[CONFIG_AXES];
 };
 
-// One of data.train, data.test, data.encode, data.validation. Empty texts mean "not given". Of the range of samples
-// those of some classes are kept, of these every stride-th, of these a random subset.
+// One of data.train, data.test, data.encode, data.validation. Empty texts mean "not given". Of the
+// range of samples those of some classes are kept, of these every stride-th, of these a random
+// subset.
 struct data_options {
   char file[CONFIG_TEXT];          // HDF5, IDX (also gzipped), .npy or CIFAR-10; or a pattern
   char dataset[CONFIG_TEXT];       // HDF5: path of the samples inside the file
@@ -198,6 +199,7 @@ struct config {
     bool train;               // whether the training set is encoded at the end
     bool start[START_COUNT];  // where flows may begin
     int64_t tries;            // flows of a sample; 0: more than one where it is needed
+    bool pod;                 // whether the errors of POD are found, too
   } evaluation;
   struct {
     int64_t count;  // samples

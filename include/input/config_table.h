@@ -62,6 +62,7 @@ struct config_row {
   unsigned activations;       // rows of a layer: bits of the activations that have it, 0 = all
   bool newer;                 // rows of a layer: decoder files without it mean the default
   const char *attribute;      // rows of a layer: its name in a decoder file, NULL = the key
+  const char *most;           // TYPE_INTEGER: what the largest value is called, or NULL
   const char *automatic;  // can be `auto`, which is this text to restarts, and to input files too
   const char *text;       // one line for the user
   enum config_change change;

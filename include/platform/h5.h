@@ -118,6 +118,12 @@ void h5_group(struct h5_file *file, const char *path, const char *description);
 // Declares a named dimension in a group, with no coordinate values, once.
 void h5_dimension(struct h5_file *file, const char *group, const char *name, int64_t length);
 
+// The same with the coordinates of its places, in `units`; or with a name for each.
+void h5_coordinate(struct h5_file *file, const char *group, const char *name, int64_t length,
+                   const double *values, const char *units, const char *description);
+void h5_place_names(struct h5_file *file, const char *group, const char *name, int64_t length,
+                    const char *const *names, const char *description);
+
 // A contiguous dataset whose axes are named dimensions declared before in `group` (the group that
 // holds the dataset). `units` is "1" for a pure number; `description` becomes `long_name`.
 void h5_dataset(struct h5_file *file, const char *group, const char *name, enum h5_type type,
@@ -127,6 +133,8 @@ void h5_dataset(struct h5_file *file, const char *group, const char *name, enum 
 void h5_write_text(struct h5_file *file, const char *object, const char *name, const char *text);
 void h5_write_number(struct h5_file *file, const char *object, const char *name, double value);
 void h5_write_integer(struct h5_file *file, const char *object, const char *name, int64_t value);
+void h5_write_numbers(struct h5_file *file, const char *object, const char *name, int64_t count,
+                      const double *values);
 
 // ---- writing, collectively ----
 

@@ -235,9 +235,9 @@ class StiffCase:
         self.best = best_losses(directory, self.series)
         with Results(os.path.join(directory, "optimum", "results.h5")) as results:
             decoder, optimum = results.decoder(), results.set("encode")
-        z = optimum.z.astype(float)
-        self.limits = stability_limits(decoder, optimum.target, z)
-        self.start = decoder.loss(optimum.target, 0 * z)
+        z, target = optimum.z.astype(float), decoder.to_scaled_units(optimum.target)
+        self.limits = stability_limits(decoder, target, z)
+        self.start = decoder.loss(target, 0 * z)
 
     def curve(self, name):
         """Mean evaluations, and by how much the mean loss lies above the mean optimum."""
@@ -362,7 +362,8 @@ def circle(directory):
             decoder = results.decoder()
         axes = grid.flat[k]
         along = np.quantile(shown.z, np.linspace(0, 1, 4000))
-        axes.plot(*decoder.decode(along[:, None]).T, color=LIGHT, linewidth=3, label="decoder")
+        curve = decoder.to_data_units(decoder.decode(along[:, None]))
+        axes.plot(*curve.T, color=LIGHT, linewidth=3, label="decoder")
         axes.plot(*shown.target.T, "o", color=BLUE, markersize=5, label="test point")
         axes.plot(*shown.reconstruction.T, "x", color=ORANGE, markersize=5, label="reconstruction")
         axes.set_title(f"{solver}, {flow}\nMSE {shown.loss.mean():.1g}", fontsize=12)

@@ -26,7 +26,7 @@ with command.imports():
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     from gfe.collect import Sweep
-    from gfe.figures import as_picture
+    from gfe.figures_samples import as_picture
     from gfe.results import Results, ResultsError
     from gfe.style import BLUE, GREEN, GREY, ORANGE, PURPLE
     from gfe.tables import table_lines
@@ -240,7 +240,7 @@ def reconstruct(path, samples):
         if encoded.target is None:
             raise ResultsError(f"{path}: no targets are stored (output.reconstructions)")
         count = min(samples, len(encoded.target))
-        return (decoder.to_data_units(encoded.target[:count].astype(float)),
+        return (encoded.target[:count].astype(float),
                 decoder.to_data_units(decoder.decode(z[:count])),
                 None if encoded.label is None else encoded.label[:count])
 

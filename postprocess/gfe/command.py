@@ -36,11 +36,14 @@ def results_path(path):
 
 
 def results_parser(description):
-    """The same for commands that draw a results.h5, with --group; see group_shown()."""
+    """The same for commands that draw a results.h5, with --group (see group_shown()), --photo."""
+    from gfe.results import SETS
     parser = figure_parser(description)
     parser.add_argument("results", type=results_path, help="results.h5 of a run, or its directory")
-    parser.add_argument("--group", choices=("train", "test", "encode", "validation"),
+    parser.add_argument("--group", choices=SETS,
                         help="the encoded set to show; default: test, else encode, else train")
+    parser.add_argument("--photo", action="store_true",
+                        help="show three channels as the colours of a photograph")
     return parser
 
 
@@ -89,5 +92,6 @@ def start(module):
 
 
 # Where the commands begin, those of a checkout (gfe_plot.py) and installed ones (gfe-plot).
-collect, latents, plot, results, scaling = (
-    partial(start, module) for module in ("collect", "latents", "figures", "results", "scaling"))
+collect, compare, latents, plot, results, scaling = (
+    partial(start, module)
+    for module in ("collect", "compare", "latents", "figures", "results", "scaling"))

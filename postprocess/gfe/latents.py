@@ -5,16 +5,19 @@
     latents_paths   straight lines between the latents of two samples, decoded
     latents_draws   random draws from a Gaussian fitted to the latents, decoded
 
-usage: gfe_latents.py results.h5 [--output DIR] [--format png|pdf] [--group test] [--seed 1]
+usage: gfe_latents.py results.h5 [--output DIR] [--format png|pdf] [--group test] [--photo]
+                      [--seed 1]
 """
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 from gfe import command
-from gfe.figures import MOST_POINTS, as_picture, principal_components, scatter_by_label
-from gfe.results import Results, ResultsError
-from gfe.style import BLUE, GREY, LIGHT, ORANGE
+from gfe.figures_latents import MOST_POINTS, principal_components, scatter_by_label
+from gfe.figures_samples import Plane, as_picture, is_photo
+from gfe.results import SAMPLES, Results, ResultsError
+from gfe.samples import read_samples, read_view
+from gfe.style import BLUE, GREY, LIGHT, ORANGE, value_look
 
 STEPS = 9          # points of a path, its ends among them
 PATHS = 6          # paths shown at the most
@@ -70,32 +73,52 @@ def map_figure(encoded, seed):
 
 # ---- decoded samples ----
 
-def show(axes, sample, greyscale, limits):
-    """One decoded sample: a picture, or the line of its entries."""
-    axes.set(xticks=[], yticks=[])
-    if sample.ndim < 2:
-        axes.plot(np.atleast_1d(sample), color=BLUE, linewidth=1.2)
-        axes.set_ylim(limits)
-        for side in ("left", "bottom"):
-            axes.spines[side].set_color(LIGHT)
-        return
-    picture = as_picture(sample)
-    axes.spines[:].set_visible(False)
-    if picture.ndim == 3:
-        axes.imshow(np.clip((picture - limits[0]) / ((limits[1] - limits[0]) or 1), 0, 1))
-    else:
-        axes.imshow(picture, cmap="gray" if greyscale else "viridis", vmin=limits[0],
-                    vmax=limits[1])
+class Display:
+    """How decoded samples are shown: their first channel, as a map or a line, or a photograph."""
 
+    def __init__(self, view, samples, decoder, encoded, photo):
+        """`samples` are the stored ones, None if there are none: then what latents decode to gives
+        the range of values."""
+        self.view, self.decoder = view, decoder
+        values = samples.target if samples else self.decode(encoded.z[:64])
+        self.photo = photo and is_photo(values[0])
+        self.hidden = np.ma.getmaskarray(values).all(axis=0)  # what no sample has, such as land
+        values = np.ma.masked_invalid(values if self.photo else values[:, 0])
+        self.limits = float(values.min()), float(values.max())
+        self.look = value_look(values, view.picture)
+        self.plane = Plane(view.space) if len(view.space) > 1 and not self.photo else None
 
-def limits_of(decoder, encoded):
-    """The range of values shown: that of the targets, else of what the latents decode to."""
-    samples = encoded.target
-    if samples is None or not len(samples):
-        samples = decoder.decode(encoded.z[:64])
-    samples = decoder.to_data_units(np.asarray(samples, float))
-    samples = samples[np.isfinite(samples)]
-    return float(samples.min()), float(samples.max())
+    def decode(self, z):
+        """Samples (sample, channel, *space) in data units."""
+        return self.decoder.to_data_units(self.decoder.decode(z)).reshape(-1, *self.view.shape)
+
+    @property
+    def aspect(self):
+        """Height over width."""
+        return self.plane.aspect if self.plane else 1
+
+    @property
+    def text(self):
+        """Which channel is shown, if there are several."""
+        if self.photo or len(self.view.channels) == 1:
+            return ""
+        return f" ({self.view.channels[0].name.replace('_', ' ')})"
+
+    def show(self, axes, sample):
+        """One decoded sample, (channel, *space)."""
+        sample = np.ma.masked_where(self.hidden, sample)
+        if self.plane:
+            self.plane.draw(axes, sample[0], self.look)
+        elif self.photo:
+            low, high = self.limits
+            share = (as_picture(sample, photo=True) - low) / ((high - low) or 1)
+            axes.imshow(np.clip(share, 0, 1).filled(1))
+        else:
+            axes.plot(sample[0].reshape(-1), color=BLUE, linewidth=1.2)
+            axes.set_ylim(self.limits)
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(self.plane is None and not self.photo)
+        axes.spines[:].set_color(LIGHT)
 
 
 def choose_pairs(encoded, count, seed):
@@ -121,25 +144,25 @@ def straight_paths(z, pairs, steps):
     return np.stack([(1 - share) * z[one] + share * z[other] for one, other in pairs])
 
 
-def path_figure(encoded, decoder, seed):
+def path_figure(encoded, display, seed):
     z = encoded.z.astype(float)
     pairs = choose_pairs(encoded, PATHS, seed)
     if not pairs:
         print("no two samples of different labels: no paths")
         return None
-    limits, greyscale = limits_of(decoder, encoded), decoder.loss_name == "bce"
     figure, grid = plt.subplots(len(pairs), STEPS, squeeze=False,
-                                figsize=(1.25 * STEPS, 1.25 * len(pairs) + 0.5))
+                                figsize=(1.25 * STEPS, 1.25 * display.aspect * len(pairs) + 0.5))
     for row, (one, other), path in zip(grid, pairs, straight_paths(z, pairs, STEPS)):
-        for axes, sample in zip(row, decoder.to_data_units(decoder.decode(path))):
-            show(axes, sample, greyscale, limits)
+        for axes, sample in zip(row, display.decode(path)):
+            display.show(axes, sample)
         for axes, end in ((row[0], one), (row[-1], other)):
             for spine in axes.spines.values():
                 spine.set(visible=True, color=ORANGE, linewidth=2.5)
             if encoded.label is not None:
-                axes.set_ylabel(f"label {encoded.label[end]}", color=GREY, fontsize=11)
+                axes.set_ylabel(f"label {encoded.label[end]:.4g}", color=GREY, fontsize=11)
         row[-1].yaxis.set_label_position("right")
-    figure.suptitle("Between two samples (framed): straight lines in the latent space, decoded",
+    figure.suptitle("Between two samples (framed): straight lines in the latent space, decoded"
+                    + display.text,
                     x=0.01, ha="left", color=GREY, fontsize=13)
     return figure
 
@@ -151,19 +174,18 @@ def draw_latents(z, count, seed):
     return generator.multivariate_normal(z.mean(axis=0), covariance, size=count, method="svd")
 
 
-def draw_figure(encoded, decoder, seed):
+def draw_figure(encoded, display, seed):
     if len(encoded.z) < 2:
         print("a single sample: no Gaussian can be fitted")
         return None
     rows, columns = DRAWS
     drawn = draw_latents(encoded.z.astype(float), rows * columns, seed)
-    samples = decoder.to_data_units(decoder.decode(drawn))
-    limits, greyscale = limits_of(decoder, encoded), decoder.loss_name == "bce"
     figure, grid = plt.subplots(rows, columns, squeeze=False,
-                                figsize=(columns + 0.2, rows + 0.5))
-    for axes, sample in zip(grid.ravel(), samples):
-        show(axes, sample, greyscale, limits)
-    figure.suptitle(f"Random draws: a Gaussian fitted to {len(encoded.z)} latents, decoded",
+                                figsize=(columns + 0.2, display.aspect * rows + 0.5))
+    for axes, sample in zip(grid.ravel(), display.decode(drawn)):
+        display.show(axes, sample)
+    figure.suptitle(f"Random draws: a Gaussian fitted to {len(encoded.z)} latents, decoded"
+                    + display.text,
                     x=0.01, ha="left", color=GREY, fontsize=13)
     return figure
 
@@ -173,10 +195,12 @@ def draw(options):
         group = command.group_shown(results, options)
         if group is None:
             raise ResultsError(f"{options.results} has no encoded set")
-        encoded, decoder = results.set(group), results.decoder()
+        encoded, decoder = results.set(group, SAMPLES), results.decoder()
+        display = Display(read_view(results, group, decoder),
+                          read_samples(results, group, decoder), decoder, encoded, options.photo)
     figures = {"latents_map": map_figure(encoded, options.seed),
-               "latents_paths": path_figure(encoded, decoder, options.seed),
-               "latents_draws": draw_figure(encoded, decoder, options.seed)}
+               "latents_paths": path_figure(encoded, display, options.seed),
+               "latents_draws": draw_figure(encoded, display, options.seed)}
     command.save_figures(figures, options.output or command.plots_beside(options.results),
                          options.format)
 

@@ -5,7 +5,8 @@
     with Results("runs/quickstart/results.h5") as results:
         test = results.set("test")              # test.z, test.loss, test.label, test.target, ...
         decoder = results.decoder()
-        images = decoder.to_data_units(decoder.decode(test.z))
+        images = decoder.to_data_units(decoder.decode(test.z))  # of all samples
+        fields = results.dataset("test")        # the same as an xarray.Dataset, if xarray is there
 
 As a program, `gfe_results.py results.h5` prints a short summary. Needs numpy and h5py only.
 """
@@ -22,8 +23,10 @@ from gfe.layers import ACTIVATIONS, SIZES, WITH_WEIGHT, LayerError, Network, sig
 
 __all__ = ["ACTIVATIONS", "Decoder", "Encoder", "Results", "ResultsError", "write_decoder"]
 SETS = ("train", "test", "encode", "validation")
+SAMPLES = ("reconstruction", "target", "weight")  # by far the largest columns
 NEEDED = ("z", "loss", "evaluations", "status")
-OPTIONAL = ("z_encoder", "loss_encoder", "label", "reconstruction", "target", "weight")
+OPTIONAL = ("z_encoder", "loss_encoder", "label", "reconstruction",
+            "pod_reconstruction", "target", "weight")
 SHOWN = "shown"  # the axis of what is stored of the first samples only
 SCALE = ("scale_offset", "scale_factor")  # attributes of /decoder, or datasets in it
 LOSSES = ("bce", "mse")
@@ -92,6 +95,10 @@ class Decoder:
     def to_data_units(self, x):
         """Undoes the scaling y = (raw - scale_offset) / scale_factor of x, (sample, *shape)."""
         return np.asarray(x) * self.scale_factor + self.scale_offset
+
+    def to_scaled_units(self, raw):
+        """The scaling itself, back from to_data_units()."""
+        return (np.asarray(raw, np.float64) - self.scale_offset) / self.scale_factor
 
     def loss(self, y, z, weight=None):
         """Reconstruction loss per sample: the (weighted) mean over its entries of
@@ -188,6 +195,20 @@ def _axis(dataset):
     return os.path.basename(scales[0].name) if scales else None
 
 
+def _dimensions(dataset):
+    """The names of a dataset's axes."""
+    return tuple(os.path.basename(axis[0].name) if len(axis) else f"axis_{k}"
+                 for k, axis in enumerate(dataset.dims))
+
+
+def _coordinates(group):
+    """{dimension: its coordinates, or names of its places} of a group, where there are any."""
+    return {name: item.asstr()[()] if h5py.check_string_dtype(item.dtype) else item[()]
+            for name, item in group.items()
+            if isinstance(item, h5py.Dataset) and h5py.h5ds.is_scale(item.id)
+            and not _text(item.attrs.get("NAME", b"This is")).startswith("This is")}
+
+
 def _read_layer(group):
     """(weight, bias, activation) of a dense layer's group, a dict of another one."""
     kind, activation = (_text(group.attrs[key]) for key in ("kind", "activation"))
@@ -235,7 +256,7 @@ class Results:
 
     @property
     def groups(self):
-        """Names of the encoded sets in the file: some of train, test, encode."""
+        """Names of the encoded sets in the file, some of SETS."""
         return [name for name in SETS if name in self.file]
 
     @property
@@ -249,23 +270,61 @@ class Results:
                                f"{', '.join('/' + other for other in self.file)})")
         return self.file[name]
 
-    def set(self, name):
+    def set(self, name, without=()):
         """An encoded set: every column that its group holds, an array with the sample as its first
-        axis: z, loss, evaluations, iterations, rejected, status, index, ...; z_encoder and
-        loss_encoder (of an autoencoder), label, reconstruction, target and weight are None if not
-        stored. Besides, status_names, the group's attributes as a dict, and those of each column,
-        such as columns["loss"]["units"] and columns["loss"]["long_name"]."""
+        axis: z, loss, evaluations, iterations, rejected, status, index, relative_l2, ...;
+        z_encoder and loss_encoder (of an autoencoder), label, reconstruction, pod_reconstruction,
+        target and weight are None if not stored. Samples are in data units, target NaN where an
+        entry does not count. Besides, status_names, the group's attributes as a dict
+        (relative_l2_mean, ...), and those of each column, such as columns["loss"]["units"] and
+        columns["loss"]["long_name"]; the names of each column's axes, such as
+        dimensions["target"], and coordinates of those that have some; channel_names and
+        channel_units of the samples. Columns in `without`, such as SAMPLES, are not read, but
+        None."""
         group = self._group(name)
         found = _columns(group)
         missing = [column for column in NEEDED if column not in found]
         if missing:
             raise ResultsError(f"{self.path}: /{name} has no dataset '{missing[0]}'")
         encoded = SimpleNamespace(**dict.fromkeys(OPTIONAL))
-        vars(encoded).update((column, dataset[()]) for column, dataset in found.items())
+        vars(encoded).update((column, None if column in without else dataset[()])
+                             for column, dataset in found.items())
         encoded.name, encoded.attributes = name, _attributes(group)
         encoded.status_names = _text(group["status"].attrs["flag_meanings"]).split()
         encoded.columns = {column: _attributes(dataset) for column, dataset in found.items()}
+        encoded.dimensions = {column: _dimensions(dataset) for column, dataset in found.items()}
+        encoded.coordinates = _coordinates(group)
+        about = encoded.columns.get("target", {})
+        encoded.channel_names = about.get("channel_names", "").split()
+        encoded.channel_units = about.get("channel_units", "").split("; ")[:len(
+            encoded.channel_names)]
+        if encoded.target is not None and "samples_in" not in encoded.attributes:
+            self._bring_to_data_units(encoded)
         return encoded
+
+    def _bring_to_data_units(self, encoded):
+        """Of files of before, whose samples are scaled, with 0 where an entry does not count."""
+        decoder = self.decoder()
+        for name in ("target", "reconstruction"):
+            samples = getattr(encoded, name)
+            if samples is not None:
+                setattr(encoded, name, decoder.to_data_units(samples.astype(float)))
+        if encoded.weight is not None:
+            encoded.target[encoded.weight == 0] = np.nan
+
+    def dataset(self, name):
+        """An encoded set as an xarray.Dataset, with named dimensions, coordinates and units."""
+        try:
+            import xarray  # pylint: disable=import-outside-toplevel
+        except ImportError:
+            raise ResultsError("xarray is not installed; set() gives the same as arrays") from None
+        encoded = self.set(name)
+        group = self._group(name)
+        coordinates = {dimension: (dimension, values, _attributes(group[dimension]))
+                       for dimension, values in encoded.coordinates.items()}
+        return xarray.Dataset({column: (encoded.dimensions[column], getattr(encoded, column), about)
+                               for column, about in encoded.columns.items()},
+                              coordinates, encoded.attributes)
 
     def bytes_per_sample(self, name):
         """Bytes that are stored of each sample of an encoded set, its latent among them."""
@@ -335,6 +394,11 @@ def summary(results):
                      f"evaluations {p50:.0f} (p50) {p99:.0f} (p99), {status_counts(encoded)}")
         if encoded.loss_encoder is not None:
             lines.append(f"{'':<8} mean loss {encoded.loss_encoder.mean():.5g} by the encoder")
+        if "relative_l2" in encoded.attributes:
+            lines.append(f"{'':<8} relative L2 error " + ", ".join(
+                f"{encoded.attributes[prefix + 'relative_l2']:.4g}{of}"
+                for prefix, of in (("", ""), ("encoder_", " by the encoder"), ("pod_", " of POD"))
+                if prefix + "relative_l2" in encoded.attributes))
     return "\n".join(lines)
 
 

@@ -7,6 +7,7 @@
 #include "app/report.h"
 #include "engine/first_guess.h"
 #include "engine/history.h"
+#include "engine/pod.h"
 #include "engine/trainer.h"
 #include "files/checkpoint.h"
 #include "files/output.h"
@@ -38,6 +39,8 @@ struct job {
   struct run *run;
   struct outcome outcome;
   struct trainer *trainer;  // NULL without the task train
+  struct pod *pod;          // of the training samples, as many modes as latents have numbers; NULL:
+                            // not asked for, not yet, or run->pod is the same
   struct checkpoint *checkpoint;
   struct stop *stop;        // rank 0's
   enum stop_reason reason;  // not STOP_NONE: the job is to end
@@ -259,6 +262,17 @@ static bool encodes_train(const struct job *job) {
   return trains(job) && job->run->config.evaluation.train;
 }
 
+// Fitted when it is first wanted. Collective.
+static const struct pod *pod_of(struct job *job) {
+  struct run *run = job->run;
+  if (!run->config.evaluation.pod || job->pod != NULL) return job->pod;
+  if (run->pod != NULL) return run->pod;
+  const enum phase before = clock_enter(PHASE_FLOW);
+  job->pod = pod_fit(run, run->decoder->d);
+  clock_enter(before);
+  return job->pod;
+}
+
 static bool encode(struct job *job, int encoding) {
   struct evaluation **evaluation = slot(job, encoding);
   if (*evaluation == NULL)
@@ -267,7 +281,9 @@ static bool encode(struct job *job, int encoding) {
     job->moved = true;
     if (!may_go_on(job)) return false;
   }
+  if (encoding != ENCODING_AS_NEW) evaluation_measure(*evaluation, pod_of(job));
   report_evaluation(job->run, *evaluation);
+  if (encoding != ENCODING_AS_NEW) report_errors(job->run, *evaluation);
   return true;
 }
 
@@ -363,6 +379,7 @@ static void end(struct job *job) {
   for (int k = 0; k < ENCODINGS; k++) evaluation_destroy(slot(job, k));
   gradient_check_destroy(&job->outcome.check);
   trainer_destroy(&job->trainer);
+  pod_destroy(&job->pod);
   history_destroy(&job->outcome.history);
   checkpoint_destroy(&job->checkpoint);
   stop_destroy(&job->stop);

@@ -160,10 +160,18 @@ static void check_files(const struct run *run) {
     if (!run->used[set]) continue;
     const double count = (double)run->shapes[set].count;
     const double shown = fmin(count, (double)run->config.output.reconstructions);
-    const double index = (double)sizeof(int64_t);
-    bytes += count * ((double)encoding_file_bytes(ENCODING_BY_FLOW, decoder->d) + index) +
-             2.0 * shown * (double)decoder->n * (double)sizeof(real);
-    if (encoder) bytes += count * (double)encoding_file_bytes(ENCODING_BY_ENCODER, decoder->d);
+    const double arrays = run->shapes[set].weights || run->shapes[set].missing ||
+                                  run->config.data.missing.kind != MISSING_ERROR
+                              ? 2.0
+                              : 1.0;
+    const double by = run->config.evaluation.pod ? 2.0 : 1.0;
+    const double errors = 2.0 * (double)sizeof(double), index = (double)sizeof(int64_t);
+    bytes +=
+        count * ((double)encoding_file_bytes(ENCODING_BY_FLOW, decoder->d) + by * errors + index) +
+        arrays * shown * (double)decoder->n * (double)sizeof(real);
+    if (encoder)
+      bytes += count * ((double)encoding_file_bytes(ENCODING_BY_ENCODER, decoder->d) + errors);
+    if (run->shapes[set].labels) bytes += count * index;
   }
   log_line("\nfiles");
   check_line("results.h5", bytes);

@@ -30,9 +30,11 @@ void report_choice(const struct run *run, const struct trainer *trainer);
 
 void report_evaluation(const struct run *run, const struct evaluation *evaluation);
 
-// That the training samples, encoded as if they were new, have so many times the loss that they were
-// trained at, if that is far above 1.
+// That the training samples, encoded as if they were new, have so many times the loss that they
+// were trained at, if that is far above 1.
 void report_as_new(double ratio);
+// A table of the errors of a set, with a column per source of reconstructions.
+void report_errors(const struct run *run, const struct evaluation *evaluation);
 
 // Phases: min, mean, max over ranks and share of the whole. Collective.
 void report_phases(struct run *run);

@@ -5,6 +5,7 @@
 #include "decoder/objective.h"
 #include "engine/batch_gradient.h"
 #include "engine/ensemble.h"
+#include "engine/errors.h"
 #include "engine/first_guess.h"
 #include "engine/model.h"
 #include "engine/pod_branch.h"
@@ -17,6 +18,8 @@ enum {
   PROGRAM_BYTES = 32 << 20,  // the program itself, MPI and HDF5, as measured on a few ranks
   TILE_BYTES = 1 << 27       // of work space that a tile may take, if it is not a single sample
 };
+// Entries of training data whose POD is found unasked: what takes seconds.
+static const double pod_entries[] = {[LOSS_BCE] = 1e6, [LOSS_MSE] = 1e8};
 
 // ---- what takes memory ----
 
@@ -92,12 +95,14 @@ static double trajectories_bytes(const struct run *run) {
                                          &run->config.encoding);
 }
 
+// A block of reconstructions, as they are measured and, in double, written; the mean sample and the
+// constants of the scaling.
 static double images_bytes(const struct run *run) {
+  const double row = (double)(real_padded(run->decoder->n) * (sizeof(real) + sizeof(double)));
   double most = 0.0;
   for (int set = 0; set < SET_COUNT; set++)
-    if (run->used[set])
-      most = fmax(most, fmin(share_of(run, set), (double)run->config.output.reconstructions));
-  return most * (double)(real_padded(run->decoder->n) * sizeof(real));
+    if (run->used[set]) most = fmax(most, share_of(run, set) * row);
+  return fmin(most, fmax(row, (double)ERRORS_BLOCK)) + 3.0 * row;
 }
 
 // The gradient as it is, with an adjoint and of the flow's own differences.
@@ -122,6 +127,10 @@ static bool encodes(const struct run *run) {
   return task[TASK_EVALUATE] || task[TASK_ENCODE] || (trains(run) && run->config.evaluation.train);
 }
 
+static bool fits_pod(const struct run *run) {
+  return run->config.evaluation.pod || pod_start_wanted(run);
+}
+
 static bool has_flows(const struct run *run) { return encodes(run) || guesses(run); }
 
 static const struct {
@@ -135,8 +144,9 @@ static const struct {
     {"encoding: flows", "make decoder.layers smaller", evaluation_bytes, has_flows},
     {"finding where flows begin", "make decoder.layers smaller, or set evaluation.start to zero",
      first_guess_bytes, guesses},
-    {"POD of the training samples", "lower decoder.latent, or set decoder.initial to random",
-     pod_start_bytes, pod_start_wanted},
+    {"POD of the training samples",
+     "lower decoder.latent, or set evaluation.pod to false and decoder.initial to random",
+     pod_start_bytes, fits_pod},
     {"training: optimiser", "make decoder.layers smaller", update_bytes, trains},
     {"training: flows, gradients, exact sums", "make decoder.layers or training.tile smaller",
      model_bytes, trains},
@@ -146,7 +156,7 @@ static const struct {
      "take more ranks on more nodes, or lower training.batch or encoding.max_iterations",
      trajectories_bytes, keeps_trajectories},
     {"gradient check", "make decoder.layers or training.tile smaller", check_bytes, checks},
-    {"reconstructions for the results", "lower output.reconstructions", images_bytes, encodes}};
+    {"reconstructions and their errors", "", images_bytes, encodes}};
 _Static_assert(2 + LENGTH(all_parts) <= BUDGET_PARTS, "there is room for all parts");
 
 // Of the set with the largest pieces, in double; there is nothing of a run yet but samples and
@@ -236,8 +246,17 @@ static void choose_tries(struct config *config, const void *context) {
   config->evaluation.tries = 0;  // each sample's own matter
 }
 
+static void choose_pod(struct config *config, const void *context) {
+  const struct run *run = context;
+  const struct dataset_shape *train = &run->shapes[SET_TRAIN];
+  const double entries = (double)train->count * (double)train->n;
+  config->evaluation.pod =
+      run->used[SET_TRAIN] && encodes(run) && entries <= pod_entries[config->decoder.loss];
+}
+
 // The facts are a struct run.
 static const struct config_rule rules[] = {{"training.tile", choose_tile},
+                                           {"evaluation.pod", choose_pod},
                                            {"run.memory_limit", choose_limit},
                                            {"evaluation.start", choose_start},
                                            {"evaluation.tries", choose_tries}};
@@ -260,16 +279,24 @@ static void refuse(const struct run *run, struct error *error) {
       most.remedy[0] != '\0' ? most.remedy : "raise it");
 }
 
-void budget_settle(struct run *run, struct error *error) {
-  config_resolve(&run->config, rules, LENGTH(rules), run);
-  const int64_t batch = run->config.training.batch;
-  run->tile = run->config.training.tile < batch ? run->config.training.tile : batch;
-  const size_t training = ensemble_rows(run->decoder, (size_t)batch);
+// Finds how many rows a rank has memory for. False if there is none for a single one.
+static bool find_rows(struct run *run) {
+  const size_t training = ensemble_rows(run->decoder, (size_t)run->config.training.batch);
   const size_t evaluation = ensemble_rows(run->decoder, SIZE_MAX);
   for (size_t rows = evaluation; rows > 0; rows--) {
     run->training_rows = least(training, rows);
     run->evaluation_rows = least(evaluation, rows);
-    if (budget_bytes(run) <= run->config.run.memory_limit) return;
+    if (budget_bytes(run) <= run->config.run.memory_limit) return true;
   }
-  refuse(run, error);
+  return false;
+}
+
+void budget_settle(struct run *run, struct error *error) {
+  config_resolve(&run->config, rules, LENGTH(rules), run);
+  const int64_t batch = run->config.training.batch;
+  run->tile = run->config.training.tile < batch ? run->config.training.tile : batch;
+  if (find_rows(run)) return;
+  if (run->config.automatic[config_parameter_find("evaluation.pod")] != AUTOMATIC_NO)
+    run->config.evaluation.pod = false;  // nobody has asked for it
+  if (!find_rows(run)) refuse(run, error);
 }

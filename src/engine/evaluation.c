@@ -228,16 +228,17 @@ bool evaluation_resume(struct evaluation *evaluation) {
   return false;
 }
 
-// A column of the data set itself.
-static void add_given(struct state *state, struct state_field field, const char *name,
-                      const char *text, enum state_type type, void *values) {
+// A column of one number per sample; none if `values` is NULL.
+static void add_column(struct state *state, const struct evaluation *evaluation, const char *name,
+                       const char *text, enum state_type type, void *values) {
   if (values == NULL) return;
+  struct state_field field = set_field(evaluation);
   field.name = name;
   field.text = text;
   field.type = type;
   field.data = values;
   field.width = 1;
-  field.stride = type == STATE_DOUBLE ? sizeof(double) : sizeof(int64_t);
+  field.stride = state_type_size(type);
   state_add(state, field);
 }
 
@@ -268,6 +269,31 @@ static void add_as_new(const struct evaluation *evaluation, struct state *state)
     }
 }
 
+// Names with errors_prefix().
+static void add_errors(struct state *state, const struct evaluation *evaluation) {
+  static const char *const names[][2] = {
+      [ERRORS_BY_FLOW] = {"relative_l2", "max_error"},
+      [ERRORS_BY_ENCODER] = {"encoder_relative_l2", "encoder_max_error"},
+      [ERRORS_BY_POD] = {"pod_relative_l2", "pod_max_error"}};
+  static const char *const texts[][2] = {
+      [ERRORS_BY_FLOW] = {"||x - y|| / ||y|| of the reconstruction x of each sample y, in data "
+                          "units; NaN where y is 0",
+                          "largest |x - y| of an entry of each sample, in data units"},
+      [ERRORS_BY_ENCODER] = {"the same relative_l2 of what the decoder makes of z_encoder",
+                             "the same max_error of what the decoder makes of z_encoder"},
+      [ERRORS_BY_POD] = {"the same relative_l2 of POD of the training samples, with as many modes "
+                         "as a latent has numbers",
+                         "the same max_error of that POD"}};
+  for (int source = 0; source < ERRORS_SOURCES; source++) {
+    const struct errors *errors = evaluation->errors[source];
+    if (errors == NULL) continue;
+    add_column(state, evaluation, names[source][0], texts[source][0], STATE_DOUBLE,
+               errors->sample_relative);
+    add_column(state, evaluation, names[source][1], texts[source][1], STATE_DOUBLE,
+               errors->sample_max);
+  }
+}
+
 void evaluation_columns(const struct evaluation *evaluation, struct state *state) {
   if (evaluation->kind == EVALUATION_AS_NEW) {
     add_as_new(evaluation, state);
@@ -277,32 +303,12 @@ void evaluation_columns(const struct evaluation *evaluation, struct state *state
   encoding_fields((struct encoding *[]){[ENCODING_BY_FLOW] = evaluation->encoding,
                                         [ENCODING_BY_ENCODER] = evaluation->by_encoder},
                   evaluation->run->decoder->d, set_field(evaluation), state);
-  add_given(state, set_field(evaluation), "index", "index of the sample in its file", STATE_INT64,
-            data->index);
-  add_given(state, set_field(evaluation), "label", "label given with the sample", STATE_INT64,
-            data->label);
-  add_given(state, set_field(evaluation), "label", "label given with the sample", STATE_DOUBLE,
-            data->real_label);
-}
-
-real *evaluation_decode(const struct run *run, const struct evaluation *evaluation, int64_t count) {
-  assert(count <= evaluation->samples.count && evaluation->flows_ended);
-  const size_t d = real_padded(run->decoder->d), n = real_padded(run->decoder->n);
-  struct objective *objective = objective_create(run->decoder, run->evaluation_rows, false);
-  struct rows_sweep *sweep = rows_sweep_create(run->evaluation_rows);
-  real *z = objective_latents(objective), *images = memory_new(real, (size_t)count * n);
-  rows_sweep_begin(sweep, &evaluation->samples, run->decoder->n, 0, count, NULL, NULL);
-  while (rows_sweep_next(sweep)) {
-    for (size_t row = 0; row < sweep->rows; row++)
-      memcpy(z + row * d, evaluation->encoding->z + (size_t)sweep->occupant[row] * d,
-             d * sizeof *z);
-    const real *decoded = objective_decode(objective, sweep->rows);
-    for (size_t row = 0; row < sweep->rows; row++)
-      memcpy(images + (size_t)sweep->occupant[row] * n, decoded + row * n, n * sizeof *images);
-  }
-  objective_destroy(&objective);
-  rows_sweep_destroy(&sweep);
-  return images;
+  add_errors(state, evaluation);
+  add_column(state, evaluation, "index", "index of the sample in its file", STATE_INT64,
+             data->index);
+  add_column(state, evaluation, "label", "label given with the sample", STATE_INT64, data->label);
+  add_column(state, evaluation, "label", "label given with the sample", STATE_DOUBLE,
+             data->real_label);
 }
 
 void evaluation_destroy(struct evaluation **evaluation) {
@@ -311,5 +317,7 @@ void evaluation_destroy(struct evaluation **evaluation) {
   if ((*evaluation)->encoding != NULL) first_guess_end((*evaluation)->encoding);
   encoding_destroy(&(*evaluation)->encoding);
   encoding_destroy(&(*evaluation)->by_encoder);
+  for (int source = 0; source < ERRORS_SOURCES; source++)
+    errors_destroy(&(*evaluation)->errors[source]);
   memory_free(evaluation);
 }

@@ -7,6 +7,7 @@
 
 #include "engine/evaluation.h"
 #include "engine/model.h"
+#include "engine/pod.h"
 #include "engine/pod_start.h"
 #include "engine/sample_order.h"
 #include "engine/shard.h"
@@ -104,6 +105,10 @@ static void begin_refit(struct trainer *t) {
   end_phase(t);
   validation_return(t->run);
   set_parameters(t, t->start);
+  if (pod_start_wanted(t->run)) {  // that of all samples
+    pod_destroy(&t->run->pod);
+    pod_start_decoder(t->run);
+  }
   begin_phase(t);
 }
 

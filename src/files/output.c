@@ -1,35 +1,31 @@
 #include "files/output.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "decoder/loss.h"
 #include "engine/budget.h"
 #include "files/decoder_file.h"
 #include "files/dictionary_file.h"
+#include "files/output_internal.h"
 #include "files/partial.h"
 #include "files/predictor_file.h"
-#include "files/summary.h"
 #include "ground/directory.h"
 #include "ground/durable.h"
 #include "ground/memory.h"
 #include "ground/provenance.h"
-#include "input/config_compare.h"
 #include "input/config_write.h"
 #include "numerics/isa.h"
 #include "platform/h5.h"
 
-static FILE *open_text(const char *path) {
+FILE *output_open_text(const char *path) {
   FILE *file = fopen(path, "w");
   if (file == NULL) error_fatal("cannot write %s: %s", path, strerror(errno));
   return file;
 }
 
-static void close_text(FILE *file, const char *path) {
+void output_close_text(FILE *file, const char *path) {
   const bool failed = ferror(file) != 0;
   if (fclose(file) != 0 || failed) error_fatal("cannot write %s: %s", path, strerror(errno));
 }
@@ -39,9 +35,9 @@ void output_begin(const struct run *run) {
   if (comm_rank(run->comm) == 0) {
     partial_clean(run->config.run.directory);
     char *path = directory_path(run->config.run.directory, "used_parameters.yaml");
-    FILE *file = open_text(partial);
+    FILE *file = output_open_text(partial);
     config_write(&run->config, file);
-    close_text(file, partial);
+    output_close_text(file, partial);
     durable_put(partial, path);
     memory_free(&path);
   }
@@ -49,7 +45,7 @@ void output_begin(const struct run *run) {
   comm_barrier(run->comm);
 }
 
-enum { GROUP = 24, PATH = 96 };
+enum { PATH = 96 };
 
 // ---- fields of a state as datasets ----
 
@@ -75,8 +71,7 @@ static void declare_value_names(struct h5_file *file, const char *path,
   h5_write_text(file, path, "flag_meanings", meanings);
 }
 
-// A dataset in a group that is there, with its dimensions.
-static void declare_field(struct h5_file *file, const struct state_field *field) {
+void output_declare_field(struct h5_file *file, const struct state_field *field) {
   char group[PATH], path[PATH];
   snprintf(group, sizeof group, "/%s", field->group);
   snprintf(path, sizeof path, "/%s/%s", field->group, field->name);
@@ -86,112 +81,12 @@ static void declare_field(struct h5_file *file, const struct state_field *field)
   if (field->value_name != NULL) declare_value_names(file, path, field->value_name);
 }
 
-// Writes this rank's rows.
-static void write_field(struct h5_file *file, const struct state_field *field) {
+void output_write_field(struct h5_file *file, const struct state_field *field) {
   char path[PATH], *rows = memory_new(char, (size_t)field->count *state_row_bytes(field));
   snprintf(path, sizeof path, "/%s/%s", field->group, field->name);
   state_pack(field, 0, field->count, rows);
   h5_write_rows(file, path, output_type(field->type), field->first, field->count, rows);
   memory_free(&rows);
-}
-
-// ---- one group per data set ----
-
-static int64_t shown_count(const struct run *run, enum set set) {
-  const int64_t wanted = run->config.output.reconstructions, count = run->shapes[set].count;
-  return wanted < count ? wanted : count;
-}
-
-static bool has_weights(const struct run *run, enum set set) { return run->sets[set]->w != NULL; }
-
-static void declare_images(const struct run *run, enum set set, struct h5_file *file,
-                           const char *group) {
-  const struct dataset_shape *shape = &run->shapes[set];
-  char names[DATASET_AXES][16];
-  const char *dimensions[H5_AXES] = {"shown"};
-  h5_dimension(file, group, "shown", shown_count(run, set));
-  for (int i = 0; i < shape->axes; i++) {
-    snprintf(names[i], sizeof names[i], "axis_%d", i);
-    h5_dimension(file, group, names[i], shape->shape[i]);
-    dimensions[i + 1] = names[i];
-  }
-  const int axes = shape->axes + 1;
-  const char *output = loss_ops(run->decoder->loss)->output_text;
-  char text[160];
-  snprintf(text, sizeof text,
-           "first samples as decoded from their latents, in the decoder's scaled units%s%s",
-           output != NULL ? ": " : "", output != NULL ? output : "");
-  h5_dataset(file, group, "reconstruction", H5_REAL, axes, dimensions, "1", text);
-  h5_dataset(file, group, "target", H5_REAL, axes, dimensions, "1",
-             "the same samples as given, scaled");
-  if (has_weights(run, set))
-    h5_dataset(file, group, "weight", H5_REAL, axes, dimensions, "1",
-               "weight of each entry in the loss, 0 where it was not observed");
-}
-
-// Those of training samples encoded as if they were new (NULL: of none) stand beside the others.
-static void list_columns(const struct evaluation *evaluation, const struct evaluation *as_new,
-                         struct state *columns) {
-  evaluation_columns(evaluation, columns);
-  if (as_new != NULL && evaluation->set == as_new->set) evaluation_columns(as_new, columns);
-}
-
-static void declare_set(const struct run *run, const struct evaluation *evaluation,
-                        const struct evaluation *as_new, struct h5_file *file) {
-  const enum set set = evaluation->set;
-  const struct data_options *options = run_data(run, set);
-  char group[GROUP];
-  snprintf(group, sizeof group, "/%s", set_name(set));
-  h5_group(file, group, "samples encoded with the decoder of this file");
-  h5_write_text(
-      file, group, "file",
-      options->generate != GENERATE_NONE ? generator_name(options->generate) : options->file);
-  h5_write_text(file, group, "dataset", options->dataset);
-  h5_write_number(file, group, "mean_loss", evaluation->loss);
-  h5_dimension(file, group, "sample", run->shapes[set].count);
-  h5_dimension(file, group, "latent", (int64_t)run->decoder->d);
-  if (evaluation->by_encoder != NULL)
-    h5_write_number(file, group, "mean_loss_encoder", evaluation->loss_encoder);
-  struct state columns = {.count = 0};
-  list_columns(evaluation, as_new, &columns);
-  for (size_t f = 0; f < columns.count; f++) declare_field(file, &columns.fields[f]);
-  declare_images(run, set, file, group);
-}
-
-// Rows of a sample's entries, of which this rank has `count` from `first` on.
-static void write_entries(struct h5_file *file, enum set set, const char *name, int64_t first,
-                          int64_t count, size_t n, const real *rows) {
-  const struct state_field field = {.group = set_name(set),
-                                    .name = name,
-                                    .type = STATE_REAL,
-                                    .data = (void *)rows,
-                                    .first = first,
-                                    .count = count,
-                                    .width = n,
-                                    .stride = real_padded(n) * sizeof *rows};
-  write_field(file, &field);
-}
-
-static void write_images(const struct run *run, const struct evaluation *evaluation,
-                         struct h5_file *file) {
-  const enum set set = evaluation->set;
-  const struct dataset *data = run->sets[set];
-  const int64_t left = shown_count(run, set) - data->local_first;
-  const int64_t count = left < 0 ? 0 : left < data->local_count ? left : data->local_count;
-  const int64_t first = count > 0 ? data->local_first : 0;
-  real *images = evaluation_decode(run, evaluation, count);
-  write_entries(file, set, "reconstruction", first, count, data->n, images);
-  write_entries(file, set, "target", first, count, data->n, data->y);
-  if (has_weights(run, set)) write_entries(file, set, "weight", first, count, data->n, data->w);
-  memory_free(&images);
-}
-
-static void write_set(const struct run *run, const struct evaluation *evaluation,
-                      const struct evaluation *as_new, struct h5_file *file) {
-  struct state columns = {.count = 0};
-  list_columns(evaluation, as_new, &columns);
-  for (size_t f = 0; f < columns.count; f++) write_field(file, &columns.fields[f]);
-  write_images(run, evaluation, file);
 }
 
 // ---- history ----
@@ -210,13 +105,13 @@ static void declare_history(const struct outcome *outcome, struct h5_file *file)
   }
   struct state state = {.count = 0};
   history_state(history, 0, &state);
-  for (size_t f = 0; f < state.count; f++) declare_field(file, &state.fields[f]);
+  for (size_t f = 0; f < state.count; f++) output_declare_field(file, &state.fields[f]);
 }
 
 static void write_history(struct history *history, struct h5_file *file, int rank) {
   struct state state = {.count = 0};
   history_state(history, rank, &state);
-  for (size_t f = 0; f < state.count; f++) write_field(file, &state.fields[f]);
+  for (size_t f = 0; f < state.count; f++) output_write_field(file, &state.fields[f]);
 }
 
 // ---- gradient check ----
@@ -336,7 +231,8 @@ void output_results(struct run *run, const struct outcome *outcome, const char *
     declare_history(outcome, file);
     if (outcome->check != NULL) declare_check(run, outcome->check, file);
     for (int set = 0; set < SET_COUNT; set++)
-      if (evaluations[set] != NULL) declare_set(run, evaluations[set], outcome->as_new, file);
+      if (evaluations[set] != NULL)
+        output_declare_set(run, evaluations[set], outcome->as_new, file);
     h5_close(&file);
   }
   comm_barrier(run->comm);
@@ -350,46 +246,13 @@ void output_results(struct run *run, const struct outcome *outcome, const char *
   write_history(history, file, rank);
   if (outcome->check != NULL) write_check(run, outcome->check, file);
   for (int set = 0; set < SET_COUNT; set++)
-    if (evaluations[set] != NULL) write_set(run, evaluations[set], outcome->as_new, file);
+    if (evaluations[set] != NULL) output_write_set(run, evaluations[set], outcome->as_new, file);
   h5_close(&file);
   comm_barrier(run->comm);
   if (rank == 0) durable_put(partial, path);
   error_remove_on_failure(NULL);
   memory_free(&path);
   memory_free(&partial);
-}
-
-// ---- summary.json ----
-
-double outcome_as_new(const struct outcome *outcome) {
-  const struct evaluation *trained = outcome->evaluations[SET_TRAIN], *as_new = outcome->as_new;
-  return trained != NULL && as_new != NULL && trained->loss > 0.0 ? as_new->loss / trained->loss
-                                                                  : NAN;
-}
-
-static void write_number(FILE *file, const char *name, double value) {
-  if (isfinite(value))
-    fprintf(file, "  \"%s\": %.17g,\n", name, value);
-  else
-    fprintf(file, "  \"%s\": null,\n", name);
-}
-
-// Which decoder of a training that validates is kept.
-static void write_choice(FILE *file, const struct validation_choice *choice) {
-  fprintf(file, "  \"kept_epoch\": %lld,\n", (long long)choice->kept);
-  write_number(file, "kept_validation_loss", choice->kept_loss);
-  write_number(file, "start_validation_loss", choice->start);
-}
-
-// What was read, and what was made of it: another start compares them (summary.h).
-static void write_checksums(FILE *file, const struct run *run) {
-  const char *format = "  \"%s%s\": \"%016" PRIx64 "\",\n";
-  fprintf(file, format, "given_files", "", run->given_files);
-  fprintf(file, format, "decoder_file", "_checksum", run->decoder_checksum);
-  for (int set = 0; set < SET_COUNT; set++)
-    fprintf(file, format, set_name(set), "_checksum", run->data_checksum[set]);
-  fprintf(file, "  \"results_bytes\": %" PRId64 ",\n",
-          summary_results_bytes(run->config.run.directory));
 }
 
 bool output_opens(const struct run *run) {
@@ -400,50 +263,4 @@ bool output_opens(const struct run *run) {
   h5_close(&file);
   memory_free(&path);
   return opens;
-}
-
-static void write_summary(const struct run *run, const struct outcome *outcome, double seconds,
-                          const char *exit_reason, const char *partial) {
-  struct evaluation *const *evaluations = outcome->evaluations;
-  const struct history *history = outcome->history;
-  char *path = directory_path(run->config.run.directory, "summary.json");
-  FILE *file = open_text(partial);
-  fprintf(file, "{\n");
-  for (int set = 0; set < SET_COUNT; set++) {
-    const struct evaluation *evaluation = evaluations[set];
-    char name[64];
-    snprintf(name, sizeof name, "%s_loss", set_name(set));
-    write_number(file, name, evaluation == NULL ? NAN : evaluation->loss);
-    snprintf(name, sizeof name, "%s_loss_encoder", set_name(set));
-    write_number(file, name, evaluation == NULL ? NAN : evaluation->loss_encoder);
-    snprintf(name, sizeof name, "%s_evaluations_mean", set_name(set));
-    write_number(file, name, evaluation == NULL ? NAN : tally_mean(&evaluation->tally));
-    snprintf(name, sizeof name, "%s_not_converged", set_name(set));
-    write_number(file, name,
-                 evaluation == NULL ? NAN : (double)tally_not_converged(&evaluation->tally));
-  }
-  write_number(file, "train_loss_as_new_over_trained", outcome_as_new(outcome));
-  fprintf(file, "  \"steps\": %lld,\n  \"epochs\": %lld,\n", (long long)history_steps(history),
-          (long long)history_epochs(history));
-  if (outcome->choice != NULL) write_choice(file, outcome->choice);
-  write_number(file, "seconds", seconds);
-  const int64_t epochs = history_epochs(history);
-  write_number(file, "training_seconds",
-               epochs > 0 ? history_epoch(history, epochs - 1)->seconds : 0.0);
-  write_number(file, "training_cpu_seconds",
-               epochs > 0 ? history_epoch(history, epochs - 1)->cpu_seconds : 0.0);
-  write_checksums(file, run);
-  fprintf(file, "  \"ranks\": %d,\n  \"config_hash\": \"%016" PRIx64 "\",\n", comm_size(run->comm),
-          config_hash(&run->config));
-  fprintf(file, "  \"exit_reason\": \"%s\"\n}\n", exit_reason);
-  close_text(file, partial);
-  durable_put(partial, path);
-  memory_free(&path);
-}
-
-void output_summary(const struct run *run, const struct outcome *outcome, double seconds,
-                    const char *exit_reason) {
-  char *partial = partial_path(run->comm, run->config.run.directory, "summary.json");
-  if (comm_rank(run->comm) == 0) write_summary(run, outcome, seconds, exit_reason, partial);
-  memory_free(&partial);
 }

@@ -352,6 +352,14 @@ static bool check_start(const struct config_input *input, const struct config *c
                   solver_coupling_name(config->evaluation.solver.coupling));
 }
 
+// POD is of the training samples.
+static bool check_comparison(const struct config_input *input, const struct config *config) {
+  if (!config->evaluation.pod || section_is_used(config, "data.train")) return true;
+  return complain(input, "evaluation", "pod",
+                  "POD is that of the training samples, which only the task %s reads; leave it out",
+                  task_name(TASK_TRAIN));
+}
+
 static bool check_steps(const struct config_input *input, const struct solver_options *options,
                         const char *section) {
   const bool ordered = options->h_min <= options->h0 && options->h0 <= options->h_max;
@@ -390,8 +398,7 @@ static bool check_validation(const struct config_input *input, struct config *co
                     "cannot go with data.validation, which is a set of its own; leave one out");
   if (!is_given(input, "training.keep") && validates) config->training.keep = KEEP_BEST;
   if (validates) return true;
-  if (config->training.keep == KEEP_BEST)
-    return complain(input, "training", "keep", "%s", hint);
+  if (config->training.keep == KEEP_BEST) return complain(input, "training", "keep", "%s", hint);
   if (config->training.patience > 0) return complain(input, "training", "patience", "%s", hint);
   return !config->training.refit || complain(input, "training", "refit", "%s", hint);
 }
@@ -543,6 +550,6 @@ bool config_check(const struct config_input *input, struct config *config) {
          check_solver(input, &config->encoding, "encoding") &&
          check_solver(input, &config->evaluation.solver, "evaluation") &&
          check_adjoint(input, config) && check_start(input, config) &&
-         check_validation(input, config) && check_files(input, config) &&
-         check_restart(input, config);
+         check_validation(input, config) && check_comparison(input, config) &&
+         check_files(input, config) && check_restart(input, config);
 }

@@ -307,8 +307,10 @@ static const struct config_row evaluation_rows[] = {
      .text = "encode the training data, too, once they have been learned", .change = CHANGE_TAKEN},
     {"start", TYPE_CHOICES, AT(evaluation.start), "auto", .automatic = "auto", .name = start_name,
      .text =
-         "where flows may begin: z = 0, the mean of the trained latents, where the decoder's linear "
-         "layer alone comes closest (pod; decoder.initial, run.model: pod), some trained latents (the "
+         "where flows may begin: z = 0, the mean of the trained latents, where the decoder's "
+         "linear "
+         "layer alone comes closest (pod; decoder.initial, run.model: pod), some trained latents "
+         "(the "
          "dictionary), a linear guess fitted to 1,000 training samples with a metric for lbfgs, "
          "a random point of [0, 1); of several the one of least loss. auto: zero, and mean, "
          "pod and dictionary as far as they are there and the solver ends at a minimum"},
@@ -316,6 +318,11 @@ static const struct config_row evaluation_rows[] = {
      .range = {1, TRIES_MAX, CLOSED}, .unit = "flows",
      .text = "from starts that lie apart, of which the lowest end is kept; auto: up to 3 where the "
              "loss stays above 5 times that of the trained latents, 1 where entries are missing"},
+    {"pod", TYPE_BOOLEAN, AT(evaluation.pod), "auto", .automatic = "auto",
+     .text = "the errors of POD of the training samples, with as many modes as the latent has "
+             "numbers, beside the decoder's; auto: if there are up to 1e8 entries of training data "
+             "(bce: 1e6)",
+     .change = CHANGE_TAKEN},
 };
 
 static const struct config_row gradient_check_rows[] = {
@@ -325,8 +332,8 @@ static const struct config_row gradient_check_rows[] = {
 
 static const struct config_row output_rows[] = {
     {"reconstructions", TYPE_INTEGER, AT(output.reconstructions), "64",
-     .range = {0, COUNT_MAX, CLOSED}, .unit = "samples",
-     .text = "how many are also kept as target and reconstruction"},
+     .range = {0, COUNT_MAX, CLOSED}, .most = "all", .unit = "samples",
+     .text = "how many are also kept as target and reconstruction, in data units"},
 };
 
 #define ROWS(array) .rows = array, .count = LENGTH(array)
@@ -471,5 +478,6 @@ void config_row_describe(const struct config_row *row, char *text, size_t size) 
     append_range(text, size, &row->range);
   if (row->type == TYPE_SCALE) text_append(text, size, ", or {kind: ..., per: ...}");
   if (row->automatic != NULL) text_append(text, size, " or auto");
+  if (row->most != NULL) text_append(text, size, " or %s", row->most);
   if (row->unit != NULL) text_append(text, size, ", %s", row->unit);
 }

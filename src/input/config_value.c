@@ -102,7 +102,7 @@ static bool parse_number(const struct yaml_tree *node, double *value) {
   return node->kind == TREE_SCALAR && parse_text(node->text, value);
 }
 
-// What may be said in place of a number.
+// What may be said in place of a value.
 static const char *or_automatic(const struct config_row *row) {
   return row->automatic != NULL ? " or auto" : "";
 }
@@ -123,21 +123,29 @@ static bool check_range(const struct config_row *row, const struct config_place 
 
 // ---- reading ----
 
-static bool read_boolean(const struct config_place *place, bool *value, struct error *error) {
+static bool read_boolean(const struct config_row *row, const struct config_place *place,
+                         bool *value, struct error *error) {
   static const char *const names[] = {"true", "yes", "on", "false", "no", "off"};
   for (size_t i = 0; i < 6 && place->node->kind == TREE_SCALAR; i++) {
     if (!text_same_word(place->node->text, names[i])) continue;
     *value = i < 3;
     return true;
   }
-  return config_complain(place, error, "must be true or false");
+  return config_complain(place, error, "must be true%s false%s",
+                         row->automatic == NULL ? " or" : ",", or_automatic(row));
 }
 
 bool config_integer_read(const struct config_row *row, const struct config_place *place,
                          int64_t *value, struct error *error) {
   double number;
-  if (!parse_number(place->node, &number) || number != floor(number))
-    return config_complain(place, error, "must be an integer%s", or_automatic(row));
+  const struct yaml_tree *node = place->node;
+  if (row->most != NULL && node->kind == TREE_SCALAR && text_same_word(node->text, row->most)) {
+    *value = (int64_t)row->range.upper;
+    return true;
+  }
+  if (!parse_number(node, &number) || number != floor(number))
+    return config_complain(place, error, "must be an integer%s%s%s", or_automatic(row),
+                           row->most != NULL ? " or " : "", row->most != NULL ? row->most : "");
   if (!check_range(row, place, number, error)) return false;
   *value = (int64_t)number;
   return true;
@@ -357,7 +365,7 @@ static bool read_node(const struct config_row *row, const struct config_place *p
                       struct error *error) {
   switch (row->type) {
     case TYPE_BOOLEAN:
-      return read_boolean(place, storage, error);
+      return read_boolean(row, place, storage, error);
     case TYPE_INTEGER:
       return config_integer_read(row, place, storage, error);
     case TYPE_NUMBER:

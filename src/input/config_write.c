@@ -136,7 +136,10 @@ static void write_stored(const struct config_row *row, const void *storage, int 
       fputs(*(const bool *)storage ? "true" : "false", stream);
       break;
     case TYPE_INTEGER:
-      fprintf(stream, "%" PRId64, *(const int64_t *)storage);
+      if (row->most != NULL && *(const int64_t *)storage == (int64_t)row->range.upper)
+        fputs(row->most, stream);
+      else
+        fprintf(stream, "%" PRId64, *(const int64_t *)storage);
       break;
     case TYPE_NUMBER:
     case TYPE_DURATION:

@@ -223,15 +223,15 @@ static void any_pair_tile(size_t rows, size_t vectors, const struct product_pair
     TILE(1, 5)
     TILE(1, 6)
     TILE(1, 7)
-    TILE(1, 8) TILE(2, 1) TILE(2, 2) TILE(2, 3) TILE(2, 4) TILE(3, 1) TILE(3, 2) TILE(4, 1)
-        TILE(4, 2)
+    TILE(1, 8)
+    TILE(2, 1) TILE(2, 2) TILE(2, 3) TILE(2, 4) TILE(3, 1) TILE(3, 2) TILE(4, 1) TILE(4, 2)
 #if !defined GFE_ISA_plain
-            TILE(5, 1) TILE(5, 2) TILE(6, 1) TILE(6, 2)
+        TILE(5, 1) TILE(5, 2) TILE(6, 1) TILE(6, 2)
 #if !defined GFE_ISA_avx2
-                TILE(2, 5) TILE(2, 6) TILE(3, 3) TILE(3, 4) TILE(4, 3) TILE(4, 4) TILE(5, 3)
-                    TILE(5, 4) TILE(6, 3) TILE(6, 4) TILE(7, 1) TILE(7, 2) TILE(8, 1) TILE(8, 2)
-                        TILE(9, 1) TILE(9, 2) TILE(10, 1) TILE(10, 2) TILE(11, 1) TILE(11, 2)
-                            TILE(12, 1) TILE(12, 2)
+            TILE(2, 5) TILE(2, 6) TILE(3, 3) TILE(3, 4) TILE(4, 3) TILE(4, 4) TILE(5, 3) TILE(5, 4)
+                TILE(6, 3) TILE(6, 4) TILE(7, 1) TILE(7, 2) TILE(8, 1) TILE(8, 2) TILE(9, 1)
+                    TILE(9, 2) TILE(10, 1) TILE(10, 2) TILE(11, 1) TILE(11, 2) TILE(12, 1)
+                        TILE(12, 2)
 #endif
 #endif
   }

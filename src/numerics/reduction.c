@@ -50,7 +50,7 @@ struct reduction {
   // [blocks + REDUCTION_OTHERS] exponents of the largest summands of a sum, and room for what the
   // caller sends with them
   int64_t *largest;
-  double *sum;                    // [count]
+  double *sum;  // [count]
 };
 
 struct reduction *reduction_create(size_t blocks, const size_t *sizes) {

@@ -59,9 +59,9 @@ static hid_t open_group(const struct h5_file *file, const char *path) {
   return check(file, H5Gopen2(file->id, path, H5P_DEFAULT), "open group", path);
 }
 
-static void write_attribute(struct h5_file *file, const char *object, const char *name, hid_t type,
-                            const void *value) {
-  const hid_t space = H5Screate(H5S_SCALAR);
+// Takes `space` with it.
+static void write_array(struct h5_file *file, const char *object, const char *name, hid_t type,
+                        hid_t space, const void *value) {
   const hid_t attribute =
       H5Acreate_by_name(file->id, object, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
   check(file, attribute, "create attribute", name);
@@ -70,10 +70,21 @@ static void write_attribute(struct h5_file *file, const char *object, const char
   H5Sclose(space);
 }
 
-void h5_write_text(struct h5_file *file, const char *object, const char *name, const char *text) {
+static void write_attribute(struct h5_file *file, const char *object, const char *name, hid_t type,
+                            const void *value) {
+  write_array(file, object, name, type, H5Screate(H5S_SCALAR), value);
+}
+
+// Of UTF-8 texts of any length; to be closed.
+static hid_t text_type(void) {
   const hid_t type = H5Tcopy(H5T_C_S1);
   H5Tset_size(type, H5T_VARIABLE);
   H5Tset_cset(type, H5T_CSET_UTF8);
+  return type;
+}
+
+void h5_write_text(struct h5_file *file, const char *object, const char *name, const char *text) {
+  const hid_t type = text_type();
   write_attribute(file, object, name, type, &text);
   H5Tclose(type);
 }
@@ -86,32 +97,72 @@ void h5_write_integer(struct h5_file *file, const char *object, const char *name
   write_attribute(file, object, name, H5T_NATIVE_INT64, &value);
 }
 
-// netCDF-4's form of a dimension without coordinates: a scale of this type and name whose values
-// are never stored, and a number that is the dimension's own in the whole file.
-void h5_dimension(struct h5_file *file, const char *group, const char *name, int64_t length) {
+void h5_write_numbers(struct h5_file *file, const char *object, const char *name, int64_t count,
+                      const double *values) {
+  const hsize_t length = (hsize_t)count;
+  write_array(file, object, name, H5T_NATIVE_DOUBLE, H5Screate_simple(1, &length, NULL), values);
+}
+
+// netCDF-4's form of a dimension: a scale, and a number that is the dimension's own in the whole
+// file. To be closed.
+static hid_t create_scale(struct h5_file *file, const char *group, const char *name, hid_t type,
+                          int64_t length, const char *title) {
   const hid_t parent = open_group(file, group), creation = tracked(H5P_DATASET_CREATE);
   const hsize_t lengths[] = {(hsize_t)length};
   const hid_t space = H5Screate_simple(1, lengths, NULL);
-  const hid_t scale =
-      H5Dcreate2(parent, name, H5T_IEEE_F32BE, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+  const hid_t scale = H5Dcreate2(parent, name, type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
   check(file, scale, "create dimension", name);
-
-  char title[64];
-  snprintf(title, sizeof title, "This is a netCDF dimension but not a netCDF variable.%10lld",
-           (long long)length);
   check(file, H5DSset_scale(scale, title), "create dimension", name);
   const int number = file->dimensions++;
   const hid_t scalar = H5Screate(H5S_SCALAR);
   const hid_t attribute =
       H5Acreate2(scale, "_Netcdf4Dimid", H5T_NATIVE_INT, scalar, H5P_DEFAULT, H5P_DEFAULT);
   check(file, H5Awrite(attribute, H5T_NATIVE_INT, &number), "create dimension", name);
-
   H5Aclose(attribute);
   H5Sclose(scalar);
-  H5Dclose(scale);
   H5Sclose(space);
   H5Pclose(creation);
   H5Gclose(parent);
+  return scale;
+}
+
+// Without coordinates the values are never stored, and the title says so.
+void h5_dimension(struct h5_file *file, const char *group, const char *name, int64_t length) {
+  char title[64];
+  snprintf(title, sizeof title, "This is a netCDF dimension but not a netCDF variable.%10lld",
+           (long long)length);
+  H5Dclose(create_scale(file, group, name, H5T_IEEE_F32BE, length, title));
+}
+
+// What h5_dataset() gives a dataset, too.
+static void describe(struct h5_file *file, const char *group, const char *name, const char *units,
+                     const char *description) {
+  char path[H5_TEXT];
+  snprintf(path, sizeof path, "%s/%s", group, name);
+  h5_write_text(file, path, "long_name", description);
+  h5_write_text(file, path, "units", units);
+}
+
+static void write_scale(struct h5_file *file, hid_t scale, const char *name, hid_t type,
+                        const void *values) {
+  check(file, H5Dwrite(scale, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values), "write coordinates of",
+        name);
+  H5Dclose(scale);
+}
+
+void h5_coordinate(struct h5_file *file, const char *group, const char *name, int64_t length,
+                   const double *values, const char *units, const char *description) {
+  const hid_t scale = create_scale(file, group, name, H5T_IEEE_F64LE, length, name);
+  write_scale(file, scale, name, H5T_NATIVE_DOUBLE, values);
+  describe(file, group, name, units, description);
+}
+
+void h5_place_names(struct h5_file *file, const char *group, const char *name, int64_t length,
+                    const char *const *names, const char *description) {
+  const hid_t type = text_type();
+  write_scale(file, create_scale(file, group, name, type, length, name), name, type, names);
+  H5Tclose(type);
+  describe(file, group, name, "1", description);
 }
 
 static hid_t stored_type(enum h5_type type) {
@@ -165,11 +216,7 @@ void h5_dataset(struct h5_file *file, const char *group, const char *name, enum 
   }
   H5Dclose(dataset);
   H5Gclose(parent);
-
-  char path[H5_TEXT];
-  snprintf(path, sizeof path, "%s/%s", group, name);
-  h5_write_text(file, path, "long_name", description);
-  h5_write_text(file, path, "units", units);
+  describe(file, group, name, units, description);
 }
 
 // ---- writing in parallel ----

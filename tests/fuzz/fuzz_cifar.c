@@ -114,9 +114,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   for (int k = 1; k <= (single ? 1 : BATCHES); k++) write_batch(&bytes, k, &images);
   snprintf(options.file, sizeof options.file, single ? "%s/data_batch_1.bin" : "%s", directory());
   choose(&bytes, &options);
+  const struct dataset_rules rules = {.missing = {MISSING_ERROR, 0.0}, .loss = LOSS_MSE};
   struct dataset_sources *sources = dataset_open(fuzz_comm(), &options, "data.train", 1, &error);
-  struct dataset *set =
-      sources != NULL ? dataset_read(fuzz_comm(), sources, MISSING_ERROR, &error) : NULL;
+  struct dataset *set = sources != NULL ? dataset_read(fuzz_comm(), sources, &rules, &error) : NULL;
   dataset_close(&sources);
   if (error_is_set(&error))
     fuzz_check_message(&error, "data.train");

@@ -66,8 +66,10 @@ def check_recovery(checks, what, results, truth, hidden):
         print(f"{what}, {name} images: squared error of the hidden pixels {error:.4f}, of the "
               f"mean of the observed {baseline:.4f}", flush=True)
         checks(error < 0.8 * baseline, f"{what}, {name}: {error} should be well below {baseline}")
-        difference = np.abs(encoded.reconstruction - x).max()
+        difference = np.abs(encoded.reconstruction / 255 - x).max()
         checks(difference < 1e-4, f"{what}, {name}: reconstruction is off by {difference}")
+        checks(np.array_equal(np.isnan(encoded.target), hidden[name]),
+               f"{what}, {name}: the target should be NaN where a pixel is hidden")
         checks(np.array_equal(encoded.weight == 0, hidden[name]),
                f"{what}, {name}: the weights stored should be 0 where a pixel is hidden")
 

@@ -16,93 +16,16 @@ import numpy as np
 import xarray
 
 from gfe.results import ACTIVATIONS, Decoder, Results, ResultsError, write_decoder
-from program import ROOT, SUPPORT
+from program import ROOT, SUPPORT, Checks
+from results_files import random_layers, run, write_results
 
 POSTPROCESS = os.path.join(ROOT, "postprocess")
-COMMANDS = ("collect", "latents", "plot", "results", "scaling")
-COLLECT, LATENTS, PLOT, SUMMARY, SCALING = (os.path.join(POSTPROCESS, f"gfe_{name}.py")
+COMMANDS = ("collect", "compare", "latents", "plot", "results", "scaling")
+COLLECT, COMPARE, LATENTS, PLOT, SUMMARY, SCALING = (os.path.join(POSTPROCESS, f"gfe_{name}.py")
                                             for name in COMMANDS)
 STUDY = os.path.join(ROOT, "inputs", "paper", "gfe_study.py")
 CHECK = os.path.join(SUPPORT, "check_losses.py")
-
-passed = failed = 0
-
-
-def check(condition, what):
-    global passed, failed
-    passed, failed = passed + bool(condition), failed + (not condition)
-    if not condition:
-        print(f"FAILED: {what}")
-
-
-def run(*command):
-    return subprocess.run([sys.executable, *command], capture_output=True, text=True)
-
-
-def random_layers(rng, widths, activation="tanh"):
-    return [(rng.normal(size=(out, into)) / np.sqrt(into), rng.normal(size=out) / 4,
-             activation if out != widths[-1] else "identity")
-            for into, out in zip(widths, widths[1:])]
-
-
-def write_results(path, rng, shape, loss="mse", latent=3, labels=True, steps=30,
-                  missing=False, samples=40, stored=20):
-    """A results file of a random decoder, with its data file beside it."""
-    n = int(np.prod(shape))
-    write_decoder(path, random_layers(rng, (latent, 8, n)), loss, 1.0, 4.0, shape)
-    with Results(path) as results:
-        decoder = results.decoder()
-    z = rng.normal(size=(samples, latent))
-    y = np.clip(decoder.decode(z) + 0.1 * rng.normal(size=(samples, *shape)), 0, 1)
-    w = (rng.random((samples, *shape)) < 0.8) * 1.0 if missing else None
-    data = path.replace(".h5", "_data.h5")
-    with h5py.File(data, "w") as file:
-        file["samples"] = np.concatenate((np.zeros((5, *shape)), decoder.to_data_units(y)))
-        if missing:
-            file["samples"][5:] = np.where(w > 0, decoder.to_data_units(y), np.nan)
-
-    with h5py.File(path, "a") as file:
-        file.attrs.update(software="gfe_hpc", softwareVersion="test", input="run: {}\n")
-        group = file.create_group("test")
-        group.attrs.update(file=data, dataset="samples", mean_loss=1.0)
-        scale(group, "latent", latent)
-        group["z"], group["loss"] = z, decoder.loss(y, z, w)
-        group["evaluations"] = rng.integers(5, 60, samples)
-        group["iterations"] = group["evaluations"][()] - 1
-        group["rejected"] = rng.integers(0, 5, samples)
-        group["rejected"].attrs.update(units="1", long_name="rejected trials of the flow")
-        group["rejected"].dims[0].attach_scale(scale(group, "sample", samples))
-        group["status"] = rng.integers(0, 3, samples).astype("i1")
-        group["status"].attrs.update(flag_values="0 1 2 3 4",
-                                     flag_meanings="converged tau limit underflow nonfinite")
-        group["index"] = np.arange(5, 5 + samples)
-        if labels:
-            group["label"] = np.arange(samples) % 7
-        if stored:
-            group["target"], group["reconstruction"] = y[:stored], decoder.decode(z[:stored])
-            scale(group, "shown", stored)
-            for name in ("target", "reconstruction"):
-                group[name].dims[0].attach_scale(group["shown"])
-            if missing:
-                group["target"][...], group["weight"] = (w * y)[:stored], w[:stored]
-        write_history(file.create_group("history"), steps, epochs=3)
-
-
-def scale(group, name, length):
-    """A dimension, as netCDF-4 has it."""
-    group[name] = np.zeros(length)
-    group[name].make_scale("This is a netCDF dimension but not a netCDF variable.")
-    return group[name]
-
-
-def write_history(group, steps, epochs):
-    group["step"] = np.zeros(steps)  # a dimension, no series
-    group["step_loss"] = 1 / np.arange(1, steps + 1)
-    group["step_samples"] = 20 * np.arange(1, steps + 1)
-    group["epoch_samples"] = 20 * steps // epochs * np.arange(1, epochs + 1)
-    group["epoch_train_loss"] = 1 / np.arange(1, epochs + 1)
-    group["epoch_test_loss"] = np.where(np.arange(epochs) < epochs - 1, np.nan, 0.5)
-
+check = Checks()
 
 def test_gradient(rng):
     """Central differences of the loss, for every activation and loss, with weights."""
@@ -185,6 +108,10 @@ def test_columns(rng, directory):
     check(encoded.columns["rejected"] == {"units": "1", "long_name": "rejected trials of the flow"},
           f"unit and text of a column: {encoded.columns['rejected']}")
     check(np.array_equal(encoded.spread[3], [6, 7]), "a column that the reader does not know")
+    with Results(path) as results:
+        part = results.set("test", without=("z", "target"))
+    check(part.z is None and part.target is None and np.array_equal(part.loss, encoded.loss),
+          "columns that are not asked for")
     check(encoded.label is None and encoded.z_encoder is None and encoded.weight is None,
           "columns that are not stored")
     check(not {"sample", "latent", "shown"} & (set(vars(encoded)) | set(encoded.columns)),
@@ -227,6 +154,27 @@ def test_programs(rng, directory):
     check(sorted(os.listdir(os.path.join(folder, "plots"))) == ["evaluations.pdf",
                                                                   "latents.pdf"],
           f"an encoding alone has two figures, in pdf, in the run's directory: {plot.stderr}")
+
+
+def test_compare(rng, directory):
+    """The table has every run's errors and their ratio; what was not measured is a dash."""
+    for name, values in (("one", {"test_relative_l2": 0.1, "test_pod_relative_l2": 0.4,
+                                  "test_loss": 0.25}),
+                         ("two", {"test_loss": None, "encode_loss": 2.0,
+                                  "encode_relative_l2": 0.5, "encode_encoder_relative_l2": 0.6})):
+        os.mkdir(os.path.join(directory, name))
+        with open(os.path.join(directory, name, "summary.json"), "w", encoding="utf-8") as file:
+            json.dump(values, file)
+    result = run(COMPARE, os.path.join(directory, "one") + "/")
+    check(result.stdout.splitlines() == [
+        "| run | set | relative L2, POD | relative L2, GFE | GFE / POD | loss, GFE |",
+        "| --- | --- | --- | --- | --- | --- |",
+        "| one | test | 0.4 | 0.1 | 0.250 | 0.25 |", ""], f"{result.stdout}{result.stderr}")
+    result = run(COMPARE, os.path.join(directory, "one"), os.path.join(directory, "two"))
+    check("| two | encode | - | 0.6 | 0.5 | - | 2 |" in result.stdout, result.stdout)
+    result = run(COMPARE, directory)
+    check(result.returncode == 2 and "summary.json: no such file" in result.stderr
+          and result.stderr.count("\n") == 1, result.stderr)
 
 
 def test_wrong_losses(rng, directory):
@@ -650,7 +598,7 @@ def test_imports(rng, directory):
 def main():
     rng = np.random.default_rng(1)
     test_gradient(rng)
-    tests = [test_decoder, test_columns, test_programs, test_wrong_losses, test_errors,
+    tests = [test_decoder, test_columns, test_programs, test_compare, test_wrong_losses, test_errors,
              test_sweep_kinds, test_sweep_states, test_study, test_latents, test_scaling,
              test_imports]
     if can_install() or os.environ.get("GFE_TESTS_COMPLETE"):
@@ -661,8 +609,7 @@ def main():
     for test in tests:
         with tempfile.TemporaryDirectory() as directory:
             test(rng, directory)
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+    return check.finish()
 
 
 if __name__ == "__main__":

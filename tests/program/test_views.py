@@ -165,7 +165,7 @@ def read_all(results):
 
     def visit(name, item):
         if isinstance(item, h5py.Dataset) and not name.startswith("performance"):
-            found[name] = item[()]
+            found[name] = item[()].astype("S") if item.dtype == object else item[()]
     with h5py.File(results) as file:
         for group in ("train", "test", "encode"):
             file[group].visititems(lambda name, item, g=group: visit(f"{g}/{name}", item))
@@ -198,7 +198,7 @@ def check_layouts(checks, program, layouts):
                    f"{name}: index should number the samples")
         for ranks in RANKS[1:]:
             same = [name for name in found[1]
-                    if np.array_equal(found[1][name], found[ranks][name], equal_nan=True)]
+                    if found[1][name].tobytes() == found[ranks][name].tobytes()]
             checks(len(same) == len(found[1]), f"{sets}: on {ranks} ranks other bits in "
                    f"{sorted(set(found[1]) - set(same))}")
     labels = found[1]["train/label"] if sets["train"] == "matlab" else None

@@ -17,7 +17,8 @@ def datasets(path):
 
     def visit(name, item):
         if isinstance(item, h5py.Dataset) and not name.endswith(("seconds", "imbalance")):
-            found[name] = (item.shape, str(item.dtype), item[()].tobytes())
+            values = item[()].astype("S") if item.dtype == object else item[()]  # texts
+            found[name] = (item.shape, str(item.dtype), values.tobytes())
 
     with h5py.File(path, "r") as file:
         file.visititems(visit)

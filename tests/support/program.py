@@ -30,6 +30,7 @@ IMAGES = {
     "decoder.latent": 10,
     "decoder.layers": [{"dense": 64, "activation": "elu"}, {"dense": 784}],
     "decoder.loss": "bce",
+    "evaluation.pod": False,
     "output.reconstructions": 8,
 }
 

@@ -1,0 +1,161 @@
+"""Figures of latents: their map by label, each against time or a label of real values, and phase
+portraits of trajectories."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
+from gfe.samples import labelled
+from gfe.style import (BLUE, CLASS_COLOURS, CLASS_MARKERS, GREEN, GREY, LIGHT, ORANGE, PURPLE)
+
+MOST_CLASSES = 20       # more distinct labels than this are shown on a colour scale
+MOST_POINTS = 10000
+MOST_LATENTS = 6        # latents with a panel of their own
+LINES = ((BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (PURPLE, (0, (6, 1, 1, 1, 1, 1))), (GREY, ":"))
+
+
+# ---- the map ----
+
+def principal_components(z):
+    """Coordinates of the rows of z along its principal axes, and each axis' share of variance."""
+    u, s, _ = np.linalg.svd(z - z.mean(axis=0), full_matrices=False)
+    return u * s, s ** 2 / (np.sum(s ** 2) or 1)
+
+
+def scatter_by_label(figure, axes, x, y, label, name="label"):
+    """Points in the label's colour: a legend for few classes, a colour scale for many or for real
+    values."""
+    size = float(np.clip(6000 / len(x), 4, 40))
+    if label is None:
+        axes.scatter(x, y, s=size, color=BLUE, alpha=0.7, linewidths=0, rasterized=True)
+        return
+    classes = np.unique(label)
+    if len(classes) > MOST_CLASSES or is_real(label):
+        points = axes.scatter(x, y, s=size, c=label, cmap="viridis", linewidths=0, rasterized=True)
+        figure.colorbar(points, label=name)
+        return
+    for k, value in enumerate(classes):
+        chosen = label == value
+        axes.scatter(x[chosen], y[chosen], s=size, color=CLASS_COLOURS[k % len(CLASS_COLOURS)],
+                     marker=CLASS_MARKERS[k // len(CLASS_COLOURS)], alpha=0.8, linewidths=0,
+                     label=str(value), rasterized=True)
+    axes.legend(title=name, loc="center left", bbox_to_anchor=(1, 0.5),
+                ncol=1 + (len(classes) > 10), handletextpad=0.2, markerscale=(50 / size) ** 0.5)
+
+
+def is_real(label):
+    return label is not None and np.asarray(label).dtype.kind == "f" and bool(
+        np.any(label != np.round(label)))
+
+
+def label_name(encoded):
+    """What the label is, with its unit, as far as the results tell."""
+    about = encoded.columns.get("label", {})
+    return labelled(about.get("source_name", "label"), about.get("units", ""))
+
+
+def map_figure(encoded):
+    chosen = np.random.default_rng(0).permutation(len(encoded.z))[:MOST_POINTS]
+    z = encoded.z.astype(float)
+    label = None if encoded.label is None else encoded.label[chosen]
+    figure, axes = plt.subplots(figsize=(8, 6))
+    if z.shape[1] > 1 and len(z) > 1:
+        points, variance = principal_components(z)
+        scatter_by_label(figure, axes, points[chosen, 0], points[chosen, 1], label,
+                         label_name(encoded))
+        axes.set(xlabel=f"principal component 1 ({100 * variance[0]:.0f} % of the variance)",
+                 ylabel=f"principal component 2 ({100 * variance[1]:.0f} %)")
+    elif label is not None:
+        axes.scatter(label, z[chosen, 0], s=20, color=BLUE, alpha=0.5, linewidths=0)
+        axes.set(xlabel=label_name(encoded), ylabel="latent z")
+    else:
+        axes.hist(z[:, 0], bins=60, color=BLUE, alpha=0.8)
+        axes.set(xlabel="latent z", ylabel="samples")
+    axes.set_title(f"{encoded.name}: {len(z)} samples")
+    return figure
+
+
+# ---- in time ----
+
+def latent_panels(count):
+    """Axes of the first latents, one above the other in up to two columns."""
+    count = min(count, MOST_LATENTS)
+    columns = 1 if count < 4 else 2
+    rows = -(-count // columns)
+    figure, grid = plt.subplots(rows, columns, squeeze=False, sharex=True,
+                                figsize=(5.6 * columns + 2, 1.9 * rows + 1.4))
+    panels = list(grid.ravel())
+    for axes in panels[count:]:
+        axes.remove()
+    for k, axes in enumerate(panels[:count]):
+        axes.set_ylabel(f"$z_{{{k + 1}}}$")
+        axes.yaxis.set_major_locator(MaxNLocator(4))
+        if k + columns >= count:
+            axes.tick_params(labelbottom=True)
+    return figure, panels[:count], panels[max(0, count - columns):count]
+
+
+def time_figure(encoded, trajectories):
+    """The latents of trajectories over their time."""
+    chosen = trajectories.chosen()
+    if not chosen:
+        return None
+    figure, panels, lowest = latent_panels(encoded.z.shape[1])
+    for k, (number, order) in enumerate(chosen):
+        for component, axes in enumerate(panels):
+            colour, dashes = LINES[k]
+            axes.plot(trajectories.time[order], encoded.z[order, component], color=colour,
+                      linestyle=dashes, linewidth=1.6, label=f"{trajectories.name} {number:g}")
+    for axes in lowest:
+        axes.set_xlabel(trajectories.label)
+    if len(chosen) > 1:
+        panels[len(lowest) - 1].legend(loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+def phase_figure(encoded, trajectories):
+    """Phase portraits: the second latent against the first, along trajectories."""
+    chosen = trajectories.chosen()
+    if not chosen or encoded.z.shape[1] < 2:
+        return None
+    figure, axes = plt.subplots(figsize=(8, 6))
+    axes.scatter(*encoded.z[:MOST_POINTS, :2].T, s=5, color=LIGHT, linewidths=0, rasterized=True,
+                 zorder=0)
+    if len(chosen) == 1:
+        order = chosen[0][1]
+        points = axes.scatter(*encoded.z[order, :2].T, c=trajectories.time[order], cmap="viridis",
+                              s=18, linewidths=0, rasterized=True)
+        figure.colorbar(points, label=trajectories.label)
+    for k, (number, order) in enumerate(chosen if len(chosen) > 1 else []):
+        z, (colour, dashes) = encoded.z[order, :2], LINES[k]
+        axes.plot(*z.T, color=colour, linestyle=dashes, linewidth=1.6,
+                  label=f"{trajectories.name} {number:g}")
+        axes.plot(*z[0], "o", color=colour, markersize=8)
+    if len(chosen) > 1:
+        axes.legend(title="● where it begins", loc="center left", bbox_to_anchor=(1, 0.5))
+    axes.set(xlabel="$z_1$", ylabel="$z_2$")
+    return figure
+
+
+def against_figure(encoded):
+    """The latents against a label of real values."""
+    figure, panels, lowest = latent_panels(encoded.z.shape[1])
+    chosen = np.random.default_rng(0).permutation(len(encoded.z))[:MOST_POINTS]
+    for k, axes in enumerate(panels):
+        axes.scatter(encoded.label[chosen], encoded.z[chosen, k], s=12, color=BLUE, alpha=0.5,
+                     linewidths=0, rasterized=True)
+    for axes in lowest:
+        axes.set_xlabel(label_name(encoded))
+    return figure
+
+
+def latent_figures(encoded, trajectories=None):
+    """{name: figure}: the map, and where samples follow each other in time or have a real label,
+    the latents against it and phase portraits."""
+    figures = {"latents": map_figure(encoded)}
+    if trajectories is not None:
+        figures["latents_time"] = time_figure(encoded, trajectories)
+        figures["latents_phase"] = phase_figure(encoded, trajectories)
+    elif is_real(encoded.label):
+        figures["latents_label"] = against_figure(encoded)
+    return figures
