@@ -38,9 +38,8 @@ struct run {
   struct predictor *predictor;    // of the decoder as it stands, owned; NULL: not fitted
   struct dictionary *dictionary;  // the same
   // Where training has left the latents of this rank's training samples, [local_count]
-  // [real_padded(d)], borrowed; NULL: nowhere. `training`: it goes on.
+  // [real_padded(d)], borrowed; NULL: nowhere.
   const real *latents;
-  bool training;
   // Checksums of what has been loaded: a set's samples, weights and labels (0: not used), and what
   // decoder.file gave, parameters (with the predictor if nothing is trained) and predictor (0:
   // nothing, or, of the predictor, the decoder has changed since).

@@ -42,18 +42,6 @@ static void follow(struct run *run, const struct choice *choice, struct encoding
   ensemble_destroy(&ensemble);
 }
 
-// Their losses at the latents as they are.
-static void measure(struct run *run, const struct choice *choice, struct encoding *encoding) {
-  struct objective *objective = objective_create(run->decoder, 1, false);
-  const size_t stride = real_padded(run->decoder->d);
-  for (int64_t i = 0; i < choice->samples.count; i++) {
-    const struct objective_row row = samples_row(&choice->samples, run->decoder->n, i);
-    memcpy(objective_latents(objective), encoding->z + (size_t)i * stride, stride * sizeof(real));
-    objective_losses(objective, 1, &row, &encoding->loss[i]);
-  }
-  objective_destroy(&objective);
-}
-
 static struct told tell(const struct run *run, const struct choice *choice,
                         const struct encoding *encoding, int64_t total) {
   const size_t d = run->decoder->d, stride = real_padded(d), n = run->decoder->n;
@@ -93,6 +81,11 @@ static struct dictionary *assemble(const struct told *told, size_t d, int64_t to
   return dictionary;
 }
 
+int64_t dictionary_fit_entries(const struct run *run) {
+  const int64_t trained = run->used[SET_TRAIN] ? trained_count(run) : run->file_dictionary;
+  return DICTIONARY_TRAINED + trained;
+}
+
 struct dictionary *dictionary_fit(struct run *run) {
   const size_t d = run->decoder->d, stride = real_padded(d);
   const struct draw draw = {.seed = (uint64_t)run->config.run.seed,
@@ -103,10 +96,7 @@ struct dictionary *dictionary_fit(struct run *run) {
   for (int64_t i = 0; run->latents != NULL && i < choice->samples.count; i++)
     memcpy(encoding->z + (size_t)i * stride, run->latents + (size_t)choice->local[i] * stride,
            stride * sizeof(real));
-  if (run->training)
-    measure(run, choice, encoding);
-  else
-    follow(run, choice, encoding);
+  follow(run, choice, encoding);
   struct told told = tell(run, choice, encoding, draw.count);
   struct dictionary *dictionary = assemble(&told, d, draw.count);
   memory_free(&told.z);

@@ -223,8 +223,23 @@ uint64_t first_guess_identity(const struct run *run) {
   return files != 0 ? files : run->data_checksum[SET_TRAIN];
 }
 
+// Of the set with most samples on a rank.
+static double starts_of_samples(const struct run *run) {
+  double most = 0.0;
+  for (int set = 0; set < SET_COUNT; set++)
+    if (run->used[set])
+      most = fmax(most, ceil((double)run->shapes[set].count / comm_size(run->comm)));
+  return most;
+}
+
 double first_guess_bytes(const struct run *run) {
-  double bytes = ranking_bytes(run->decoder, run->evaluation_rows);
+  const double samples = starts_of_samples(run);
+  const int64_t entries =
+      wants_trained(run) ? dictionary_fit_entries(run) : (int64_t)DICTIONARY_TRAINED;
+  const int64_t given = run->config.evaluation.tries;
+  const size_t tries = given > 0 ? (size_t)given : TRIES_AUTOMATIC;
+  double bytes = ranking_bytes(run->decoder, entries, (int64_t)samples, run->evaluation_rows) +
+                 samples * (double)(starts_bytes(tries, run->decoder->d) + tries * sizeof(int64_t));
   if (wanted(run)[START_PREDICTOR]) bytes += predictor_fit_bytes(run);
   if (wants_trained(run) && run->used[SET_TRAIN]) bytes += dictionary_fit_bytes(run);
   return bytes;

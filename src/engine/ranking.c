@@ -202,11 +202,12 @@ void ranking_run(const struct decoder *decoder, const struct dictionary *diction
   ranking_end(&r);
 }
 
-double ranking_bytes(const struct decoder *decoder, size_t rows) {
-  const int64_t count = dictionary_most(decoder) + DICTIONARY_TRAINED;
-  const size_t entries = entries_at_once(decoder, count);
-  return 4.0 * (double)(entries * real_padded(decoder->n) * sizeof(real)) + (double)BLOCK_BYTES +
-         (double)network_pass_bytes(decoder->network, rows_at_once(rows), false) +
-         (double)(rows_at_once(rows) * real_padded(decoder->n) * sizeof(real)) +
-         (double)count * (double)((real_padded(decoder->d) + decoder->d) * sizeof(double));
+double ranking_bytes(const struct decoder *decoder, int64_t entries, int64_t samples, size_t rows) {
+  const size_t piece = entries_at_once(decoder, entries), pass = rows_at_once(rows);
+  const size_t most = samples_at_once(entries),
+               block = (size_t)samples < most ? (size_t)samples : most;
+  const double row = (double)(real_padded(decoder->n) * sizeof(real));
+  return (4.0 * (double)piece + (double)pass) * row +
+         (double)(block * real_padded((size_t)entries) * sizeof(real)) +
+         (double)entries * (double)((real_padded(decoder->d) + decoder->d) * sizeof(double));
 }

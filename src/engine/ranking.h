@@ -24,8 +24,9 @@ void ranking_run(const struct decoder *decoder, const struct dictionary *diction
                  const struct samples *samples, const struct ranking_wishes *wishes, size_t tries,
                  int64_t *entries);
 
-// Bytes of its work space.
-double ranking_bytes(const struct decoder *decoder, size_t rows);
+// Bytes of its work space with a dictionary of so many entries, and of the dictionary, but for the
+// pass, which comes before that of the flows.
+double ranking_bytes(const struct decoder *decoder, int64_t entries, int64_t samples, size_t rows);
 
 // The checksum of a sample by which its own entries are known; never 0.
 int64_t ranking_origin(const struct samples *samples, size_t n, int64_t i);

@@ -38,6 +38,7 @@ struct trainer {
   struct evaluation *validation;    // while at.validating is VALIDATING; else NULL
   struct validation_choice choice;  // once the start has been validated
   real *start;                      // [decoder->count] parameters to begin with, of a refit
+  real *kept_latents;               // the latents that belong to `kept`; NULL like it
   real *kept;                       // [decoder->count] parameters to keep until the first training
                                     // ends; NULL if those of its end are
   double spent, begun;              // seconds until the last saving or restart; the clock then
@@ -52,6 +53,10 @@ static real *copy_parameters(const struct decoder *decoder) {
   real *copy = memory_new(real, decoder->count);
   memcpy(copy, decoder->theta, decoder->count * sizeof *copy);
   return copy;
+}
+
+static size_t latents_bytes(const struct trainer *t) {
+  return (size_t)t->data->local_count * real_padded(t->run->decoder->d) * sizeof(real);
 }
 
 static bool validates(const struct trainer *t) {
@@ -77,7 +82,11 @@ static void begin_phase(struct trainer *t) {
   t->evaluations = memory_new(int64_t, t->data->local_count);
   t->optimiser = optimiser_create(&config->training.optimiser, decoder->count);
   t->run->latents = model_keeps_latents(t->run) ? t->latents : NULL;
-  t->run->training = true;
+}
+
+static void forget_kept(struct trainer *t) {
+  memory_free(&t->kept);
+  memory_free(&t->kept_latents);
 }
 
 static void end_phase(struct trainer *t) {
@@ -89,7 +98,7 @@ static void end_phase(struct trainer *t) {
   memory_free(&t->latents);
   memory_free(&t->evaluations);
   optimiser_destroy(&t->optimiser);
-  memory_free(&t->kept);
+  forget_kept(t);
 }
 
 // Puts other parameters in the place of the decoder's.
@@ -98,6 +107,18 @@ static void set_parameters(struct trainer *t, const real *theta) {
   run_forget_guesses(t->run);
   memcpy(decoder->theta, theta, decoder->count * sizeof *theta);
   decoder_pack(decoder);
+}
+
+// The decoder as it stands, and its latents, are those to keep.
+static void keep_present(struct trainer *t) {
+  const struct decoder *decoder = t->run->decoder;
+  memcpy(t->kept, decoder->theta, decoder->count * sizeof *t->kept);
+  memcpy(t->kept_latents, t->latents, latents_bytes(t));
+}
+
+static void restore_kept(struct trainer *t) {
+  set_parameters(t, t->kept);
+  memcpy(t->latents, t->kept_latents, latents_bytes(t));
 }
 
 // The second training: from the start, with all samples.
@@ -123,9 +144,9 @@ static void end_first(struct trainer *t) {
   }
   if (t->choice.kept < t->at.epoch) {
     evaluation_destroy(&t->test);
-    set_parameters(t, t->kept);
+    restore_kept(t);
   }
-  memory_free(&t->kept);
+  forget_kept(t);
   if (!config->training.refit) return;
   t->at = (struct trainer_position){.refit = 1,
                                     .kept = t->choice.kept,
@@ -141,7 +162,11 @@ struct trainer *trainer_create(struct run *run, struct history *history) {
   t->gradient = memory_new(real, run->decoder->count);
   begin_phase(t);
   if (validates(t) && config->training.refit) t->start = copy_parameters(run->decoder);
-  if (validates(t) && config->training.keep == KEEP_BEST) t->kept = copy_parameters(run->decoder);
+  if (validates(t) && config->training.keep == KEEP_BEST) {
+    t->kept = copy_parameters(run->decoder);
+    t->kept_latents = memory_allocate(1, latents_bytes(t));
+    keep_present(t);
+  }
   t->begun = clock_seconds();
   t->cpu_begun = clock_cpu_seconds();
   if (config->training.epochs == 0) end_first(t);
@@ -289,16 +314,13 @@ static void judge(struct trainer *t, double loss) {
     t->choice = validation_begin(loss);
     return;
   }
-  const struct decoder *decoder = t->run->decoder;
-  if (validation_judge(&t->choice, t->at.epoch + 1, loss) && t->kept != NULL)
-    memcpy(t->kept, decoder->theta, decoder->count * sizeof *t->kept);
+  if (validation_judge(&t->choice, t->at.epoch + 1, loss) && t->kept != NULL) keep_present(t);
   t->at.stopped = patience > 0 && t->choice.waited >= patience;
 }
 
 // Encodes a part of the validation set, and at its end enters the loss: an autoencoder's at what
 // its encoder finds, which is what it learns.
 static void validate(struct trainer *t) {
-  t->run->training = is_at_start(t) || !is_last(t);
   if (t->validation == NULL)
     t->validation = evaluation_create(t->run, SET_VALIDATION, EVALUATION_NEW);
   t->at.validating = VALIDATING;
@@ -342,8 +364,6 @@ static void end_epoch(struct trainer *t) {
   t->loss_sum = t->flow_seconds = 0.0;
   t->at.epoch++;
   t->at.batch = t->at.testing = t->at.validating = 0;
-  t->run->training = !has_ended(t);
-  if (t->at.stopped) run_forget_guesses(t->run);  // made while training went on
   if (!has_ended(t))
     evaluation_destroy(&t->test);
   else if (!t->at.refit)
@@ -362,12 +382,12 @@ static void diverge(struct trainer *t) {
       (long long)t->at.step + 1, (long long)passes(t) + 1,
       before ? "of the step before" : "of the lowest validation loss",
       t->run->config.training.optimiser.learning_rate);
-  if (!before) set_parameters(t, t->kept);
+  if (before) return;
+  restore_kept(t);
 }
 
 // Encodes a part of the test set; true while samples are left.
 static bool test(struct trainer *t) {
-  t->run->training = !is_last(t);
   if (t->test == NULL) t->test = evaluation_create(t->run, SET_TEST, EVALUATION_NEW);
   t->at.testing = 1;
   return evaluation_advance(t->test, slice);
@@ -404,8 +424,7 @@ void trainer_resume(struct trainer *t, struct trainer_position position) {
   if (position.refit)
     begin_refit(t);
   else if (has_ended(t))
-    memory_free(&t->kept);
-  t->run->training = !has_ended(t);
+    forget_kept(t);
   if (position.testing) t->test = evaluation_create(t->run, SET_TEST, EVALUATION_NEW);
   if (position.validating == VALIDATING)
     t->validation = evaluation_create(t->run, SET_VALIDATION, EVALUATION_NEW);
@@ -458,6 +477,12 @@ void trainer_state(struct trainer *t, struct state *state) {
   z.width = decoder->d;
   z.stride = real_padded(decoder->d) * sizeof(real);
   state_add(state, z);
+  if (t->kept != NULL) {
+    z.name = "kept_z";
+    z.text = "latents of the decoder to keep";
+    z.data = t->kept_latents;
+    state_add(state, z);
+  }
   evaluations.name = "evaluations";
   evaluations.text = "gradient evaluations of samples' last flows, by which the next are spread";
   evaluations.type = STATE_INT64;

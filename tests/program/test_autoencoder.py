@@ -129,7 +129,7 @@ def test_missing(checks, program, cwd):
               for key, value in (("file", path), ("dataset", "/x"), ("labels", None),
                                  ("count", 100))}
     found = run_input(checks, program, cwd, "missing", IMAGES, AUTOENCODER, values,
-                      {"data.missing": "nan"}, ranks=2)
+                      {"data.missing": "nan", "data.allow_overlap": True}, ranks=2)
     with Results(found) as results:
         seen, z = np.nan_to_num(y / 255), results.set("test").z_encoder
         checks(np.allclose(z, results.encoder().encode(seen), rtol=1e-4, atol=1e-5),

@@ -100,6 +100,7 @@ def test_start(checks, program, cwd):
     start = run_input(checks, program, cwd, "start", BASE, {"training.epochs": 8})
     worse = {**BASE, **SHARE, "decoder.file": "start/results.h5", "decoder.layers": None,
              "decoder.latent": None, "decoder.loss": None, "training.learning_rate": 0.3,
+             "evaluation.start": "zero",  # not in the dictionary of a file, which knows all samples
              "training.epochs": 60}
     results = run_input(checks, program, cwd, "worse", worse, {"training.patience": 3}, ranks=2)
     found, summary = read(results), read_summary(os.path.dirname(results))

@@ -122,7 +122,7 @@ static void test_scaling(struct comm *comm) {
   check_scaled(comm, &from, scaling);
   scaling_destroy(&scaling);
   expect_scaled(comm, &from, 0.001, "data.test: sample ", "[0, 1]");
-  expect_scaled(comm, &from, 1e-308, "data.test: sample ", "too large");
+  expect_scaled(comm, &from, 1e-310, "data.test: sample ", "too large");
   expect_scaled(comm, &from, 0, "data.test: offset 0 and scale 0", "cannot be applied");
 }
 
