@@ -2,7 +2,7 @@
 """What `meson install` puts into a prefix works there: the program on an installed example, the
 Python commands, the manual page.
 
-usage: test_install.py BUILD   (a build directory that is up to date)
+usage: test_install.py BUILD [more]   (a build directory that is up to date; more: the tutorial)
 """
 
 import os
@@ -13,6 +13,7 @@ import sys
 import tempfile
 
 import h5py
+import numpy as np
 
 from program import ENVIRONMENT, Checks
 
@@ -55,7 +56,7 @@ def test_example(prefix, cwd):
     with h5py.File(os.path.join(cwd, "runs", "quickstart", "results.h5")) as file:
         check(file["test/z"].shape == (10, 3), f"latents of {file['test/z'].shape}")
     for name in ("one_node", "several_nodes", "job_array", "encode", "requeue"):
-        check(os.path.isfile(os.path.join(share, "jobscripts", f"{name}.sh")), f"{name}.sh is there")
+        check(os.path.isfile(os.path.join(share, "jobscripts", f"{name}.sh")), f"{name}.sh")
     check(os.path.isfile(os.path.join(prefix, "share", "doc", "gfe_hpc", "LICENSE")), "the licence")
     return before
 
@@ -63,7 +64,7 @@ def test_example(prefix, cwd):
 def test_commands(prefix, cwd):
     """The commands find their package, and read what the program wrote."""
     for name in COMMANDS:
-        check(os.access(os.path.join(prefix, "bin", f"gfe-{name}"), os.X_OK), f"gfe-{name} is there")
+        check(os.access(os.path.join(prefix, "bin", f"gfe-{name}"), os.X_OK), f"gfe-{name}")
     for name, expected in (("results", "test"), ("compare", "| quickstart | test |")):
         done = run(cwd, sys.executable, os.path.join(prefix, "bin", f"gfe-{name}"),
                    os.path.join("runs", "quickstart" + "/results.h5" * (name == "results")))
@@ -95,6 +96,30 @@ def test_manual(prefix, cwd):
         check(all(name in plain for name, _ in listed), "groff shows every parameter")
 
 
+def test_tutorial(prefix, cwd):
+    """The tutorial runs as installed. Its errors of POD are those of NumPy's singular vectors, and
+    those of the decoder, which begins there, are lower."""
+    script = os.path.join(prefix, "share", "gfe_hpc", "inputs", "physics", "tutorial.py")
+    path = os.path.join(prefix, "bin") + ":" + os.environ["PATH"]
+    done = run(cwd, "env", f"PATH={path}", sys.executable, script)
+    if not check(done.returncode == 0, f"the tutorial ends with 0: {done.stdout}{done.stderr}"):
+        return
+    with h5py.File(os.path.join(cwd, "runs", "tutorial", "burgers.h5")) as file:
+        states = file["velocity"][:, 4::4].astype(float)
+    train, test = (part.reshape(-1, states.shape[-1]) for part in np.split(states, [240]))
+    centred = test - train.mean(axis=0)
+    modes = np.linalg.svd(train - train.mean(axis=0), full_matrices=False)[2]
+    rows = re.findall(r"^\| (\d) \| ([\d.]+)% \| ([\d.]+)% \|$", done.stdout, re.MULTILINE)
+    check([row[0] for row in rows] == ["2", "4", "8"], f"rows of the table: {rows}")
+    for numbers, pod, gfe in rows:
+        kept = modes[:int(numbers)]
+        error = np.linalg.norm(centred - centred @ kept.T @ kept) / np.linalg.norm(test)
+        check(abs(float(pod) - 100 * error) < 0.1, f"{numbers} numbers: POD {pod}%, {error:.2%}")
+        check(float(gfe) < float(pod), f"{numbers} numbers: {gfe}% after POD's {pod}%")
+    for name in ("errors", "loss", "reconstructions", "latents_time"):
+        check(os.path.isfile(os.path.join(cwd, "runs", "tutorial", f"{name}.png")), f"{name}.png")
+
+
 def main():
     if not shutil.which("meson"):
         print("skipped: there is no meson to install with")
@@ -106,6 +131,8 @@ def main():
         before = test_example(prefix, cwd)
         test_commands(prefix, cwd)
         test_manual(prefix, cwd)
+        if "more" in sys.argv[2:]:
+            test_tutorial(prefix, cwd)
         check(files_below(prefix) == before, "what is installed is left as it was")
     return check.finish()
 
