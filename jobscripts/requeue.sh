@@ -9,7 +9,7 @@
 #
 # In the environment: GFE_HOME, the repository or the share/gfe_hpc installed, unless jobs are
 # submitted from there; GFE_PROGRAM, if it is neither build/gfe_hpc there nor the gfe_hpc of PATH;
-# GFE_REQUEUES, how often a job goes back at the most (100).
+# GFE_REQUEUES, how often a job may go back (100).
 
 program=${GFE_PROGRAM:-${GFE_HOME:-$PWD}/build/gfe_hpc}
 if [ -z "${GFE_PROGRAM:-}" ] && [ ! -x "$program" ]; then

@@ -13,14 +13,13 @@ enum { HELP_COLUMN = 28 };
 
 const struct cli_option cli_options[CLI_OPTION_COUNT] = {
     {"--check", NULL,
-     "read everything, the data too; print what they are like, the\n"
-     "decoder, memory, file sizes and the resolved input, and stop;\n"
-     "writes nothing"},
-    {"--set", "section.key=value", "a value in place of the input file's; may be repeated"},
+     "read input and data; print statistics, the decoder, memory,\n"
+     "file sizes and the resolved input; write nothing"},
+    {"--set", "section.key=value", "override a value of the input file; may be repeated"},
     {"--tasks", NULL,
-     "list the tasks of an input with a section sweep: state,\n"
+     "list the tasks of an input with a section sweep, with state,\n"
      "directory and values"},
-    {"--task", "N", "run one of them, from 0 on (default: SLURM_ARRAY_TASK_ID)"},
+    {"--task", "N", "run one of them, counted from 0 (default: SLURM_ARRAY_TASK_ID)"},
     {"--parameters", NULL, "print every parameter, documented, as a valid input file"},
     {"--version", NULL, "print version, revision and compiler"},
     {"--help", NULL, "print this"},
@@ -106,7 +105,7 @@ static void print_help(void) {
   puts(
       "\n"
       "Exit codes: 0 done, 2 a mistake in the input, 3 the system failed (disk, memory, MPI),\n"
-      "4 the training diverged, 75 stopped in good order: the same command goes on.\n"
+      "4 the training diverged, 75 stopped in good order: the same command resumes.\n"
       "\n"
       "Parameters of the input file:\n");
   config_write_summary(stdout);
