@@ -7,10 +7,14 @@
 # when the program stopped in good order with work left (exit code 75). A requeued job runs its
 # script from the top; the program finds its checkpoint in DIRECTORY and goes on.
 #
-# In the environment: GFE_HOME, the repository, unless jobs are submitted from there; GFE_PROGRAM, if
-# it is not build/gfe_hpc there; GFE_REQUEUES, how often a job goes back at the most (100).
+# In the environment: GFE_HOME, the repository or the share/gfe_hpc installed, unless jobs are
+# submitted from there; GFE_PROGRAM, if it is neither build/gfe_hpc there nor the gfe_hpc of PATH;
+# GFE_REQUEUES, how often a job may go back (100).
 
 program=${GFE_PROGRAM:-${GFE_HOME:-$PWD}/build/gfe_hpc}
+if [ -z "${GFE_PROGRAM:-}" ] && [ ! -x "$program" ]; then
+  program=$(command -v gfe_hpc || echo "$program")
+fi
 readonly stopped=75 # the program's exit code for "stopped in good order, submit me again"
 program_id=         # of mpirun or srun, while it runs
 asked=              # the last signal that this shell got

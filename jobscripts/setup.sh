@@ -10,7 +10,7 @@ packages_run='meson ninja-build pkg-config gcc libc6-dev libopenmpi-dev openmpi-
   libhdf5-openmpi-dev libyaml-dev zlib1g-dev
   python3-h5py python3-numpy python3-matplotlib'
 packages_tests='libopenblas-dev python3-xarray python3-h5netcdf hdf5-tools dataset-fashion-mnist valgrind
-  slurm-wlm python3-torch clang python3-venv python3-setuptools python3-wheel'
+  slurm-wlm groff-base python3-torch clang python3-venv python3-setuptools python3-wheel'
 
 # missing_packages PACKAGE...: prints those that are not installed.
 missing_packages() {

@@ -17,7 +17,16 @@ void config_write_chosen(const struct config *config, FILE *stream);
 // Writes every parameter with its default and documentation as a valid input file.
 void config_write_reference(FILE *stream);
 
-// The same as short lines for --help.
+// Writes into `text` what a parameter is for and what it accepts: "samples per update of the
+// decoder, over all ranks (integer in [1,1e9], samples)"; or where that stands, "see
+// data.train.file".
+enum { CONFIG_EXPLANATION = 1024 };  // bytes of the text
+void config_explain(size_t index, char text[CONFIG_EXPLANATION]);
+
+// The same of a key of a layer, config_layer_rows[r], with its default.
+void config_explain_layer_key(size_t r, char text[CONFIG_EXPLANATION]);
+
+// Writes every parameter as a short line for --help.
 void config_write_summary(FILE *stream);
 
 // Writes a value, exactly, as YAML behind "key:": on the same line, but a list of layers on a line

@@ -9,8 +9,21 @@
 #include "ground/provenance.h"
 #include "input/config_write.h"
 
-static const char *const options[] = {"--set",        "--check",   "--task", "--tasks",
-                                      "--parameters", "--version", "--help", "-h"};
+enum { HELP_COLUMN = 28 };
+
+const struct cli_option cli_options[CLI_OPTION_COUNT] = {
+    {"--check", NULL,
+     "read input and data; print statistics, the decoder, memory,\n"
+     "file sizes and the resolved input; write nothing"},
+    {"--set", "section.key=value", "override a value of the input file; may be repeated"},
+    {"--tasks", NULL,
+     "list the tasks of an input with a section sweep, with state,\n"
+     "directory and values"},
+    {"--task", "N", "run one of them, counted from 0 (default: SLURM_ARRAY_TASK_ID)"},
+    {"--parameters", NULL, "print every parameter, documented, as a valid input file"},
+    {"--version", NULL, "print version, revision and compiler"},
+    {"--help", NULL, "print this"},
+};
 
 static bool read_task(struct cli *cli, const char *text, struct error *error) {
   char *end;
@@ -43,7 +56,9 @@ static bool read_argument(struct cli *cli, int argc, char **argv, int *i, struct
   } else if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) {
     cli->action = CLI_HELP;
   } else if (argument[0] == '-' && argument[1] != '\0') {
-    const char *nearest = error_nearest(argument, options, sizeof options / sizeof *options);
+    const char *names[CLI_OPTION_COUNT];
+    for (size_t k = 0; k < CLI_OPTION_COUNT; k++) names[k] = cli_options[k].name;
+    const char *nearest = error_nearest(argument, names, CLI_OPTION_COUNT);
     return error_set(error, "unknown option %s%s%s%s; gfe_hpc --help lists them all", argument,
                      nearest != NULL ? " (did you mean " : "", nearest != NULL ? nearest : "",
                      nearest != NULL ? "?)" : "");
@@ -70,25 +85,27 @@ bool cli_parse(struct cli *cli, int argc, char **argv, struct error *error) {
 
 void cli_clear(struct cli *cli) { memory_free(&cli->overrides); }
 
+static void print_option(const struct cli_option *option) {
+  const char *argument = option->argument;
+  int column = printf("  %s%s%s", option->name, argument != NULL ? " " : "",
+                      argument != NULL ? argument : "");
+  for (const char *text = option->text; *text != '\0'; column = 0) {
+    const int line = (int)strcspn(text, "\n");
+    printf("%*s%.*s\n", HELP_COLUMN - column, "", line, text);
+    text += line + (text[line] == '\n');
+  }
+}
+
 static void print_help(void) {
   puts(
       "gfe_hpc: learn a compact representation of scientific data without an encoder.\n"
       "\n"
-      "  mpirun -n RANKS gfe_hpc [options] input.yaml\n"
-      "\n"
-      "  --check                   read everything, the data too; print what they are like, the\n"
-      "                            decoder, memory, file sizes and the resolved input, and stop;\n"
-      "                            writes nothing\n"
-      "  --set section.key=value   a value in place of the input file's; may be repeated\n"
-      "  --tasks                   list the tasks of an input with a section sweep: state,\n"
-      "                            directory and values\n"
-      "  --task N                  run one of them, from 0 on (default: SLURM_ARRAY_TASK_ID)\n"
-      "  --parameters              print every parameter, documented, as a valid input file\n"
-      "  --version                 print version, revision and compiler\n"
-      "  --help                    print this\n"
+      "  mpirun -n RANKS gfe_hpc [options] input.yaml\n");
+  for (size_t k = 0; k < CLI_OPTION_COUNT; k++) print_option(&cli_options[k]);
+  puts(
       "\n"
       "Exit codes: 0 done, 2 a mistake in the input, 3 the system failed (disk, memory, MPI),\n"
-      "4 the training diverged, 75 stopped in good order: the same command goes on.\n"
+      "4 the training diverged, 75 stopped in good order: the same command resumes.\n"
       "\n"
       "Parameters of the input file:\n");
   config_write_summary(stdout);

@@ -18,6 +18,13 @@ struct cli {
   int64_t task;  // of --task; -1 if it is not given
 };
 
+// An option of the command line. `text` has its lines broken to stand behind a column of --help.
+struct cli_option {
+  const char *name, *argument, *text;  // argument NULL: it takes none
+};
+enum { CLI_OPTION_COUNT = 7 };
+extern const struct cli_option cli_options[CLI_OPTION_COUNT];
+
 // False with a message in *error if the command line is wrong.
 bool cli_parse(struct cli *cli, int argc, char **argv, struct error *error);
 // Whether the action reads an input file.

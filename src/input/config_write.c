@@ -7,7 +7,7 @@
 #include "ground/text.h"
 #include "input/config_layers.h"
 
-enum { COMMENT_COLUMN = 28, LINE_WIDTH = 100, LINE_TEXT = 256, COMMENT_TEXT = 1024 };
+enum { COMMENT_COLUMN = 28, LINE_WIDTH = 100, LINE_TEXT = 256 };
 
 // ---- values ----
 
@@ -329,29 +329,39 @@ static struct config_parameter explained_before(size_t index) {
   return (struct config_parameter){0};
 }
 
-// What the comment of a parameter says of it.
-static void explain(size_t index, char *comment, size_t size) {
+void config_explain(size_t index, char text[CONFIG_EXPLANATION]) {
   const struct config_parameter parameter = config_parameter(index);
   const struct config_parameter before = explained_before(index);
+  text[0] = '\0';
   if (config_parameter_inherits(&parameter)) {
-    text_append(comment, size, "as encoding.%s", parameter.row->key);
+    text_append(text, CONFIG_EXPLANATION, "as encoding.%s", parameter.row->key);
   } else if (before.row != NULL) {
-    text_append(comment, size, "see %s", before.key);
+    text_append(text, CONFIG_EXPLANATION, "see %s", before.key);
   } else {
-    char type[COMMENT_TEXT / 2] = "";
+    char type[CONFIG_EXPLANATION / 2] = "";
     config_row_describe(parameter.row, type, sizeof type);
-    text_append(comment, size, "%s (%s)", parameter.row->text, type);
+    text_append(text, CONFIG_EXPLANATION, "%s (%s)", parameter.row->text, type);
   }
+}
+
+void config_explain_layer_key(size_t r, char text[CONFIG_EXPLANATION]) {
+  const struct config_row *row = &config_layer_rows[r];
+  char type[CONFIG_EXPLANATION / 2] = "";
+  config_row_describe(row, type, sizeof type);
+  text[0] = '\0';
+  text_append(text, CONFIG_EXPLANATION, "%s (%s%s%s)", row->text, type,
+              row->otherwise != NULL ? "; default " : "",
+              row->otherwise != NULL ? row->otherwise : "");
 }
 
 static void write_parameter(size_t index, int indent, FILE *stream) {
   const struct config_parameter parameter = config_parameter(index);
-  char line[LINE_TEXT] = "", comment[COMMENT_TEXT] = "";
+  char line[LINE_TEXT] = "", comment[CONFIG_EXPLANATION];
   const char *otherwise = config_parameter_otherwise(&parameter), *shown = example(parameter.key);
   const char *value = shown != NULL ? shown : otherwise;
   text_append(line, sizeof line, "%*s%s:", indent, "", parameter.row->key);
   if (value != NULL) text_append(line, sizeof line, " %s", value);
-  explain(index, comment, sizeof comment);
+  config_explain(index, comment);
   if (shown != NULL)
     text_append(comment, sizeof comment, "; an example, %s%s",
                 otherwise != NULL ? "the default is " : "there is no default",
@@ -362,13 +372,9 @@ static void write_parameter(size_t index, int indent, FILE *stream) {
 static void write_layer_keys(FILE *stream) {
   fputs("    # A layer has the keys\n", stream);
   for (size_t r = 0; r < config_layer_row_count; r++) {
-    const struct config_row *row = &config_layer_rows[r];
-    char line[LINE_TEXT] = "", comment[COMMENT_TEXT] = "", type[COMMENT_TEXT / 2] = "";
-    text_append(line, sizeof line, "    #   %s", row->key);
-    config_row_describe(row, type, sizeof type);
-    text_append(comment, sizeof comment, "%s (%s%s%s)", row->text, type,
-                row->otherwise != NULL ? "; default " : "",
-                row->otherwise != NULL ? row->otherwise : "");
+    char line[LINE_TEXT] = "", comment[CONFIG_EXPLANATION];
+    text_append(line, sizeof line, "    #   %s", config_layer_rows[r].key);
+    config_explain_layer_key(r, comment);
     write_commented(line, comment, stream);
   }
 }
