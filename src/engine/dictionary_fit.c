@@ -35,6 +35,12 @@ struct told {
   int64_t *origin;
 };
 
+static int64_t *all_of(const struct choice *choice) {
+  int64_t *all = memory_new(int64_t, choice->samples.count);
+  for (int64_t i = 0; i < choice->samples.count; i++) all[i] = i;
+  return all;
+}
+
 static void follow(struct run *run, const struct choice *choice, struct encoding *encoding) {
   struct ensemble *ensemble = ensemble_create(comm_ranks(run->comm), run->decoder,
                                               &run->config.evaluation.solver, run->evaluation_rows);
@@ -44,14 +50,10 @@ static void follow(struct run *run, const struct choice *choice, struct encoding
 
 // Their losses at the latents as they are.
 static void measure(struct run *run, const struct choice *choice, struct encoding *encoding) {
-  struct objective *objective = objective_create(run->decoder, 1, false);
-  const size_t stride = real_padded(run->decoder->d);
-  for (int64_t i = 0; i < choice->samples.count; i++) {
-    const struct objective_row row = samples_row(&choice->samples, run->decoder->n, i);
-    memcpy(objective_latents(objective), encoding->z + (size_t)i * stride, stride * sizeof(real));
-    objective_losses(objective, 1, &row, &encoding->loss[i]);
-  }
-  objective_destroy(&objective);
+  int64_t *all = all_of(choice);
+  samples_losses(&choice->samples, run->decoder, run->evaluation_rows, choice->samples.count, all,
+                 encoding->z, encoding->loss);
+  memory_free(&all);
 }
 
 static struct told tell(const struct run *run, const struct choice *choice,
@@ -63,7 +65,7 @@ static struct told tell(const struct run *run, const struct choice *choice,
   for (int64_t i = 0; i < choice->samples.count; i++) {
     const size_t number = (size_t)choice->number[i];
     for (size_t k = 0; k < d; k++)
-      told.z[number * d + k] = (double)encoding->z[(size_t)i * stride + k];
+      told.z[number * d + k] = 0.0 + (double)encoding->z[(size_t)i * stride + k];  // -0 becomes 0
     told.loss[number] = encoding->loss[i];
     told.origin[number] = ranking_origin(&choice->samples, n, i);
   }
@@ -93,8 +95,57 @@ static struct dictionary *assemble(const struct told *told, size_t d, int64_t to
   return dictionary;
 }
 
+// A dictionary of latents as the encoding has them.
+static struct dictionary *collect(const struct run *run, const struct choice *choice,
+                                  const struct encoding *encoding) {
+  const int64_t total = choice->samples.total;
+  struct told told = tell(run, choice, encoding, total);
+  struct dictionary *dictionary = assemble(&told, run->decoder->d, total);
+  memory_free(&told.z);
+  memory_free(&told.loss);
+  memory_free(&told.origin);
+  return dictionary;
+}
+
+// Flows from z = 0 may have ended in poor minima. Each sample tries once more, from the best of the
+// others' ends, and keeps the lower one.
+static void follow_others(struct run *run, const struct choice *choice, struct encoding *encoding) {
+  const size_t stride = real_padded(run->decoder->d);
+  const int64_t count = choice->samples.count;
+  struct dictionary *others = collect(run, choice, encoding);
+  struct encoding *again = encoding_create(count, run->decoder->d);
+  int64_t *all = all_of(choice), *entry = memory_new(int64_t, count);
+  const struct ranking_wishes wishes = {.zero = true,
+                                        .trained = true,
+                                        .exclude_own = true,
+                                        .count = count,
+                                        .chosen = all,
+                                        .rows = run->evaluation_rows};
+  ranking_run(run->decoder, others, &choice->samples, &wishes, 1, entry);
+  for (int64_t i = 0; i < count; i++)
+    memcpy(again->z + (size_t)i * stride,
+           others->z + (size_t)(entry[i] > 0 ? entry[i] : 0) * stride, stride * sizeof(real));
+  follow(run, choice, again);
+  for (int64_t i = 0; i < count; i++) {
+    if (!(again->loss[i] < encoding->loss[i]) && !isnan(encoding->loss[i])) continue;
+    encoding->loss[i] = again->loss[i];
+    memcpy(encoding->z + (size_t)i * stride, again->z + (size_t)i * stride, stride * sizeof(real));
+  }
+  memory_free(&all);
+  memory_free(&entry);
+  encoding_destroy(&again);
+  dictionary_destroy(&others);
+}
+
+static struct dictionary *nothing(size_t d) {
+  struct dictionary *dictionary = dictionary_create(d, 0);
+  dictionary_complete(dictionary);
+  return dictionary;
+}
+
 struct dictionary *dictionary_fit(struct run *run) {
   const size_t d = run->decoder->d, stride = real_padded(d);
+  if (run->training && run->latents == NULL) return nothing(d);  // all flows begin at 0
   const struct draw draw = {.seed = (uint64_t)run->config.run.seed,
                             .count = trained_count(run),
                             .total = run->shapes[SET_TRAIN].count};
@@ -103,15 +154,13 @@ struct dictionary *dictionary_fit(struct run *run) {
   for (int64_t i = 0; run->latents != NULL && i < choice->samples.count; i++)
     memcpy(encoding->z + (size_t)i * stride, run->latents + (size_t)choice->local[i] * stride,
            stride * sizeof(real));
-  if (run->training)
+  if (run->training) {
     measure(run, choice, encoding);
-  else
+  } else {
     follow(run, choice, encoding);
-  struct told told = tell(run, choice, encoding, draw.count);
-  struct dictionary *dictionary = assemble(&told, d, draw.count);
-  memory_free(&told.z);
-  memory_free(&told.loss);
-  memory_free(&told.origin);
+    if (run->latents == NULL) follow_others(run, choice, encoding);
+  }
+  struct dictionary *dictionary = collect(run, choice, encoding);
   encoding_destroy(&encoding);
   choice_destroy(&choice);
   return dictionary;

@@ -63,6 +63,15 @@ static int64_t samples_seen(const struct trainer *t) {
   return t->at.samples_before + t->at.epoch * t->data->count;
 }
 
+// Passes after which the present training ends at the latest.
+static int64_t passes_planned(const struct trainer *t) {
+  return t->at.refit ? t->at.kept : t->run->config.training.epochs;
+}
+
+static bool has_ended(const struct trainer *t) {
+  return t->at.batch == 0 && (t->at.stopped || t->at.epoch >= passes_planned(t));
+}
+
 // What depends on which samples are learned from.
 static void begin_phase(struct trainer *t) {
   const struct config *config = &t->run->config;
@@ -77,7 +86,7 @@ static void begin_phase(struct trainer *t) {
   t->evaluations = memory_new(int64_t, t->data->local_count);
   t->optimiser = optimiser_create(&config->training.optimiser, decoder->count);
   t->run->latents = model_keeps_latents(t->run) ? t->latents : NULL;
-  t->run->training = true;
+  t->run->training = !has_ended(t);
 }
 
 static void end_phase(struct trainer *t) {
@@ -161,15 +170,6 @@ void trainer_destroy(struct trainer **trainer) {
 
 struct trainer_position trainer_position(const struct trainer *t) {
   return t->at;
-}
-
-// Passes after which the present training ends at the latest.
-static int64_t passes_planned(const struct trainer *t) {
-  return t->at.refit ? t->at.kept : t->run->config.training.epochs;
-}
-
-static bool has_ended(const struct trainer *t) {
-  return t->at.batch == 0 && (t->at.stopped || t->at.epoch >= passes_planned(t));
 }
 
 bool trainer_is_done(const struct trainer *t) { return has_ended(t); }
@@ -293,6 +293,7 @@ static void judge(struct trainer *t, double loss) {
   if (validation_judge(&t->choice, t->at.epoch + 1, loss) && t->kept != NULL)
     memcpy(t->kept, decoder->theta, decoder->count * sizeof *t->kept);
   t->at.stopped = patience > 0 && t->choice.waited >= patience;
+  if (t->at.stopped) run_forget_guesses(t->run);  // made while training went on
 }
 
 // Encodes a part of the validation set, and at its end enters the loss: an autoencoder's at what
@@ -343,7 +344,6 @@ static void end_epoch(struct trainer *t) {
   t->at.epoch++;
   t->at.batch = t->at.testing = t->at.validating = 0;
   t->run->training = !has_ended(t);
-  if (t->at.stopped) run_forget_guesses(t->run);  // made while training went on
   if (!has_ended(t))
     evaluation_destroy(&t->test);
   else if (!t->at.refit)

@@ -312,7 +312,8 @@ static const struct config_row evaluation_rows[] = {
          "layer alone comes closest (pod; decoder.initial, run.model: pod), some trained latents "
          "(the "
          "dictionary), a linear guess fitted to 1,000 training samples with a metric for lbfgs, "
-         "a random point of [0, 1); of several the one of least loss. auto: zero, and mean, "
+         "the code of an autoencoder's encoder, a random point of [0, 1); of several the one of "
+         "least loss. auto: zero, and mean, "
          "pod and dictionary as far as they are there and the solver ends at a minimum"},
     {"tries", TYPE_INTEGER, AT(evaluation.tries), "auto", .automatic = "0",
      .range = {1, TRIES_MAX, CLOSED}, .unit = "flows",
