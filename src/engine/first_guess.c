@@ -5,6 +5,7 @@
 
 #include "engine/dictionary.h"
 #include "engine/dictionary_fit.h"
+#include "engine/dictionary_metric.h"
 #include "engine/pod_branch.h"
 #include "engine/predictor_fit.h"
 #include "engine/ranking.h"
@@ -105,9 +106,22 @@ struct waiting {
   int64_t count, *sample;
 };
 
-// The starts that all samples share, ranked.
+// The metrics of first tries; further ones are too few to be worth it.
+static void add_metrics(struct run *run, const struct waiting *waiting, const int64_t *entries,
+                        struct starts *starts) {
+  struct dictionary_metric *work = dictionary_metric_begin(run);
+  for (int64_t k = 0; k < waiting->count && work != NULL; k++) {
+    const size_t first = (size_t)waiting->sample[k] * starts->tries;
+    if (entries[first] >= DICTIONARY_TRAINED)
+      starts->metric[first] = dictionary_metric_of(work, entries[first]);
+  }
+  dictionary_metric_end(&work);
+}
+
+// The starts that all samples share, ranked, with metrics if these are worth it.
 static void add_shared(struct run *run, const struct samples *samples,
-                       const struct waiting *waiting, bool exclude_own, struct starts *starts) {
+                       const struct waiting *waiting, bool exclude_own, bool curved,
+                       struct starts *starts) {
   const size_t d = run->decoder->d;
   struct dictionary *plain = run->dictionary == NULL ? dictionary_create(d, 0) : NULL;
   if (plain != NULL) dictionary_complete(plain);
@@ -128,6 +142,7 @@ static void add_shared(struct run *run, const struct samples *samples,
         set_start(starts, d, i, t, kind_of_entry(entry),
                   dictionary->z + (size_t)entry * real_padded(d));
     }
+  if (curved) add_metrics(run, waiting, entries, starts);
   memory_free(&entries);
   dictionary_destroy(&plain);
 }
@@ -141,6 +156,8 @@ static void insert(struct starts *starts, size_t d, int64_t i, enum start kind, 
   while (count < starts->tries && starts->kind[first + count] != START_NONE) count++;
   if (best) {
     const size_t moved = count < starts->tries ? count : starts->tries - 1;
+    memmove(starts->metric + first + 1, starts->metric + first, moved * sizeof *starts->metric);
+    starts->metric[first] = NULL;
     memmove(starts->kind + first + 1, starts->kind + first, moved * sizeof *starts->kind);
     memmove(starts->z + (first + 1) * stride, starts->z + first * stride,
             moved * stride * sizeof(real));
@@ -197,11 +214,9 @@ static size_t most_tries(const struct run *run) {
 
 // How many flows a sample may take. By itself, more where all entries count: with few observed,
 // more tries lower the loss, not the error.
-static size_t tries_of(const struct run *run, const struct samples *samples) {
+static size_t tries_of(const struct run *run, bool weighted) {
   const int64_t given = run->config.evaluation.tries;
   if (given > 0) return (size_t)given;
-  int64_t weighted = samples->w != NULL;
-  comm_max_int64(run->comm, &weighted, 1);
   return !weighted && wanted(run)[START_DICTIONARY] ? TRIES_AUTOMATIC : 1;
 }
 
@@ -221,14 +236,18 @@ void first_guess_start(struct run *run, const struct samples *samples, bool excl
                        struct encoding *encoding) {
   const size_t d = run->decoder->d;
   first_guess_prepare(run);
-  struct starts *starts = starts_create(samples->count, tries_of(run, samples), d);
+  int64_t weighted = samples->w != NULL;
+  comm_max_int64(run->comm, &weighted, 1);
+  // While training goes on, the dictionary is another after every pass.
+  const bool curved = !weighted && !run->training && run->dictionary != NULL;
+  struct starts *starts = starts_create(samples->count, tries_of(run, weighted), d);
   struct waiting waiting = find_waiting(samples, encoding);
   starts->enough = enough_of(run);
   if (is_plain(run))
     for (int64_t i = 0; i < samples->count; i++)
       starts->kind[(size_t)i * starts->tries] = START_ZERO;
   else
-    add_shared(run, samples, &waiting, exclude_own, starts);
+    add_shared(run, samples, &waiting, exclude_own, curved, starts);
   for (int kind = 0; kind < START_COUNT; kind++)
     if (wanted(run)[kind] && own_starts[kind] != NULL)
       add_own(run, samples, &waiting, (enum start)kind, starts);
@@ -265,5 +284,6 @@ double first_guess_bytes(const struct run *run) {
   double bytes = ranking_bytes(run->decoder, run->evaluation_rows) + starts_of_all_bytes(run);
   if (wanted(run)[START_PREDICTOR]) bytes += predictor_fit_bytes(run);
   if (wants_trained(run) && run->used[SET_TRAIN]) bytes += dictionary_fit_bytes(run);
+  if (wanted(run)[START_DICTIONARY]) bytes += dictionary_metric_bytes(run);
   return bytes;
 }

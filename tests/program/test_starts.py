@@ -84,6 +84,42 @@ def test_ranking(checks, program, cwd, path):
     print(f"ranking: done; {len(start)} samples, {(tries > 1).sum()} tried again", flush=True)
 
 
+def metric_at(decoder, z):
+    """The Gauss-Newton matrix of the mean of squares, by central differences."""
+    jacobian = np.array([(decoder.decode((z + e)[None]) - decoder.decode((z - e)[None])).ravel() /
+                         2e-5 for e in 1e-5 * np.eye(len(z))]).T
+    return 2 / len(jacobian) * jacobian.T @ jacobian
+
+
+def test_metric(checks, program, cwd, path):
+    """The first step is half of Newton's in the metric of the entry, or of the mean of 30."""
+    large = run_input(checks, program, cwd, "large", FRONTS,
+                      {"decoder.latent": 17, "training.epochs": 8, "evaluation.train": False})
+    target = np.load(os.path.join(cwd, "fronts.npy"))[120:]
+    for decoder_file in (path, os.path.abspath(large)):
+        step = run_input(checks, program, cwd, "step", {
+            "run.tasks": ["encode"], "run.restart": "never", "decoder.file": decoder_file,
+            "data.encode.file": "fronts.npy", "data.encode.first": 120, "evaluation.tries": 1,
+            "evaluation.start": "dictionary", "evaluation.max_iterations": 1})
+        z, evaluations = columns(step, "encode", "z", "evaluations")
+        with Results(decoder_file) as results:
+            decoder = results.decoder()
+            entries = results.file["dictionary/z"][()].astype(float)
+        y = (target - decoder.scale_offset) / decoder.scale_factor
+        x = decoder.decode(entries).reshape(len(entries), -1)
+        start = entries[((x[None] - y[:, None]) ** 2).mean(axis=2).argmin(axis=1)]
+        mean = np.mean([metric_at(decoder, entry) for entry in entries[::4]], axis=0)
+        wrong = []
+        for k in np.flatnonzero(evaluations == 2):  # whose first trial was accepted
+            metric = metric_at(decoder, start[k]) if len(start[k]) <= 16 else mean
+            gradient = np.ravel(decoder.gradient(y[k][None], start[k][None]))
+            step = -0.5 * np.linalg.solve(metric, gradient)
+            wrong.append(np.linalg.norm(z[k] - start[k] - step) / np.linalg.norm(step))
+        checks(len(wrong) > 40 and np.max(wrong) < 0.02,
+               f"{decoder_file}: {len(wrong)} steps, {np.max(wrong):.3g} of a step beside it")
+        print(f"metric: done, {len(wrong)} of {len(z)} steps, {np.max(wrong):.2g}", flush=True)
+
+
 def test_ranks(checks, program, cwd, path):
     """The same bits on any number of ranks, and by any instruction set."""
     for ranks in (2, 3, 7):
@@ -234,6 +270,7 @@ def main():
         write_fronts(cwd)
         path = os.path.abspath(run_input(checks, program, cwd, "fronts", FRONTS))
         test_ranking(checks, program, cwd, path)
+        test_metric(checks, program, cwd, path)
         test_ranks(checks, program, cwd, path)
         test_weights(checks, program, cwd)
         test_restart(checks, program, cwd, path)
