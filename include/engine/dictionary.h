@@ -24,6 +24,8 @@ struct dictionary {
   double trained_loss;   // mean of the losses of the trained entries; NaN without any
   double *standardised;  // [count][d] coordinates in which the trained latents have mean 0 and
                          // covariance 1; owned, made by dictionary_complete()
+  real **metric;         // [count] of those entries that have been asked for their metric, else
+                         // NULL; owned
 };
 
 // Trained entries that a dictionary has at most: so many that ranking a sample among them costs

@@ -6,6 +6,7 @@
 #include "engine/budget.h"
 #include "engine/pod_branch.h"
 #include "engine/pod_start.h"
+#include "engine/start_check.h"
 #include "engine/validation.h"
 #include "files/decoder_file.h"
 #include "files/dictionary_file.h"
@@ -178,8 +179,11 @@ static void check_channels(const struct run *run, struct error *error) {
   }
 }
 
-// Flows that begin at the codes of the decoder's linear layer.
-static void check_branch(const struct run *run, struct error *error) {
+// Flows that begin at the codes of an encoder, or of the decoder's linear layer.
+static void check_codes(const struct run *run, struct error *error) {
+  if (run->config.evaluation.start[START_ENCODER] && run->decoder->encoder == NULL)
+    error_set(error, "evaluation.start = %s: only run.model = %s has an encoder",
+              start_name(START_ENCODER), model_name(MODEL_AUTOENCODER));
   if (run->config.evaluation.start[START_POD] && pod_branch_find(run->decoder->network) == NULL)
     error_set(error,
               "evaluation.start = %s: the decoder has no linear layer from latent to sample, alone "
@@ -241,8 +245,8 @@ struct run *setup_prepare(struct comm *comm, const struct config *config) {
                      config->decoder.layers.list, config->decoder.loss);
   check_shapes(run, &error);
   check_channels(run, &error);
-  check_branch(run, &error);
   add_encoder(run, &error);
+  check_codes(run, &error);
   comm_settle(comm, &error);
   budget_settle(run, &error);
   comm_settle(comm, &error);
@@ -344,6 +348,8 @@ void setup_load(struct run *run) {
     pod_start_decoder(run);
     clock_enter(before);
   }
+  start_check(run, &error);
+  comm_settle(run->comm, &error);
 }
 
 void setup_survey(struct run *run, struct dataset_survey surveys[SET_COUNT]) {

@@ -29,6 +29,9 @@ struct dictionary *dictionary_create(size_t d, int64_t trained) {
 
 void dictionary_destroy(struct dictionary **dictionary) {
   if (*dictionary == NULL) return;
+  for (int64_t k = 0; (*dictionary)->metric != NULL && k < (*dictionary)->count; k++)
+    memory_free(&(*dictionary)->metric[k]);
+  memory_free(&(*dictionary)->metric);
   memory_free(&(*dictionary)->z);
   memory_free(&(*dictionary)->origin);
   memory_free(&(*dictionary)->standardised);

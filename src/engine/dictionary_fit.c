@@ -35,6 +35,12 @@ struct told {
   int64_t *origin;
 };
 
+static int64_t *all_of(const struct choice *choice) {
+  int64_t *all = memory_new(int64_t, choice->samples.count);
+  for (int64_t i = 0; i < choice->samples.count; i++) all[i] = i;
+  return all;
+}
+
 static void follow(struct run *run, const struct choice *choice, struct encoding *encoding) {
   struct ensemble *ensemble = ensemble_create(comm_ranks(run->comm), run->decoder,
                                               &run->config.evaluation.solver, run->evaluation_rows);
@@ -51,7 +57,7 @@ static struct told tell(const struct run *run, const struct choice *choice,
   for (int64_t i = 0; i < choice->samples.count; i++) {
     const size_t number = (size_t)choice->number[i];
     for (size_t k = 0; k < d; k++)
-      told.z[number * d + k] = (double)encoding->z[(size_t)i * stride + k];
+      told.z[number * d + k] = 0.0 + (double)encoding->z[(size_t)i * stride + k];  // -0 becomes 0
     told.loss[number] = encoding->loss[i];
     told.origin[number] = ranking_origin(&choice->samples, n, i);
   }
@@ -81,6 +87,48 @@ static struct dictionary *assemble(const struct told *told, size_t d, int64_t to
   return dictionary;
 }
 
+// A dictionary of latents as the encoding has them.
+static struct dictionary *collect(const struct run *run, const struct choice *choice,
+                                  const struct encoding *encoding) {
+  const int64_t total = choice->samples.total;
+  struct told told = tell(run, choice, encoding, total);
+  struct dictionary *dictionary = assemble(&told, run->decoder->d, total);
+  memory_free(&told.z);
+  memory_free(&told.loss);
+  memory_free(&told.origin);
+  return dictionary;
+}
+
+// Flows from z = 0 may have ended in poor minima. Each sample tries once more, from the best of the
+// others' ends, and keeps the lower one.
+static void follow_others(struct run *run, const struct choice *choice, struct encoding *encoding) {
+  const size_t stride = real_padded(run->decoder->d);
+  const int64_t count = choice->samples.count;
+  struct dictionary *others = collect(run, choice, encoding);
+  struct encoding *again = encoding_create(count, run->decoder->d);
+  int64_t *all = all_of(choice), *entry = memory_new(int64_t, count);
+  const struct ranking_wishes wishes = {.zero = true,
+                                        .trained = true,
+                                        .exclude_own = true,
+                                        .count = count,
+                                        .chosen = all,
+                                        .rows = run->evaluation_rows};
+  ranking_run(run->decoder, others, &choice->samples, &wishes, 1, entry);
+  for (int64_t i = 0; i < count; i++)
+    memcpy(again->z + (size_t)i * stride,
+           others->z + (size_t)(entry[i] > 0 ? entry[i] : 0) * stride, stride * sizeof(real));
+  follow(run, choice, again);
+  for (int64_t i = 0; i < count; i++) {
+    if (!(again->loss[i] < encoding->loss[i]) && !isnan(encoding->loss[i])) continue;
+    encoding->loss[i] = again->loss[i];
+    memcpy(encoding->z + (size_t)i * stride, again->z + (size_t)i * stride, stride * sizeof(real));
+  }
+  memory_free(&all);
+  memory_free(&entry);
+  encoding_destroy(&again);
+  dictionary_destroy(&others);
+}
+
 int64_t dictionary_fit_entries(const struct run *run) {
   const int64_t trained = run->used[SET_TRAIN] ? trained_count(run) : run->file_dictionary;
   return DICTIONARY_TRAINED + trained;
@@ -97,11 +145,8 @@ struct dictionary *dictionary_fit(struct run *run) {
     memcpy(encoding->z + (size_t)i * stride, run->latents + (size_t)choice->local[i] * stride,
            stride * sizeof(real));
   follow(run, choice, encoding);
-  struct told told = tell(run, choice, encoding, draw.count);
-  struct dictionary *dictionary = assemble(&told, d, draw.count);
-  memory_free(&told.z);
-  memory_free(&told.loss);
-  memory_free(&told.origin);
+  if (run->latents == NULL) follow_others(run, choice, encoding);
+  struct dictionary *dictionary = collect(run, choice, encoding);
   encoding_destroy(&encoding);
   choice_destroy(&choice);
   return dictionary;

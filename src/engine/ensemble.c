@@ -96,19 +96,23 @@ static void pool_destroy(struct pool **pool) {
 }
 
 static struct solver_problem problem_of(const struct ensemble *e, const struct pool *pool,
-                                        int64_t i) {
+                                        const struct flow *flow) {
+  const int64_t i = flow->sample;
   const struct encoding *encoding = pool->encoding;
+  const struct starts *starts = encoding->starts;
+  const real *own =
+      starts == NULL ? NULL : starts->metric[(size_t)i * starts->tries + flow->attempt];
   return (struct solver_problem){
       .d = e->decoder->d,
       .alpha = samples_alpha(pool->samples, &e->options, i),
-      .metric = encoding->metric,
+      .metric = own != NULL ? own : encoding->metric,
       .trajectory = encoding->trajectories == NULL ? NULL : encoding->trajectories[i],
       .replay = encoding->replays == NULL ? NULL : encoding->replays[i]};
 }
 
 static void begin(const struct ensemble *e, const struct pool *pool, struct flow *flow,
                   const real *z) {
-  const struct solver_problem problem = problem_of(e, pool, flow->sample);
+  const struct solver_problem problem = problem_of(e, pool, flow);
   solver_ops(&e->options)->start(&e->options, &problem, z, flow->state);
 }
 
@@ -177,7 +181,7 @@ static void pool_advance(struct ensemble *e, struct pool *pool, const real *grad
   const size_t stride = real_padded(e->decoder->d);
   for (size_t k = pool->active; k-- > 0;) {  // downwards: the last flow fills a gap
     struct flow *flow = &pool->flows[k];
-    const struct solver_problem problem = problem_of(e, pool, flow->sample);
+    const struct solver_problem problem = problem_of(e, pool, flow);
     flow->evaluations++;
     const int status =
         solver_ops(&e->options)

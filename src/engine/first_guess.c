@@ -5,6 +5,7 @@
 
 #include "engine/dictionary.h"
 #include "engine/dictionary_fit.h"
+#include "engine/dictionary_metric.h"
 #include "engine/pod_branch.h"
 #include "engine/predictor_fit.h"
 #include "engine/ranking.h"
@@ -56,6 +57,23 @@ static void start_at_codes(struct run *run, const struct samples *samples,
   pod_destroy(&pod);
 }
 
+// Missing entries are passed on as they are stored, as in the training of the encoder.
+static void start_at_encoder(struct run *run, const struct samples *samples,
+                             struct encoding *encoding) {
+  const struct decoder *decoder = run->decoder;
+  const size_t d = real_padded(decoder->d), n = real_padded(decoder->n);
+  const size_t room = run->evaluation_rows;
+  struct network_pass *encoder = network_pass_create(decoder->encoder, room, false);
+  for (int64_t first = 0; first < samples->count; first += (int64_t)room) {
+    const int64_t left = samples->count - first;
+    const size_t rows = left < (int64_t)room ? (size_t)left : room;
+    memcpy(network_pass_input(encoder), samples->y + (size_t)first * n, rows * n * sizeof(real));
+    memcpy(encoding->z + (size_t)first * d,
+           network_pass_forward(encoder, decoder_values(decoder), rows), rows * d * sizeof(real));
+  }
+  network_pass_destroy(&encoder);
+}
+
 static void start_at_random(struct run *run, const struct samples *samples,
                             struct encoding *encoding) {
   const size_t d = run->decoder->d, stride = real_padded(d);
@@ -67,26 +85,8 @@ static void start_at_random(struct run *run, const struct samples *samples,
 
 static own_start *const own_starts[START_COUNT] = {[START_POD] = start_at_codes,
                                                    [START_PREDICTOR] = start_at_guess,
+                                                   [START_ENCODER] = start_at_encoder,
                                                    [START_UNIFORM] = start_at_random};
-
-// The losses at the present latents.
-static void find_losses(const struct run *run, const struct samples *samples,
-                        const struct encoding *encoding, double *losses) {
-  const size_t stride = real_padded(run->decoder->d), n = run->decoder->n;
-  const size_t room = run->evaluation_rows;
-  struct objective *objective = objective_create(run->decoder, room, false);
-  struct objective_row *row = memory_new(struct objective_row, room);
-  for (int64_t first = 0; first < samples->count; first += (int64_t)room) {
-    const int64_t left = samples->count - first;
-    const size_t rows = left < (int64_t)room ? (size_t)left : room;
-    for (size_t k = 0; k < rows; k++) row[k] = samples_row(samples, n, first + (int64_t)k);
-    memcpy(objective_latents(objective), encoding->z + (size_t)first * stride,
-           rows * stride * sizeof(real));
-    objective_losses(objective, rows, row, losses + first);
-  }
-  objective_destroy(&objective);
-  memory_free(&row);
-}
 
 static enum start kind_of_entry(int64_t entry) {
   return entry == DICTIONARY_ZERO   ? START_ZERO
@@ -101,8 +101,26 @@ static void set_start(struct starts *starts, size_t d, int64_t i, size_t t, enum
   memcpy(starts->z + k * real_padded(d), z, real_padded(d) * sizeof(real));
 }
 
-// The starts that all samples share, ranked.
-static void add_shared(struct run *run, const struct samples *samples, bool exclude_own,
+// Samples that are still to be encoded.
+struct waiting {
+  int64_t count, *sample;
+};
+
+// The metrics of first tries; further ones are too few to be worth it.
+static void add_metrics(struct run *run, const struct waiting *waiting, const int64_t *entries,
+                        struct starts *starts) {
+  struct dictionary_metric *work = dictionary_metric_begin(run);
+  for (int64_t k = 0; k < waiting->count && work != NULL; k++) {
+    const size_t first = (size_t)waiting->sample[k] * starts->tries;
+    if (entries[first] >= DICTIONARY_TRAINED)
+      starts->metric[first] = dictionary_metric_of(work, entries[first]);
+  }
+  dictionary_metric_end(&work);
+}
+
+// The starts that all samples share, ranked, with metrics if these are worth it.
+static void add_shared(struct run *run, const struct samples *samples,
+                       const struct waiting *waiting, bool exclude_own, bool curved,
                        struct starts *starts) {
   const size_t d = run->decoder->d;
   struct dictionary *plain = run->dictionary == NULL ? dictionary_create(d, 0) : NULL;
@@ -112,17 +130,19 @@ static void add_shared(struct run *run, const struct samples *samples, bool excl
                                         .mean = wanted(run)[START_MEAN],
                                         .trained = wanted(run)[START_DICTIONARY],
                                         .exclude_own = exclude_own,
-                                        .count = samples->count,
+                                        .count = waiting->count,
+                                        .chosen = waiting->sample,
                                         .rows = run->evaluation_rows};
   int64_t *entries = memory_new(int64_t, (size_t)samples->count * starts->tries);
   ranking_run(run->decoder, dictionary, samples, &wishes, starts->tries, entries);
-  for (int64_t i = 0; i < samples->count; i++)
+  for (int64_t k = 0; k < waiting->count; k++)
     for (size_t t = 0; t < starts->tries; t++) {
-      const int64_t entry = entries[(size_t)i * starts->tries + t];
+      const int64_t i = waiting->sample[k], entry = entries[(size_t)i * starts->tries + t];
       if (entry >= 0)
         set_start(starts, d, i, t, kind_of_entry(entry),
                   dictionary->z + (size_t)entry * real_padded(d));
     }
+  if (curved) add_metrics(run, waiting, entries, starts);
   memory_free(&entries);
   dictionary_destroy(&plain);
 }
@@ -136,6 +156,8 @@ static void insert(struct starts *starts, size_t d, int64_t i, enum start kind, 
   while (count < starts->tries && starts->kind[first + count] != START_NONE) count++;
   if (best) {
     const size_t moved = count < starts->tries ? count : starts->tries - 1;
+    memmove(starts->metric + first + 1, starts->metric + first, moved * sizeof *starts->metric);
+    starts->metric[first] = NULL;
     memmove(starts->kind + first + 1, starts->kind + first, moved * sizeof *starts->kind);
     memmove(starts->z + (first + 1) * stride, starts->z + first * stride,
             moved * stride * sizeof(real));
@@ -156,16 +178,24 @@ static void take_first(const struct starts *starts, const struct samples *sample
   }
 }
 
-static void add_own(struct run *run, const struct samples *samples, enum start kind,
-                    struct starts *starts) {
+static void find_losses(const struct run *run, const struct samples *samples,
+                        const struct waiting *waiting, const struct encoding *encoding,
+                        double *losses) {
+  samples_losses(samples, run->decoder, run->evaluation_rows, waiting->count, waiting->sample,
+                 encoding->z, losses);
+}
+
+static void add_own(struct run *run, const struct samples *samples, const struct waiting *waiting,
+                    enum start kind, struct starts *starts) {
   const size_t d = run->decoder->d, stride = real_padded(d);
   struct encoding *encoding = encoding_create(samples->count, d);
   double *before = memory_new(double, samples->count), *after = memory_new(double, samples->count);
   take_first(starts, samples, d, encoding);
-  find_losses(run, samples, encoding, before);
+  find_losses(run, samples, waiting, encoding, before);
   own_starts[kind](run, samples, encoding);
-  find_losses(run, samples, encoding, after);
-  for (int64_t i = 0; i < samples->count; i++) {
+  find_losses(run, samples, waiting, encoding, after);
+  for (int64_t k = 0; k < waiting->count; k++) {
+    const int64_t i = waiting->sample[k];
     const bool alone = starts_latent(starts, d, i, 0) == NULL;
     insert(starts, d, i, kind, encoding->z + (size_t)i * stride,
            alone || after[i] < before[i] || isnan(before[i]));
@@ -177,13 +207,16 @@ static void add_own(struct run *run, const struct samples *samples, enum start k
 
 // ---- all together ----
 
+static size_t most_tries(const struct run *run) {
+  const int64_t given = run->config.evaluation.tries;
+  return given > 0 ? (size_t)given : TRIES_AUTOMATIC;
+}
+
 // How many flows a sample may take. By itself, more where all entries count: with few observed,
 // more tries lower the loss, not the error.
-static size_t tries_of(const struct run *run, const struct samples *samples) {
+static size_t tries_of(const struct run *run, bool weighted) {
   const int64_t given = run->config.evaluation.tries;
   if (given > 0) return (size_t)given;
-  int64_t weighted = samples->w != NULL;
-  comm_max_int64(run->comm, &weighted, 1);
   return !weighted && wanted(run)[START_DICTIONARY] ? TRIES_AUTOMATIC : 1;
 }
 
@@ -192,20 +225,33 @@ static double enough_of(const struct run *run) {
   return run->dictionary == NULL ? INFINITY : poor * run->dictionary->trained_loss;
 }
 
+static struct waiting find_waiting(const struct samples *samples, const struct encoding *encoding) {
+  struct waiting waiting = {.sample = memory_new(int64_t, samples->count)};
+  for (int64_t i = 0; i < samples->count; i++)
+    if (encoding->status[i] == STATUS_RUNNING) waiting.sample[waiting.count++] = i;
+  return waiting;
+}
+
 void first_guess_start(struct run *run, const struct samples *samples, bool exclude_own,
                        struct encoding *encoding) {
   const size_t d = run->decoder->d;
   first_guess_prepare(run);
-  struct starts *starts = starts_create(samples->count, tries_of(run, samples), d);
+  int64_t weighted = samples->w != NULL;
+  comm_max_int64(run->comm, &weighted, 1);
+  // While training goes on, the dictionary is another after every pass.
+  const bool curved = !weighted && run->dictionary != NULL;
+  struct starts *starts = starts_create(samples->count, tries_of(run, weighted), d);
+  struct waiting waiting = find_waiting(samples, encoding);
   starts->enough = enough_of(run);
   if (is_plain(run))
     for (int64_t i = 0; i < samples->count; i++)
       starts->kind[(size_t)i * starts->tries] = START_ZERO;
   else
-    add_shared(run, samples, exclude_own, starts);
+    add_shared(run, samples, &waiting, exclude_own, curved, starts);
   for (int kind = 0; kind < START_COUNT; kind++)
     if (wanted(run)[kind] && own_starts[kind] != NULL)
-      add_own(run, samples, (enum start)kind, starts);
+      add_own(run, samples, &waiting, (enum start)kind, starts);
+  memory_free(&waiting.sample);
   take_first(starts, samples, d, encoding);
   if (run->predictor != NULL) encoding->metric = run->predictor->metric;
   encoding->starts = starts;
@@ -223,8 +269,8 @@ uint64_t first_guess_identity(const struct run *run) {
   return files != 0 ? files : run->data_checksum[SET_TRAIN];
 }
 
-// Of the set with most samples on a rank.
-static double starts_of_samples(const struct run *run) {
+// Samples of the largest set on a rank.
+static double most_samples(const struct run *run) {
   double most = 0.0;
   for (int set = 0; set < SET_COUNT; set++)
     if (run->used[set])
@@ -232,15 +278,22 @@ static double starts_of_samples(const struct run *run) {
   return most;
 }
 
+// Its starts and, for a moment, one more start of each.
+static double starts_of_all_bytes(const struct run *run) {
+  const size_t d = run->decoder->d, tries = most_tries(run);
+  return most_samples(run) *
+         ((double)starts_bytes(tries, d) + (double)(tries + 3) * (double)sizeof(int64_t) +
+          (double)encoding_memory_bytes(ENCODING_BY_FLOW, d));
+}
+
 double first_guess_bytes(const struct run *run) {
-  const double samples = starts_of_samples(run);
   const int64_t entries =
       wants_trained(run) ? dictionary_fit_entries(run) : (int64_t)DICTIONARY_TRAINED;
-  const int64_t given = run->config.evaluation.tries;
-  const size_t tries = given > 0 ? (size_t)given : TRIES_AUTOMATIC;
-  double bytes = ranking_bytes(run->decoder, entries, (int64_t)samples, run->evaluation_rows) +
-                 samples * (double)(starts_bytes(tries, run->decoder->d) + tries * sizeof(int64_t));
+  double bytes =
+      ranking_bytes(run->decoder, entries, (int64_t)most_samples(run), run->evaluation_rows) +
+      starts_of_all_bytes(run);
   if (wanted(run)[START_PREDICTOR]) bytes += predictor_fit_bytes(run);
   if (wants_trained(run) && run->used[SET_TRAIN]) bytes += dictionary_fit_bytes(run);
+  if (wanted(run)[START_DICTIONARY]) bytes += dictionary_metric_bytes(run);
   return bytes;
 }

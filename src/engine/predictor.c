@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "engine/curvature.h"
 #include "ground/checksum.h"
 #include "ground/memory.h"
 #include "numerics/dense.h"
@@ -207,24 +208,20 @@ void predictor_add_metric(struct predictor *p, const struct ranks *ranks, int64_
     reduction_begin(reduction, total);
     reduction_add(reduction, (size_t)count, hessians);
   } while (!reduction_finish(reduction, ranks, NULL, 1.0 / (double)total, mean));
-  double *a = memory_new(double, d *d), *inverse = memory_new(double, d *d);
-  for (size_t i = 0; i < d; i++) {
+  double *a = memory_new(double, d *d);
+  real *metric = memory_new(real, d * stride);
+  for (size_t i = 0; i < d; i++)
     for (size_t k = 0; k < d; k++) a[i * d + k] = (double)mean[i * stride + k];
-    inverse[i * d + i] = 1.0;
-  }
-  int64_t good = ranks_rank(ranks) == 0 && dense_cholesky(d, a);
-  if (good) dense_cholesky_solve(d, a, d, inverse);
+  int64_t good = ranks_rank(ranks) == 0 && curvature_invert(d, a, 0.0, metric);
   ranks_max_int64(ranks, &good, 1);
-  if (good) {
-    p->metric = memory_new(real, d * stride);
-    for (size_t i = 0; i < d; i++)
-      for (size_t k = 0; k < d; k++) p->metric[i * stride + k] = (real)inverse[i * d + k];
-    ranks_broadcast(ranks, p->metric, d * stride * sizeof(real), 0);
-  }
+  ranks_broadcast(ranks, metric, d * stride * sizeof(real), 0);
+  if (good)
+    p->metric = metric;
+  else
+    memory_free(&metric);
   reduction_destroy(&reduction);
   memory_free(&mean);
   memory_free(&a);
-  memory_free(&inverse);
 }
 
 void predictor_broadcast(struct predictor *p, const struct ranks *ranks) {

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "decoder/tangent.h"
 #include "engine/choice.h"
+#include "engine/curvature.h"
 #include "engine/ensemble.h"
 #include "ground/memory.h"
 
@@ -33,32 +33,6 @@ static int64_t is_fitted(const void *context, int64_t sample) {
   return j < total && j * shape->count / total == sample ? j : -1;
 }
 
-// Columns of a Hessian that are found at once. With its tangent a row takes twice the space.
-static size_t columns_at_once(const struct run *run) {
-  const size_t d = run->decoder->d, most = run->evaluation_rows / 2;
-  return most < 1 ? 1 : most < d ? most : d;
-}
-
-// The Hessian of a sample's loss at z, [d][real_padded(d)], in sweeps of as many columns as `rows`
-// has room for.
-static void find_hessian(const struct run *run, struct tangent *tangent,
-                         struct objective_row sample, const real *z, struct objective_row *rows,
-                         real *hessian) {
-  const size_t d = run->decoder->d, stride = real_padded(d), most = columns_at_once(run);
-  real *latents = tangent_latents(tangent), *directions = tangent_directions(tangent);
-  for (size_t first = 0; first < d; first += most) {
-    const size_t count = d - first < most ? d - first : most;
-    memset(directions, 0, count * stride * sizeof *directions);
-    for (size_t i = 0; i < count; i++) {
-      rows[i] = sample;
-      memcpy(latents + i * stride, z, stride * sizeof *z);
-      directions[i * stride + first + i] = 1;
-    }
-    memcpy(hessian + first * stride, tangent_sweep(tangent, count, rows),
-           count * stride * sizeof *hessian);
-  }
-}
-
 // The metric by the Hessians of every few of the samples.
 static void add_metric(struct run *run, struct predictor *predictor, const struct choice *choice,
                        const struct encoding *encoding) {
@@ -66,17 +40,16 @@ static void add_metric(struct run *run, struct predictor *predictor, const struc
   if (d > CURVED_LATENT) return;
   const int64_t every = (choice->samples.total + CURVED - 1) / CURVED;
   real *hessians = memory_new(real, CURVED * d * stride);
-  struct tangent *tangent = tangent_create(run->decoder, columns_at_once(run), false);
-  struct objective_row *rows = memory_new(struct objective_row, columns_at_once(run));
+  struct curvature *curvature = curvature_create(run->decoder, run->evaluation_rows);
   int64_t count = 0;
   for (int64_t i = 0; i < choice->samples.count; i++) {
     if (choice->number[i] % every != 0 || !isfinite(encoding->loss[i])) continue;
-    find_hessian(run, tangent, samples_row(&choice->samples, run->decoder->n, i),
-                 encoding->z + (size_t)i * stride, rows, hessians + (size_t)count++ * d * stride);
+    const struct objective_row row = samples_row(&choice->samples, run->decoder->n, i);
+    curvature_hessian(curvature, &row, encoding->z + (size_t)i * stride,
+                      hessians + (size_t)count++ * d * stride);
   }
   predictor_add_metric(predictor, comm_ranks(run->comm), count, hessians);
-  tangent_destroy(&tangent);
-  memory_free(&rows);
+  curvature_destroy(&curvature);
   memory_free(&hessians);
 }
 
@@ -108,7 +81,7 @@ double predictor_fit_bytes(const struct run *run) {
   double bytes = (d * n + n + d * (d + 1.0)) * (double)sizeof(real);
   if (!run->used[SET_TRAIN]) return bytes;
   const double m = (double)fitted(&run->shapes[SET_TRAIN]);
-  if (d <= CURVED_LATENT) bytes += (double)tangent_bytes(run->decoder, columns_at_once(run), false);
+  if (d <= CURVED_LATENT) bytes += (double)curvature_bytes(run->decoder, run->evaluation_rows);
   return bytes + m * (m + 2.0 * d) * (double)sizeof(double) +
          (2.0 * ceil(m / comm_size(run->comm)) * n + CURVED * d * d) * (double)sizeof(real);
 }

@@ -121,25 +121,42 @@ static void prepare_piece(struct ranking *r, size_t first, size_t count) {
   if (r->samples->w != NULL) product_pack(n, count, piece->a, 1, r->stride, piece->panels_a);
 }
 
-// Scores of `rows` samples from the first on, for the entries of the piece from `column` on: the
+// y of the samples that are chosen, times w where samples have weights.
+static void gather(const struct ranking *r, const int64_t *chosen, size_t rows) {
+  const size_t stride = r->stride;
+  for (size_t k = 0; k < rows; k++) {
+    const size_t at = (size_t)chosen[k] * stride;
+    memcpy(r->rows + k * stride, r->samples->y + at, stride * sizeof(real));
+    if (r->samples->w == NULL) continue;
+    for (size_t i = 0; i < stride; i++) r->rows[k * stride + i] *= r->samples->w[at + i];
+  }
+}
+
+static void gather_weights(const struct ranking *r, const int64_t *chosen, size_t rows) {
+  for (size_t k = 0; k < rows; k++)
+    memcpy(r->rows + k * r->stride, r->samples->w + (size_t)chosen[k] * r->stride,
+           r->stride * sizeof(real));
+}
+
+// Scores of the `rows` samples that are chosen, for the entries of the piece from `column` on: the
 // larger the better.
-static void score(struct ranking *r, int64_t first, size_t rows, size_t column, real *scores) {
+static void score(struct ranking *r, const int64_t *chosen, size_t rows, size_t column,
+                  real *scores) {
   const struct piece *piece = &r->piece;
   const size_t n = r->decoder->n;
-  const real *y = r->samples->y + (size_t)first * r->stride;
-  const real *w = r->samples->w == NULL ? NULL : r->samples->w + (size_t)first * r->stride;
-  for (size_t k = 0; w != NULL && k < rows * r->stride; k++) r->rows[k] = w[k] * y[k];
+  const bool weighted = r->samples->w != NULL;
+  gather(r, chosen, rows);
   const struct product_matrix x = {n, piece->count, piece->panels};
   const struct product_matrix a = {n, piece->count, piece->panels_a};
   struct product_rows product = {.rows = rows,
-                                 .a = w == NULL ? y : r->rows,
+                                 .a = r->rows,
                                  .a_stride = r->stride,
-                                 .bias = w == NULL ? piece->bias : NULL,
+                                 .bias = weighted ? NULL : piece->bias,
                                  .c = scores + column,
                                  .c_stride = r->score_stride};
   product_multiply(&x, &product);
-  if (w == NULL) return;
-  product.a = w;
+  if (!weighted) return;
+  gather_weights(r, chosen, rows);
   product.add = true;
   product_multiply(&a, &product);
 }
@@ -190,11 +207,11 @@ void ranking_run(const struct decoder *decoder, const struct dictionary *diction
     for (size_t column = 0; column < total; column += r.most) {
       if (!whole) prepare_piece(&r, column, total - column < r.most ? total - column : r.most);
       for (size_t row = 0; row < block; row += r.room)
-        score(&r, wishes->first + (int64_t)(done + row),
-              block - row < r.room ? block - row : r.room, column, r.scores + row * r.score_stride);
+        score(&r, wishes->chosen + done + row, block - row < r.room ? block - row : r.room, column,
+              r.scores + row * r.score_stride);
     }
     for (size_t row = 0; row < block; row++) {
-      const int64_t sample = wishes->first + (int64_t)(done + row);
+      const int64_t sample = wishes->chosen[done + row];
       choose(&r, wishes, sample, r.scores + row * r.score_stride, tries,
              entries + (size_t)sample * tries);
     }

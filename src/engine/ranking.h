@@ -13,12 +13,13 @@
 struct ranking_wishes {
   bool zero, mean, trained;  // which entries of the dictionary take part
   bool exclude_own;          // not those of the sample itself or of an equal one
-  int64_t first, count;      // which of the samples are ranked
+  int64_t count;             // samples that are ranked,
+  const int64_t *chosen;     // [count] which ones, borrowed
   size_t rows;               // of a pass at most
 };
 
-// Ranks samples of this rank: the first of a sample's `tries` entries, entries [count of samples]
-// [tries], has the least loss, ties by order; each further one the least of those that lie at least
+// Ranks samples of this rank: the first of a sample's `tries` entries, entries [samples->count]
+// [tries] (those of samples that are not chosen stay), has the least loss, ties by order; each further one the least of those that lie at least
 // half a standard deviation from all before; -1: there is no more. Not collective.
 void ranking_run(const struct decoder *decoder, const struct dictionary *dictionary,
                  const struct samples *samples, const struct ranking_wishes *wishes, size_t tries,

@@ -25,6 +25,11 @@ int64_t samples_position(const struct samples *samples, int64_t i);
 // What the objective wants to know of sample i, of `n` entries (borrowed from the samples).
 struct objective_row samples_row(const struct samples *samples, size_t n, int64_t i);
 
+// The losses of some samples at their latents z [count][real_padded(d)], into losses, the same. In
+// products of up to `rows` rows. `chosen` [wanted]: which of the samples; the others' losses stay.
+void samples_losses(const struct samples *samples, const struct decoder *decoder, size_t rows,
+                    int64_t wanted, const int64_t *chosen, const real *z, double *losses);
+
 // The factor alpha of the flow's right-hand side for sample i.
 double samples_alpha(const struct samples *samples, const struct solver_options *options,
                      int64_t i);

@@ -10,6 +10,7 @@ struct starts *starts_create(int64_t count, size_t tries, size_t d) {
   *starts = (struct starts){.tries = tries, .enough = -INFINITY};
   starts->kind = memory_new(int8_t, (size_t)count * tries);
   starts->z = memory_new(real, (size_t)count * tries * real_padded(d));
+  starts->metric = memory_new(const real *, (size_t)count *tries);
   memset(starts->kind, START_NONE, (size_t)count * tries);
   return starts;
 }
@@ -18,6 +19,7 @@ void starts_destroy(struct starts **starts) {
   if (*starts == NULL) return;
   memory_free(&(*starts)->kind);
   memory_free(&(*starts)->z);
+  memory_free(&(*starts)->metric);
   memory_free(starts);
 }
 
@@ -28,5 +30,5 @@ const real *starts_latent(const struct starts *starts, size_t d, int64_t i, size
 }
 
 size_t starts_bytes(size_t tries, size_t d) {
-  return tries * (sizeof(int8_t) + real_padded(d) * sizeof(real));
+  return tries * (sizeof(int8_t) + sizeof(real *) + real_padded(d) * sizeof(real));
 }

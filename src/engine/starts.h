@@ -8,10 +8,11 @@
 #include "ground/real.h"
 
 struct starts {
-  size_t tries;   // of a sample at most
-  int8_t *kind;   // [count][tries] enum start; START_NONE: no more. Owned
-  real *z;        // [count][tries][real_padded(d)], owned
-  double enough;  // no further try where the loss is as low as this
+  size_t tries;         // of a sample at most
+  int8_t *kind;         // [count][tries] enum start; START_NONE: no more. Owned
+  real *z;              // [count][tries][real_padded(d)], owned
+  const real **metric;  // [count][tries] the problem's, borrowed; NULL: that of all samples. Owned
+  double enough;        // no further try where the loss is as low as this
 };
 enum { START_NONE = -1 };
 

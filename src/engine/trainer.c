@@ -68,6 +68,15 @@ static int64_t samples_seen(const struct trainer *t) {
   return t->at.samples_before + t->at.epoch * t->data->count;
 }
 
+// Passes after which the present training ends at the latest.
+static int64_t passes_planned(const struct trainer *t) {
+  return t->at.refit ? t->at.kept : t->run->config.training.epochs;
+}
+
+static bool has_ended(const struct trainer *t) {
+  return t->at.batch == 0 && (t->at.stopped || t->at.epoch >= passes_planned(t));
+}
+
 // What depends on which samples are learned from.
 static void begin_phase(struct trainer *t) {
   const struct config *config = &t->run->config;
@@ -186,15 +195,6 @@ void trainer_destroy(struct trainer **trainer) {
 
 struct trainer_position trainer_position(const struct trainer *t) {
   return t->at;
-}
-
-// Passes after which the present training ends at the latest.
-static int64_t passes_planned(const struct trainer *t) {
-  return t->at.refit ? t->at.kept : t->run->config.training.epochs;
-}
-
-static bool has_ended(const struct trainer *t) {
-  return t->at.batch == 0 && (t->at.stopped || t->at.epoch >= passes_planned(t));
 }
 
 bool trainer_is_done(const struct trainer *t) { return has_ended(t); }

@@ -344,9 +344,14 @@ static bool check_adjoint(const struct config_input *input, const struct config 
 // A guess for each sample's own flow.
 static bool check_start(const struct config_input *input, const struct config *config) {
   const bool *start = config->evaluation.start;
+  const bool coupled = config->evaluation.solver.coupling != COUPLING_NONE;
   int other = START_ZERO + 1;
+  if (coupled && config->evaluation.tries > 1)
+    return complain(input, "evaluation", "tries",
+                    "%lld needs evaluation.coupling = none: samples that share a step begin once",
+                    (long long)config->evaluation.tries);
   while (other < START_COUNT && !start[other]) other++;
-  if (other == START_COUNT || config->evaluation.solver.coupling == COUPLING_NONE) return true;
+  if (other == START_COUNT || !coupled) return true;
   return complain(input, "evaluation", "start",
                   "%s needs evaluation.coupling = none, but that is %s", start_name(other),
                   solver_coupling_name(config->evaluation.solver.coupling));

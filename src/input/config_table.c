@@ -307,13 +307,12 @@ static const struct config_row evaluation_rows[] = {
      .text = "encode the training data, too, once they have been learned", .change = CHANGE_TAKEN},
     {"start", TYPE_CHOICES, AT(evaluation.start), "auto", .automatic = "auto", .name = start_name,
      .text =
-         "where flows may begin: z = 0, the mean of the trained latents, where the decoder's "
-         "linear "
-         "layer alone comes closest (pod; decoder.initial, run.model: pod), some trained latents "
-         "(the "
-         "dictionary), a linear guess fitted to 1,000 training samples with a metric for lbfgs, "
-         "a random point of [0, 1); of several the one of least loss. auto: zero, and mean, "
-         "pod and dictionary as far as they are there and the solver ends at a minimum"},
+         "where flows may begin: z = 0, the mean of the trained latents, the code of the decoder's "
+         "linear layer (pod; decoder.initial, run.model: pod), trained latents (the dictionary), a "
+         "linear guess fitted to 1,000 training samples with a metric for lbfgs, the code of an "
+         "autoencoder's encoder, a random point of [0, 1); of several the one of least loss. auto: "
+         "zero, and mean, pod and dictionary as far as they are there and the solver ends at a "
+         "minimum"},
     {"tries", TYPE_INTEGER, AT(evaluation.tries), "auto", .automatic = "0",
      .range = {1, TRIES_MAX, CLOSED}, .unit = "flows",
      .text = "from starts that lie apart, of which the lowest end is kept; auto: up to 3 where the "

@@ -11,12 +11,13 @@ import tempfile
 import h5py
 import numpy as np
 
-from gfe.results import Results
+from gfe.results import Results, write_decoder
 from program import IMAGES, Checks, run, run_input, write_input
 from test_job import compare_only_results
 
-KINDS = ["zero", "mean", "pod", "predictor", "dictionary", "uniform"]
-WITHOUT_POD = [kind for kind in KINDS if kind != "pod"]  # this decoder has no linear layer
+KINDS = ["zero", "mean", "pod", "predictor", "dictionary", "encoder", "uniform"]
+# All that a decoder of gradient flow encoding without a linear branch can give.
+GIVEN = ["zero", "mean", "predictor", "dictionary", "uniform"]
 
 # Steep fronts: from z = 0 many flows end in poor minima.
 FRONTS = {"run.directory": "run", "data.train.file": "fronts.npy", "data.train.count": 120,
@@ -83,6 +84,42 @@ def test_ranking(checks, program, cwd, path):
     print(f"ranking: done; {len(start)} samples, {(tries > 1).sum()} tried again", flush=True)
 
 
+def metric_at(decoder, z):
+    """The Gauss-Newton matrix of the mean of squares, by central differences."""
+    jacobian = np.array([(decoder.decode((z + e)[None]) - decoder.decode((z - e)[None])).ravel() /
+                         2e-5 for e in 1e-5 * np.eye(len(z))]).T
+    return 2 / len(jacobian) * jacobian.T @ jacobian
+
+
+def test_metric(checks, program, cwd, path):
+    """The first step is half of Newton's in the metric of the entry, or of the mean of 30."""
+    large = run_input(checks, program, cwd, "large", FRONTS,
+                      {"decoder.latent": 17, "training.epochs": 8, "evaluation.train": False})
+    target = np.load(os.path.join(cwd, "fronts.npy"))[120:]
+    for decoder_file in (path, os.path.abspath(large)):
+        step = run_input(checks, program, cwd, "step", {
+            "run.tasks": ["encode"], "run.restart": "never", "decoder.file": decoder_file,
+            "data.encode.file": "fronts.npy", "data.encode.first": 120, "evaluation.tries": 1,
+            "evaluation.start": "dictionary", "evaluation.max_iterations": 1})
+        z, evaluations = columns(step, "encode", "z", "evaluations")
+        with Results(decoder_file) as results:
+            decoder = results.decoder()
+            entries = results.file["dictionary/z"][()].astype(float)
+        y = (target - decoder.scale_offset) / decoder.scale_factor
+        x = decoder.decode(entries).reshape(len(entries), -1)
+        start = entries[((x[None] - y[:, None]) ** 2).mean(axis=2).argmin(axis=1)]
+        mean = np.mean([metric_at(decoder, entry) for entry in entries[::4]], axis=0)
+        wrong = []
+        for k in np.flatnonzero(evaluations == 2):  # whose first trial was accepted
+            metric = metric_at(decoder, start[k]) if len(start[k]) <= 16 else mean
+            gradient = np.ravel(decoder.gradient(y[k][None], start[k][None]))
+            step = -0.5 * np.linalg.solve(metric, gradient)
+            wrong.append(np.linalg.norm(z[k] - start[k] - step) / np.linalg.norm(step))
+        checks(len(wrong) > 40 and np.max(wrong) < 0.02,
+               f"{decoder_file}: {len(wrong)} steps, {np.max(wrong):.3g} of a step beside it")
+        print(f"metric: done, {len(wrong)} of {len(z)} steps, {np.max(wrong):.2g}", flush=True)
+
+
 def test_ranks(checks, program, cwd, path):
     """The same bits on any number of ranks, and by any instruction set."""
     for ranks in (2, 3, 7):
@@ -103,7 +140,7 @@ def test_weights(checks, program, cwd):
               "data.missing": "nan", "data.scale": "none", "decoder.loss": "bce",
               "training.epochs": 5}
     for name, change in (("auto", {}), ("tries", {"evaluation.tries": 3}),
-                         ("all", {"evaluation.start": WITHOUT_POD, "evaluation.tries": 2})):
+                         ("all", {"evaluation.start": GIVEN, "evaluation.tries": 2})):
         one = run_input(checks, program, cwd, f"holes_{name}_1", values, change)
         three = run_input(checks, program, cwd, f"holes_{name}_3", values, change, ranks=3)
         compare_only_results(checks, name, one, three)
@@ -115,22 +152,88 @@ def test_weights(checks, program, cwd):
     print("weights: done", flush=True)
 
 
-def test_restart(checks, program, cwd, path):
-    """Stopped after every step of its way: the same bytes; and a larger number of epochs."""
-    folder = os.path.join(cwd, "legs")
+def legs_of(program, cwd, folder, values, change):
+    """Runs in pieces as short as they get, on 1, 2 and 3 ranks in turn."""
+    folder = os.path.join(cwd, folder)
     os.makedirs(folder)
     shutil.copy(os.path.join(cwd, "fronts.npy"), folder)
-    values = {**FRONTS, "training.epochs": 2}
-    reference = run_input(checks, program, cwd, "two_epochs", values)
-    name = write_input(os.path.join(folder, "input.yaml"), values)
+    name = write_input(os.path.join(folder, "input.yaml"), values, change)
     code, legs = 75, 0
     while code == 75 and legs < 100:
         result = run(program, "--set", "run.walltime=0.001", os.path.basename(name), cwd=folder,
                      ranks=1 + legs % 3)
         code, legs = result.code, legs + 1
-    checks(code == 0 and legs > 10, f"{legs} legs: {result}")
-    compare_only_results(checks, f"{legs} legs", reference, os.path.join(folder, "run/results.h5"))
-    print(f"restart: done, {legs} legs", flush=True)
+    return os.path.join(folder, "run/results.h5"), result, legs
+
+
+def test_restart(checks, program, cwd, path):
+    """Stopped after every step of its way: the same bytes; also where patience ends it."""
+    # A rate at which the loss of the start is not reached again.
+    stopped = {"training.epochs": 9, "training.validation": 0.2, "training.patience": 2,
+               "training.learning_rate": 0.3, "training.schedule": "constant",
+               "training.schedule_factor": None, "training.keep": "last", "evaluation.every": 1}
+    for folder, change in (("two_epochs", {"training.epochs": 2}), ("stopped", stopped)):
+        reference = run_input(checks, program, cwd, folder, FRONTS, change)
+        again, result, legs = legs_of(program, cwd, f"{folder}_legs", FRONTS, change)
+        checks(result.code == 0 and legs > 5, f"{folder}, {legs} legs: {result}")
+        compare_only_results(checks, f"{folder}, {legs} legs", reference, again)
+        epochs = len(columns(reference, "history", "epoch_train_loss")[0])
+        checks(epochs < change["training.epochs"] or folder != "stopped", f"{epochs} epochs")
+        print(f"restart, {folder}: done, {legs} legs, {epochs} epochs", flush=True)
+
+
+def test_made(checks, program, cwd, path):
+    """A decoder file without a dictionary gets one from data.train that leads to the same minima."""
+    stripped = os.path.join(cwd, "stripped.h5")
+    shutil.copy(path, stripped)
+    with h5py.File(stripped, "r+") as file:
+        del file["dictionary"]
+    change = {"training.epochs": 0, "decoder.file": stripped, "decoder.latent": None,
+              "decoder.layers": None, "decoder.loss": None}
+    made = run_input(checks, program, cwd, "made", FRONTS, change)
+    compare_only_results(checks, "made on 3 ranks", made,
+                         run_input(checks, program, cwd, "made_3", FRONTS, change, ranks=3))
+    with h5py.File(path, "r") as file, h5py.File(made, "r") as again:
+        trained, found = (f["dictionary"].attrs["trained_loss"] for f in (file, again))
+        checks(again["dictionary/z"].shape == (120, 2), "an entry of each training sample")
+        losses = [f["test/loss"][()].mean() for f in (file, again)]
+    checks(found < 1.5 * trained, f"loss of the entries {found:.3g}, as trained {trained:.3g}")
+    checks(losses[1] < 1.2 * losses[0], f"test loss {losses[1]:.3g}, was {losses[0]:.3g}")
+    print(f"made: done; {found:.3g} and {trained:.3g}, test {losses}", flush=True)
+
+
+def test_encoder(checks, program, cwd):
+    """Flows that begin at the autoencoder's code."""
+    values = {**FRONTS, "run.model": "autoencoder", "training.epochs": 3,
+              "evaluation.start": ["zero", "encoder"], "training.warm_start": None,
+              "encoding.max_iterations": None}
+    one = run_input(checks, program, cwd, "encoder", values)
+    compare_only_results(checks, "encoder on 3 ranks", one,
+                         run_input(checks, program, cwd, "encoder_3", values, ranks=3))
+    start, loss, by_encoder = columns(one, "test", "start", "loss", "loss_encoder")
+    checks((start == KINDS.index("encoder")).any() and (loss <= by_encoder * (1 + 1e-6)).all(),
+           "no flow ends above the encoder's code")
+    print(f"encoder: done, {(start == KINDS.index('encoder')).sum()} of {len(start)}", flush=True)
+
+
+def test_nothing_to_learn(checks, program, cwd):
+    """A last layer of 0 whose inputs are 0 at z = 0 is refused; one whose inputs are not learns."""
+    rng = np.random.default_rng(3)
+    change = {"decoder.file": "flat.h5", "decoder.latent": None, "decoder.layers": None,
+              "decoder.loss": None, "training.epochs": 3, "run.directory": "flat"}
+    for bias in (0.0, 0.5):
+        write_decoder(os.path.join(cwd, "flat.h5"),
+                      [(rng.standard_normal((32, 2)), bias * rng.standard_normal(32), "silu"),
+                       (np.zeros((64, 32)), np.zeros(64), "identity")], "mse")
+        name = write_input(os.path.join(cwd, "flat.yaml"), FRONTS, change)
+        for ranks in (1, 3):
+            result = run(program, "--set", "run.restart=never", os.path.basename(name), cwd=cwd,
+                         ranks=ranks)
+            refused = result.code == 2 and result.err.count("nothing can be learned") == 1
+            checks(refused if bias == 0.0 else result.code == 0, f"bias {bias}: {result}")
+    losses = columns(os.path.join(cwd, "flat/results.h5"), "history", "epoch_train_loss")[0]
+    checks(losses[-1] < 0.8 * losses[0], f"losses {losses} should fall")
+    print(f"nothing to learn: done, {losses}", flush=True)
 
 
 def test_refusals(checks, program, cwd, path):
@@ -150,15 +253,12 @@ def test_refusals(checks, program, cwd, path):
             ({"decoder.file": stripped, "evaluation.start": ["zero", "mean"]}, "epochs = 0"),
             ({"decoder.file": wrong}, "/dictionary"),
             ({"evaluation.start": "dictionry"}, "did you mean dictionary?"),
-            ({"evaluation.start": []}, "list"), ({"evaluation.tries": 11}, "evaluation.tries")):
+            ({"evaluation.start": []}, "list"),
+            ({"evaluation.solver": "amd", "evaluation.coupling": "batch", "evaluation.start": "zero",
+              "evaluation.tries": 2}, "evaluation.coupling = none"), ({"evaluation.start": "encoder"}, "autoencoder"), ({"evaluation.tries": 11}, "evaluation.tries")):
         name = write_input(os.path.join(cwd, "refused.yaml"), encode, change)
         result = run(program, os.path.basename(name), cwd=cwd)
         checks(result.code == 2 and said in result.err, f"{change} should be refused: {result}")
-    made = run_input(checks, program, cwd, "made", FRONTS, {
-        "training.epochs": 0, "decoder.file": stripped, "decoder.latent": None,
-        "decoder.layers": None, "decoder.loss": None})
-    with h5py.File(made, "r") as file:
-        checks(file["dictionary/z"].shape == (120, 2), "a dictionary made of data.train")
     print("refusals: done", flush=True)
 
 
@@ -170,9 +270,13 @@ def main():
         write_fronts(cwd)
         path = os.path.abspath(run_input(checks, program, cwd, "fronts", FRONTS))
         test_ranking(checks, program, cwd, path)
+        test_metric(checks, program, cwd, path)
         test_ranks(checks, program, cwd, path)
         test_weights(checks, program, cwd)
         test_restart(checks, program, cwd, path)
+        test_made(checks, program, cwd, path)
+        test_encoder(checks, program, cwd)
+        test_nothing_to_learn(checks, program, cwd)
         test_refusals(checks, program, cwd, path)
     return checks.finish()
 

@@ -89,13 +89,23 @@ static void check_sample(const struct fixture *f, struct objective *objective, c
   memory_free(&losses);
 }
 
+static void fill_in_order(int64_t sample[SAMPLES]) {
+  for (int64_t i = 0; i < SAMPLES; i++) sample[i] = i;
+}
+
 static void test_best(size_t n, int64_t trained, enum loss_kind loss, bool weighted) {
   struct fixture f = make(n, trained, loss, weighted);
   struct objective *objective = objective_create(f.decoder, 1, false);
+  int64_t all[SAMPLES];
+  fill_in_order(all);
   for (int trained_only = 0; trained_only < 2; trained_only++) {
     int64_t *found = memory_new(int64_t, SAMPLES * TRIES);
-    const struct ranking_wishes wishes = {
-        .zero = !trained_only, .mean = !trained_only, .trained = true, .count = SAMPLES, .rows = 7};
+    const struct ranking_wishes wishes = {.zero = !trained_only,
+                                          .mean = !trained_only,
+                                          .trained = true,
+                                          .count = SAMPLES,
+                                          .chosen = all,
+                                          .rows = 7};
     ranking_run(f.decoder, f.dictionary, &f.samples, &wishes, TRIES, found);
     for (int64_t i = 0; i < SAMPLES; i++)
       check_sample(&f, objective, found + i * TRIES, i,
@@ -114,16 +124,20 @@ static void test_own(void) {
     f.dictionary->origin[DICTIONARY_TRAINED + i] = ranking_origin(&f.samples, 40, i);
   memcpy(f.y, f.y + real_padded(40), real_padded(40) * sizeof(real));  // sample 0 as sample 1
   int64_t *found = memory_new(int64_t, SAMPLES * 2);
+  int64_t all[SAMPLES];
+  fill_in_order(all);
   struct ranking_wishes wishes = {
-      .trained = true, .exclude_own = true, .count = SAMPLES, .rows = 48};
+      .trained = true, .exclude_own = true, .count = SAMPLES, .chosen = all, .rows = 48};
   ranking_run(f.decoder, f.dictionary, &f.samples, &wishes, 2, found);
   for (int64_t i = 0; i < SAMPLES; i++)
     CHECK(found[2 * i] != DICTIONARY_TRAINED + i, "its own entry");
   CHECK(found[0] != DICTIONARY_TRAINED + 1, "that of an equal sample");
-  wishes = (struct ranking_wishes){.mean = true, .first = 3, .count = 2, .rows = 48};
+  wishes = (struct ranking_wishes){
+      .mean = true, .count = 2, .chosen = (const int64_t[]){3, 5}, .rows = 48};
   ranking_run(f.decoder, f.dictionary, &f.samples, &wishes, 2, found);
-  CHECK(found[6] == DICTIONARY_MEAN && found[7] == -1 && found[4] != DICTIONARY_MEAN,
-        "the mean alone, of samples 3 and 4");
+  for (int64_t i = 0; i < SAMPLES; i++)
+    CHECK((found[2 * i] == DICTIONARY_MEAN && found[2 * i + 1] == -1) == (i == 3 || i == 5),
+          "the mean alone, of samples 3 and 5");
   memory_free(&found);
   unmake(&f);
 }
