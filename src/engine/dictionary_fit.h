@@ -7,7 +7,7 @@
 // The latents of training samples that `run->config.run.seed` draws: where training has left them
 // (run->latents), or z = 0; from there the flows of the evaluation are followed under the decoder
 // as it stands, unless training goes on (run->training), when it will change soon. Owned by the
-// caller. Collective.
+// caller. Mean and covariance are those of all latents as training has left them. Collective.
 struct dictionary *dictionary_fit(struct run *run);
 
 // Bytes of the work space in which it is fitted.
