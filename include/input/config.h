@@ -81,7 +81,7 @@ enum prior_kind { PRIOR_AUTO, PRIOR_NONE, PRIOR_GAUSSIAN };
 const char *prior_name(int kind);
 
 // Whether it is found how sure latents are, and with covariances.
-enum uncertainty { UNCERTAINTY_NONE, UNCERTAINTY_DEVIATION, UNCERTAINTY_COVARIANCE };
+enum uncertainty_kind { UNCERTAINTY_NONE, UNCERTAINTY_DEVIATION, UNCERTAINTY_COVARIANCE };
 const char *uncertainty_name(int kind);
 
 // Texts of run.restart with a meaning of their own.
@@ -215,9 +215,9 @@ struct config {
     bool start[START_COUNT];  // where flows may begin
     int64_t tries;            // flows of a sample; 0: more than one where it is needed
     enum prior_kind prior;
-    struct config_numbers noise;   // of measurements, in data units: one, or one per channel
-    enum uncertainty uncertainty;  // false, true or covariance
-    bool pod;                      // whether the errors of POD are found, too
+    struct config_numbers noise;        // of measurements, in data units: one, or one per channel
+    enum uncertainty_kind uncertainty;  // false, true or covariance
+    bool pod;                           // whether the errors of POD are found, too
   } evaluation;
   struct {
     int64_t count;  // samples

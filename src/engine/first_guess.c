@@ -69,25 +69,6 @@ static own_start *const own_starts[START_COUNT] = {[START_POD] = start_at_codes,
                                                    [START_PREDICTOR] = start_at_guess,
                                                    [START_UNIFORM] = start_at_random};
 
-// The losses at the present latents.
-static void find_losses(const struct run *run, const struct samples *samples,
-                        const struct encoding *encoding, double *losses) {
-  const size_t stride = real_padded(run->decoder->d), n = run->decoder->n;
-  const size_t room = run->evaluation_rows;
-  struct objective *objective = objective_create(run->decoder, room, false);
-  struct objective_row *row = memory_new(struct objective_row, room);
-  for (int64_t first = 0; first < samples->count; first += (int64_t)room) {
-    const int64_t left = samples->count - first;
-    const size_t rows = left < (int64_t)room ? (size_t)left : room;
-    for (size_t k = 0; k < rows; k++) row[k] = samples_row(samples, n, first + (int64_t)k);
-    memcpy(objective_latents(objective), encoding->z + (size_t)first * stride,
-           rows * stride * sizeof(real));
-    objective_losses(objective, rows, row, losses + first);
-  }
-  objective_destroy(&objective);
-  memory_free(&row);
-}
-
 static enum start kind_of_entry(int64_t entry) {
   return entry == DICTIONARY_ZERO   ? START_ZERO
          : entry == DICTIONARY_MEAN ? START_MEAN
@@ -162,9 +143,9 @@ static void add_own(struct run *run, const struct samples *samples, enum start k
   struct encoding *encoding = encoding_create(samples->count, d);
   double *before = memory_new(double, samples->count), *after = memory_new(double, samples->count);
   take_first(starts, samples, d, encoding);
-  find_losses(run, samples, encoding, before);
+  samples_objective(samples, run->decoder, run->evaluation_rows, encoding->z, before);
   own_starts[kind](run, samples, encoding);
-  find_losses(run, samples, encoding, after);
+  samples_objective(samples, run->decoder, run->evaluation_rows, encoding->z, after);
   for (int64_t i = 0; i < samples->count; i++) {
     const bool alone = starts_latent(starts, d, i, 0) == NULL;
     insert(starts, d, i, kind, encoding->z + (size_t)i * stride,
