@@ -131,6 +131,38 @@ void posterior_destroy(struct posterior **posterior) {
   memory_free(posterior);
 }
 
+// ---- memory ----
+
+static bool may_weigh(const struct run *run, enum set set) {
+  const struct config *config = &run->config;
+  const struct config_scale *scale = &config->data.scale;
+  const bool measured = scale->kind == SCALE_MINMAX || scale->kind == SCALE_STANDARDISE;
+  const bool constants =
+      run->scaling != NULL ? run->scaling->count > 1 : measured && scale->per != SCALE_PER_ALL;
+  const struct dataset_shape *shape = &run->shapes[set];
+  const bool missing =
+      shape->weights || shape->missing || config->data.missing.kind != MISSING_ERROR;
+  const bool taken = config->evaluation.prior == PRIOR_GAUSSIAN ||
+                     config->evaluation.uncertainty != UNCERTAINTY_NONE ||
+                     (config->evaluation.prior == PRIOR_AUTO && missing);
+  return taken && (constants || config->evaluation.noise.count > 1);
+}
+
+double posterior_bytes(const struct run *run) {
+  const enum uncertainty_kind bars = run->config.evaluation.uncertainty;
+  const double d = (double)run->decoder->d;
+  const double row = (double)(real_padded(run->decoder->n) * sizeof(real));
+  double most = 0.0;
+  for (int set = 0; set < SET_COUNT; set++) {
+    if (!run->used[set] || !is_new((enum set)set)) continue;
+    double sample = may_weigh(run, (enum set)set) ? row : 0.0;
+    if (bars != UNCERTAINTY_NONE) sample += d * (double)sizeof(double);
+    if (bars == UNCERTAINTY_COVARIANCE) sample += d * d * (double)sizeof(double);
+    most = fmax(most, sample * ceil((double)run->shapes[set].count / comm_size(run->comm)));
+  }
+  return most + (bars != UNCERTAINTY_NONE ? d * row : 0.0);
+}
+
 // ---- what can be wrong ----
 
 static void check_noise(const struct run *run, struct error *error) {

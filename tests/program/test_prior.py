@@ -12,7 +12,9 @@ import tempfile
 import h5py
 import numpy as np
 
+from gfe.figures_samples import sample_figures
 from gfe.results import Results, write_decoder
+from gfe.samples import read_samples
 from program import CIRCLE, Checks, arguments, run, run_input, write_input
 
 D, N, COUNT = 3, 24, 1200
@@ -84,7 +86,12 @@ def test_closed_form(checks, double, cwd, problem):
     path = run_input(checks, double, cwd, "closed", ENCODE)
     mean, covariance = closed_form(weight, bias, variance, y, w)
     with Results(path) as results:
-        found = results.set("encode")
+        found, decoder = results.set("encode"), results.decoder()
+        samples = read_samples(results, "encode", decoder)
+        figures = sample_figures(samples, found.z, decoder)
+    checks(samples.deviation.shape == samples.target.shape and any(
+        "95 %" in text for axes in figures["reconstructions_a"].axes
+        for text in axes.get_legend_handles_labels()[1]), "curves have a band")
     off = np.abs(found.z - mean).max(), np.abs(found.z_covariance - covariance).max()
     checks(off[0] < 1e-6 and off[1] < 1e-6, f"posterior mean and covariance are off by {off}")
     checks(np.allclose(found.z_std, np.sqrt(np.einsum("sii->si", covariance)), atol=1e-6),
