@@ -69,7 +69,8 @@ def write_data(cwd):
 
 ENCODE = {"run.directory": "run", "run.tasks": ["encode"], "decoder.file": "decoder.h5",
           "data.encode.file": "data.h5", "data.encode.fields": ["/a", "/b"],
-          "data.encode.weights": "/w", "evaluation.noise": [float(value) for value in NOISE],
+          "data.encode.weights": "/w", "evaluation.start": ["zero", "mean", "dictionary"],
+          "evaluation.noise": [float(value) for value in NOISE],
           "evaluation.tolerance": 1e-15, "evaluation.max_iterations": 500,
           "evaluation.uncertainty": "covariance", "output.reconstructions": COUNT}
 
@@ -106,6 +107,17 @@ def test_closed_form(checks, double, cwd, problem):
     minimised = ((w / variance * (found.z @ weight.T + bias - y) ** 2).sum(1) + q) / (
         w / variance).sum(1)
     checks(np.allclose(found.objective, minimised, rtol=1e-5), "the objective has the prior's part")
+    # The start of each sample has the least objective of all candidates.
+    with h5py.File(path) as file:
+        entries = file["dictionary/z"][()]
+        names = file["encode/start"].attrs["flag_meanings"].split()
+    candidates = np.vstack([np.zeros((1, D)), entries.mean(0, keepdims=True), entries])
+    u = candidates - MEAN
+    values = (w[:, None] / variance * ((candidates @ weight.T + bias)[None] - y[:, None]) ** 2
+              ).sum(2) + np.einsum("si,ij,sj->s", u, PRECISION, u)
+    expected = np.array([names.index(kind) for kind in ("zero", "mean", "dictionary")])[
+        np.minimum(values.argmin(1), 2)]
+    checks(np.array_equal(found.start, expected), "starts are ranked by the objective")
     # Coverage, of latents and of what they say of the fields; weights of 1 are what errors are.
     first = slice(0, COUNT // 2)
     true = (z @ weight.T + bias) * per_entry(FACTOR) + per_entry(OFFSET)
@@ -145,7 +157,8 @@ def test_moments(checks, program, double, cwd):
     with h5py.File(paths[0]) as one, h5py.File(paths[1]) as three:
         group, other = one["dictionary"], three["dictionary"]
         for name in ("mean", "covariance"):
-            checks(np.array_equal(group[name], other[name]), f"{name} differs between 1 and 3 ranks")
+            checks(np.array_equal(group[name], other[name]),
+                   f"{name} differs between 1 and 3 ranks")
         checks(group.attrs["latents"] == 60, "all training samples have a part")
         z = one["train/z"][()].astype(float)
         scale = z.std()  # the flows of the last pass ended near the trained latents
@@ -174,7 +187,8 @@ def test_mistakes(checks, program, cwd):
              "singular"),
             ("misspelt", {"evaluation.prior": "gausian"}, "did you mean gaussian?")):
         path = write_input(os.path.join(cwd, name + ".yaml"), ENCODE,
-                           {"evaluation.uncertainty": None}, values, {"run.directory": name})
+                           {"evaluation.uncertainty": None, "evaluation.start": None}, values,
+                           {"run.directory": name})
         result = run(program, os.path.basename(path), cwd=cwd, ranks=1)
         checks(result.code == 2 and text in result.err, f"{name}: {result}")
 
