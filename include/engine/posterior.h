@@ -35,7 +35,8 @@ void posterior_destroy(struct posterior **posterior);
 // The prior of a dictionary; NULL if its covariance is singular. Owned by the caller.
 struct prior *posterior_prior(const struct dictionary *dictionary, double variance);
 
-// Bytes of weights and of how sure latents are, of the largest set at hand; 0 where neither is kept.
+// Bytes of weights and of how sure latents are, of the largest set at hand; 0 where neither is
+// kept.
 double posterior_bytes(const struct run *run);
 
 // Whether evaluation.prior, noise and uncertainty fit the decoder and the sets at hand; before any
