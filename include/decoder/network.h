@@ -88,10 +88,10 @@ real *network_pass_input(struct network_pass *pass);
 // padding.
 real *network_pass_forward(struct network_pass *pass, struct network_values values, size_t rows);
 
-// d loss / d input, [rows][real_padded(inputs)] (borrowed, until the next pass); NULL and less work
-// without `to_input`, where only the gradient of theta is wanted.
-const real *network_pass_backward(struct network_pass *pass, struct network_values values,
-                                  size_t rows, bool to_input);
+// d loss / d input, [rows][real_padded(inputs)] (borrowed, until the next pass; the caller may add
+// to it); NULL and less work without `to_input`, where only the gradient of theta is wanted.
+real *network_pass_backward(struct network_pass *pass, struct network_values values, size_t rows,
+                            bool to_input);
 
 // The sum over rows first ... first + count - 1 of the last pass back of d loss / d theta, into the
 // network's part of `gradient`, which is shaped like theta.
@@ -126,9 +126,10 @@ real *network_tangent_direction(struct network_tangent *tangent);
 struct network_pair network_tangent_forward(struct network_tangent *tangent,
                                             struct network_values values, size_t rows);
 
-// The tangents of d loss / d input, [rows][real_padded(inputs)] (borrowed, until the next sweep).
-const real *network_tangent_backward(struct network_tangent *tangent, struct network_values values,
-                                     size_t rows);
+// The tangents of d loss / d input, [rows][real_padded(inputs)] (borrowed, until the next sweep;
+// the caller may add to them).
+real *network_tangent_backward(struct network_tangent *tangent, struct network_values values,
+                               size_t rows);
 
 // Adds the sum over rows first ... first + count - 1 of d/dtheta [v . g] to the network's part of
 // `gradient`.

@@ -8,13 +8,15 @@
 #include <stddef.h>
 
 #include "decoder/decoder.h"
+#include "decoder/prior.h"
 #include "ground/real.h"
 
 // The sample in a row (all borrowed).
 struct objective_row {
-  const real *y;      // [real_padded(n)]
-  const real *w;      // the same, or NULL: 1 everywhere
-  double weight_sum;  // sum of w
+  const real *y;              // [real_padded(n)]
+  const real *w;              // the same, or NULL: 1 everywhere
+  double weight_sum;          // sum of w
+  const struct prior *prior;  // of its latent, or NULL: the objective is the loss alone
 };
 
 struct objective;  // owned by the caller of objective_create()
@@ -31,12 +33,12 @@ size_t objective_bytes(const struct decoder *decoder, size_t rows, bool with_par
 // The rows' latents, to be filled before an evaluation: [rows][real_padded(d)], borrowed.
 real *objective_latents(struct objective *objective);
 
-// loss[rows] and, as the return value, the gradients with respect to z, [rows][real_padded(d)]
-// (borrowed, until the next evaluation).
+// loss[rows], of each row with its prior's part, and, as the return value, the gradients with
+// respect to z, [rows][real_padded(d)] (borrowed, until the next evaluation).
 const real *objective_evaluate(struct objective *objective, size_t rows,
                                const struct objective_row *samples, double *loss);
 
-// The losses alone.
+// The losses alone, with the priors' parts.
 void objective_losses(struct objective *objective, size_t rows, const struct objective_row *samples,
                       double *loss);
 

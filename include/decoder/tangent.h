@@ -1,7 +1,7 @@
 // Second derivatives of the reconstruction loss in one forward-over-reverse sweep (Pearlmutter
-// 1994): for samples at latents z with directions v, the products H v with H = d^2 loss / dz^2, and
-// the mixed derivative d/dtheta [v . g(z; theta)]. Formulas and notation:
-// src/decoder/README.md, "Second derivatives".
+// 1994): for samples at latents z with directions v, the products H v with H = d^2 loss / dz^2, the
+// prior's part included, and the mixed derivative d/dtheta [v . g(z; theta)]. Formulas and
+// notation: src/decoder/README.md, "Second derivatives".
 #ifndef GFE_TANGENT_H
 #define GFE_TANGENT_H
 

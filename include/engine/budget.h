@@ -10,7 +10,7 @@
 #include "engine/run.h"
 #include "ground/error.h"
 
-enum { BUDGET_PARTS = 13 };
+enum { BUDGET_PARTS = 14 };
 
 // One of the things that take memory, and what a user can do if it is too much.
 struct budget_part {

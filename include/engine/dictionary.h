@@ -26,6 +26,10 @@ struct dictionary {
                          // covariance 1; owned, made by dictionary_complete()
   real **metric;         // [count] of those entries that have been asked for their metric, else
                          // NULL; owned
+  // Of all trained latents, or, if nobody has set `latents`, of the entries, by
+  // dictionary_complete():
+  int64_t latents;                   // how many they are
+  double *latent_mean, *covariance;  // [d], [d][d], owned
 };
 
 // Trained entries that a dictionary has at most: so many that ranking a sample among them costs
@@ -36,8 +40,13 @@ int64_t dictionary_most(const struct decoder *decoder);
 struct dictionary *dictionary_create(size_t d, int64_t trained);
 void dictionary_destroy(struct dictionary **dictionary);
 
-// Once the trained entries are there: finds their mean and the standardised coordinates.
+// Once the trained entries are there: finds their mean and the standardised coordinates, and mean
+// and covariance of the trained latents unless these are known.
 void dictionary_complete(struct dictionary *dictionary);
+
+// Adds 1e-6 of the mean variance to the diagonal of a covariance [d][d], as latents may be unused;
+// returns its trace before.
+double dictionary_add_ridge(size_t d, double *covariance);
 
 // |a - b|^2 of two entries in standardised coordinates.
 double dictionary_distance2(const struct dictionary *dictionary, int64_t a, int64_t b);

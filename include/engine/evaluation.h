@@ -24,15 +24,21 @@ struct evaluation {
   struct encoding *encoding;    // of this rank's samples, owned
   struct encoding *by_encoder;  // z and loss by the autoencoder's encoder, owned; NULL without one
   // Once all are:
-  double loss;                            // mean over the whole set; NaN if one is not finite
-  double loss_encoder;                    // the same of `by_encoder`; NaN without an encoder
-  struct tally tally;                     // of the whole set
+  double loss;          // mean over the whole set; NaN if one is not finite
+  double objective;     // mean of what flows minimised, where a prior has a part; else NaN
+  double loss_encoder;  // the same of `by_encoder`; NaN without an encoder
+  struct tally tally;   // of the whole set
   struct errors *errors[ERRORS_SOURCES];  // owned; NULL: not measured, or no such source
-  const struct pod *pod;                  // of evaluation_measure(), borrowed
+  // How sure latents are, if asked for (evaluation.uncertainty), else NULL: standard deviations
+  // [count][d] and covariances [count][d][d]. Owned.
+  double *z_std, *z_covariance;
+  const struct pod *pod;  // of evaluation_measure(), borrowed
   // The rest is evaluation.c's own.
   struct run *run;
   struct samples samples;
   struct ensemble *ensemble;
+  struct posterior *bars;       // of uncertainties where flows took none; owned
+  struct posterior *posterior;  // with which flows are followed; NULL: by the loss alone
   double begun;
   int64_t identity;  // of all that decides the latents
   bool flows_ended;
@@ -70,6 +76,13 @@ void evaluation_columns(const struct evaluation *evaluation, struct state *state
 // `first` on, of one source that there is, once all are encoded; POD's after evaluation_measure().
 void evaluation_reconstruct(const struct evaluation *evaluation, enum errors_source source,
                             int64_t first, int64_t count, real *x);
+
+// Measures how sure the latents of a set of new samples are that is encoded. Collective.
+void evaluation_measure_uncertainty(struct evaluation *evaluation);
+
+// After that, fills x [count][real_padded(n)] with the standard deviations, scaled, of this rank's
+// reconstructions from `first` on.
+void evaluation_spread(const struct evaluation *evaluation, int64_t first, int64_t count, real *x);
 
 // Measures the errors of all sources of a set that is encoded; `pod` (NULL: none) is one of them.
 // Collective.

@@ -18,6 +18,7 @@ enum {
   CONFIG_TEXT = 1024,  // bytes
   CONFIG_LAYERS = 64,
   CONFIG_INTEGERS = 64,
+  CONFIG_NUMBERS = 64,
   CONFIG_NAMES = 32,       // in a list
   CONFIG_NAME = 256,       // bytes of one
   CONFIG_AXES = 9,         // of a dataset, at the most
@@ -76,6 +77,14 @@ enum start {
 enum { TRIES_MAX = 10 };
 const char *start_name(int kind);
 
+// What is known of a latent before its sample is looked at.
+enum prior_kind { PRIOR_AUTO, PRIOR_NONE, PRIOR_GAUSSIAN };
+const char *prior_name(int kind);
+
+// Whether it is found how sure latents are, and with covariances.
+enum uncertainty_kind { UNCERTAINTY_NONE, UNCERTAINTY_DEVIATION, UNCERTAINTY_COVARIANCE };
+const char *uncertainty_name(int kind);
+
 // Texts of run.restart with a meaning of their own.
 #define RESTART_AUTO "auto"
 #define RESTART_NEVER "never"
@@ -84,6 +93,12 @@ const char *start_name(int kind);
 struct config_integers {
   int64_t count;
   int64_t values[CONFIG_INTEGERS];
+};
+
+// A list of numbers; count 0 = not given.
+struct config_numbers {
+  int64_t count;
+  double values[CONFIG_NUMBERS];
 };
 
 // The axis of the files of a pattern, where none of data.*.axes has this name.
@@ -200,7 +215,10 @@ struct config {
     bool train;               // whether the training set is encoded at the end
     bool start[START_COUNT];  // where flows may begin
     int64_t tries;            // flows of a sample; 0: more than one where it is needed
-    bool pod;                 // whether the errors of POD are found, too
+    enum prior_kind prior;
+    struct config_numbers noise;        // of measurements, in data units: one, or one per channel
+    enum uncertainty_kind uncertainty;  // false, true or covariance
+    bool pod;                           // whether the errors of POD are found, too
   } evaluation;
   struct {
     int64_t count;  // samples

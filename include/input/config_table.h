@@ -25,6 +25,7 @@ enum config_type {      // stored as
   TYPE_SCALE,           // struct config_scale
   TYPE_MISSING,         // struct config_missing
   TYPE_INTEGERS,        // struct config_integers
+  TYPE_NUMBERS,         // struct config_numbers: a number, or a list of them
   TYPE_NAMES,           // struct config_names
   TYPE_SELECT,          // struct config_select
   TYPE_LAYERS,          // struct config_layers

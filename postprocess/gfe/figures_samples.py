@@ -12,6 +12,7 @@ from gfe.style import (BLUE, GREEN, GREY, LIGHT, MISSING, MISSING_IN_GREYS, ORAN
 MOST_PICTURES, MOST_FIELDS, MOST_WIDE, MOST_CURVES = 8, 5, 3, 8  # samples in a figure
 MOST_CHANNELS = 6                  # channels with a figure of their own
 FLATTEST, STEEPEST = 0.3, 2.5      # height of a map over its width
+DEVIATION, BARS = "std", 1.96     # what error bars are called; how many of them are drawn
 ACROSS_TIME = 0.75                 # the same of maps whose axes have different units
 
 
@@ -118,6 +119,10 @@ def map_grid(samples, channel):
     values = value_look(np.ma.concatenate([row for _, row in rows]), samples.view.picture)
     rows = [(name, row, values) for name, row in rows]
     rows.append(("error", error, error_look(error, samples.view.picture)))
+    if samples.deviation is not None:
+        deviation = samples.deviation[chosen, channel]
+        rows.append((DEVIATION, deviation, value_look(deviation)))
+    pictures = len(rows_of(samples, channel, chosen))
 
     width = 12.0 / max(len(chosen), 3)
     height = min(width * plane.aspect, 2.6, 8.5 / len(rows))
@@ -129,14 +134,14 @@ def map_grid(samples, channel):
             drawn = plane.draw(axes, row[k], look)
             plane.annotate(axes, k == 0, r == len(rows))
         row_name(line[0], name)
-        if name == "error":
-            figure.colorbar(drawn, ax=line, label=f"error{unit(samples.view.channels[channel])}",
+        if r > pictures:
+            figure.colorbar(drawn, ax=line, label=f"{name}{unit(samples.view.channels[channel])}",
                             pad=0.01, aspect=12)
     for axes, k in zip(grid[0], chosen):
         axes.set_title(samples.titles[k], fontsize=11)
-    for axes, share in zip(grid[-1], relative_l2(rows[0][1], rows[1][1])):
+    for axes, share in zip(grid[pictures], relative_l2(rows[0][1], rows[1][1])):
         axes.set_title(f"rel. L2 {share:.3g}", fontsize=11, color=GREY, loc="center")
-    figure.colorbar(plt.cm.ScalarMappable(**values), ax=grid[:-1], pad=0.01, aspect=25,
+    figure.colorbar(plt.cm.ScalarMappable(**values), ax=grid[:pictures], pad=0.01, aspect=25,
                     label=samples.view.channels[channel].label)
     heading(figure, plane.slice_text, missing_text(samples, channel, chosen))
     return figure
@@ -228,6 +233,13 @@ def draw_curves(samples, channel, k, above, below, limit):
         above.plot(x, row[0].reshape(-1), marker=marker, label=name, **look)
         if name != "target":
             below.plot(x, (row[0] - rows[0][1][0]).reshape(-1), marker=marker, **look)
+    if samples.deviation is not None:
+        middle = np.ma.getdata(samples.reconstruction[k, channel]).reshape(-1)
+        width = BARS * samples.deviation[k, channel].reshape(-1)
+        above.fill_between(x, middle - width, middle + width, color=ORANGE, alpha=0.2,
+                           linewidth=0, label="95 % of reconstructions")
+        above.plot(x, middle, color=ORANGE, linewidth=1.5)
+        above.plot(x, rows[0][1][0].reshape(-1), ".", color=BLUE)  # few entries make no line
     below.axhline(0, color=LIGHT, linewidth=0.8, zorder=0)
     below.set_ylim(-1.1 * limit, 1.1 * limit)
     for start, stop in gaps(np.ma.getmaskarray(rows[0][1][0]).reshape(-1)):

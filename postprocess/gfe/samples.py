@@ -119,6 +119,7 @@ class Samples:
     pod: np.ma.MaskedArray      # reconstructions by POD, None if not stored
     titles: list                # a text per sample, "" where only its number is known
     relative_l2: np.ndarray     # per sample
+    deviation: np.ndarray = None  # standard deviation of each entry of a reconstruction, if known
 
     def __len__(self):
         return len(self.target)
@@ -201,7 +202,8 @@ def read_samples(results, name, decoder):
     pod = pod if pod is None else np.ma.masked_where(hidden, pod)
     errors = (group["relative_l2"][rows] if "relative_l2" in group
               else relative_l2(target, reconstruction))  # as measured by the run
-    return Samples(view, target, reconstruction, pod, titles(group, rows), errors)
+    return Samples(view, target, reconstruction, pod, titles(group, rows), errors,
+                   values("reconstruction_std"))
 
 
 def relative_l2(target, reconstruction):

@@ -282,6 +282,7 @@ static bool encode(struct job *job, int encoding) {
     if (!may_go_on(job)) return false;
   }
   if (encoding != ENCODING_AS_NEW) evaluation_measure(*evaluation, pod_of(job));
+  if (encoding != ENCODING_AS_NEW) evaluation_measure_uncertainty(*evaluation);
   report_evaluation(job->run, *evaluation);
   if (encoding != ENCODING_AS_NEW) report_errors(job->run, *evaluation);
   return true;

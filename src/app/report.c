@@ -301,6 +301,9 @@ void report_evaluation(const struct run *run, const struct evaluation *evaluatio
     if (tally->statuses[status] > 0)
       log_text(" %s %lld", status_name(status), (long long)tally->statuses[status]);
   log_text("\n");
+  if (!isnan(evaluation->objective))
+    log_line("%-6s  with the prior of the trained latents: mean objective %.6f", "",
+             evaluation->objective);
   if (evaluation->by_encoder != NULL)
     log_line("%-6s  mean %s loss %.6f by the encoder", "", loss_name(run->decoder->loss),
              evaluation->loss_encoder);

@@ -6,6 +6,7 @@
 #include "engine/budget.h"
 #include "engine/pod_branch.h"
 #include "engine/pod_start.h"
+#include "engine/posterior.h"
 #include "engine/start_check.h"
 #include "engine/validation.h"
 #include "files/decoder_file.h"
@@ -245,6 +246,7 @@ struct run *setup_prepare(struct comm *comm, const struct config *config) {
                      config->decoder.layers.list, config->decoder.loss);
   check_shapes(run, &error);
   check_channels(run, &error);
+  posterior_check(run, &error);
   add_encoder(run, &error);
   check_codes(run, &error);
   comm_settle(comm, &error);
@@ -302,10 +304,27 @@ static void load_predictor(struct run *run) {
   run->predictor_checksum = predictor_checksum(run->predictor);
 }
 
+// A prior that was asked for needs latents that differ.
+static void check_covariance(const struct run *run, struct error *error) {
+  const struct config *config = &run->config;
+  if (comm_rank(run->comm) != 0 || error_is_set(error)) return;
+  if (config->evaluation.prior != PRIOR_GAUSSIAN || config->run.task[TASK_TRAIN]) return;
+  dictionary_complete(run->dictionary);
+  struct prior *prior = posterior_prior(run->dictionary, 1.0);
+  if (prior == NULL)
+    error_set(
+        error,
+        "evaluation.prior = %s: the covariance of the trained latents in decoder.file = %s is "
+        "singular or not positive",
+        prior_name(PRIOR_GAUSSIAN), config->decoder.file);
+  prior_destroy(&prior);
+}
+
 static void load_dictionary(struct run *run) {
   struct error error = {""};
   run->dictionary = dictionary_create(run->decoder->d, run->file_dictionary);
   if (comm_rank(run->comm) == 0) dictionary_read(run->config.decoder.file, run->dictionary, &error);
+  check_covariance(run, &error);
   comm_settle(run->comm, &error);
   dictionary_broadcast(run->dictionary, comm_ranks(run->comm));
   run->dictionary_checksum = dictionary_checksum(run->dictionary);
@@ -324,7 +343,8 @@ static void load_decoder(struct run *run) {
   decoder_pack(run->decoder);
   const bool *start = config->evaluation.start;
   if (start[START_PREDICTOR] && run->file_predicts) load_predictor(run);
-  if ((start[START_MEAN] || start[START_DICTIONARY]) && run->file_dictionary > 0)
+  if (run->file_dictionary > 0 &&
+      (start[START_MEAN] || start[START_DICTIONARY] || posterior_is_needed(run)))
     load_dictionary(run);
   if (!config->run.task[TASK_TRAIN])
     run->decoder_checksum += run->predictor_checksum + run->dictionary_checksum;

@@ -261,8 +261,8 @@ real *network_pass_forward(struct network_pass *pass, struct network_values valu
 }
 
 // delta_s = phi'(s) delta_a+, delta_a = W^T delta_s, from the output to the input.
-const real *network_pass_backward(struct network_pass *pass, struct network_values values,
-                                  size_t rows, bool to_input) {
+real *network_pass_backward(struct network_pass *pass, struct network_values values, size_t rows,
+                            bool to_input) {
   const struct network *network = pass->network;
   const struct layer_rows all = {rows, values.theta, values.packed, pass->work};
   for (size_t l = network->layer_count; l-- > 0;) {
@@ -381,8 +381,8 @@ struct network_pair network_tangent_forward(struct network_tangent *t, struct ne
 
 // delta_s = phi' delta_a, delta_s_dot = phi'' s_dot delta_a + phi' delta_a_dot;
 // delta_a = W^T delta_s, delta_a_dot = W^T delta_s_dot, from the output to the input.
-const real *network_tangent_backward(struct network_tangent *t, struct network_values values,
-                                     size_t rows) {
+real *network_tangent_backward(struct network_tangent *t, struct network_values values,
+                               size_t rows) {
   const struct network *network = t->network;
   const struct layer_rows all = {rows, values.theta, values.packed, t->work};
   for (size_t l = network->layer_count; l-- > 0;) {

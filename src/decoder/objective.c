@@ -33,11 +33,15 @@ void objective_losses(struct objective *o, size_t rows, const struct objective_r
                       double *loss) {
   const struct decoder *decoder = o->decoder;
   const size_t stride = real_padded(decoder->n);
+  const real *z = network_pass_input(o->pass);
   real *x = network_pass_forward(o->pass, decoder_values(decoder), rows);
   for (size_t row = 0; row < rows; row++, x += stride) {
     const struct objective_row *sample = &samples[row];
     loss[row] =
         loss_row(decoder->loss, decoder->n, stride, sample->y, sample->w, sample->weight_sum, x);
+    if (sample->prior != NULL)
+      loss[row] +=
+          prior_value(sample->prior, sample->weight_sum, z + row * real_padded(decoder->d));
   }
 }
 
@@ -45,7 +49,14 @@ void objective_losses(struct objective *o, size_t rows, const struct objective_r
 const real *objective_evaluate(struct objective *o, size_t rows,
                                const struct objective_row *samples, double *loss) {
   objective_losses(o, rows, samples, loss);
-  return network_pass_backward(o->pass, decoder_values(o->decoder), rows, true);
+  const size_t stride = real_padded(o->decoder->d);
+  const real *z = network_pass_input(o->pass);
+  real *gradient = network_pass_backward(o->pass, decoder_values(o->decoder), rows, true);
+  for (size_t row = 0; row < rows; row++)
+    if (samples[row].prior != NULL)
+      prior_add_gradient(samples[row].prior, samples[row].weight_sum, z + row * stride,
+                         gradient + row * stride);
+  return gradient;
 }
 
 void objective_parameter_gradient(struct objective *o, size_t first, size_t count, real *gradient) {

@@ -42,7 +42,14 @@ const real *tangent_sweep(struct tangent *t, size_t rows, const struct objective
     loss_row_tangent(decoder->loss, decoder->n, stride, sample->y, sample->w, sample->weight_sum,
                      x.value + row * stride, x.dot + row * stride);
   }
-  return network_tangent_backward(t->pass, values, rows);
+  const size_t width = real_padded(decoder->d);
+  const real *v = network_tangent_direction(t->pass);
+  real *product = network_tangent_backward(t->pass, values, rows);
+  for (size_t row = 0; row < rows; row++)
+    if (samples[row].prior != NULL)
+      prior_add_product(samples[row].prior, samples[row].weight_sum, v + row * width,
+                        product + row * width);
+  return product;
 }
 
 void tangent_parameter_gradient(const struct tangent *t, size_t first, size_t count,

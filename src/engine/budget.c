@@ -10,6 +10,7 @@
 #include "engine/model.h"
 #include "engine/pod_branch.h"
 #include "engine/pod_start.h"
+#include "engine/posterior.h"
 #include "ground/text.h"
 #include "input/config_table.h"
 #include "numerics/optimiser.h"
@@ -131,6 +132,8 @@ static bool fits_pod(const struct run *run) {
   return run->config.evaluation.pod || pod_start_wanted(run);
 }
 
+static bool has_posterior(const struct run *run) { return posterior_bytes(run) > 0.0; }
+
 static bool has_flows(const struct run *run) { return encodes(run) || guesses(run); }
 
 static const struct {
@@ -147,6 +150,10 @@ static const struct {
     {"POD of the training samples",
      "lower decoder.latent, or set evaluation.pod to false and decoder.initial to random",
      pod_start_bytes, fits_pod},
+    {"prior and error bars",
+     "take more ranks on more nodes, or set evaluation.prior to none and evaluation.uncertainty to "
+     "false",
+     posterior_bytes, has_posterior},
     {"training: optimiser", "make decoder.layers smaller", update_bytes, trains},
     {"training: flows, gradients, exact sums", "make decoder.layers or training.tile smaller",
      model_bytes, trains},

@@ -24,6 +24,8 @@ struct dictionary *dictionary_create(size_t d, int64_t trained) {
   *dictionary = (struct dictionary){.d = d, .count = (int64_t)count, .trained_loss = NAN};
   dictionary->z = memory_new(real, count * real_padded(d));
   dictionary->origin = memory_new(int64_t, count);
+  dictionary->latent_mean = memory_new(double, d);
+  dictionary->covariance = memory_new(double, d *d);
   return dictionary;
 }
 
@@ -35,6 +37,8 @@ void dictionary_destroy(struct dictionary **dictionary) {
   memory_free(&(*dictionary)->z);
   memory_free(&(*dictionary)->origin);
   memory_free(&(*dictionary)->standardised);
+  memory_free(&(*dictionary)->latent_mean);
+  memory_free(&(*dictionary)->covariance);
   memory_free(dictionary);
 }
 
@@ -52,10 +56,10 @@ static void find_mean(struct dictionary *dictionary, double *mean) {
   }
 }
 
-// The Cholesky factor of the covariance; the identity's if latents have none.
-static void find_factor(const struct dictionary *dictionary, const double *mean, double *factor) {
+// The lower triangle of the entries' covariance.
+static void find_covariance(const struct dictionary *dictionary, const double *mean,
+                            double *factor) {
   const size_t d = dictionary->d;
-  double trace = 0.0;
   for (int64_t k = DICTIONARY_TRAINED; k < dictionary->count; k++) {
     const real *z = latent(dictionary, k);
     for (size_t i = 0; i < d; i++)
@@ -64,18 +68,40 @@ static void find_factor(const struct dictionary *dictionary, const double *mean,
   }
   const double scale = 1.0 / fmax(1.0, (double)(dictionary->count - DICTIONARY_TRAINED));
   for (size_t k = 0; k < d * d; k++) factor[k] *= scale;
-  for (size_t i = 0; i < d; i++) trace += factor[i * d + i];
-  for (size_t i = 0; i < d; i++) factor[i * d + i] += ridge * trace / (double)d;
+}
+
+double dictionary_add_ridge(size_t d, double *covariance) {
+  double trace = 0.0;
+  for (size_t i = 0; i < d; i++) trace += covariance[i * d + i];
+  for (size_t i = 0; i < d; i++) covariance[i * d + i] += ridge * trace / (double)d;
+  return trace;
+}
+
+// The Cholesky factor of a covariance, in its place; the identity's if latents have none.
+static void find_factor(size_t d, double *factor) {
+  const double trace = dictionary_add_ridge(d, factor);
   if (trace > 0.0 && dense_cholesky(d, factor)) return;
   memset(factor, 0, d * d * sizeof *factor);
   for (size_t i = 0; i < d; i++) factor[i * d + i] = 1.0;
 }
 
+static void keep_moments(struct dictionary *dictionary, const double *mean,
+                         const double *covariance) {
+  const size_t d = dictionary->d;
+  if (dictionary->latents > 0) return;
+  dictionary->latents = dictionary->count - DICTIONARY_TRAINED;
+  memcpy(dictionary->latent_mean, mean, d * sizeof *mean);
+  for (size_t i = 0; i < d; i++)
+    for (size_t j = 0; j < d; j++)
+      dictionary->covariance[i * d + j] = covariance[j <= i ? i * d + j : j * d + i];
+}
 void dictionary_complete(struct dictionary *dictionary) {
   const size_t d = dictionary->d;
   double *mean = memory_new(double, d), *factor = memory_new(double, d *d);
   find_mean(dictionary, mean);
-  find_factor(dictionary, mean, factor);
+  find_covariance(dictionary, mean, factor);
+  keep_moments(dictionary, mean, factor);
+  find_factor(d, factor);
   if (dictionary->standardised == NULL)
     dictionary->standardised = memory_new(double, (size_t)dictionary->count *d);
   for (int64_t k = 0; k < dictionary->count; k++) {  // forward substitution
@@ -103,7 +129,9 @@ uint64_t dictionary_checksum(const struct dictionary *dictionary) {
   const uint64_t parts[] = {
       checksum(dictionary->z, count * real_padded(dictionary->d) * sizeof(real), 0),
       checksum(dictionary->origin, count * sizeof *dictionary->origin, 0),
-      checksum(&dictionary->trained_loss, sizeof dictionary->trained_loss, 0)};
+      checksum(&dictionary->trained_loss, sizeof dictionary->trained_loss, 0),
+      checksum(dictionary->latent_mean, dictionary->d * sizeof(double), 0),
+      checksum(dictionary->covariance, dictionary->d * dictionary->d * sizeof(double), 0)};
   const uint64_t sum = checksum(parts, sizeof parts, 0);
   return sum != 0 ? sum : 1;
 }
@@ -113,5 +141,8 @@ void dictionary_broadcast(struct dictionary *dictionary, const struct ranks *ran
   ranks_broadcast(ranks, dictionary->z, count * real_padded(dictionary->d) * sizeof(real), 0);
   ranks_broadcast(ranks, dictionary->origin, count * sizeof *dictionary->origin, 0);
   ranks_broadcast(ranks, &dictionary->trained_loss, sizeof dictionary->trained_loss, 0);
+  ranks_broadcast(ranks, &dictionary->latents, sizeof dictionary->latents, 0);
+  ranks_broadcast(ranks, dictionary->latent_mean, dictionary->d * sizeof(double), 0);
+  ranks_broadcast(ranks, dictionary->covariance, dictionary->d * dictionary->d * sizeof(double), 0);
   dictionary_complete(dictionary);
 }

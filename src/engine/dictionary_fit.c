@@ -9,6 +9,7 @@
 #include "engine/ranking.h"
 #include "ground/memory.h"
 #include "ground/rng.h"
+#include "numerics/reduction.h"
 
 // Of rng_permute(), as a key that no epoch and no subset has.
 static const uint64_t dictionary_key = UINT64_MAX - 1;
@@ -87,6 +88,91 @@ static struct dictionary *assemble(const struct told *told, size_t d, int64_t to
   return dictionary;
 }
 
+// ---- mean and covariance of all trained latents ----
+
+// Samples whose latents are finite, and, in integers that ranks add up exactly, sums over them.
+struct latents {
+  const struct run *run;
+  int64_t count;  // on this rank
+  size_t d, stride;
+};
+
+static bool is_finite(const struct latents *latents, int64_t i) {
+  const real *z = latents->run->latents + (size_t)i * latents->stride;
+  for (size_t k = 0; k < latents->d; k++)
+    if (!isfinite(z[k])) return false;
+  return true;
+}
+
+static double distance(const struct latents *latents, const double *mean, int64_t i, size_t k) {
+  return (double)latents->run->latents[(size_t)i * latents->stride + k] - mean[k];
+}
+
+// How many they are, and their mean.
+static int64_t sum_latents(const struct latents *latents, double *mean) {
+  const struct ranks *ranks = comm_ranks(latents->run->comm);
+  double *values = memory_new(double, latents->count);
+  int64_t total = 0;
+  for (int64_t i = 0; i < latents->count; i++) total += is_finite(latents, i);
+  ranks_sum_int64(ranks, &total, 1);
+  for (size_t k = 0; k < latents->d && total > 0; k++) {
+    for (int64_t i = 0; i < latents->count; i++)
+      values[i] = is_finite(latents, i)
+                      ? (double)latents->run->latents[(size_t)i * latents->stride + k]
+                      : 0.0;
+    mean[k] = reduction_sum(ranks, values, (size_t)latents->count) / (double)total;
+  }
+  memory_free(&values);
+  return total;
+}
+
+// The steps of integers for distances from the mean: the largest distance is so many of them that
+// `total` products of two fit into 63 bits.
+static void find_units(const struct latents *latents, const double *mean, int64_t total,
+                       double *unit) {
+  int bits = 0;
+  while (bits < 31 && total >> (62 - 2 * bits) == 0) bits++;
+  for (int64_t i = 0; i < latents->count; i++)
+    for (size_t k = 0; k < latents->d; k++)
+      if (is_finite(latents, i)) unit[k] = fmax(unit[k], fabs(distance(latents, mean, i, k)));
+  ranks_max_double(comm_ranks(latents->run->comm), unit, latents->d);
+  for (size_t k = 0; k < latents->d; k++) unit[k] = unit[k] > 0.0 ? ldexp(unit[k], 1 - bits) : 1.0;
+}
+
+static void sum_products(const struct latents *latents, const double *mean, const double *unit,
+                         int64_t *products) {
+  const size_t d = latents->d;
+  int64_t *steps = memory_new(int64_t, d);
+  for (int64_t i = 0; i < latents->count; i++) {
+    if (!is_finite(latents, i)) continue;
+    for (size_t k = 0; k < d; k++)
+      steps[k] = (int64_t)floor(distance(latents, mean, i, k) / unit[k] + 0.5);
+    for (size_t k = 0; k < d; k++)
+      for (size_t l = 0; l <= k; l++) products[k * d + l] += steps[k] * steps[l];
+  }
+  ranks_sum_int64(comm_ranks(latents->run->comm), products, d * d);
+  memory_free(&steps);
+}
+
+static void add_moments(const struct run *run, struct dictionary *dictionary) {
+  const size_t d = dictionary->d;
+  const struct latents latents = {run, run->sets[SET_TRAIN]->local_count, d, real_padded(d)};
+  double *mean = dictionary->latent_mean, *unit = memory_new(double, d);
+  int64_t *products = memory_new(int64_t, d * d);
+  const int64_t total = sum_latents(&latents, mean);
+  if (total > 0) {
+    find_units(&latents, mean, total, unit);
+    sum_products(&latents, mean, unit, products);
+    for (size_t k = 0; k < d; k++)
+      for (size_t l = 0; l <= k; l++)
+        dictionary->covariance[k * d + l] = dictionary->covariance[l * d + k] =
+            (double)products[k * d + l] * unit[k] * unit[l] / (double)total;
+    dictionary->latents = total;
+  }
+  memory_free(&unit);
+  memory_free(&products);
+}
+
 // A dictionary of latents as the encoding has them.
 static struct dictionary *collect(const struct run *run, const struct choice *choice,
                                   const struct encoding *encoding) {
@@ -147,6 +233,7 @@ struct dictionary *dictionary_fit(struct run *run) {
   follow(run, choice, encoding);
   if (run->latents == NULL) follow_others(run, choice, encoding);
   struct dictionary *dictionary = collect(run, choice, encoding);
+  if (run->latents != NULL) add_moments(run, dictionary);
   encoding_destroy(&encoding);
   choice_destroy(&choice);
   return dictionary;

@@ -7,12 +7,10 @@
 // Entries that the dictionary of a run has at the most.
 int64_t dictionary_fit_entries(const struct run *run);
 
-// Entries that the dictionary of a run has at the most.
-int64_t dictionary_fit_entries(const struct run *run);
-
 // The latents of training samples that `run->config.run.seed` draws: from where training has left
 // them (run->latents), or z = 0, the flows of the evaluation are followed under the decoder as it
-// stands. Owned by the caller. Collective.
+// stands. Mean and covariance are those of all latents as training has left them. Owned by the
+// caller. Collective.
 struct dictionary *dictionary_fit(struct run *run);
 
 // Bytes of the work space in which it is fitted.

@@ -21,8 +21,8 @@ enum encoding_source { ENCODING_BY_FLOW, ENCODING_BY_ENCODER, ENCODING_SOURCES }
 struct encoding {
   enum encoding_source source;
   // The columns, owned:
-  real *z;  // [count][real_padded(d)]; in: where flows begin; out: the latents
-  double *loss;
+  real *z;                   // [count][real_padded(d)]; in: where flows begin; out: the latents
+  double *loss, *objective;  // the data's loss; what was minimised, with the prior's part
   int64_t *evaluations, *iterations, *rejected;
   int8_t *status;      // enum solver_status
   int8_t *start;       // enum start of the flow that was kept

@@ -152,7 +152,7 @@ static void keep(const struct ensemble *e, struct pool *pool, struct flow *flow,
     encoding->loss_other[i] = fmin(encoding->loss_other[i], loser);  // that ignores NaN
   if (!lowest) return;
   memcpy(encoding->z + i * stride, flow->state->point, stride * sizeof(real));
-  encoding->loss[i] = loss;
+  encoding->loss[i] = encoding->objective[i] = loss;
   flow->status = status;
   if (encoding->starts != NULL)
     encoding->start[i] = encoding->starts->kind[i * encoding->starts->tries + flow->attempt];

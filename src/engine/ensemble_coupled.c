@@ -156,7 +156,7 @@ static void move(struct coupled *c) {
     if (c->moved[group - c->groups] == GROUP_MOVED) {
       memcpy(z, trial, stride * sizeof *z);
       memcpy(g, c->trial_gradient + (size_t)i * stride, stride * sizeof *g);
-      c->encoding->loss[i] = c->trial_loss[i];
+      c->encoding->loss[i] = c->encoding->objective[i] = c->trial_loss[i];
     }
     c->encoding->iterations[i] = group->steps.iterations;
     c->encoding->rejected[i] = group->rejected;

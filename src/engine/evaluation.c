@@ -7,6 +7,7 @@
 
 #include "decoder/objective.h"
 #include "engine/first_guess.h"
+#include "engine/posterior.h"
 #include "engine/rows_sweep.h"
 #include "ground/checksum.h"
 #include "ground/clock.h"
@@ -18,9 +19,12 @@
 // Names all that decides the latents of a set.
 static uint64_t identify(const struct run *run, enum set set, enum evaluation_kind kind) {
   const struct decoder *decoder = run->decoder;
-  const uint64_t parts[] = {config_encoding_hash(&run->config), (uint64_t)kind,
+  const uint64_t parts[] = {config_encoding_hash(&run->config),
+                            (uint64_t)kind,
                             checksum(decoder->theta, decoder->count * sizeof(real), 0),
-                            first_guess_identity(run), run->data_checksum[set]};
+                            first_guess_identity(run),
+                            run->dictionary_checksum,
+                            run->data_checksum[set]};
   return checksum(parts, sizeof parts, 0);
 }
 
@@ -48,7 +52,8 @@ struct evaluation *evaluation_create(struct run *run, enum set set, enum evaluat
   const struct dataset *data = run->sets[set];
   assert(data != NULL && data->stride == real_padded(run->decoder->n));
   struct evaluation *evaluation = memory_new(struct evaluation, 1);
-  *evaluation = (struct evaluation){.kind = kind, .set = set, .run = run, .loss_encoder = NAN};
+  *evaluation = (struct evaluation){
+      .kind = kind, .set = set, .run = run, .objective = NAN, .loss_encoder = NAN};
   evaluation->identity = (int64_t)identify(run, set, kind);
   evaluation->encoding = encoding_create(data->local_count, run->decoder->d);
   if (run->decoder->encoder != NULL && kind != EVALUATION_AS_NEW)
@@ -76,13 +81,19 @@ static void start_where_trained(struct evaluation *evaluation) {
 static void begin(struct evaluation *evaluation) {
   struct run *run = evaluation->run;
   struct encoding *encoding = evaluation->encoding;
+  const struct samples *samples = &evaluation->samples;
+  posterior_destroy(&evaluation->posterior);
+  if (evaluation->kind == EVALUATION_NEW && posterior_wanted(run, evaluation->set)) {
+    evaluation->posterior = posterior_create(run, evaluation->set, samples, true);
+    if (evaluation->posterior != NULL) samples = &evaluation->posterior->samples;
+  }
   if (evaluation->kind == EVALUATION_TRAINED)
     start_where_trained(evaluation);
   else
-    first_guess_start(run, &evaluation->samples, evaluation->kind == EVALUATION_AS_NEW, encoding);
+    first_guess_start(run, samples, evaluation->kind == EVALUATION_AS_NEW, encoding);
   evaluation->ensemble = ensemble_create(comm_ranks(run->comm), run->decoder,
                                          &run->config.evaluation.solver, run->evaluation_rows);
-  ensemble_begin(evaluation->ensemble, &evaluation->samples, run->config.training.batch, encoding);
+  ensemble_begin(evaluation->ensemble, samples, run->config.training.batch, encoding);
   evaluation->begun = clock_seconds();
 }
 
@@ -96,11 +107,23 @@ static void blank_left_out(struct evaluation *evaluation) {
   }
 }
 
+// What flows have minimised, and of it the loss of the data.
+static void split_objective(struct evaluation *evaluation) {
+  const struct run *run = evaluation->run;
+  struct encoding *encoding = evaluation->encoding;
+  samples_losses(&evaluation->samples, run->decoder, run->evaluation_rows,
+                 evaluation->samples.count, NULL, encoding->z, encoding->loss);
+  evaluation->objective =
+      reduction_sum(comm_ranks(run->comm), encoding->objective, (size_t)evaluation->samples.count) /
+      (double)evaluation->samples.total;
+}
+
 static void finish(struct evaluation *evaluation) {
   struct comm *comm = evaluation->run->comm;
   const int64_t count = evaluation->samples.count;
   ensemble_destroy(&evaluation->ensemble);
   first_guess_end(evaluation->encoding);
+  if (evaluation->posterior != NULL) split_objective(evaluation);
   if (evaluation->kind == EVALUATION_AS_NEW) leave_out(evaluation);
   evaluation->loss = reduction_sum(comm_ranks(comm), evaluation->encoding->loss, (size_t)count) /
                      (double)evaluation_samples(evaluation);
@@ -294,6 +317,19 @@ static void add_errors(struct state *state, const struct evaluation *evaluation)
   }
 }
 
+static void add_spread(struct state *state, const struct evaluation *evaluation) {
+  if (evaluation->z_std == NULL) return;
+  struct state_field field = set_field(evaluation);
+  field.name = "z_std";
+  field.text = "standard deviation of each number of the latent, by Laplace's approximation";
+  field.components = "latent";
+  field.type = STATE_DOUBLE;
+  field.data = evaluation->z_std;
+  field.width = evaluation->run->decoder->d;
+  field.stride = field.width * sizeof(double);
+  state_add(state, field);
+}
+
 void evaluation_columns(const struct evaluation *evaluation, struct state *state) {
   if (evaluation->kind == EVALUATION_AS_NEW) {
     add_as_new(evaluation, state);
@@ -303,6 +339,7 @@ void evaluation_columns(const struct evaluation *evaluation, struct state *state
   encoding_fields((struct encoding *[]){[ENCODING_BY_FLOW] = evaluation->encoding,
                                         [ENCODING_BY_ENCODER] = evaluation->by_encoder},
                   evaluation->run->decoder->d, set_field(evaluation), state);
+  add_spread(state, evaluation);
   add_errors(state, evaluation);
   add_column(state, evaluation, "index", "index of the sample in its file", STATE_INT64,
              data->index);
@@ -314,6 +351,10 @@ void evaluation_columns(const struct evaluation *evaluation, struct state *state
 void evaluation_destroy(struct evaluation **evaluation) {
   if (*evaluation == NULL) return;
   ensemble_destroy(&(*evaluation)->ensemble);
+  posterior_destroy(&(*evaluation)->posterior);
+  posterior_destroy(&(*evaluation)->bars);
+  memory_free(&(*evaluation)->z_std);
+  memory_free(&(*evaluation)->z_covariance);
   if ((*evaluation)->encoding != NULL) first_guess_end((*evaluation)->encoding);
   encoding_destroy(&(*evaluation)->encoding);
   encoding_destroy(&(*evaluation)->by_encoder);

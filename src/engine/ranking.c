@@ -37,6 +37,7 @@ struct ranking {
   struct network_pass *pass;
   struct piece piece;
   size_t most, stride;               // entries of a piece; real_padded(n)
+  double *penalty;                   // [entries] of the prior, or NULL
   real *rows, *scores;               // [room][stride] weighted samples; [block][score_stride]
   size_t block, score_stride, room;  // room: rows of a pass
 };
@@ -54,6 +55,19 @@ static size_t entries_at_once(const struct decoder *decoder, int64_t count) {
 static size_t samples_at_once(int64_t count) {
   const size_t most = BLOCK_BYTES / (real_padded((size_t)count) * sizeof(real));
   return most < 1 ? 1 : most;
+}
+
+// A score is minus a loss, times what an objective's part of the prior must be multiplied with,
+// too.
+static double *penalties(const struct ranking *r) {
+  const struct prior *prior = r->samples->prior;
+  const size_t stride = real_padded(r->decoder->d), count = (size_t)r->dictionary->count;
+  if (prior == NULL) return NULL;
+  const double factor = r->decoder->loss == LOSS_MSE ? 0.5 * prior->variance : prior->variance;
+  double *penalty = memory_new(double, count);
+  for (size_t k = 0; k < count; k++)
+    penalty[k] = factor * prior_distance2(prior, r->dictionary->z + k * stride);
+  return penalty;
 }
 
 static struct ranking ranking_begin(const struct decoder *decoder,
@@ -79,12 +93,14 @@ static struct ranking ranking_begin(const struct decoder *decoder,
   r.piece.panels = memory_new(real, product_panels_size(decoder->n, r.most));
   if (samples->w != NULL)
     r.piece.panels_a = memory_new(real, product_panels_size(decoder->n, r.most));
+  r.penalty = penalties(&r);
   return r;
 }
 
 static void ranking_end(struct ranking *r) {
   network_pass_destroy(&r->pass);
   memory_free(&r->rows);
+  memory_free(&r->penalty);
   memory_free(&r->scores);
   memory_free(&r->piece.x);
   memory_free(&r->piece.a);
@@ -183,10 +199,14 @@ static void choose(const struct ranking *r, const struct ranking_wishes *wishes,
       wishes->exclude_own ? ranking_origin(r->samples, r->decoder->n, sample) : 0;
   for (size_t t = 0; t < tries; t++) {
     entries[t] = -1;
+    double best = 0.0;
     for (int64_t k = 0; k < r->dictionary->count; k++) {
-      const bool better = isfinite(scores[k]) && (entries[t] < 0 || scores[k] > scores[entries[t]]);
-      if (better && takes_part(r, wishes, k, origin) && lies_apart(r->dictionary, entries, t, k))
+      const double score = (double)scores[k] - (r->penalty == NULL ? 0.0 : r->penalty[k]);
+      const bool better = isfinite(score) && (entries[t] < 0 || score > best);
+      if (better && takes_part(r, wishes, k, origin) && lies_apart(r->dictionary, entries, t, k)) {
         entries[t] = k;
+        best = score;
+      }
     }
     if (entries[t] >= 0) continue;
     for (size_t rest = t; rest < tries; rest++) entries[rest] = -1;

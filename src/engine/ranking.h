@@ -18,9 +18,10 @@ struct ranking_wishes {
   size_t rows;               // of a pass at most
 };
 
-// Ranks samples of this rank: the first of a sample's `tries` entries, entries [samples->count]
-// [tries] (those of samples that are not chosen stay), has the least loss, ties by order; each further one the least of those that lie at least
-// half a standard deviation from all before; -1: there is no more. Not collective.
+// Ranks samples of this rank, by the loss and the prior that they have: the first of a sample's
+// `tries` entries, entries [samples->count][tries] (those of samples that are not chosen stay), has
+// the least loss, ties by order; each further one the least of those that lie at least half a
+// standard deviation from all before; -1: there is no more. Not collective.
 void ranking_run(const struct decoder *decoder, const struct dictionary *dictionary,
                  const struct samples *samples, const struct ranking_wishes *wishes, size_t tries,
                  int64_t *entries);

@@ -15,7 +15,8 @@ struct objective_row samples_row(const struct samples *samples, size_t n, int64_
   const size_t at = (size_t)i * real_padded(n);
   return (struct objective_row){.y = samples->y + at,
                                 .w = samples->w == NULL ? NULL : samples->w + at,
-                                .weight_sum = samples->weight_sum[i]};
+                                .weight_sum = samples->weight_sum[i],
+                                .prior = samples->prior};
 }
 
 void samples_losses(const struct samples *samples, const struct decoder *decoder, size_t rows,
@@ -28,12 +29,13 @@ void samples_losses(const struct samples *samples, const struct decoder *decoder
     const int64_t left = wanted - first;
     const size_t count = left < (int64_t)rows ? (size_t)left : rows;
     for (size_t k = 0; k < count; k++) {
-      const int64_t i = chosen[first + (int64_t)k];
+      const int64_t i = chosen == NULL ? first + (int64_t)k : chosen[first + (int64_t)k];
       row[k] = samples_row(samples, decoder->n, i);
       memcpy(objective_latents(objective) + k * stride, z + (size_t)i * stride, stride * sizeof *z);
     }
     objective_losses(objective, count, row, loss);
-    for (size_t k = 0; k < count; k++) losses[chosen[first + (int64_t)k]] = loss[k];
+    for (size_t k = 0; k < count; k++)
+      losses[chosen == NULL ? first + (int64_t)k : chosen[first + (int64_t)k]] = loss[k];
   }
   objective_destroy(&objective);
   memory_free(&row);

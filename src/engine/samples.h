@@ -11,12 +11,13 @@
 // Samples on this rank (all borrowed).
 struct samples {
   int64_t count;
-  const real *y;             // [count][real_padded(n)]
-  const real *w;             // the same, or NULL
-  const double *weight_sum;  // [count]
-  const int64_t *position;   // [count] place in the whole batch or data set
-  int64_t position_first;    // if position is NULL: those of samples are position_first + i
-  int64_t total;             // samples on all ranks
+  const real *y;              // [count][real_padded(n)]
+  const real *w;              // the same, or NULL
+  const double *weight_sum;   // [count]
+  const int64_t *position;    // [count] place in the whole batch or data set
+  int64_t position_first;     // if position is NULL: those of samples are position_first + i
+  int64_t total;              // samples on all ranks
+  const struct prior *prior;  // of their latents; NULL: none
 };
 
 // The position of sample i of these.
@@ -25,8 +26,9 @@ int64_t samples_position(const struct samples *samples, int64_t i);
 // What the objective wants to know of sample i, of `n` entries (borrowed from the samples).
 struct objective_row samples_row(const struct samples *samples, size_t n, int64_t i);
 
-// The losses of some samples at their latents z [count][real_padded(d)], into losses, the same. In
-// products of up to `rows` rows. `chosen` [wanted]: which of the samples; the others' losses stay.
+// The losses, with their priors' parts, of some samples at their latents z
+// [count][real_padded(d)], into losses, the same. In products of up to `rows` rows. `chosen`
+// [wanted]: which of the samples, NULL: the first ones; the others' losses stay.
 void samples_losses(const struct samples *samples, const struct decoder *decoder, size_t rows,
                     int64_t wanted, const int64_t *chosen, const real *z, double *losses);
 

@@ -6,6 +6,7 @@
 
 static const char group[] = "/dictionary";
 static const char z_path[] = "/dictionary/z", origin_path[] = "/dictionary/origin";
+static const char mean_path[] = "/dictionary/mean", covariance_path[] = "/dictionary/covariance";
 
 static int64_t trained(const struct dictionary *dictionary) {
   return dictionary->count - DICTIONARY_TRAINED;
@@ -23,6 +24,11 @@ void dictionary_declare(struct h5_file *file, const struct dictionary *dictionar
              "latent of each entry, the end of its flow with this decoder");
   h5_dataset(file, group, "origin", H5_INT64, 1, (const char *const[]){"entry"}, "1",
              "checksum of the scaled sample that an entry is of");
+  h5_write_integer(file, group, "latents", dictionary->latents);
+  h5_dataset(file, group, "mean", H5_DOUBLE, 1, (const char *const[]){"latent"}, "1",
+             "mean of all trained latents: of the prior that evaluation.prior = gaussian takes");
+  h5_dataset(file, group, "covariance", H5_DOUBLE, 2, (const char *const[]){"latent", "latent"},
+             "1", "their covariance");
 }
 
 // A row at a time: they are padded in memory.
@@ -35,6 +41,9 @@ void dictionary_write(struct h5_file *file, const struct dictionary *dictionary,
     z[k] = dictionary->z[(k / d + DICTIONARY_TRAINED) * real_padded(d) + k % d];
   h5_write_rows(file, z_path, H5_REAL, 0, rows, z);
   h5_write_rows(file, origin_path, H5_INT64, 0, rows, dictionary->origin + DICTIONARY_TRAINED);
+  h5_write_rows(file, mean_path, H5_DOUBLE, 0, rank == 0 ? (int64_t)d : 0, dictionary->latent_mean);
+  h5_write_rows(file, covariance_path, H5_DOUBLE, 0, rank == 0 ? (int64_t)d : 0,
+                dictionary->covariance);
   memory_free(&z);
 }
 
@@ -59,11 +68,37 @@ int64_t dictionary_count_in(const char *path) {
   return count;
 }
 
+// Mean and covariance, which files of earlier versions have not. False with a message if they are
+// not as they should be.
+static bool read_moments(struct h5_file *file, struct dictionary *dictionary, struct error *error) {
+  const int64_t d = (int64_t)dictionary->d;
+  int axes, square;
+  int64_t mean[H5_AXES], covariance[H5_AXES];
+  if (!h5_exists(file, mean_path) || !h5_exists(file, covariance_path)) return true;
+  if (!h5_shape(file, mean_path, "decoder.file", &axes, mean, error) ||
+      !h5_shape(file, covariance_path, "decoder.file", &square, covariance, error))
+    return false;
+  if (axes != 1 || mean[0] != d || square != 2 || covariance[0] != d || covariance[1] != d)
+    return error_set(error, "%s and %s must have the shapes (%lld,) and (%lld, %lld)", mean_path,
+                     covariance_path, (long long)d, (long long)d, (long long)d);
+  double latents = 0.0;
+  if (!h5_read_rows(file, mean_path, H5_DOUBLE, 0, d, dictionary->latent_mean, error) ||
+      !h5_read_rows(file, covariance_path, H5_DOUBLE, 0, d, dictionary->covariance, error))
+    return false;
+  h5_read_number(file, group, "latents", &latents);
+  dictionary->latents = latents >= 1.0 ? (int64_t)latents : trained(dictionary);
+  return true;
+}
+
 static bool is_sound(const struct dictionary *dictionary) {
   if (!(dictionary->trained_loss >= 0.0) || !isfinite(dictionary->trained_loss)) return false;
   const size_t count = (size_t)dictionary->count * real_padded(dictionary->d);
   for (size_t k = 0; k < count; k++)
     if (!isfinite(dictionary->z[k])) return false;
+  const size_t d = dictionary->d;
+  for (size_t k = 0; k < d * d; k++)
+    if (!isfinite(dictionary->covariance[k]) || !isfinite(dictionary->latent_mean[k % d]))
+      return false;
   return true;
 }
 
@@ -86,6 +121,7 @@ bool dictionary_read(const char *path, struct dictionary *dictionary, struct err
   for (size_t k = 0; k < count * d; k++)
     dictionary->z[(k / d + DICTIONARY_TRAINED) * real_padded(d) + k % d] = z[k];
   memory_free(&z);
+  good = good && read_moments(file, dictionary, error);
   h5_close(&file);
   if (!error_is_set(error) && !(good && is_sound(dictionary)))
     error_set(error, "decoder.file = %s: a number of its %s is missing or not finite", path, group);

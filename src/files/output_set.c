@@ -32,7 +32,8 @@ static void path_of(const struct evaluation *evaluation, const char *name, char 
 static void name_axis(struct h5_file *file, const struct evaluation *evaluation, const char *axis,
                       char name[NAME]) {
   static const char *const reserved[] = {
-      "shown", "channel", "reconstruction", "pod_reconstruction", "target", "weight"};
+      "shown",  "channel", "reconstruction",    "reconstruction_std",
+      "target", "weight",  "pod_reconstruction"};
   char path[PATH];
   snprintf(name, NAME, "%s", axis);
   for (char *c = name; *c != '\0'; c++)
@@ -242,6 +243,8 @@ static const struct array {
               {"target", "the same samples as given, in data units; NaN where they do not count",
                ERRORS_SOURCES}};
 
+static const char spread_name[] = "reconstruction_std";
+
 static bool is_there(const struct evaluation *evaluation, const struct array *array) {
   return array->source == ERRORS_SOURCES || evaluation->errors[array->source] != NULL;
 }
@@ -263,6 +266,10 @@ static void declare_samples(const struct run *run, const struct evaluation *eval
     write_standard_name(file, path, standard_name(view));
     write_channels(view, file, path);
   }
+  if (evaluation->z_std != NULL)
+    h5_dataset(file, group, spread_name, type, axes, dimensions, common_units(view),
+               "standard deviation of each entry of the reconstruction that comes of that of z, in "
+               "data units, without the noise of a measurement");
   if (has_weights(run, evaluation->set))
     h5_dataset(file, group, "weight", H5_REAL, axes, dimensions, "1",
                "weight of each entry in the loss, 0 where it does not count");
@@ -287,6 +294,21 @@ static void to_data_units(const struct run *run, int64_t count, const real *rows
         ((real *)out)[to] = (real)value;
     }
   }
+}
+
+// The same of standard deviations, to which offsets do not matter.
+static void spread_to_data_units(const struct run *run, int64_t count, const real *rows,
+                                 enum h5_type type, void *out) {
+  const size_t n = run->decoder->n, stride = real_padded(n);
+  for (size_t i = 0; i < (size_t)count; i++)
+    for (size_t j = 0; j < n; j++) {
+      const double scale = fabs(run->scaling->scale[scaling_place(run->scaling, j)]);
+      const double value = (double)rows[i * stride + j] * scale;
+      if (type == H5_DOUBLE)
+        ((double *)out)[i * n + j] = value;
+      else
+        ((real *)out)[i * n + j] = (real)value;
+    }
 }
 
 static void write_weights(const struct dataset *data, struct h5_file *file, const char *path,
@@ -314,6 +336,12 @@ static void write_block(const struct run *run, const struct evaluation *evaluati
     to_data_units(run, count, given ? data->y + at : x,
                   given && data->w != NULL ? data->w + at : NULL, type, out);
     path_of(evaluation, arrays[k].name, path);
+    h5_write_rows(file, path, type, first, count, out);
+  }
+  if (evaluation->z_std != NULL) {
+    evaluation_spread(evaluation, local, count, x);
+    spread_to_data_units(run, count, x, type, out);
+    path_of(evaluation, spread_name, path);
     h5_write_rows(file, path, type, first, count, out);
   }
   path_of(evaluation, "weight", path);
@@ -368,6 +396,10 @@ void output_declare_set(const struct run *run, const struct evaluation *evaluati
   struct state columns = {.count = 0};
   list_columns(evaluation, as_new, &columns);
   for (size_t f = 0; f < columns.count; f++) output_declare_field(file, &columns.fields[f]);
+  if (evaluation->z_covariance != NULL)
+    h5_dataset(file, group, "z_covariance", H5_DOUBLE, 3,
+               (const char *const[]){"sample", "latent", "latent"}, "1",
+               "covariance of each latent, by Laplace's approximation");
   if (has_places(run, set)) declare_places(run, evaluation, file);
   declare_samples(run, evaluation, file);
 }
@@ -377,6 +409,12 @@ void output_write_set(const struct run *run, const struct evaluation *evaluation
   struct state columns = {.count = 0};
   list_columns(evaluation, as_new, &columns);
   for (size_t f = 0; f < columns.count; f++) output_write_field(file, &columns.fields[f]);
+  if (evaluation->z_covariance != NULL) {
+    char path[PATH];
+    path_of(evaluation, "z_covariance", path);
+    h5_write_rows(file, path, H5_DOUBLE, run->sets[evaluation->set]->local_first,
+                  run->sets[evaluation->set]->local_count, evaluation->z_covariance);
+  }
   if (has_places(run, evaluation->set)) write_places(run, evaluation, file);
   write_samples(run, evaluation, file);
 }

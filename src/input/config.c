@@ -54,6 +54,16 @@ const char *start_name(int kind) {
   return IN_TABLE(names, kind) ? names[kind] : NULL;
 }
 
+const char *prior_name(int kind) {
+  static const char *const names[] = {"auto", "none", "gaussian"};
+  return IN_TABLE(names, kind) ? names[kind] : NULL;
+}
+
+const char *uncertainty_name(int kind) {
+  static const char *const names[] = {"false", "true", "covariance"};
+  return IN_TABLE(names, kind) ? names[kind] : NULL;
+}
+
 const char *keep_name(int kind) {
   static const char *const names[] = {"last", "best"};
   return IN_TABLE(names, kind) ? names[kind] : NULL;

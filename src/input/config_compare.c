@@ -72,6 +72,8 @@ uint64_t config_hash(const struct config *config) { return hash_lines(config, is
 static bool decides_latents(const struct config_parameter *parameter) {
   return parameter->section->evaluation || strcmp(parameter->key, "evaluation.start") == 0 ||
          strcmp(parameter->key, "evaluation.tries") == 0 ||
+         strcmp(parameter->key, "evaluation.prior") == 0 ||
+         strcmp(parameter->key, "evaluation.noise") == 0 ||
          strcmp(parameter->key, "training.batch") == 0;
 }
 

@@ -317,6 +317,19 @@ static const struct config_row evaluation_rows[] = {
      .range = {1, TRIES_MAX, CLOSED}, .unit = "flows",
      .text = "from starts that lie apart, of which the lowest end is kept; auto: up to 3 where the "
              "loss stays above 5 times that of the trained latents, 1 where entries are missing"},
+    {"prior", TYPE_CHOICE, AT(evaluation.prior), "auto", .name = prior_name,
+     .text =
+         "of the latents of test and new data: none, or gaussian, with mean and covariance of "
+         "the trained latents; auto: gaussian where entries of a set are missing (weight 0) and "
+         "the decoder has trained latents"},
+    {"noise", TYPE_NUMBERS, AT(evaluation.noise), "0", .range = {0, NUMBER_MAX, CLOSED},
+     .unit = "data units",
+     .text = "standard deviation of the noise of test and new data, for mse: one, or one per "
+             "channel; the decoder's own error, known from training, is added"},
+    {"uncertainty", TYPE_CHOICE, AT(evaluation.uncertainty), "false", .name = uncertainty_name,
+     .text = "standard deviations of the latents and kept reconstructions of test and new data "
+             "(true), and the latents' covariances",
+     .change = CHANGE_TAKEN},
     {"pod", TYPE_BOOLEAN, AT(evaluation.pod), "auto", .automatic = "auto",
      .text = "the errors of POD of the training samples, with as many modes as the latent has "
              "numbers, beside the decoder's; auto: if there are up to 1e8 entries of training data "
@@ -464,6 +477,7 @@ void config_row_describe(const struct config_row *row, char *text, size_t size) 
       [TYPE_SCALE] = "none, minmax, standardise or number",
       [TYPE_MISSING] = "error, nan or number",
       [TYPE_INTEGERS] = "list of integers",
+      [TYPE_NUMBERS] = "number or list of numbers",
       [TYPE_NAMES] = "list of names",
       [TYPE_SELECT] = "by axis: first, count and stride, or one place",
       [TYPE_LAYERS] = "list of layers",
@@ -473,7 +487,8 @@ void config_row_describe(const struct config_row *row, char *text, size_t size) 
   text_append(text, size, "%s", types[row->type]);
   if (row->type == TYPE_CHOICE || row->type == TYPE_CHOICES) append_choices(text, size, row->name);
   if (row->type == TYPE_INTEGER || row->type == TYPE_NUMBER || row->type == TYPE_DURATION ||
-      row->type == TYPE_BYTES || row->type == TYPE_SCALE || row->type == TYPE_SIZES)
+      row->type == TYPE_BYTES || row->type == TYPE_SCALE || row->type == TYPE_SIZES ||
+      row->type == TYPE_NUMBERS)
     append_range(text, size, &row->range);
   if (row->type == TYPE_SCALE) text_append(text, size, ", or {kind: ..., per: ...}");
   if (row->automatic != NULL) text_append(text, size, " or auto");

@@ -343,6 +343,25 @@ static bool read_integers(const struct config_row *row, const struct config_plac
   return true;
 }
 
+// A number, or a list of them.
+static bool read_numbers(const struct config_row *row, const struct config_place *place,
+                         struct config_numbers *list, struct error *error) {
+  list->count = 1;
+  if (place->node->kind == TREE_SCALAR) return read_number(row, place, list->values, error);
+  if (place->node->kind != TREE_LIST || place->node->count == 0)
+    return config_complain(place, error, "must be a number, or a list such as [0.1, 0.2]");
+  if (place->node->count > CONFIG_NUMBERS)
+    return config_complain(place, error, "%zu entries; at most %d are allowed", place->node->count,
+                           CONFIG_NUMBERS);
+  list->count = 0;
+  for (const struct yaml_tree *item = place->node->first; item != NULL; item = item->next) {
+    struct config_place part = *place;
+    part.node = item;
+    if (!read_number(row, &part, &list->values[list->count++], error)) return false;
+  }
+  return true;
+}
+
 static bool read_sizes(const struct config_row *row, const struct config_place *place,
                        struct layer_sizes *sizes, struct error *error) {
   const struct yaml_tree *node = place->node;
@@ -384,6 +403,8 @@ static bool read_node(const struct config_row *row, const struct config_place *p
       return read_missing(row, place, storage, error);
     case TYPE_INTEGERS:
       return read_integers(row, place, storage, error);
+    case TYPE_NUMBERS:
+      return read_numbers(row, place, storage, error);
     case TYPE_SIZES:
       return read_sizes(row, place, storage, error);
     case TYPE_TEXT:

@@ -109,6 +109,15 @@ static void write_number(double value, FILE *stream) {
   fputs(text_number(value, text), stream);
 }
 
+static void write_numbers(const struct config_numbers *list, FILE *stream) {
+  if (list->count != 1) fputc('[', stream);
+  for (int64_t i = 0; i < list->count; i++) {
+    if (i > 0) fputs(", ", stream);
+    write_number(list->values[i], stream);
+  }
+  if (list->count != 1) fputc(']', stream);
+}
+
 static void write_scale(const struct config_scale *scale, FILE *stream) {
   if (scale->kind == SCALE_NUMBER)
     write_number(scale->value, stream);
@@ -161,6 +170,9 @@ static void write_stored(const struct config_row *row, const void *storage, int 
       break;
     case TYPE_INTEGERS:
       write_integers(storage, stream);
+      break;
+    case TYPE_NUMBERS:
+      write_numbers(storage, stream);
       break;
     case TYPE_NAMES:
       write_names(storage, stream);

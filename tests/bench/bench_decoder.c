@@ -66,7 +66,7 @@ static void measure(const struct decoder *decoder, size_t rows, double seconds) 
   real *y = memory_new(real, rows * n);
   for (size_t i = 0; i < rows * n; i++) y[i] = (real)rng_uniform(1, RNG_TEST, 0, i);
   for (size_t i = 0; i < rows; i++)
-    b.samples[i] = (struct objective_row){y + i * n, NULL, (double)decoder->n};
+    b.samples[i] = (struct objective_row){y + i * n, NULL, (double)decoder->n, NULL};
   for (size_t i = 0; i < rows * d; i++) {
     const real z = (real)rng_uniform(1, RNG_TEST, 1, i);
     objective_latents(b.objective)[i] = tangent_latents(b.tangent)[i] = z;

@@ -50,7 +50,7 @@ static struct problem *problem_create(size_t count, const struct layer_spec *spe
       p->w[s][i] = weighted ? (real)((i + s) % 3) : 1;
       sum += (double)p->w[s][i];
     }
-    p->rows[s] = (struct objective_row){p->y[s], weighted ? p->w[s] : NULL, sum};
+    p->rows[s] = (struct objective_row){p->y[s], weighted ? p->w[s] : NULL, sum, NULL};
   }
   return p;
 }

@@ -1,0 +1,29 @@
+// How sure a latent is, by Laplace's approximation with the Gauss-Newton Hessian (MacKay 1992):
+// with J = dD/dz by forward tangents and W the weights of entries over the variances of their
+// errors,
+//
+//   C = (J^T W J + P)^-1,
+//
+// P the precision of the prior, is the covariance of the latent; J C J^T that of the decoder's
+// output. Exact for a linear decoder and mse.
+#ifndef GFE_UNCERTAINTY_H
+#define GFE_UNCERTAINTY_H
+
+#include "engine/posterior.h"
+
+struct uncertainty;  // work space, owned by the caller of uncertainty_create()
+
+// For the decoder and samples of `posterior` (both borrowed), in sweeps of up to `rows` rows.
+struct uncertainty *uncertainty_create(const struct decoder *decoder,
+                                       const struct posterior *posterior, size_t rows);
+void uncertainty_destroy(struct uncertainty **uncertainty);
+
+// Takes up sample i at its latent z [real_padded(d)] and returns C [d][d] (borrowed, until the next
+// sample); NaN if J^T W J + P is not positive definite.
+const double *uncertainty_of(struct uncertainty *uncertainty, int64_t i, const real *z);
+
+// The standard deviations of its reconstruction, in scaled units, into x [real_padded(n)], with
+// zeros in the padding: of the decoder's output as data (loss_output()).
+void uncertainty_of_output(const struct uncertainty *uncertainty, real *x);
+
+#endif
