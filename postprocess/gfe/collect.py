@@ -76,7 +76,7 @@ def status_of(directory, summary, config_hash, patience):
         return ("running", "") if alive else ("failed", "it ended without a word")
     reason = summary.get("exit_reason", "")
     if reason == "done":
-        if summary.get("config_hash") == config_hash:
+        if config_hash in (summary.get("config_hash"), summary.get("input_hash")):
             return "done", ""
         return "failed", "its summary.json is of another input"
     ended = os.path.getmtime(os.path.join(directory, "summary.json"))

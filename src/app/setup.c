@@ -19,6 +19,7 @@
 #include "ground/log.h"
 #include "ground/memory.h"
 #include "ground/text.h"
+#include "input/config_compare.h"
 
 static const char *const set_keys[] = {"data.train", "data.test", "data.encode", "data.validation"};
 
@@ -198,6 +199,7 @@ struct run *setup_prepare(struct comm *comm, const struct config *config) {
   run->comm = comm;
   if (comm_rank(comm) == 0) {
     run->config = *config;
+    run->input_hash = config_hash(config);
     check_precision(config, &error);
     directory_check("run.directory", config->run.directory, &error);
     if (config->decoder.file[0] != '\0') decoder_file_describe(&run->config, &run->scaling, &error);

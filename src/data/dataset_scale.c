@@ -48,6 +48,15 @@ static void say_constants(const struct config_scale *scale, const struct view *v
              "scale", count, pairs);
 }
 
+// Channels that the file does not name as such are taken for an axis in space.
+static void say_no_channels(const struct config_scale *scale, const struct view *view) {
+  if (scale->per != SCALE_PER_CHANNEL || view->has_channel_axis || view->space_axes < 3) return;
+  log_warning(
+      "data.scale: per channel, but samples of data.train have one channel, so all of it "
+      "is scaled alike; if %s is an axis of channels, call it component in data.train.axes",
+      view->space[0].name);
+}
+
 // What has a pair of constants.
 static size_t count_pairs(const struct config_scale *scale, size_t n, const struct view *view) {
   const bool measured = scale->kind == SCALE_MINMAX || scale->kind == SCALE_STANDARDISE;
@@ -63,6 +72,7 @@ struct scaling *dataset_scaling(struct comm *comm, const struct config_scale *sc
   if (scale->kind == SCALE_NUMBER) scaling->scale[0] = scale->value;
   if (scale->kind == SCALE_NONE || scale->kind == SCALE_NUMBER) return scaling;
   assert(train != NULL);
+  say_no_channels(scale, view);
   struct dataset_moments *moments = memory_new(struct dataset_moments, pairs);
   int64_t filled;
   if (dataset_measure(comm, train, missing, NULL, pairs, moments, &filled, error)) {

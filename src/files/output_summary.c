@@ -109,6 +109,7 @@ static void write_summary(const struct run *run, const struct outcome *outcome, 
   write_checksums(file, run);
   fprintf(file, "  \"ranks\": %d,\n  \"config_hash\": \"%016" PRIx64 "\",\n", comm_size(run->comm),
           config_hash(&run->config));
+  fprintf(file, "  \"input_hash\": \"%016" PRIx64 "\",\n", run->input_hash);
   fprintf(file, "  \"exit_reason\": \"%s\"\n}\n", exit_reason);
   output_close_text(file, partial);
   durable_put(partial, path);

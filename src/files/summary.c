@@ -38,8 +38,10 @@ bool summary_read(const char *directory, uint64_t config_hash, struct summary *s
   snprintf(hash, sizeof hash, "%016" PRIx64, config_hash);
   snprintf(bytes, sizeof bytes, "%" PRId64, summary_results_bytes(directory));
   snprintf(summary->exit_reason, sizeof summary->exit_reason, "%s", scalar(tree, "exit_reason"));
-  summary->finished = strcmp(summary->exit_reason, "done") == 0 &&
-                      strcmp(scalar(tree, "config_hash"), hash) == 0 &&
+  // An input counts as it was given and with what the run made of it (decoder.initial: pod).
+  const bool same = strcmp(scalar(tree, "config_hash"), hash) == 0 ||
+                    strcmp(scalar(tree, "input_hash"), hash) == 0;
+  summary->finished = strcmp(summary->exit_reason, "done") == 0 && same &&
                       strcmp(scalar(tree, "results_bytes"), bytes) == 0;
   summary->given_files = hexadecimal(tree, "given_files");
   summary->decoder_checksum = hexadecimal(tree, "decoder_file_checksum");

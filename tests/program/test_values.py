@@ -199,6 +199,14 @@ def test_channels(checks, program, cwd):
                  (values - shift[:, None, None]) / scale[:, None, None], counted)
     shown = run(program, "--check", path, cwd=cwd)
     checks(shown.code == 0 and shown.out.count("\n  velocity") == 2, f"--check, channels: {shown}")
+    with h5py.File(os.path.join(cwd, "water.h5"), "r+") as file:
+        file["all"], file["all_land"] = np.nan_to_num(values), np.stack(3 * [land])
+    unnamed = run(program, path, "--set", "data.train.fields=[/all]", "--set",
+                  "data.train.axes=[run, kind, x, y]", "--set", "data.train.samples=[run]",
+                  "--set", "data.train.mask=/all_land", "--set", "run.directory=channels_unnamed",
+                  cwd=cwd)
+    checks("if kind is an axis of channels, call it component" in unnamed.err,
+           f"channels that are not named: {unnamed}")
     return shown.out
 
 

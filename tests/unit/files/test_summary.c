@@ -40,6 +40,10 @@ int main(void) {
             summary.data_checksum[SET_TRAIN] == 0,
         "checksums");
   expect("{\"config_hash\": \"000000000000002b\", \"exit_reason\": \"done\"}", true, "done", false);
+  expect(
+      "{\"config_hash\": \"000000000000002b\", \"input_hash\": \"000000000000002a\", "
+      "\"exit_reason\": \"done\", \"results_bytes\": 4}",
+      true, "done", true);
   expect("{\"config_hash\": \"000000000000002a\", \"exit_reason\": \"signal USR1\"}", true,
          "signal USR1", false);
   expect("{\"config_hash\": \"000000000000002a\"}", true, "", false);
