@@ -582,7 +582,7 @@ def directory_cases():
              {**CIRCLE, "run.directory": "locked/run"}, nobody=True),
         Case("more samples than any memory holds", ["run.memory_limit", "data.train.count"],
              {**CIRCLE, "data.train.count": 10**12}),
-        Case("less memory than a row takes", ["run.memory_limit", "0.001 GB", "at the least"],
+        Case("less memory than a row takes", ["run.memory_limit", "0.001 GB", "at least"],
              {**CIRCLE, "run.memory_limit": "1 MB"}),
         Case("layers larger than any memory", ["run.memory_limit", "decoder.layers"],
              {**CIRCLE, "decoder.layers": [{"dense": 10**8}, {"dense": 10**8}, {"dense": 2}]}),
