@@ -8,7 +8,7 @@
 # script from the top; the program finds its checkpoint in DIRECTORY and goes on.
 #
 # In the environment: GFE_HOME, the repository, unless jobs are submitted from there; GFE_PROGRAM, if
-# it is not build/gfe_hpc there; GFE_REQUEUES, how often a job goes back at the most (100).
+# it is not build/gfe_hpc there; GFE_REQUEUES, how often a job may go back (100).
 
 program=${GFE_PROGRAM:-${GFE_HOME:-$PWD}/build/gfe_hpc}
 readonly stopped=75 # the program's exit code for "stopped in good order, submit me again"
@@ -32,7 +32,7 @@ pass_on_warning() {
 }
 
 # one_world LAUNCHER: do the ranks find each other? Where the launcher does not know the program's
-# MPI, every rank believes to be alone, and all would write the same files.
+# MPI, every rank would start as a run of its own, and all would write the same files.
 one_world() {
   local answers
   # shellcheck disable=SC2086  # the launcher is a list of words
@@ -66,7 +66,7 @@ stop_file() {
   return 1
 }
 
-# Has somebody cancelled this job? Then Slurm is ending it, and not for its time limit.
+# Has the user cancelled this job? Then Slurm is ending it, and not for its time limit.
 cancelled() {
   case $(scontrol --oneliner show job "$(job_id)") in
     *JobState=RUNNING* | *Reason=TimeLimit*) return 1 ;;

@@ -264,7 +264,7 @@ def value_cases():
         wrong_value("checkpoint.epochs", 0.5, "integer"),
         wrong_value("run.tasks", ["trian"], "did you mean train?", shown="trian"),
         wrong_value("run.tasks", ["train", "train"], "twice", shown="train"),
-        wrong_value("run.tasks", [], "list of tasks", shown="[...]"),
+        wrong_value("run.tasks", [], "must be a list such as", shown="[...]"),
         wrong_value("run.directory", "", "empty", shown='""'),
         wrong_value("run.directory", long, "shorter than 1024 bytes", shown="x" * 60 + "..."),
         wrong_value("output.reconstructions", -1, "at least 0"),
