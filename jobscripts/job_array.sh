@@ -14,7 +14,7 @@
 #SBATCH --job-name=gfe_sweep
 #SBATCH --array=0-5%4             # tasks 0 to 5, at most 4 of them at the same time
 #SBATCH --nodes=1
-#SBATCH --ntasks=4                # ranks of one task: few, as tasks side by side wait for nobody
+#SBATCH --ntasks=4                # ranks of one task: few, since tasks run side by side
 #SBATCH --cpus-per-task=1
 #SBATCH --mem-per-cpu=2G
 #SBATCH --time=04:00:00           # of one task, until it goes back into the queue

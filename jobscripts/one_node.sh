@@ -30,7 +30,7 @@ directory=${2:-runs/$(basename "$input" .yaml)}  # where results go, whatever th
 launcher=${GFE_LAUNCHER:-srun --cpu-bind=cores}  # or: mpirun --bind-to core
 
 # The rest is in requeue.sh: start build/gfe_hpc, pass the warning on, back into the queue on exit
-# code 75. The same command begins the training, goes on with it, and does nothing when it is done.
+# code 75. The same command starts the training, resumes it, and does nothing when it is done.
 # shellcheck source=jobscripts/requeue.sh
 . "${GFE_HOME:-$PWD}/jobscripts/requeue.sh"
 run_until_done "$launcher" "$directory" "$input"

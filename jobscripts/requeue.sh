@@ -36,7 +36,7 @@ pass_on_warning() {
 }
 
 # one_world LAUNCHER: do the ranks find each other? Where the launcher does not know the program's
-# MPI, every rank believes to be alone, and all would write the same files.
+# MPI, every rank would start as a run of its own, and all would write the same files.
 one_world() {
   local answers
   # shellcheck disable=SC2086  # the launcher is a list of words
@@ -70,7 +70,7 @@ stop_file() {
   return 1
 }
 
-# Has somebody cancelled this job? Then Slurm is ending it, and not for its time limit.
+# Has the user cancelled this job? Then Slurm is ending it, and not for its time limit.
 cancelled() {
   case $(scontrol --oneliner show job "$(job_id)") in
     *JobState=RUNNING* | *Reason=TimeLimit*) return 1 ;;

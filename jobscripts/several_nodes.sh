@@ -10,7 +10,7 @@
 #SBATCH --nodes=4                 # computers
 #SBATCH --ntasks-per-node=64      # MPI ranks on each: as many as it has cores
 #SBATCH --cpus-per-task=1
-#SBATCH --exclusive               # nobody else on these nodes: neighbours would slow all ranks down
+#SBATCH --exclusive               # no other jobs on these nodes, which would slow all ranks down
 #SBATCH --mem=0                   # ... and all of their memory
 #SBATCH --hint=nomultithread      # one rank for a real core, not for each of its hardware threads
 #SBATCH --time=24:00:00

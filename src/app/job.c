@@ -113,7 +113,7 @@ static void save(struct job *job) {
 
 static void say_where(struct job *job) {
   const struct job_position *position = &job->position;
-  log_line("  %-8s going on from %s: %lld epochs and %lld steps done", "restart",
+  log_line("  %-8s resuming from %s: %lld epochs and %lld steps done", "restart",
            checkpoint_path(job->checkpoint), (long long)position->epochs,
            (long long)position->steps);
   for (int k = 0; k < ENCODINGS; k++) {
@@ -164,7 +164,7 @@ static void restore(struct job *job) {
     const bool kept = evaluation == NULL ? !checkpoint_data_changed(job->checkpoint, set_of(k))
                                          : evaluation_resume(evaluation);
     if (!kept && k != ENCODING_AS_NEW)
-      log_line("  changed  %s is encoded anew: decoder, data or evaluation are not as they were",
+      log_line("  changed  %s is encoded again: decoder, data or evaluation have changed",
                set_name(k));
   }
   say_where(job);
@@ -390,7 +390,7 @@ static void end(struct job *job) {
 static void say_stopped(const struct job *job) {
   const char *directory = job->run->config.run.directory;
   log_progress_end();
-  log_line("\nstopped in good order: %s; the same command goes on from here%s%s%s",
+  log_line("\nstopped in good order: %s; the same command resumes here%s%s%s",
            stop_name(job->reason), job->reason == STOP_FILE ? ", once " : "",
            job->reason == STOP_FILE ? directory : "",
            job->reason == STOP_FILE ? "/STOP is removed" : "");

@@ -70,11 +70,11 @@ static void report_pod(const struct run *run) {
   if (run->config.run.model == MODEL_POD)
     log_line(
         "  %-8s the %lld leading modes of %lld samples; nothing is trained, and decoder.layers "
-        "is not looked at",
+        "is ignored",
         "pod", (long long)d, (long long)count);
   else
     log_line(
-        "  %-8s begins at POD: the layers given, whose output is 0 at first, beside a linear "
+        "  %-8s begins at POD: the layers given, with output 0 at first, beside a linear "
         "one with the %lld leading modes",
         "", (long long)d);
 }
@@ -144,7 +144,7 @@ static void check_network(const char *name, const struct network *network) {
 static void check_memory(const struct run *run) {
   struct budget_part parts[BUDGET_PARTS];
   const size_t count = budget_parts(run, parts);
-  log_line("\nmemory per rank, at the most");
+  log_line("\nmemory per rank, at most");
   for (size_t i = 0; i < count; i++) check_line(parts[i].name, parts[i].bytes);
   check_line("in all", budget_bytes(run));
   check_line("run.memory_limit", run->config.run.memory_limit);
@@ -232,8 +232,8 @@ void report_check(const struct run *run, const struct dataset_survey surveys[SET
 
 void report_finished(const struct run *run) {
   log_line(
-      "\nfinished already: %s/results.h5 has all that this input asks for; run.restart = never "
-      "runs it anew",
+      "\nfinished already: %s/results.h5 holds all that this input asks for; run.restart = never "
+      "runs it again",
       run->config.run.directory);
 }
 
@@ -316,7 +316,7 @@ void report_as_new(double ratio) {
       "the training samples, encoded as if they were new, have %.3g times the loss of their "
       "trained "
       "latents: flows do not find the minima that training found, so latents and losses of new "
-      "samples are poor, too, whatever their status says. Try evaluation.start: auto, more "
+      "samples are poor as well, whatever their status says. Try evaluation.start: auto, more "
       "evaluation.tries or evaluation.max_iterations, or more latents",
       ratio);
 }

@@ -15,7 +15,7 @@ void report_start(const struct run *run);
 // sizes, the resolved input.
 void report_check(const struct run *run, const struct dataset_survey surveys[SET_COUNT]);
 
-// That an earlier run has done everything, and how to run it anew.
+// That an earlier run has done everything, and how to run it again.
 void report_finished(const struct run *run);
 
 // One line per epoch, which counts from 0.

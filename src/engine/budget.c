@@ -275,15 +275,15 @@ static void refuse(const struct run *run, struct error *error) {
   const size_t count = budget_parts(run, parts);
   for (size_t i = 0; i < count; i++)
     if (parts[i].bytes > most.bytes) most = parts[i];
-  error_set(
-      error,
-      "run.memory_limit: a rank needs %.4g GB at the least, %.4g GB of it for: %s; but it may "
-      "take %.4g GB%s: %s",
-      1e-9 * budget_bytes(run), 1e-9 * most.bytes, most.name, 1e-9 * run->config.run.memory_limit,
-      run->config.automatic[config_parameter_find("run.memory_limit")] != AUTOMATIC_NO
-          ? ", its part of the node's memory"
-          : "",
-      most.remedy[0] != '\0' ? most.remedy : "raise it");
+  error_set(error,
+            "run.memory_limit: a rank needs at least %.4g GB, %.4g GB of it for: %s; but it may "
+            "take %.4g GB%s: %s",
+            1e-9 * budget_bytes(run), 1e-9 * most.bytes, most.name,
+            1e-9 * run->config.run.memory_limit,
+            run->config.automatic[config_parameter_find("run.memory_limit")] != AUTOMATIC_NO
+                ? ", its part of the node's memory"
+                : "",
+            most.remedy[0] != '\0' ? most.remedy : "raise it");
 }
 
 // Finds how many rows a rank has memory for. False if there is none for a single one.

@@ -154,10 +154,11 @@ static bool check_parameters(const struct checkpoint *c, struct h5_file *file,
   char *before = read_root(file, c->source, "parameters", error);
   struct config_differences differences = {NULL, NULL};
   if (!error_is_set(error) && !config_compare(before, &c->run->config, &differences))
-    error_set(error,
-              "the input has changed in what decided the run so far, kept in %s: %s. Change it "
-              "back, or begin anew with another run.directory or run.restart = never",
-              c->source, differences.refused);
+    error_set(
+        error,
+        "a parameter that shaped the run so far has changed since %s was written: %s. Change it "
+        "back, or start afresh with another run.directory or run.restart = never",
+        c->source, differences.refused);
   else if (differences.taken != NULL && differences.taken[0] != '\0')
     log_line("  changed  %s", differences.taken);
   memory_free(&before);
@@ -166,7 +167,7 @@ static bool check_parameters(const struct checkpoint *c, struct h5_file *file,
 }
 
 // What has entered the training must be as it was; a set that has only been encoded is encoded
-// anew, and one that the checkpoint did not have cannot differ.
+// again, and one that the checkpoint did not have cannot differ.
 static void check_data(struct checkpoint *c, struct h5_file *file, struct error *error) {
   const struct run *run = c->run;
   const bool trains = run->config.run.task[TASK_TRAIN];
@@ -178,14 +179,14 @@ static void check_data(struct checkpoint *c, struct h5_file *file, struct error 
         before != 0 && run->data_checksum[set] != 0 && before != run->data_checksum[set];
     if (c->data_changed[set] && trains && set != SET_ENCODE)
       error_set(error,
-                "data.%s holds other samples than when %s was written; begin anew with another "
+                "data.%s holds other samples than when %s was written; start afresh with another "
                 "run.directory or run.restart = never",
                 set_name(set), c->source);
   }
   const uint64_t before = read_sum(file, c->source, "decoder_file", error);
   if (trains && before != 0 && run->decoder_checksum != 0 && before != run->decoder_checksum)
     error_set(error,
-              "decoder.file = %s holds another decoder than when %s was written; begin anew with "
+              "decoder.file = %s holds another decoder than when %s was written; start afresh with "
               "another run.directory or run.restart = never",
               run->config.decoder.file, c->source);
 }
@@ -197,11 +198,12 @@ static void check_program(const struct checkpoint *c, struct h5_file *file, stru
   char *layout = read_root(file, c->source, "layout", &missing);
   if (error_is_set(&missing) || strcmp(arithmetic, PROVENANCE_ARITHMETIC) != 0 ||
       strcmp(layout, CHECKPOINT_LAYOUT) != 0)
-    error_set(error,
-              "%s was written by another version of the program, whose runs this one cannot go on "
-              "with; begin anew with another run.directory or run.restart = never, or finish the "
-              "run with that version",
-              c->source);
+    error_set(
+        error,
+        "%s was written by another version of the program, whose runs this one cannot resume; "
+        "start afresh with another run.directory or run.restart = never, or finish the "
+        "run with that version",
+        c->source);
   else if (!error_is_set(error) && strcmp(precision, REAL_NAME) != 0)
     error_set(error, "%s was written in %s; this program computes in " REAL_NAME, c->source,
               precision);
@@ -239,12 +241,13 @@ bool checkpoint_open(struct checkpoint *c, struct error *error) {
   }
   if (taken == count)
     return there &&
-           error_set(error,
-                     "no whole checkpoint is left to go on from in %s; run.restart = never begins "
-                     "anew",
-                     c->run->config.run.directory);
+           error_set(
+               error,
+               "no intact checkpoint is left in %s to resume from; run.restart = never starts "
+               "afresh",
+               c->run->config.run.directory);
   if (taken > 0 || strcmp(found[taken].path, c->current) != 0)
-    log_warning("going on from %s", found[taken].path);
+    log_warning("resuming from %s", found[taken].path);
   memcpy(c->source, found[taken].path, sizeof c->source);
   if (found[taken].header.serial > c->serial) c->serial = found[taken].header.serial;
   settle_source(c);

@@ -385,7 +385,7 @@ def test_changes(checks, program, cwd):
     longer = {**values, "training.epochs": 7}
     reference = run_input(checks, program, cwd, "longer_reference", longer)
     out = finish(checks, program, path, 1, "the rest")
-    checks("going on from" in out, f"should say so: {out[:1500]}")
+    checks("resuming from" in out, f"should say so: {out[:1500]}")
     write_input(path, longer)
     out = finish(checks, program, path, 2, "more epochs")
     checks("training.epochs: 4 before, 7 now" in out, f"the change should be said: {out[:1500]}")
@@ -399,7 +399,7 @@ def test_changes(checks, program, cwd):
     # From the checkpoint of another directory, and never.
     write_input(path, longer, {"run.directory": "other", "run.restart": "run/checkpoint.h5"})
     out = finish(checks, program, path, 1, "another directory")
-    checks("going on from run/checkpoint.h5" in out, f"from the file: {out[:1500]}")
+    checks("resuming from run/checkpoint.h5" in out, f"from the file: {out[:1500]}")
     compare(checks, "from a file", {"at once": reference,
                                     "from a file": os.path.join(folder, "other/results.h5")})
     write_input(path, longer, {"run.restart": "never"})
@@ -426,7 +426,7 @@ def test_moved_data(checks, program, cwd):
            f"changed data should be refused: {result}")
     write_input(path, values, {"data.train.file": "../b.npy"})
     out = finish(checks, program, path, 2, "moved data")
-    checks("going on from" in out, f"moved data: {out[:1500]}")
+    checks("resuming from" in out, f"moved data: {out[:1500]}")
 
 
 def test_divergence(checks, program, cwd):
@@ -505,7 +505,7 @@ def test_many_ranks(checks, program, cwd, reference):
     """64 ranks, then 3."""
     path = stopped_copy(checks, program, cwd, "many", IMAGES, TRAINING, ranks=64)
     out = finish(checks, program, path, 3, "after 64 ranks")
-    checks("going on from" in out, f"3 ranks go on: {out[:1000]}")
+    checks("resuming from" in out, f"3 ranks go on: {out[:1000]}")
     compare(checks, "64 ranks", {"uninterrupted": reference,
                                  "64, then 3": os.path.join(cwd, "many/run/results.h5")})
 

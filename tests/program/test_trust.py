@@ -58,7 +58,7 @@ def test_other_options(checks, program, cwd, trained):
             out = finish(checks, program, write_input(os.path.join(copy, "input.yaml"), values),
                          ranks, f"{group} with fewer iterations")
             found = os.path.join(copy, "run", "results.h5")
-            checks(f"{group} is encoded anew" in out, f"this should be said: {out[:1500]}")
+            checks(f"{group} is encoded again" in out, f"this should be said: {out[:1500]}")
             checks(iterations(found, group).max() <= FEW and same_latents(found, reference, group),
                    f"{group} on {ranks} ranks: latents of the earlier options are left")
     print("other options: done", flush=True)
@@ -82,7 +82,7 @@ def test_other_samples(checks, program, cwd, trained):
         out = finish(checks, program, write_input(os.path.join(copy, "input.yaml"), few), 3,
                      f"another {what}")
         reference = run_input(checks, program, cwd, f"samples_{what}_few", few)
-        checks("encode is encoded anew" in out, f"another {what} should be said: {out[:1500]}")
+        checks("encode is encoded again" in out, f"another {what} should be said: {out[:1500]}")
         checks(same_latents(os.path.join(copy, "run", "results.h5"), reference, "encode"),
                f"another {what}: latents of before are left")
     shutil.move(trained + ".old", trained)
