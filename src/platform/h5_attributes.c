@@ -41,7 +41,7 @@ static char *read_text(hid_t attribute, hid_t type) {
 bool h5_read_text(struct h5_file *file, const char *object, const char *name, char *text,
                   size_t size) {
   char *stored = NULL;
-  h5_guard(file);
+  h5_guard_attribute(file);
   const hid_t attribute = open_attribute(file, object, name);
   if (attribute >= 0) {
     const hid_t type = H5Aget_type(attribute);
@@ -57,7 +57,7 @@ bool h5_read_text(struct h5_file *file, const char *object, const char *name, ch
 }
 
 bool h5_read_number(struct h5_file *file, const char *object, const char *name, double *value) {
-  h5_guard(file);
+  h5_guard_attribute(file);
   const hid_t attribute = open_attribute(file, object, name);
   bool good = false;
   if (attribute >= 0) {
@@ -106,7 +106,7 @@ static void close_values(struct values *values) {
 }
 
 bool h5_has_attribute(struct h5_file *file, const char *object, const char *name) {
-  h5_guard(file);
+  h5_guard_attribute(file);
   const bool there = H5Aexists_by_name(file->id, object, name, H5P_DEFAULT) > 0;
   h5_unguard(file);
   return there;
@@ -116,7 +116,7 @@ int64_t h5_read_numbers(struct h5_file *file, const char *object, const char *na
                         double *numbers, char *kind) {
   struct values values;
   int64_t count = -1;
-  h5_guard(file);
+  h5_guard_attribute(file);
   if (open_values(file, object, name, &values)) {
     int bytes = 0;
     const char found = h5_kind_of(values.type, &bytes);
@@ -149,7 +149,7 @@ int64_t h5_read_texts(struct h5_file *file, const char *object, const char *name
                       char (*texts)[H5_NAME]) {
   struct values values;
   int64_t count = -1;
-  h5_guard(file);
+  h5_guard_attribute(file);
   if (open_values(file, object, name, &values)) {
     const size_t bytes = H5Tget_size(values.type);
     const bool variable = H5Tis_variable_str(values.type) > 0;

@@ -94,8 +94,9 @@ const char *h5_library(void) {
 // which file it was; and only then: between two calls a rank may wait for others, and compute while
 // it waits.
 
-// Bytes; seconds until MPI must have ended; seconds of computing that no block of a file takes.
-enum { STACK = 1 << 16, PATIENCE = 10, SECONDS_MAX = 120 };
+// Bytes; seconds until MPI must have ended; seconds of computing that no block of a file takes, and
+// no attribute.
+enum { STACK = 1 << 16, PATIENCE = 10, SECONDS_MAX = 120, ATTRIBUTE_SECONDS_MAX = 3 };
 
 static const int deadly[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGVTALRM};
 enum { DEADLY = sizeof deadly / sizeof *deadly };
@@ -128,7 +129,7 @@ static void crashed(int signal) {
               reading->path, strsignal(signal));
 }
 
-void h5_guard(const struct h5_file *file) {
+static void guard(const struct h5_file *file, int seconds) {
   static char stack[STACK];
   if (file->writes || calls++ > 0) return;
   reading = file;
@@ -136,8 +137,12 @@ void h5_guard(const struct h5_file *file) {
   sigaltstack(&own, &stack_before);
   struct sigaction action = {.sa_handler = crashed, .sa_flags = SA_ONSTACK};
   for (int i = 0; i < DEADLY; i++) sigaction(deadly[i], &action, &before[i]);
-  set_timer(SECONDS_MAX);
+  set_timer(seconds);
 }
+
+void h5_guard(const struct h5_file *file) { guard(file, SECONDS_MAX); }
+
+void h5_guard_attribute(const struct h5_file *file) { guard(file, ATTRIBUTE_SECONDS_MAX); }
 
 void h5_unguard(const struct h5_file *file) {
   if (file->writes || --calls > 0) return;

@@ -26,6 +26,7 @@ void h5_silence(void);
 // ends the job with a message that names the input file's key and the path; so does more computing
 // than it takes to read a block of rows. Nothing for a file that is being written.
 void h5_guard(const struct h5_file *file);
+void h5_guard_attribute(const struct h5_file *file);  // of which the reading takes no time
 void h5_unguard(const struct h5_file *file);
 
 // Copies what HDF5 says of its last failure, innermost cause first, to `text`; returns it.
