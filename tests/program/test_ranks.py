@@ -216,7 +216,7 @@ def test_limit(checks, program, cwd):
     """The same bits however little memory the rows of products may have."""
     values = (TRAINING, IMAGES, CONV, FEWER, PREDICTOR, {"training.batch": 100})
     whole = memory_of(program, cwd, r"in all +(\S+) (MiB)", *values)
-    least = memory_of(program, cwd, r"a rank needs (\S+) (GB)", *values,
+    least = memory_of(program, cwd, r"a rank needs at least (\S+) (GB)", *values,
                       {"run.memory_limit": "1 MB"})
     runs, rows = {}, []
     for name, limit, ranks in (("auto", "auto", 1), ("half", (whole + least) // 2, 3),

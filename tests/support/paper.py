@@ -17,6 +17,7 @@ SETTINGS = {
     "training.order": "file",
     "training.optimiser": "adam",
     "training.learning_rate": 2e-3,
+    "evaluation.start": "zero",
     "evaluation.tolerance": 1e-5,
     "evaluation.max_iterations": 100,
     "evaluation.every": 0,
