@@ -134,6 +134,11 @@ static bool fits_pod(const struct run *run) {
 
 static bool has_posterior(const struct run *run) { return posterior_bytes(run) > 0.0; }
 
+// Where the flows begin is found before them.
+static double encoding_bytes(const struct run *run) {
+  return fmax(evaluation_bytes(run), guesses(run) ? first_guess_bytes(run) : 0.0);
+}
+
 static bool has_flows(const struct run *run) { return encodes(run) || guesses(run); }
 
 static const struct {
@@ -144,9 +149,8 @@ static const struct {
     {"samples and latents", "take more ranks on more nodes, or fewer samples (data.train.count)",
      samples_bytes, NULL},
     {"parameters, and packed for products", "make decoder.layers smaller", parameters_bytes, NULL},
-    {"encoding: flows", "make decoder.layers smaller", evaluation_bytes, has_flows},
-    {"finding where flows begin", "make decoder.layers smaller, or set evaluation.start to zero",
-     first_guess_bytes, guesses},
+    {"encoding: where flows begin, and flows",
+     "make decoder.layers smaller, or set evaluation.start to zero", encoding_bytes, has_flows},
     {"POD of the training samples",
      "lower decoder.latent, or set evaluation.pod to false and decoder.initial to random",
      pod_start_bytes, fits_pod},

@@ -286,14 +286,14 @@ static double starts_of_all_bytes(const struct run *run) {
           (double)encoding_memory_bytes(ENCODING_BY_FLOW, d));
 }
 
+// One is done after the other.
 double first_guess_bytes(const struct run *run) {
   const int64_t entries =
       wants_trained(run) ? dictionary_fit_entries(run) : (int64_t)DICTIONARY_TRAINED;
-  double bytes =
-      ranking_bytes(run->decoder, entries, (int64_t)most_samples(run), run->evaluation_rows) +
-      starts_of_all_bytes(run);
-  if (wanted(run)[START_PREDICTOR]) bytes += predictor_fit_bytes(run);
-  if (wants_trained(run) && run->used[SET_TRAIN]) bytes += dictionary_fit_bytes(run);
-  if (wanted(run)[START_DICTIONARY]) bytes += dictionary_metric_bytes(run);
-  return bytes;
+  double most =
+      ranking_bytes(run->decoder, entries, (int64_t)most_samples(run), run->evaluation_rows);
+  if (wanted(run)[START_PREDICTOR]) most = fmax(most, predictor_fit_bytes(run));
+  if (wants_trained(run) && run->used[SET_TRAIN]) most = fmax(most, dictionary_fit_bytes(run));
+  if (wanted(run)[START_DICTIONARY]) most = fmax(most, dictionary_metric_bytes(run));
+  return most + starts_of_all_bytes(run);
 }
