@@ -419,7 +419,7 @@ def trained_theta(directory):
     the file is being renamed."""
     try:
         with h5py.File(os.path.join(directory, "checkpoint.h5"), "r") as file:
-            return file["training/theta"][()].tobytes() if file["job/position"][7] else None
+            return file["training/theta"][()].tobytes() if "train/status" in file else None
     except OSError:
         return None
 
