@@ -138,9 +138,9 @@ static void read_piece(struct dataset_pass *pass, int64_t number, struct error *
 
 const struct dataset_piece *dataset_pass_next(struct dataset_pass *pass, struct error *error) {
   const bool held = pass->pieces == 1 && pass->sources->piece != NULL && pass->next == 0;
+  // Also after an error on this rank, of which the others do not know yet.
+  if (pass->next < pass->pieces && !held) read_piece(pass, pass->next, error);
   int64_t failed = error_is_set(error);
-  if (pass->next < pass->pieces && !failed && !held) read_piece(pass, pass->next, error);
-  failed = error_is_set(error);
   comm_max_int64(pass->comm, &failed, 1);
   if (failed) dataset_piece_destroy(&pass->sources->piece);
   return failed || pass->next++ >= pass->pieces ? NULL : pass->sources->piece;
