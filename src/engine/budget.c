@@ -150,7 +150,9 @@ static const struct {
      samples_bytes, NULL},
     {"parameters, and packed for products", "make decoder.layers smaller", parameters_bytes, NULL},
     {"encoding: where flows begin, and flows",
-     "make decoder.layers smaller, or set evaluation.start to zero", encoding_bytes, has_flows},
+     "make decoder.layers smaller, take fewer samples (data.train.count) or more ranks, or set "
+     "evaluation.start to zero",
+     encoding_bytes, has_flows},
     {"POD of the training samples",
      "lower decoder.latent, or set evaluation.pod to false and decoder.initial to random",
      pod_start_bytes, fits_pod},
