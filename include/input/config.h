@@ -214,7 +214,7 @@ struct config {
     int64_t every;            // epochs between evaluations of the test set; 0 = only at the end
     bool train;               // whether the training set is encoded at the end
     bool start[START_COUNT];  // where flows may begin
-    int64_t tries;            // flows of a sample; 0: more than one where it is needed
+    int64_t tries;            // flows of a sample, at most if that is left to the program
     enum prior_kind prior;
     struct config_numbers noise;        // of measurements, in data units: one, or one per channel
     enum uncertainty_kind uncertainty;  // false, true or covariance

@@ -8,6 +8,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+// a . b in 8 partial sums, which are then added one after the other; numbers beyond the last 8 join
+// the first ones.
+double dense_dot(size_t n, const double *a, const double *b);
+
 // The Cholesky factor L of a = L L^T takes the place of the lower triangle; what stands above it
 // stays. False, with the triangle half done, if `a` is not positive definite, to rounding, or not
 // finite. About n^3 / 3 operations (Golub and Van Loan 2013, section 4.2).

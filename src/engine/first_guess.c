@@ -13,8 +13,8 @@
 #include "ground/clock.h"
 #include "ground/memory.h"
 #include "ground/rng.h"
+#include "input/config_table.h"
 
-enum { TRIES_AUTOMATIC = 3 };
 static const double poor =
     5.0;  // times the loss of the trained latents, where it pays to try again
 
@@ -207,21 +207,20 @@ static void add_own(struct run *run, const struct samples *samples, const struct
 
 // ---- all together ----
 
-static size_t most_tries(const struct run *run) {
-  const int64_t given = run->config.evaluation.tries;
-  return given > 0 ? (size_t)given : TRIES_AUTOMATIC;
+static bool is_automatic(const struct run *run) {
+  return run->config.automatic[config_parameter_find("evaluation.tries")] != AUTOMATIC_NO;
 }
+
+static size_t most_tries(const struct run *run) { return (size_t)run->config.evaluation.tries; }
 
 // How many flows a sample may take. By itself, more where all entries count: with few observed,
 // more tries lower the loss, not the error.
 static size_t tries_of(const struct run *run, bool weighted) {
-  const int64_t given = run->config.evaluation.tries;
-  if (given > 0) return (size_t)given;
-  return !weighted && wanted(run)[START_DICTIONARY] ? TRIES_AUTOMATIC : 1;
+  return is_automatic(run) && weighted ? 1 : most_tries(run);
 }
 
 static double enough_of(const struct run *run) {
-  if (run->config.evaluation.tries > 0) return -INFINITY;
+  if (!is_automatic(run)) return -INFINITY;
   return run->dictionary == NULL ? INFINITY : poor * run->dictionary->trained_loss;
 }
 
@@ -238,7 +237,6 @@ void first_guess_start(struct run *run, const struct samples *samples, bool excl
   first_guess_prepare(run);
   int64_t weighted = samples->w != NULL;
   comm_max_int64(run->comm, &weighted, 1);
-  // While training goes on, the dictionary is another after every pass.
   const bool curved = !weighted && run->dictionary != NULL;
   struct starts *starts = starts_create(samples->count, tries_of(run, weighted), d);
   struct waiting waiting = find_waiting(samples, encoding);

@@ -258,26 +258,16 @@ static void solve_by_cycles(const struct pod_samples *samples, size_t count, siz
 
 // ---- from vectors to modes ----
 
-static double dot(size_t n, const double *a, const double *b) {
-  enum { LANES = 8 };
-  double lane[LANES] = {0.0};
-  size_t i = 0;
-  for (; i + LANES <= n; i += LANES)
-    for (size_t j = 0; j < LANES; j++) lane[j] += a[i + j] * b[i + j];
-  for (size_t j = 0; i < n; i++, j++) lane[j] += a[i] * b[i];
-  return sum_of(LANES, lane);
-}
-
 // Takes the rows before out of row k; returns what is left of its length, as a share.
 static double reduce(size_t k, size_t n, double *rows) {
   double *row = rows + k * n;
-  const double before = dot(n, row, row);
+  const double before = dense_dot(n, row, row);
   for (int pass = 0; pass < 2; pass++)
     for (size_t i = 0; i < k; i++) {
-      const double part = dot(n, rows + i * n, row);
+      const double part = dense_dot(n, rows + i * n, row);
       for (size_t j = 0; j < n; j++) row[j] -= part * rows[i * n + j];
     }
-  const double after = dot(n, row, row);
+  const double after = dense_dot(n, row, row);
   for (size_t j = 0; j < n && after > 0.0; j++) row[j] /= sqrt(after);
   return before > 0.0 ? sqrt(after / before) : 0.0;
 }

@@ -5,9 +5,7 @@
 
 #include "ground/memory.h"
 
-// a . b in 8 partial sums, which are then added one after the other; numbers beyond the last 8 join
-// the first ones.
-static double dot(size_t n, const double *a, const double *b) {
+double dense_dot(size_t n, const double *a, const double *b) {
   enum { LANES = 8 };
   double lane[LANES] = {0.0};
   size_t i = 0;
@@ -32,9 +30,9 @@ bool dense_cholesky(size_t n, double *a) {
     for (size_t i = begin; i < n; i++) {
       double *row = a + i * n;
       for (size_t j = begin; j < begin + BLOCK && j < i; j++)
-        row[j] = (row[j] - dot(j, row, a + j * n)) / a[j * n + j];
+        row[j] = (row[j] - dense_dot(j, row, a + j * n)) / a[j * n + j];
       if (i >= begin + BLOCK) continue;
-      const double pivot = row[i] - dot(i, row, row);
+      const double pivot = row[i] - dense_dot(i, row, row);
       if (!(pivot > 0.0 && isfinite(pivot))) return false;
       row[i] = sqrt(pivot);
     }
@@ -44,7 +42,7 @@ bool dense_cholesky(size_t n, double *a) {
 void dense_cholesky_solve(size_t n, const double *l, size_t columns, double *b) {
   for (size_t k = 0; k < columns; k++) {
     double *x = b + k * n;
-    for (size_t i = 0; i < n; i++) x[i] = (x[i] - dot(i, l + i * n, x)) / l[i * n + i];
+    for (size_t i = 0; i < n; i++) x[i] = (x[i] - dense_dot(i, l + i * n, x)) / l[i * n + i];
     for (size_t i = n; i-- > 0;) {
       x[i] /= l[i * n + i];
       add_multiple(i, -x[i], l + i * n, x);
@@ -77,7 +75,7 @@ struct eigen {
 // x. Returns h, or 0 if nothing is to be done: x is already so, to far below rounding (entries of
 // `a` are at most 1).
 static double find_reflection(size_t i, double *x, double *alpha) {
-  const double last = x[i - 1], rest = dot(i - 1, x, x);
+  const double last = x[i - 1], rest = dense_dot(i - 1, x, x);
   *alpha = last;
   if (rest < 0x1p-150) return 0.0;
   const double square = rest + last * last;
@@ -92,11 +90,11 @@ static void reflect(size_t n, size_t i, double *a, const double *u, double h, do
   memset(q, 0, i * sizeof *q);
   for (size_t j = 0; j < i; j++) {
     const double *row = a + j * n;
-    q[j] += dot(j + 1, row, u);
+    q[j] += dense_dot(j + 1, row, u);
     add_multiple(j, u[j], row, q);
   }
   for (size_t j = 0; j < i; j++) q[j] /= h;
-  add_multiple(i, -dot(i, u, q) / (2.0 * h), u, q);
+  add_multiple(i, -dense_dot(i, u, q) / (2.0 * h), u, q);
   for (size_t j = 0; j < i; j++) {
     double *restrict row = a + j * n;
     const double uj = u[j], qj = q[j];
