@@ -8,7 +8,8 @@ cd "$(dirname "$0")/.."
 
 install_packages
 find_python
-build build
+configure build
+meson compile -C build gfe_hpc gfe_hpc_double  # without the tests
 
 allow_root
 oversubscribe=

@@ -89,7 +89,7 @@ configure() {
   fi
 }
 
-# build DIRECTORY [MESON OPTION...]: the same, and compiles.
+# build DIRECTORY [MESON OPTION...]: the same, and compiles everything, tests and benchmarks too.
 build() { configure "$@" && meson compile -C "$1"; }
 
 case $0 in
