@@ -38,8 +38,9 @@ static const struct config_row run_rows[] = {
      .change = CHANGE_IRRELEVANT},
     {"memory_limit", TYPE_BYTES, AT(run.memory_limit), "auto", .range = {1, 1e18, CLOSED},
      .automatic = "0", .unit = "bytes",
-     .text = "memory that a rank may use; auto: its node's, divided by the ranks there; with less "
-             "a run takes longer, but no result changes",
+     .text = "memory that a rank may use; auto: its node's, or what its job or container may use "
+             "there, divided by the ranks there; with less a run takes longer, but no result "
+             "changes",
      .change = CHANGE_IRRELEVANT},
 };
 
