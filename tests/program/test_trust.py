@@ -142,6 +142,14 @@ def test_finished(checks, program, cwd, trained):
         again(ranks, "results overwritten", False)
         with h5py.File(results, "r") as file:
             checks(len(file["encode/z"]) == 40, "results are whole again")
+            place, good = file["encode/z"].id.get_offset(), file["encode/z"][()]
+        with open(results, "r+b") as file:
+            file.seek(place + 7)
+            file.write(bytes([good.tobytes()[7] ^ 1]))
+        out = again(ranks, "a bit of a latent", False)
+        with h5py.File(results, "r") as file:
+            checks("finished: results.h5" in out and file["encode/z"][()].tobytes() == good.tobytes(),
+                   f"a bit should be found, and be as before: {out[:1500]}")
     print("finished: done", flush=True)
 
 
