@@ -70,9 +70,16 @@ stop_file() {
   return 1
 }
 
+# scontrol, which Slurm shall not end with the rest of the job before it has answered: a requeue that
+# succeeded would look like one that was refused.
+ask_slurm() (
+  trap '' TERM
+  exec scontrol "$@"
+)
+
 # Has the user cancelled this job? Then Slurm is ending it, and not for its time limit.
 cancelled() {
-  case $(scontrol --oneliner show job "$(job_id)") in
+  case $(ask_slurm --oneliner show job "$(job_id)") in
     *JobState=RUNNING* | *Reason=TimeLimit*) return 1 ;;
   esac
 }
@@ -86,7 +93,7 @@ queue_again() {
     reason="it was cancelled"
   elif [ "$restarts" -ge "${GFE_REQUEUES:-100}" ]; then
     reason="$restarts times are enough (GFE_REQUEUES)"
-  elif scontrol requeue "$(job_id)"; then
+  elif ask_slurm requeue "$(job_id)"; then
     echo "requeue: job $(job_id) is in the queue again, time $((restarts + 1))"
     return
   else

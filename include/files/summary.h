@@ -11,6 +11,7 @@
 struct summary {
   char exit_reason[64];  // "done", or why the run was stopped
   bool finished;         // done, of the input asked for, and its results.h5 has the size it had
+  uint64_t results_checksum;  // fingerprint_content() of results.h5 as it was written; 0: not told
   // As in struct run; 0: not told.
   uint64_t given_files, decoder_checksum, data_checksum[SET_COUNT];
 };
@@ -20,5 +21,8 @@ bool summary_read(const char *directory, uint64_t config_hash, struct summary *s
 
 // The size of results.h5; -1: there is none.
 int64_t summary_results_bytes(const char *directory);
+
+// Whether results.h5 holds what was written. Reads all of it.
+bool summary_results_are_whole(const char *directory, const struct summary *summary);
 
 #endif

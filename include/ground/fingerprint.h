@@ -1,4 +1,4 @@
-// Whether a file is still the one that it was, told without reading all of it.
+// Whether a file is still the one that it was, told with or without reading all of it.
 #ifndef GFE_FINGERPRINT_H
 #define GFE_FINGERPRINT_H
 
@@ -9,5 +9,8 @@
 // it holds. 0: nothing is there. The same fingerprint: the same content, as far as a look can tell;
 // another one says that it may have changed. Not collective.
 uint64_t fingerprint(const char *path);
+
+// A checksum of all bytes of a file; 0: it cannot be read. Not collective.
+uint64_t fingerprint_content(const char *path);
 
 #endif

@@ -33,6 +33,14 @@ void memory_release(void *block);
 // of decoder, flow or engine needs to know.
 bool memory_attempt(void (*work)(void *context), void *context, struct error *error);
 
+// Bytes of memory that the processes of this job may use on this machine: what is built in, or what
+// the least of its control groups allows (version 1 or 2; Slurm and containers set them). `root` is
+// "", or a directory with proc/ and sys/ of its own.
+double memory_of_machine(const char *root);
+
+// Bytes that this process's address space may grow to (ulimit -v), infinite if it has no limit.
+double memory_of_process(void);
+
 // Ends the process unless its address space (ulimit -v, Grid Engine's h_vmem) may grow to `bytes`:
 // libraries crash where there is too little.
 void memory_require(size_t bytes);

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "ground/error.h"
 #include "input/config_value.h"
@@ -33,6 +34,9 @@ void config_source_close(struct config_source **source);
 
 // The section `sweep` of the file, borrowed; NULL if it has none.
 const struct yaml_tree *config_source_sweep(const struct config_source *source);
+
+// Names the text of the file.
+uint64_t config_source_hash(const struct config_source *source);
 
 // The override that sets a parameter, borrowed, or NULL.
 const char *config_source_override(const struct config_source *source, int parameter);

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "ground/error.h"
 
@@ -27,6 +28,7 @@ struct yaml_tree {
   size_t count;             // list or map: number of children
   struct yaml_tree *first;  // list or map: first child, in the order of the text
   struct yaml_tree *next;   // next child of the same parent, or NULL
+  uint64_t text_hash;       // of the root: names the text that was parsed
 };
 
 // Parses `length` bytes of UTF-8. Returns the root, owned, or NULL with a message in *error. The
@@ -35,7 +37,8 @@ struct yaml_tree {
 struct yaml_tree *yaml_tree_parse(const char *text, size_t length, const char *name,
                                   struct error *error);
 
-// The same for a file, which names itself in messages.
+// The same for a file, which names itself in messages. A pipe is read once, until its writers have
+// closed it; a signal ends the waiting with an error.
 struct yaml_tree *yaml_tree_read(const char *path, struct error *error);
 
 void yaml_tree_destroy(struct yaml_tree **tree);

@@ -324,10 +324,14 @@ static bool has_results(const struct run *run, struct summary *summary) {
          output_opens(run);
 }
 
+static bool results_are_whole(const struct run *run, const struct summary *summary) {
+  return summary_results_are_whole(run->config.run.directory, summary);
+}
+
 bool job_is_finished(const struct run *run) {
   struct summary summary;
   int64_t finished = comm_rank(run->comm) == 0 && has_results(run, &summary) &&
-                     summary.given_files == run->given_files;
+                     summary.given_files == run->given_files && results_are_whole(run, &summary);
   comm_broadcast(run->comm, &finished, sizeof finished, 0);
   return finished;
 }
@@ -335,9 +339,11 @@ bool job_is_finished(const struct run *run) {
 bool job_is_unchanged(const struct run *run) {
   static const char *const keys[] = {"data.train", "data.test", "data.encode", "data.validation"};
   struct summary summary;
-  int64_t finished = comm_rank(run->comm) == 0 && has_results(run, &summary);
+  int64_t finished = comm_rank(run->comm) == 0 && has_results(run, &summary),
+          whole = finished && results_are_whole(run, &summary);
   comm_broadcast(run->comm, &finished, sizeof finished, 0);
   if (!finished) return false;
+  comm_broadcast(run->comm, &whole, sizeof whole, 0);
   comm_broadcast(run->comm, &summary, sizeof summary, 0);
   char changed[96] = "";
   for (int set = 0; set < SET_COUNT; set++)
@@ -345,8 +351,15 @@ bool job_is_unchanged(const struct run *run) {
       text_append(changed, sizeof changed, " %s", keys[set]);
   if (summary.decoder_checksum != run->decoder_checksum)
     text_append(changed, sizeof changed, " decoder.file");
+  if (!whole) text_append(changed, sizeof changed, " results.h5");
   if (changed[0] != '\0') log_line("  changed  since the run was finished:%s", changed);
   return changed[0] == '\0';
+}
+
+void job_check_directory(const struct run *run) {
+  struct error error = {""};
+  if (comm_rank(run->comm) == 0) run_lock_is_free(run->config.run.directory, &error);
+  comm_settle(run->comm, &error);
 }
 
 // Makes the run directory, which no other job may be working in. The user's mistakes end all ranks.

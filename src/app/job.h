@@ -15,6 +15,9 @@ bool job_is_finished(const struct run *run);
 // what they hold is the same. Says what is not. Collective.
 bool job_is_unchanged(const struct run *run);
 
+// Ends all ranks with the user's mistake if another job works in the run directory. Collective.
+void job_check_directory(const struct run *run);
+
 // Runs the tasks of a run whose data are loaded and writes its files. `command` is the command
 // line. Returns the exit code. Collective.
 int job_run(struct run *run, const char *command);

@@ -39,7 +39,10 @@ static int run_input(struct comm *comm, const struct cli *cli, const char *comma
     for (int set = 0; set < SET_COUNT; set++) memory_free(&surveys[set].channel);
   } else {
     const bool finished = job_is_finished(run);
-    if (!finished) setup_load(run);
+    if (!finished) {
+      job_check_directory(run);
+      setup_load(run);
+    }
     if (finished || job_is_unchanged(run))
       report_finished(run);
     else

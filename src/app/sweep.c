@@ -1,6 +1,7 @@
 #include "app/sweep.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,13 +77,13 @@ static bool read_tasks(struct sweep *sweep, int64_t count, struct error *error) 
 }
 
 // Names input file, overrides and program.
-static uint64_t hash_input(const char *path, const char *const *overrides, size_t count) {
+static uint64_t hash_input(const struct config_source *source, const char *const *overrides,
+                           size_t count) {
   char *text = NULL;
   size_t size = 0;
-  FILE *stream = open_memstream(&text, &size), *file = fopen(path, "r");
+  FILE *stream = open_memstream(&text, &size);
   if (stream == NULL) error_fatal("out of memory");
-  for (int c; file != NULL && (c = fgetc(file)) != EOF;) fputc(c != '\0' ? c : ' ', stream);
-  if (file != NULL) fclose(file);
+  fprintf(stream, "%" PRIx64, config_source_hash(source));
   for (size_t i = 0; i < count; i++) fprintf(stream, "\n%s", overrides[i]);
   fprintf(stream, "\n%s", provenance_program());
   if (fclose(stream) != 0) error_fatal("out of memory");
@@ -116,7 +117,7 @@ struct sweep *sweep_read(const char *path, const char *const *overrides, size_t 
       sweep->source != NULL ? config_source_sweep(sweep->source) : NULL;
   if (section != NULL) {
     sweep->plan = sweep_plan_create(path, section, error);
-    sweep->hash = hash_input(path, overrides, override_count);
+    sweep->hash = hash_input(sweep->source, overrides, override_count);
     if (sweep->plan != NULL && check_overrides(sweep, error)) read_needed(sweep, error);
   }
   if (error_is_set(error)) sweep_destroy(&sweep);

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "engine/errors.h"
 #include "files/output_internal.h"
@@ -9,6 +10,7 @@
 #include "files/summary.h"
 #include "ground/directory.h"
 #include "ground/durable.h"
+#include "ground/fingerprint.h"
 #include "ground/memory.h"
 #include "input/config_compare.h"
 
@@ -62,8 +64,9 @@ static void write_choice(FILE *file, const struct validation_choice *choice) {
   write_number(file, "start_validation_loss", choice->start);
 }
 
-// What was read, and what was made of it: another start compares them (summary.h).
-static void write_checksums(FILE *file, const struct run *run) {
+// What was read, and what was made of it: another start compares them (summary.h). A run that was
+// stopped has made no results.
+static void write_checksums(FILE *file, const struct run *run, bool done) {
   const char *format = "  \"%s%s\": \"%016" PRIx64 "\",\n";
   fprintf(file, format, "given_files", "", run->given_files);
   fprintf(file, format, "decoder_file", "_checksum", run->decoder_checksum);
@@ -71,6 +74,9 @@ static void write_checksums(FILE *file, const struct run *run) {
     fprintf(file, format, set_name(set), "_checksum", run->data_checksum[set]);
   fprintf(file, "  \"results_bytes\": %" PRId64 ",\n",
           summary_results_bytes(run->config.run.directory));
+  char *results = directory_path(run->config.run.directory, "results.h5");
+  fprintf(file, format, "results", "_checksum", done ? fingerprint_content(results) : 0);
+  memory_free(&results);
 }
 
 static void write_summary(const struct run *run, const struct outcome *outcome, double seconds,
@@ -106,7 +112,7 @@ static void write_summary(const struct run *run, const struct outcome *outcome, 
                epochs > 0 ? history_epoch(history, epochs - 1)->seconds : 0.0);
   write_number(file, "training_cpu_seconds",
                epochs > 0 ? history_epoch(history, epochs - 1)->cpu_seconds : 0.0);
-  write_checksums(file, run);
+  write_checksums(file, run, strcmp(exit_reason, "done") == 0);
   fprintf(file, "  \"ranks\": %d,\n  \"config_hash\": \"%016" PRIx64 "\",\n", comm_size(run->comm),
           config_hash(&run->config));
   fprintf(file, "  \"input_hash\": \"%016" PRIx64 "\",\n", run->input_hash);

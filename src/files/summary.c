@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "ground/directory.h"
+#include "ground/fingerprint.h"
 #include "ground/memory.h"
 #include "platform/yaml_tree.h"
 
@@ -27,6 +28,14 @@ int64_t summary_results_bytes(const char *directory) {
   return there ? (int64_t)status.st_size : -1;
 }
 
+bool summary_results_are_whole(const char *directory, const struct summary *summary) {
+  if (summary->results_checksum == 0) return true;
+  char *path = directory_path(directory, "results.h5");
+  const bool whole = fingerprint_content(path) == summary->results_checksum;
+  memory_free(&path);
+  return whole;
+}
+
 // JSON is YAML, so it is read as that.
 bool summary_read(const char *directory, uint64_t config_hash, struct summary *summary) {
   struct error ignored = {""};
@@ -44,6 +53,7 @@ bool summary_read(const char *directory, uint64_t config_hash, struct summary *s
   summary->finished = strcmp(summary->exit_reason, "done") == 0 && same &&
                       strcmp(scalar(tree, "results_bytes"), bytes) == 0;
   summary->given_files = hexadecimal(tree, "given_files");
+  summary->results_checksum = hexadecimal(tree, "results_checksum");
   summary->decoder_checksum = hexadecimal(tree, "decoder_file_checksum");
   for (int set = 0; set < SET_COUNT; set++) {
     char key[64];

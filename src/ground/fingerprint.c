@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -42,6 +43,19 @@ static uint64_t directory_fingerprint(const char *path) {
       sum += name_and_state(entry->d_name, &status);
   }
   closedir(directory);
+  return sum;
+}
+
+uint64_t fingerprint_content(const char *path) {
+  FILE *file = fopen(path, "rb");
+  if (file == NULL) return 0;
+  char *block = memory_new(char, BLOCK);
+  uint64_t sum = 1, place = 0;
+  for (size_t got; (got = fread(block, 1, BLOCK, file)) > 0; place += BLOCK / 8)
+    sum += checksum(block, got, place);
+  if (ferror(file)) sum = 0;
+  memory_free(&block);
+  fclose(file);
   return sum;
 }
 

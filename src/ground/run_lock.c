@@ -188,6 +188,17 @@ bool run_lock_take(const char *directory, struct error *error) {
   return refuse(directory, holder, error);
 }
 
+bool run_lock_is_free(const char *directory, struct error *error) {
+  struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  char *path = directory_path(directory, "run.lock"), holder[TEXT];
+  const int file = open(path, O_RDONLY | O_CLOEXEC);
+  const bool held = file >= 0 && fcntl(file, F_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+  if (file >= 0) close(file);
+  read_text(path, holder);
+  memory_free(&path);
+  return !held || refuse(directory, holder, error);
+}
+
 // The file is removed while the lock holds, so that nobody takes it in between (is_at).
 void run_lock_release(void) {
   if (lock_path == NULL) return;

@@ -1,32 +1,16 @@
-#define _POSIX_C_SOURCE 200809L  // stat(), access()
-
 #include "input/config_check.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "decoder/decoder.h"
 #include "flow/adjoint.h"
-#include "ground/pattern.h"
 #include "ground/text.h"
 #include "input/config_fields.h"
 #include "input/config_layers.h"
-
-static struct config_place place_of(const struct config_input *input, const char *key) {
-  const int index = config_parameter_find(key);
-  assert(index >= 0);
-  const struct config_setting *setting = &input->settings[index];
-  return (struct config_place){input->path, setting->override, key, setting->node};
-}
-
-static bool is_given(const struct config_input *input, const char *key) {
-  return place_of(input, key).node != NULL;
-}
+#include "input/config_paths.h"
 
 // ---- tasks and data ----
 
@@ -38,16 +22,6 @@ static bool section_is_given(const struct config_input *input, const char *secti
   return false;
 }
 
-// Whether a section's files are needed: those of the data of a task that is not run are not.
-static bool section_is_used(const struct config *config, const char *section) {
-  if (strcmp(section, "data.train") == 0)
-    return config->run.task[TASK_TRAIN] || config->run.task[TASK_GRADIENT_CHECK];
-  if (strcmp(section, "data.test") == 0) return config->run.task[TASK_EVALUATE];
-  if (strcmp(section, "data.encode") == 0) return config->run.task[TASK_ENCODE];
-  if (strcmp(section, "data.validation") == 0) return config->run.task[TASK_TRAIN];
-  return true;
-}
-
 // Generated data have no file, and no end.
 static bool check_generated(const struct config_input *input, const struct data_options *data,
                             const char *section) {
@@ -56,14 +30,14 @@ static bool check_generated(const struct config_input *input, const struct data_
   char key[64];
   for (size_t i = 0; i < LENGTH(keys); i++) {
     snprintf(key, sizeof key, "%s.%s", section, keys[i]);
-    if (!is_given(input, key)) continue;
-    const struct config_place place = place_of(input, key);
+    if (!config_key_is_given(input, key)) continue;
+    const struct config_place place = config_place_of(input, key);
     return config_complain(&place, input->error, "cannot go with %s.generate = %s; leave one out",
                            section, generator_name(data->generate));
   }
   if (data->count > 0) return true;
   snprintf(key, sizeof key, "%s.count", section);
-  const struct config_place place = place_of(input, key);
+  const struct config_place place = config_place_of(input, key);
   return config_complain(&place, input->error,
                          "must be at least 1: generated data need a number of samples");
 }
@@ -74,8 +48,8 @@ static bool exclude(const struct config_input *input, const char *section, const
   char key[64], beside[64];
   snprintf(key, sizeof key, "%s.%s", section, one);
   snprintf(beside, sizeof beside, "%s.%s", section, other);
-  if (!is_given(input, key) || !is_given(input, beside)) return true;
-  const struct config_place place = place_of(input, key);
+  if (!config_key_is_given(input, key) || !config_key_is_given(input, beside)) return true;
+  const struct config_place place = config_place_of(input, key);
   return config_complain(&place, input->error, "cannot go with %s; %s", beside, advice);
 }
 
@@ -92,7 +66,7 @@ static bool check_axis(const struct config_input *input, const struct data_optio
   const char *nearest = error_nearest(name, names, count);
   text_append_names(list, sizeof list, names, count);
   snprintf(key, sizeof key, "%s.%s", section, item);
-  const struct config_place place = place_of(input, key);
+  const struct config_place place = config_place_of(input, key);
   return config_complain(&place, input->error, "%s.axes has no %s, but %s%s%s%s", section, name,
                          list, nearest != NULL ? "; did you mean " : "",
                          nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
@@ -113,7 +87,7 @@ static bool check_fields(const struct config_input *input, const struct data_opt
   if (data->axes.count > CONFIG_AXES) {
     char key[64];
     snprintf(key, sizeof key, "%s.axes", section);
-    const struct config_place place = place_of(input, key);
+    const struct config_place place = config_place_of(input, key);
     return config_complain(&place, input->error, "%lld axes; at most %d are allowed",
                            (long long)data->axes.count, CONFIG_AXES);
   }
@@ -130,7 +104,7 @@ static bool check_mask(const struct config_input *input, const struct data_optio
   if (data->mask[0] == '\0' || data->weights[0] == '\0') return true;
   char key[64];
   snprintf(key, sizeof key, "%s.mask", section);
-  const struct config_place place = place_of(input, key);
+  const struct config_place place = config_place_of(input, key);
   return config_complain(&place, input->error,
                          "cannot go with %s.weights: give entries to leave out the weight 0 there",
                          section);
@@ -157,7 +131,7 @@ static bool selects(const struct data_options *data) {
 
 static bool check_tasks(const struct config_input *input, struct config *config) {
   bool *task = config->run.task;
-  if (!is_given(input, "run.tasks") && !section_is_given(input, "data.test"))
+  if (!config_key_is_given(input, "run.tasks") && !section_is_given(input, "data.test"))
     task[TASK_EVALUATE] = false;
   return check_data(input, config, TASK_TRAIN, &config->data.train, "data.train") &&
          (!selects(&config->data.validation) ||
@@ -173,7 +147,7 @@ static bool check_tasks(const struct config_input *input, struct config *config)
 static void leave_to_file(const struct config_input *input, struct config *config) {
   static const char *const keys[] = {"run.model", "decoder.latent", "decoder.loss"};
   for (size_t i = 0; i < LENGTH(keys); i++)
-    if (!is_given(input, keys[i])) config->given[config_parameter_find(keys[i])] = false;
+    if (!config_key_is_given(input, keys[i])) config->given[config_parameter_find(keys[i])] = false;
 }
 
 static bool check_decoder(const struct config_input *input, struct config *config) {
@@ -181,20 +155,20 @@ static bool check_decoder(const struct config_input *input, struct config *confi
   if (file) leave_to_file(input, config);
   const bool *task = config->run.task;
   if (!file && !task[TASK_TRAIN] && (task[TASK_EVALUATE] || task[TASK_ENCODE])) {
-    const struct config_place place = place_of(input, "run.tasks");
+    const struct config_place place = config_place_of(input, "run.tasks");
     return config_complain(&place, input->error,
                            "without the task train a decoder is needed; give decoder.file");
   }
   const bool pod = config->run.model == MODEL_POD;
   if (!file && config->decoder.layers.count == 0 && !pod) {
-    const struct config_place place = place_of(input, "decoder.layers");
+    const struct config_place place = config_place_of(input, "decoder.layers");
     return config_complain(&place, input->error,
                            "must be given, for example [{dense: 300, activation: elu}, {dense: "
                            "784}], unless decoder.file is");
   }
   if (config->decoder.layers.count == 0 || !config_is_given(config, "decoder.latent") || pod)
     return true;
-  const struct config_place place = place_of(input, "decoder.layers");
+  const struct config_place place = config_place_of(input, "decoder.layers");
   return config_layers_check(&place, (size_t)config->decoder.latent, &config->decoder.layers,
                              input->error);
 }
@@ -212,11 +186,11 @@ static bool check_encoder_layers(const struct config_input *input, const struct 
     if (config->decoder.file[0] != '\0' ||
         decoder_mirror(d, (size_t)decoder->count, decoder->list, mirror))
       return true;
-    const struct config_place place = place_of(input, "run.model");
+    const struct config_place place = config_place_of(input, "run.model");
     return config_complain(&place, input->error,
                            "only a decoder of dense layers has a mirror; give encoder.layers");
   }
-  const struct config_place place = place_of(input, "encoder.layers");
+  const struct config_place place = config_place_of(input, "encoder.layers");
   const size_t n = network_outputs(d, (size_t)decoder->count, decoder->list);
   if (!config_layers_check(&place, n, encoder, input->error)) return false;
   const size_t outputs = network_outputs(n, (size_t)encoder->count, encoder->list);
@@ -233,7 +207,7 @@ static bool check_pod(const struct config_input *input, struct config *config) {
   const bool pod = config->run.model == MODEL_POD && config_is_given(config, "run.model");
   if (config->decoder.file[0] != '\0' && config->run.task[TASK_TRAIN] &&
       (pod || config->decoder.initial == INITIAL_POD)) {
-    const struct config_place place = place_of(input, pod ? "run.model" : "decoder.initial");
+    const struct config_place place = config_place_of(input, pod ? "run.model" : "decoder.initial");
     return config_complain(&place, input->error,
                            "pod is found from data.train, but decoder.file has a decoder to begin "
                            "with; leave one out");
@@ -247,14 +221,14 @@ static bool check_model(const struct config_input *input, struct config *config)
   if (!config_is_given(config, "run.model")) return true;
   if (config->run.model == MODEL_AUTOENCODER) {
     if (config->training.adjoint == ADJOINT_NONE) return check_encoder_layers(input, config);
-    const struct config_place place = place_of(input, "training.adjoint");
+    const struct config_place place = config_place_of(input, "training.adjoint");
     return config_complain(&place, input->error,
                            "needs run.model = %s: the gradient of an autoencoder goes through its "
                            "encoder, not through a flow",
                            model_name(MODEL_GFE));
   }
-  if (!is_given(input, "encoder.layers")) return true;
-  const struct config_place place = place_of(input, "encoder.layers");
+  if (!config_key_is_given(input, "encoder.layers")) return true;
+  const struct config_place place = config_place_of(input, "encoder.layers");
   return config_complain(&place, input->error, "needs run.model = %s, but that is %s",
                          model_name(MODEL_AUTOENCODER), model_name(config->run.model));
 }
@@ -268,7 +242,7 @@ static bool complain(const struct config_input *input, const char *section, cons
                      const char *format, ...) {
   char key[64], text[512];
   snprintf(key, sizeof key, "%s.%s", section, name);
-  const struct config_place place = place_of(input, key);
+  const struct config_place place = config_place_of(input, key);
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(text, sizeof text, format, arguments);
@@ -359,7 +333,7 @@ static bool check_start(const struct config_input *input, const struct config *c
 
 // POD is of the training samples.
 static bool check_comparison(const struct config_input *input, const struct config *config) {
-  if (!config->evaluation.pod || section_is_used(config, "data.train")) return true;
+  if (!config->evaluation.pod || config_section_is_used(config, "data.train")) return true;
   return complain(input, "evaluation", "pod",
                   "POD is that of the training samples, which only the task %s reads; leave it out",
                   task_name(TASK_TRAIN));
@@ -373,9 +347,9 @@ static bool check_steps(const struct config_input *input, const struct solver_op
   char key[64], h0[TEXT_NUMBER], h_min[TEXT_NUMBER], h_max[TEXT_NUMBER];
   for (size_t i = 0; i < 3; i++) {
     snprintf(key, sizeof key, "%s.%s", section, names[i]);
-    if (is_given(input, key)) break;
+    if (config_key_is_given(input, key)) break;
   }
-  const struct config_place place = place_of(input, key);
+  const struct config_place place = config_place_of(input, key);
   return config_complain(&place, input->error,
                          "%s needs h_min <= h0 <= h_max in %s; they are %s, %s and %s",
                          solver_name(options->solver), section, text_number(options->h_min, h_min),
@@ -401,153 +375,11 @@ static bool check_validation(const struct config_input *input, struct config *co
       config_data_is_given(&config->data.validation))
     return complain(input, "training", "validation",
                     "cannot go with data.validation, which is a set of its own; leave one out");
-  if (!is_given(input, "training.keep") && validates) config->training.keep = KEEP_BEST;
+  if (!config_key_is_given(input, "training.keep") && validates) config->training.keep = KEEP_BEST;
   if (validates) return true;
   if (config->training.keep == KEEP_BEST) return complain(input, "training", "keep", "%s", hint);
   if (config->training.patience > 0) return complain(input, "training", "patience", "%s", hint);
   return !config->training.refit || complain(input, "training", "refit", "%s", hint);
-}
-
-// ---- files ----
-
-// The path beside the input file, or an empty text if it is the same, or too long to be one.
-static void beside_input(const char *input_path, const char *path, char beside[CONFIG_TEXT]) {
-  const char *slash = strrchr(input_path, '/');
-  const size_t directory = slash != NULL ? (size_t)(slash - input_path) + 1 : 0;
-  beside[0] = '\0';
-  if (path[0] == '/' || directory == 0 || directory + strlen(path) >= CONFIG_TEXT) return;
-  memcpy(beside, input_path, directory);
-  strcpy(beside + directory, path);
-}
-
-// Puts what the user's shell would make of ~ and of variables in their place.
-static bool expand(const struct config_input *input, const struct config_place *place,
-                   char path[CONFIG_TEXT]) {
-  char expanded[CONFIG_TEXT];
-  struct error reason = {""};
-  if (!text_expand_path(path, expanded, sizeof expanded, &reason))
-    return config_complain(place, input->error, "%s", reason.text);
-  strcpy(path, expanded);
-  return true;
-}
-
-// Settles where a file is, in place. One that is not there is an error, with a hint at its end,
-// only if it is required.
-static bool find_file(const struct config_input *input, const struct config_place *place,
-                      bool required, const char *hint, char path[CONFIG_TEXT]) {
-  struct stat status;
-  char beside[CONFIG_TEXT];
-  beside_input(input->path, path, beside);
-  if (stat(path, &status) != 0) {
-    const char *reason = strerror(errno);
-    if (beside[0] == '\0' || stat(beside, &status) != 0)
-      return !required || config_complain(place, input->error, "%s (tried %s%s%s)%s", reason, path,
-                                          beside[0] != '\0' ? " and " : "", beside, hint);
-    strcpy(path, beside);
-  }
-  if (!required) return true;
-  const bool data = strncmp(place->key, "data.", 5) == 0;  // which formats can be directories
-  if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
-    return config_complain(place, input->error,
-                           "%s is not a regular file: pipes and devices cannot be read from any "
-                           "place and by all ranks; write the data to a file%s",
-                           path, hint);
-  if (S_ISDIR(status.st_mode) && !data)
-    return config_complain(place, input->error, "%s is a directory; a file is needed%s", path,
-                           hint);
-  if (access(path, R_OK) != 0)
-    return config_complain(place, input->error, "cannot read %s: %s%s", path, strerror(errno),
-                           hint);
-  return true;
-}
-
-// As find_file() for a pattern: some file must match, here or beside the input file.
-static bool find_files(const struct config_input *input, const struct config_place *place,
-                       char path[CONFIG_TEXT]) {
-  char beside[CONFIG_TEXT];
-  beside_input(input->path, path, beside);
-  if (pattern_matches(path)) return true;
-  if (beside[0] != '\0' && pattern_matches(beside)) {
-    strcpy(path, beside);
-    return true;
-  }
-  return config_complain(place, input->error, "no file matches the pattern %s%s%s", path,
-                         beside[0] != '\0' ? ", nor " : "", beside);
-}
-
-// Whether labels and weights are paths inside of the HDF5 file, or names of axes: those of a
-// section that says what is in its file.
-static bool are_inside(const struct config_input *input, const char *section) {
-  static const char *const keys[] = {"dataset", "fields", "axes", "samples", "select"};
-  char key[64];
-  for (size_t i = 0; i < LENGTH(keys); i++) {
-    snprintf(key, sizeof key, "%s.%s", section, keys[i]);
-    if (is_given(input, key)) return true;
-  }
-  return false;
-}
-
-// Settles where the file of FILE or FILE:/path is, in place; beside `dataset` a text that is no
-// file is a path inside of the samples' file.
-static bool find_mask(const struct config_input *input, const struct config_place *place,
-                      bool required, bool may_be_inside, char text[CONFIG_TEXT]) {
-  char file[CONFIG_TEXT];
-  const char *path = config_inner_path(text);
-  const size_t length = (size_t)(path - text) - (*path != '\0');
-  memcpy(file, text, length);
-  file[length] = '\0';
-  const bool inside = may_be_inside && *path == '\0';
-  if (!find_file(input, place, required && !inside, "", file)) return false;
-  char joined[2 * CONFIG_TEXT + 1];
-  const int written =
-      snprintf(joined, sizeof joined, "%s%s%s", file, *path != '\0' ? ":" : "", path);
-  if (written >= CONFIG_TEXT)
-    return config_complain(place, input->error, "must be shorter than %d bytes", CONFIG_TEXT);
-  memcpy(text, joined, (size_t)written + 1);
-  return true;
-}
-
-static bool check_files(const struct config_input *input, struct config *config) {
-  const size_t count = config_parameter_count();
-  for (size_t i = 0; i < count; i++) {
-    const struct config_parameter parameter = config_parameter(i);
-    const char *section = parameter.section->name;
-    const enum config_type type = parameter.row->type;
-    const bool file = type == TYPE_FILE || type == TYPE_FILES ||
-                      (type == TYPE_FILE_OR_INSIDE && !are_inside(input, section));
-    if (!file && type != TYPE_DIRECTORY && type != TYPE_MASK) continue;
-    char *path = (char *)config + config_parameter_offset(&parameter);
-    const struct config_place place = place_of(input, parameter.key);
-    if (!expand(input, &place, path)) return false;
-    const bool required = section_is_used(config, section);
-    const char *hint =
-        type == TYPE_FILE_OR_INSIDE
-            ? "; a path inside an HDF5 file needs the key dataset or fields beside it"
-            : "";
-    if (type == TYPE_FILES && pattern_is(path)) {
-      if (required && !find_files(input, &place, path)) return false;
-      continue;
-    }
-    if (type == TYPE_MASK && path[0] != '\0' &&
-        !find_mask(input, &place, required, are_inside(input, section), path))
-      return false;
-    if (!file) continue;
-    if (path[0] != '\0' && !find_file(input, &place, required, hint, path)) return false;
-  }
-  return true;
-}
-
-// A checkpoint to start from must be there; `auto` and `never` are no files.
-static bool check_restart(const struct config_input *input, struct config *config) {
-  static const char *const words[] = {RESTART_AUTO, RESTART_NEVER};
-  char *restart = config->run.restart, hint[128];
-  if (strcmp(restart, words[0]) == 0 || strcmp(restart, words[1]) == 0) return true;
-  const char *nearest = error_nearest(restart, words, 2);
-  snprintf(hint, sizeof hint, "; must be %s, %s or the path of a checkpoint%s%s%s", words[0],
-           words[1], nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "",
-           nearest != NULL ? "?" : "");
-  const struct config_place place = place_of(input, "run.restart");
-  return expand(input, &place, restart) && find_file(input, &place, true, hint, restart);
 }
 
 bool config_check(const struct config_input *input, struct config *config) {
@@ -556,5 +388,5 @@ bool config_check(const struct config_input *input, struct config *config) {
          check_solver(input, &config->evaluation.solver, "evaluation") &&
          check_adjoint(input, config) && check_start(input, config) &&
          check_validation(input, config) && check_comparison(input, config) &&
-         check_files(input, config) && check_restart(input, config);
+         config_paths_settle(input, config);
 }

@@ -271,6 +271,8 @@ const struct yaml_tree *config_source_sweep(const struct config_source *source) 
   return sweep == NULL || yaml_tree_is_null(sweep) ? NULL : sweep;
 }
 
+uint64_t config_source_hash(const struct config_source *source) { return source->file->text_hash; }
+
 const char *config_source_override(const struct config_source *source, int parameter) {
   return source->settings[parameter].override;
 }

@@ -2,12 +2,12 @@
 
 #include <assert.h>
 #include <limits.h>
+#include <math.h>
 #include <mpi.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "ground/log.h"
 #include "ground/memory.h"
@@ -118,7 +118,7 @@ double comm_memory(struct comm *comm) {
         "MPI_Comm_split_type");
   MPI_Comm_size(node, &ranks);
   MPI_Comm_free(&node);
-  double bytes = -(double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / ranks;
+  double bytes = -fmin(memory_of_machine("") / ranks, memory_of_process());
   comm_max_double(comm, &bytes, 1);
   return -bytes;
 }

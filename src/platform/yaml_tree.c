@@ -1,12 +1,17 @@
 #include "platform/yaml_tree.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <yaml.h>
 
+#include "ground/checksum.h"
 #include "ground/memory.h"
+#include "ground/stop.h"
 
 // A text while it is being parsed.
 struct reader {
@@ -293,23 +298,44 @@ struct yaml_tree *yaml_tree_parse(const char *text, size_t length, const char *n
   yaml_parser_set_input_string(&reader.parser, (const unsigned char *)text, length);
   struct yaml_tree *root = read_document(&reader);
   yaml_parser_delete(&reader.parser);
+  if (root != NULL) root->text_hash = checksum(text, length, 0);
   return root;
+}
+
+// At most `size` bytes of an open file. A pipe that nobody writes into does not keep a process that
+// is asked to end.
+static bool read_bytes(int file, char *text, size_t size, size_t *length) {
+  struct pollfd input = {.fd = file, .events = POLLIN};
+  for (*length = 0; *length < size;) {
+    const int ready = poll(&input, 1, 500);
+    if (ready <= 0) {
+      if (stop_noticed(NULL, 0.0) != STOP_NONE)
+        errno = EINTR;
+      else if (ready == 0 || errno == EINTR)
+        continue;
+      return false;
+    }
+    const ssize_t got = read(file, text + *length, size - *length);
+    if (got == 0) break;
+    if (got > 0) *length += (size_t)got;
+    if (got < 0 && errno != EAGAIN && errno != EINTR) return false;
+  }
+  return true;
 }
 
 // The text of a file, owned, with its length; NULL with a message if it cannot be read.
 static char *read_text(const char *path, size_t *length, struct error *error) {
-  FILE *file = fopen(path, "rb");
-  if (file == NULL) {
+  const int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (file < 0) {
     error_set(error, "%s: cannot be opened: %s", path, strerror(errno));
     return NULL;
   }
   char *text = memory_new(char, YAML_TREE_BYTES + 1);
-  *length = fread(text, 1, YAML_TREE_BYTES + 1, file);
-  if (ferror(file)) {
+  if (!read_bytes(file, text, YAML_TREE_BYTES + 1, length)) {
     error_set(error, "%s: cannot be read: %s", path, strerror(errno));
     memory_free(&text);
   }
-  fclose(file);
+  close(file);
   return text;
 }
 

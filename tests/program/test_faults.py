@@ -46,9 +46,10 @@ def content(path):
 class Story:
     """A run directory, what happens to it, and what is expected in the end."""
 
-    def __init__(self, checks, program, folder, layer, rng):
+    def __init__(self, checks, program, folder, layer, rng, takes):
         self.checks, self.program, self.folder = checks, program, folder
         self.layer, self.rng, self.name = layer, rng, os.path.basename(folder)
+        self.takes = takes  # seconds of an undisturbed run here, within which a fault may come
         self.directory = os.path.join(folder, "run")
         self.told = []  # what happened, a line each
         self.spoilt = False  # a file of the run was damaged: a refusal may be right
@@ -94,9 +95,9 @@ class Story:
 
     # ---- faults ----
 
-    def wait(self, process, most=1.0):
+    def wait(self, process):
         """A random moment of a run."""
-        end = time.monotonic() + self.rng.uniform(0, most)
+        end = time.monotonic() + self.rng.uniform(0, self.takes)
         while time.monotonic() < end and process.poll() is None:
             time.sleep(0.002)
 
@@ -267,13 +268,13 @@ def build_layer(folder):
     return layer
 
 
-def tell(checks, program, cwd, layer, reference, seed, number, happened):
+def tell(checks, program, cwd, layer, reference, takes, seed, number, happened):
     """One story; how often what happened is added up. Whether all was as it should be."""
     rng = random.Random(f"{seed} {number}")
     folder = os.path.join(cwd, f"story_{number}")
     os.makedirs(folder)
     prepare(folder)
-    story, before, failed = Story(checks, program, folder, layer, rng), hashes(folder), checks.failed
+    story, before, failed = Story(checks, program, folder, layer, rng, takes), hashes(folder), checks.failed
     for _ in range(rng.randint(1, 4)):
         happened[story.happen()] += 1
     done = conclude(checks, story, reference, number)
@@ -300,12 +301,13 @@ def main():
         folder = os.path.join(cwd, "reference")
         os.makedirs(folder)
         prepare(folder)
-        result = run(options.program, "input.yaml", cwd=folder)
+        result = run(options.program, "input.yaml", ranks=2, cwd=folder)
+        takes = time.monotonic() - begun
         checks(result.code == 0, f"undisturbed: {result}")
         reference = os.path.join(folder, "run", "results.h5")
         number = options.story if options.story is not None else 0
         while True:
-            tell(checks, options.program, cwd, layer, reference, options.seed, number, happened)
+            tell(checks, options.program, cwd, layer, reference, takes, options.seed, number, happened)
             faults = sum(happened.values()) - happened["refused"]
             number += 1
             if options.story is not None or (faults >= options.faults and

@@ -4,14 +4,17 @@
 usage: test_forms.py gfe_hpc
 """
 
+import json
 import os
+import subprocess
 import sys
 import tempfile
+import time
 
 import h5py
 import numpy as np
 
-from program import HANGS, Checks, arguments, run, write_input
+from program import ENVIRONMENT, HANGS, Checks, arguments, run, write_input
 
 X = np.random.default_rng(1).uniform(0, 9, (10, 6)).astype("f4")
 SMALL = {
@@ -65,6 +68,40 @@ def test_encodings(checks, program, cwd):
         with open(os.path.join(cwd, "form.yaml"), "wb") as file:
             file.write(content)
         expect(checks, program, cwd, what, path="form.yaml")
+
+
+def test_pipes(checks, program, cwd):
+    """An input that can be read only once, a sweep, and a pipe that nobody writes into."""
+    write_input(os.path.join(cwd, "input.yaml"), SMALL)
+    write_input(os.path.join(cwd, "sweep.yaml"), SMALL, {"sweep.grid": {"run.seed": [1, 2]}})
+    options = "--set run.restart=never --set run.directory="
+    for shell, directory in ((f"cat input.yaml | {program} {options}piped_1 /dev/stdin", "piped_1"),
+                             (f"cat input.yaml | mpirun -n 3 {program} {options}piped_3 /dev/stdin",
+                              "piped_3"),
+                             (f"{program} {options}named <(cat input.yaml)", "named")):
+        result = run("bash", "-c", shell, cwd=cwd)
+        if checks(result.code == 0, f"{shell}: {result}"):
+            checks(np.array_equal(read_back(os.path.join(cwd, directory)), X), f"{shell}: the data")
+    hashes = set()
+    for seeds in ("[1, 2]", "[3, 4]", "[3, 4]"):
+        shell = f"sed 's/\\[1, 2\\]/{seeds}/' sweep.yaml | {program} {options}swept --task 0 /dev/stdin"
+        result = run("bash", "-c", shell, cwd=cwd)
+        checks(result.code == 0, f"{shell}: {result}")
+        with open(os.path.join(cwd, "swept", "sweep.json"), encoding="utf-8") as file:
+            hashes.add(json.load(file)["input_hash"])
+    checks(len(hashes) == 2, f"two inputs, not {hashes}")
+
+    os.mkfifo(os.path.join(cwd, "pipe.yaml"))
+    with subprocess.Popen([program, "pipe.yaml"], cwd=cwd, env=ENVIRONMENT, text=True,
+                          stderr=subprocess.PIPE) as process:
+        files = f"/proc/{process.pid}/fd"
+        while not any(os.path.realpath(os.path.join(files, name)).endswith("pipe.yaml")
+                      for name in os.listdir(files)):
+            time.sleep(0.02)
+        process.terminate()
+        said = process.communicate()[1]
+    checks(process.returncode == 2 and "pipe.yaml: cannot be read: Interrupted" in said,
+           f"a pipe without a writer: exit code {process.returncode}: {said}")
 
 
 def test_paths(checks, program, cwd):

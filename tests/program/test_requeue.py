@@ -21,7 +21,7 @@ RUNNING = "JobId=12 JobState=RUNNING Reason=None"
 SCONTROL = """#!/bin/sh
 case $* in
   *show*) echo "$STATE" ;;
-  *) echo "$*" >>requeued; [ -z "$REFUSE" ] ;;
+  *) echo "$*" >>requeued; [ -z "$END" ] || kill -s TERM $$ $PPID; [ -z "$REFUSE" ] ;;
 esac
 """
 PROGRAM = """#!/bin/sh
@@ -115,6 +115,9 @@ def main():
     expect("once more", ["requeue 12"], SLURM_RESTART_COUNT="99")
     expect("fewer allowed", [], SLURM_RESTART_COUNT="2", GFE_REQUEUES="2", text="GFE_REQUEUES")
     expect("Slurm refuses", ["requeue 12"], REFUSE="1", text="Slurm refuses")
+
+    expect("Slurm ends the job before scontrol has answered", ["requeue 12"], END="1",
+           text="in the queue again, time 1")
 
     expect("a warning", ["saved", "requeue 12"], warn=True, ends=0, LISTEN="1", WAIT="1")
     expect("a warning to a program that does not listen yet", ["requeue 12"], warn=True, ends=0,

@@ -142,6 +142,14 @@ def test_finished(checks, program, cwd, trained):
         again(ranks, "results overwritten", False)
         with h5py.File(results, "r") as file:
             checks(len(file["encode/z"]) == 40, "results are whole again")
+            place, good = file["encode/z"].id.get_offset(), file["encode/z"][()]
+        with open(results, "r+b") as file:
+            file.seek(place + 7)
+            file.write(bytes([good.tobytes()[7] ^ 1]))
+        out = again(ranks, "a bit of a latent", False)
+        with h5py.File(results, "r") as file:
+            checks("finished: results.h5" in out and file["encode/z"][()].tobytes() == good.tobytes(),
+                   f"a bit should be found, and be as before: {out[:1500]}")
     print("finished: done", flush=True)
 
 
@@ -204,10 +212,12 @@ def test_two_jobs(checks, program, cwd, _trained):
                        {"training.epochs": 10**6, "checkpoint.steps": 10})
     folder, slurm = os.path.dirname(path), {"SLURM_JOB_ID": "4711", "SLURM_JOB_END_TIME": "999999999999"}
     directory = os.path.join(folder, "run")
+    np.save(os.path.join(folder, "nan.npy"), np.full((60, 2), np.nan, np.float32))
+    unread = ("--set", "data.train.generate=none", "--set", "data.train.file=nan.npy")
     for first, second in ((1, 3), (3, 1)):
         process = running(program, path, first, slurm)
-        for _ in range(2):
-            check_refused(checks, run(program, "input.yaml", cwd=folder, ranks=second),
+        for options in ((), unread):  # data that are read would be refused
+            check_refused(checks, run(program, *options, "input.yaml", cwd=folder, ranks=second),
                           f"{second} ranks beside {first}")
         check_undisturbed(checks, process, directory, "a second start")
         process = running(program, path, first)

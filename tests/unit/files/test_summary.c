@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "files/summary.h"
+#include "ground/fingerprint.h"
 #include "support/test.h"
 
 static void write_text(const char *path, const char *text) {
@@ -39,6 +40,11 @@ int main(void) {
   CHECK(summary_read(".", 0x2a, &summary) && summary.data_checksum[SET_TEST] == 0xff &&
             summary.data_checksum[SET_TRAIN] == 0,
         "checksums");
+  CHECK(summary_results_are_whole(".", &summary), "nothing is told of what is in results.h5");
+  summary.results_checksum = fingerprint_content("results.h5");
+  CHECK(summary_results_are_whole(".", &summary), "results.h5 as it was");
+  write_text("results.h5", "1233");
+  CHECK(!summary_results_are_whole(".", &summary), "another byte");
   expect("{\"config_hash\": \"000000000000002b\", \"exit_reason\": \"done\"}", true, "done", false);
   expect(
       "{\"config_hash\": \"000000000000002b\", \"input_hash\": \"000000000000002a\", "

@@ -39,6 +39,15 @@ static void test_file(int64_t size) {
     put("file", end == 0 ? 0 : size - 1, end == 0 && size > 0 ? 'a' : (char)(size == 1 ? 'a' : 0));
     CHECK(of("file") == before, "%lld bytes: as before", (long long)size);
   }
+  const uint64_t content = fingerprint_content("file");
+  set_time("file", 1001);
+  CHECK(content != 0 && fingerprint_content("file") == content, "%lld bytes: content",
+        (long long)size);
+  if (size > 0) {
+    put("file", size / 3, 'x');
+    CHECK(fingerprint_content("file") != content, "%lld bytes: a byte", (long long)size);
+    put("file", size / 3, size < 3 ? 'a' : 0);
+  }
   if (truncate("file", size + 1) != 0) exit(1);
   CHECK(of("file") != before, "%lld bytes: longer by one", (long long)size);
 }
@@ -46,7 +55,7 @@ static void test_file(int64_t size) {
 int main(void) {
   char directory[] = "/tmp/test_fingerprint_XXXXXX";
   if (mkdtemp(directory) == NULL || chdir(directory) != 0) return 1;
-  CHECK(fingerprint("nothing") == 0, "nothing");
+  CHECK(fingerprint("nothing") == 0 && fingerprint_content("nothing") == 0, "nothing");
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) test_file(sizes[i]);
   const uint64_t one = fingerprint(".");
   put("other", 0, 'c');

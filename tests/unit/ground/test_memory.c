@@ -1,5 +1,10 @@
+#include <math.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "ground/memory.h"
 #include "support/no_memory.h"
@@ -42,8 +47,97 @@ static void attempts(void) {
   CHECK(!memory_attempt(take_twice, &job, &error) && error_is_set(&error), "an attempt in another");
 }
 
+// ---- limits of control groups ----
+
+static char root[] = "/tmp/gfe_test_XXXXXX";
+
+// Writes a file below `root`, and the directories on the way.
+static void put(const char *path, const char *text) {
+  char full[256];
+  snprintf(full, sizeof full, "%s/%s", root, path);
+  for (char *slash = full + strlen(root) + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
+    *slash = '\0';
+    mkdir(full, 0777);
+    *slash = '/';
+  }
+  FILE *file = fopen(full, "w");
+  if (file == NULL || fputs(text, file) < 0 || fclose(file) != 0) error_fatal("%s", full);
+}
+
+static void expect(double bytes, const char *what) {
+  const double found = memory_of_machine(root);
+  CHECK(found == bytes, "%s: %.0f bytes instead of %.0f", what, found, bytes);
+}
+
+static void control_groups(void) {
+  static const char job[] = "sys/fs/cgroup/system.slice/slurmstepd.scope/job_7";
+  char path[256];
+  if (mkdtemp(root) == NULL) error_fatal("%s", root);
+  const double machine = memory_of_machine(root);
+  CHECK(machine > 1e8, "%.0f bytes where there is no control group", machine);
+
+  // Version 2: of this group and those above it, the least.
+  put("proc/self/cgroup", "0::/system.slice/slurmstepd.scope/job_7/step_0/user/task_0\n");
+  put("proc/self/mountinfo",
+      "22 1 0:20 / /proc rw - proc proc rw\n"
+      "30 24 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n");
+  snprintf(path, sizeof path, "%s/step_0/user/task_0/memory.max", job);
+  put(path, "max\n");
+  expect(machine, "no limit");
+  snprintf(path, sizeof path, "%s/memory.max", job);
+  put(path, "50000000\n");
+  expect(50000000, "the job's limit");
+  put("sys/fs/cgroup/system.slice/memory.max", "60000000\n");
+  expect(50000000, "a larger one above it");
+  put("sys/fs/cgroup/system.slice/memory.max", "40000000\n");
+  expect(40000000, "a smaller one above it");
+  put("sys/fs/cgroup/memory.max", "39000000\n");
+  expect(39000000, "that of the mounted group");
+  snprintf(path, sizeof path, "%s/step_0/memory.high", job);
+  put(path, "30000000\n");
+  expect(30000000, "what may be used at full speed");
+  put("sys/fs/memory.max", "1000\n");
+  expect(30000000, "nothing above the mount point");
+
+  // A container that sees its host's names: what is mounted is its own group.
+  put("proc/self/cgroup", "0::/docker/0123\n");
+  put("proc/self/mountinfo", "30 24 0:26 /docker/0123 /sys/fs/cgroup ro - cgroup2 cgroup rw\n");
+  expect(39000000, "a container");
+  put("proc/self/cgroup", "0::/../elsewhere\n");
+  put("proc/self/mountinfo", "30 24 0:26 / /sys/fs/cgroup ro - cgroup2 cgroup rw\n");
+  expect(39000000, "a name outside of the container");
+
+  // Version 1, where memory has a hierarchy of its own, beside one of version 2 without it.
+  put("proc/self/cgroup", "9:name=systemd:/\n4:cpu,memory:/slurm/uid_0/job_7\n0::/\n");
+  put("proc/self/mountinfo",
+      "32 31 0:29 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset\n"
+      "35 31 0:32 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,cpu,memory\n"
+      "41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw\n");
+  put("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
+  put("sys/fs/cgroup/memory/slurm/uid_0/job_7/memory.limit_in_bytes", "9223372036854771712\n");
+  expect(machine, "version 1 without a limit");
+  put("sys/fs/cgroup/memory/slurm/uid_0/memory.limit_in_bytes", "70000000\n");
+  expect(70000000, "version 1, a group above");
+  put("sys/fs/cgroup/memory/slurm/uid_0/job_7/memory.limit_in_bytes", "20000000\n");
+  expect(20000000, "version 1, the job's");
+
+  put("proc/self/cgroup", "nonsense\n4:memory\n");
+  expect(machine, "a file that says nothing");
+  snprintf(path, sizeof path, "rm -r %s", root);
+  if (system(path) != 0) error_fatal("cannot remove %s", root);
+}
+
+static void address_space(void) {
+  const struct rlimit limit = {(rlim_t)1 << 40, RLIM_INFINITY};
+  CHECK(memory_of_process() > 1e15 || getenv("ASAN_OPTIONS") != NULL, "no limit here");
+  if (setrlimit(RLIMIT_AS, &limit) == 0)
+    CHECK(memory_of_process() == 1099511627776.0, "ulimit -v: %.0f", memory_of_process());
+}
+
 int main(void) {
   attempts();
+  control_groups();
+  address_space();
   for (size_t count = 0; count < 200; count += 7) {
     double *x = memory_new(double, count);
     int zero = 1;
