@@ -40,9 +40,9 @@ struct batch_totals {
 };
 
 // gradient [decoder->count, or this rank's share] of the mean loss of the batch whose part on this
-// rank is `shard`, at its latents; where these come from the encoder, they and the losses are stored
-// in the shard's encoding. An adjoint wants flows to run where their tiles are. False if it or the
-// loss is not finite. Collective.
+// rank is `shard`, at its latents; where these come from the encoder, they and the losses are
+// stored in the shard's encoding. An adjoint wants flows to run where their tiles are. False if it
+// or the loss is not finite. Collective.
 bool batch_gradient_compute(struct batch_gradient *batch, struct shard *shard,
                             struct batch_totals *totals, real *gradient);
 
