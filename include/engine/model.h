@@ -23,7 +23,7 @@ struct model_step {
 };
 
 // The latents, losses and counts of the batch whose part on this rank is `shard` into its encoding,
-// and gradient [decoder->count] of the mean loss. False if loss or gradient is not finite.
+// and gradient (update_gradient()) of the mean loss. False if loss or gradient is not finite.
 // Collective.
 bool model_step(struct model *model, struct shard *shard, real *gradient, struct model_step *step);
 

@@ -46,6 +46,7 @@ struct run {
   uint64_t data_checksum[SET_COUNT], decoder_checksum, predictor_checksum, dictionary_checksum;
   uint64_t given_files;                   // what the files read were at the start; of rank 0
   uint64_t input_hash;                    // config_hash() of the input as it was given; of rank 0
+  bool shares_update;                     // each rank updates its share of the parameters
   int64_t tile;                           // samples per tile in training
   size_t training_rows, evaluation_rows;  // rows of products at most
 };

@@ -19,6 +19,7 @@ struct ranks {
   void (*max_int64)(void *context, int64_t *values, size_t count);
   void (*max_double)(void *context, double *values, size_t count);
   void (*combine)(void *context, const struct ranks_numbers *numbers);
+  void (*sum_share)(void *context, const double *values, size_t count, double *share);
   void (*broadcast)(void *context, void *data, size_t bytes, int root);
 };
 
@@ -50,6 +51,13 @@ static inline void ranks_max_double(const struct ranks *ranks, double *values, s
 
 static inline void ranks_combine(const struct ranks *ranks, const struct ranks_numbers *numbers) {
   if (ranks != NULL) ranks->combine(ranks->context, numbers);
+}
+
+// Sums of which each rank gets its own share only (comm_share()), `values` being left as they are.
+// A process that is alone has no shares.
+static inline void ranks_sum_share(const struct ranks *ranks, const double *values, size_t count,
+                                   double *share) {
+  ranks->sum_share(ranks->context, values, count, share);
 }
 
 static inline void ranks_broadcast(const struct ranks *ranks, void *data, size_t bytes, int root) {

@@ -22,6 +22,7 @@ struct state_field {
   enum state_type type;
   void *data;
   bool shared;                  // ranks hold different rows; else all hold all
+  bool even;                    // shared, but each rank's rows begin at a multiple of 8
   int64_t total, first, count;  // rows in all, and those of this rank
   size_t width, stride;
 };

@@ -36,6 +36,10 @@ struct reduction;  // owned by the caller of reduction_create()
 struct reduction *reduction_create(size_t blocks, const size_t *sizes);
 void reduction_destroy(struct reduction **reduction);
 
+// From now on this rank wants only its share of a sum, `count` parameters, which the ranks know how
+// to find (ranks_sum_share()); reduction_finish() fills as many. All ranks alike.
+void reduction_want_share(struct reduction *reduction, size_t count);
+
 // Begins a sum of at most `summands` gradients in all, over all ranks.
 void reduction_begin(struct reduction *reduction, int64_t summands);
 
@@ -70,6 +74,9 @@ enum { REDUCTION_OTHERS = 8 };
 // in either case. Collective.
 bool reduction_finish(struct reduction *reduction, const struct ranks *ranks,
                       const struct ranks_numbers *others, double factor, real *sum);
+
+// Whether all summands of the last sum were finite, on any rank.
+bool reduction_is_finite(const struct reduction *reduction);
 
 // Adds what decides later sums to a state: one exponent per block.
 void reduction_state(struct reduction *reduction, struct state *state);

@@ -49,6 +49,19 @@ void comm_sum_double(struct comm *comm, double *values, size_t count);
 void comm_max_int64(struct comm *comm, int64_t *values, size_t count);
 void comm_max_double(struct comm *comm, double *values, size_t count);
 
+// The share of a rank in `count` numbers that all ranks have (parameters): whole pieces of 16, as
+// even as can be.
+struct comm_share {
+  size_t first, count;
+};
+struct comm_share comm_share(const struct comm *comm, size_t count);
+
+// share[0 ...] = the sums of the elements of this rank's share; `values` stay as they are. In
+// place: of an array of `count` elements of `size` bytes each rank has its share, and then all have
+// all. Collective.
+void comm_sum_share(struct comm *comm, const double *values, size_t count, double *share);
+void comm_collect_shares(struct comm *comm, void *values, size_t count, size_t size);
+
 // Sums and maxima of a few numbers in one reduction. Collective.
 void comm_combine(struct comm *comm, const struct ranks_numbers *numbers);
 

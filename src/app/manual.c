@@ -176,6 +176,9 @@ static void print_environment(void) {
       {"GFE_ISA",
        "instruction set to use, plain, avx2, avx512 or neon, instead of the fastest that the CPU "
        "has; results do not depend on it"},
+      {"GFE_UPDATE",
+       "whole or shared: whether every rank updates all parameters of the decoder, or its share of "
+       "them, instead of what suits their numbers; results do not depend on it"},
       {"SLURM_ARRAY_TASK_ID", "the task of a sweep to run, unless --task names one"},
       {"SLURM_JOB_END_TIME",
        "end of the job, in seconds since 1970, before which the program stops in good order"},

@@ -144,6 +144,10 @@ void batch_gradient_destroy(struct batch_gradient **batch) {
   memory_free(batch);
 }
 
+void batch_gradient_want_share(struct batch_gradient *b) {
+  reduction_want_share(b->reduction, comm_share(b->comm, b->decoder->count).count);
+}
+
 struct trajectory **batch_gradient_trajectories(struct batch_gradient *b, int64_t count) {
   if (b->adjoint == ADJOINT_NONE) return NULL;
   if (count <= b->trajectory_count) return b->trajectories;
@@ -357,7 +361,7 @@ bool batch_gradient_compute(struct batch_gradient *b, struct shard *shard,
   }
   totals->loss = exact_sum_value(&sums.loss);
   totals->evaluations = sums.evaluations;
-  return isfinite(totals->loss) && isfinite(gradient[0]);
+  return isfinite(totals->loss) && reduction_is_finite(b->reduction);
 }
 
 void batch_gradient_state(struct batch_gradient *b, struct state *state) {

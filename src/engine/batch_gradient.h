@@ -24,6 +24,9 @@ struct batch_gradient *batch_gradient_create(struct comm *comm, const struct dec
                                              const struct solver_options *flow);
 void batch_gradient_destroy(struct batch_gradient **batch);
 
+// From now on compute only this rank's share of a gradient (comm_share()). All ranks alike.
+void batch_gradient_want_share(struct batch_gradient *batch);
+
 // Where the flows of `count` samples must record their steps (encoding.trajectories): borrowed;
 // NULL if there is no adjoint.
 struct trajectory **batch_gradient_trajectories(struct batch_gradient *batch, int64_t count);
@@ -36,10 +39,10 @@ struct batch_totals {
   int64_t notices[BATCH_NOTICES];  // in: what this rank has to say; out: the greatest of all ranks
 };
 
-// gradient [decoder->count] of the mean loss of the batch whose part on this rank is `shard`, at
-// its latents; where these come from the encoder, they and the losses are stored in the shard's
-// encoding. An adjoint wants flows to run where their tiles are. False if it or the loss is not
-// finite. Collective.
+// gradient [decoder->count, or this rank's share] of the mean loss of the batch whose part on this
+// rank is `shard`, at its latents; where these come from the encoder, they and the losses are
+// stored in the shard's encoding. An adjoint wants flows to run where their tiles are. False if it
+// or the loss is not finite. Collective.
 bool batch_gradient_compute(struct batch_gradient *batch, struct shard *shard,
                             struct batch_totals *totals, real *gradient);
 

@@ -11,9 +11,9 @@
 #include "engine/pod_branch.h"
 #include "engine/pod_start.h"
 #include "engine/posterior.h"
+#include "engine/update.h"
 #include "ground/text.h"
 #include "input/config_table.h"
-#include "numerics/optimiser.h"
 
 enum {
   PROGRAM_BYTES = 32 << 20,  // the program itself, MPI and HDF5, as measured on a few ranks
@@ -68,13 +68,12 @@ static double evaluation_bytes(const struct run *run) {
   return bytes;
 }
 
-// With the batch's gradient, and copies of the parameters to keep and to begin again with.
-static double update_bytes(const struct run *run) {
+// With copies of the parameters to keep and to begin again with.
+static double training_bytes(const struct run *run) {
   const size_t count = run->decoder->count;
   const bool keeps = config_validates(&run->config) && run->config.training.keep == KEEP_BEST;
   const size_t copies = (keeps ? 2U : 1U) + (run->config.training.refit ? 1U : 0U);
-  return (double)(copies * count * sizeof(real)) +
-         (double)optimiser_bytes(&run->config.training.optimiser, count);
+  return (double)((copies - 1) * count * sizeof(real)) + update_bytes(run);
 }
 
 // Of a batch, in a rank's tiles.
@@ -160,7 +159,7 @@ static const struct {
      "take more ranks on more nodes, or set evaluation.prior to none and evaluation.uncertainty to "
      "false",
      posterior_bytes, has_posterior},
-    {"training: optimiser", "make decoder.layers smaller", update_bytes, trains},
+    {"training: optimiser", "make decoder.layers smaller", training_bytes, trains},
     {"training: flows, gradients, exact sums", "make decoder.layers or training.tile smaller",
      model_bytes, trains},
     {"training: samples of a batch", "take more ranks on more nodes, or lower training.batch",
@@ -306,6 +305,7 @@ static bool find_rows(struct run *run) {
 }
 
 void budget_settle(struct run *run, struct error *error) {
+  update_settle(run, error);
   config_resolve(&run->config, rules, LENGTH(rules), run);
   const int64_t batch = run->config.training.batch;
   run->tile = run->config.training.tile < batch ? run->config.training.tile : batch;

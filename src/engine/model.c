@@ -61,6 +61,7 @@ struct model *model_create(struct run *run) {
   model->batch_gradient =
       batch_gradient_create(run->comm, run->decoder, run->training_rows, run->tile,
                             run->config.training.adjoint, flow_of(run));
+  if (run->shares_update) batch_gradient_want_share(model->batch_gradient);
   if (model->ops->flows)
     model->ensemble = ensemble_create(comm_ranks(run->comm), run->decoder, &run->config.encoding,
                                       run->training_rows);

@@ -26,12 +26,12 @@ struct shard {
   // The rest is shard.c's own.
   struct comm *comm;
   const struct sample_order *order;
-  int64_t first;   // place in the order of the batch's first sample
-  size_t d;        // numbers in a latent
-  int *flow_rank;  // [size] who has the flow of the sample at a position; NULL: tile's owner
-  int64_t held;    // samples in all
-  int64_t position_first;  // of this rank's tiles
-  int64_t *slot;           // [position - position_first] which of the samples held stands there
+  int64_t first;                  // place in the order of the batch's first sample
+  size_t d;                       // numbers in a latent
+  struct shard_plan *plan;        // who has which flows; NULL: the owner of the tile
+  int64_t held;                   // samples in all
+  int64_t position_first, tiled;  // of this rank's tiles; positions in them
+  int64_t *slot;  // [position - position_first] which of the samples held stands there
 };
 
 // Which samples, and how they are spread.
@@ -41,6 +41,7 @@ struct shard_batch {
   // What the flows of this rank's samples took lately: flows are spread accordingly. [local_count]
   // on all ranks; NULL on all ranks: the owner of a tile has its flows.
   const int64_t *evaluations;
+  int together;  // ranks that share out flows among themselves, at most; 0: 64
 };
 
 // Gathers a batch of `order` (borrowed as long as the shard lives); latents come from `latents`

@@ -12,6 +12,7 @@
 #include "engine/sample_order.h"
 #include "engine/shard.h"
 #include "engine/tally.h"
+#include "engine/update.h"
 #include "engine/validation.h"
 #include "ground/clock.h"
 #include "ground/log.h"
@@ -29,8 +30,7 @@ struct trainer {
   struct model *model;
   real *latents;         // [local_count][real_padded(d)] starts of the next epoch's flows
   int64_t *evaluations;  // [local_count] what the flows of an epoch took, for the next one
-  real *gradient;        // [decoder->count]
-  struct optimiser *optimiser;
+  struct update *update;
   struct sample_order *order;  // of the present epoch; NULL until a batch is wanted
   int64_t batches, steps;      // batches per epoch; updates in all
   struct trainer_position at;
@@ -89,7 +89,7 @@ static void begin_phase(struct trainer *t) {
   t->latents = memory_new(real, (size_t)t->data->local_count * real_padded(decoder->d));
   if (config->training.warm_start) pod_start_latents(t->run, t->latents);
   t->evaluations = memory_new(int64_t, t->data->local_count);
-  t->optimiser = optimiser_create(&config->training.optimiser, decoder->count);
+  t->update = update_create(t->run);
   t->run->latents = model_keeps_latents(t->run) ? t->latents : NULL;
 }
 
@@ -106,7 +106,7 @@ static void end_phase(struct trainer *t) {
   evaluation_destroy(&t->validation);
   memory_free(&t->latents);
   memory_free(&t->evaluations);
-  optimiser_destroy(&t->optimiser);
+  update_destroy(&t->update);
   forget_kept(t);
 }
 
@@ -168,7 +168,6 @@ struct trainer *trainer_create(struct run *run, struct history *history) {
   const struct config *config = &run->config;
   struct trainer *t = memory_new(struct trainer, 1);
   *t = (struct trainer){.run = run, .history = history, .choice = validation_begin(NAN)};
-  t->gradient = memory_new(real, run->decoder->count);
   begin_phase(t);
   if (validates(t) && config->training.refit) t->start = copy_parameters(run->decoder);
   if (validates(t) && config->training.keep == KEEP_BEST) {
@@ -186,7 +185,6 @@ void trainer_destroy(struct trainer **trainer) {
   struct trainer *t = *trainer;
   if (t == NULL) return;
   end_phase(t);
-  memory_free(&t->gradient);
   memory_free(&t->start);
   memory_free(trainer);
 }
@@ -234,7 +232,7 @@ static const struct sample_order *present_order(struct trainer *t) {
 static bool update(struct trainer *t, struct shard *shard, int64_t notices[TRAINER_NOTICES]) {
   struct model_step found;
   memcpy(found.totals.notices, notices, sizeof found.totals.notices);
-  const bool finite = model_step(t->model, shard, t->gradient, &found);
+  const bool finite = model_step(t->model, shard, update_gradient(t->update), &found);
   t->flow_seconds += found.seconds;
   tally_add(&t->tally, shard->encoding, shard->samples.count);
   memcpy(notices, found.totals.notices, sizeof found.totals.notices);
@@ -244,8 +242,7 @@ static bool update(struct trainer *t, struct shard *shard, int64_t notices[TRAIN
   const struct optimiser_options *options = &t->run->config.training.optimiser;
   const double rate = optimiser_rate(options, t->at.step, t->steps, t->at.epoch);
   run_forget_guesses(t->run);
-  optimiser_update(t->optimiser, rate, t->gradient, t->run->decoder->theta);
-  decoder_pack(t->run->decoder);
+  update_apply(t->update, rate);
   t->loss_sum += found.totals.loss;
   t->at.step++;
 
@@ -460,7 +457,7 @@ void trainer_state(struct trainer *t, struct state *state) {
   state_add_numbers(state, "training", "theta", STATE_REAL, decoder->theta, (int64_t)decoder->count,
                     "parameter",
                     "parameters of all layers, each weight and bias filled up to whole vectors");
-  optimiser_state(t->optimiser, state);
+  update_state(t->update, state);
   model_state(t->model, state);
   const struct state_field samples = {.group = "training",
                                       .dimension = "sample",

@@ -155,12 +155,12 @@ void checkpoint_rotate(const struct checkpoint *c, const char *path, bool whole)
 // ---- checksums of fields ----
 
 // Rows that ranks share out as they like (a rank's own rows of a shared field begin anywhere) count
-// from a whole word each; those of a common field are one stream, cut at multiples of 8 rows.
+// from a whole word each; those of a common or even field are one stream, cut at multiples of 8.
 void checkpoint_add_rows(const struct state_field *field, int64_t first, int64_t count,
                          const void *block, uint64_t *sum) {
   const size_t bytes = state_row_bytes(field), words = (bytes + 7) / 8;
   assert(first >= 0 && count >= 0);
-  if (!field->shared || bytes % 8 == 0) {
+  if (!field->shared || field->even || bytes % 8 == 0) {
     assert(count == 0 || (uint64_t)first * bytes % 8 == 0);
     *sum += checksum(block, (size_t)count * bytes, (uint64_t)first * bytes / 8);
     return;

@@ -98,16 +98,29 @@ void optimiser_update(struct optimiser *o, double rate, const real *gradient, re
   table[o->options.kind].update(o, rate, gradient, theta);
 }
 
-void optimiser_state(struct optimiser *o, struct state *state) {
-  const int64_t count = (int64_t)o->count;
+static void add_means(const struct optimiser *o, struct state_field field, struct state *state) {
+  field.group = "training";
+  field.dimension = "parameter";
+  field.type = STATE_REAL;
+  field.count = (int64_t)o->count;
+  field.shared = field.even = field.count < field.total;
+  field.width = 1;
+  field.stride = sizeof *o->first;
+  if (field.data != NULL) state_add(state, field);
+}
+
+void optimiser_state(struct optimiser *o, size_t first, size_t total, struct state *state) {
   state_add_numbers(state, "training", "updates", STATE_INT64, &o->updates, 1, "one",
                     "updates of the decoder so far");
-  if (o->first != NULL)
-    state_add_numbers(state, "training", "first", STATE_REAL, o->first, count, "parameter",
-                      "the optimiser's running mean of the gradient");
-  if (o->second != NULL)
-    state_add_numbers(state, "training", "second", STATE_REAL, o->second, count, "parameter",
-                      "the optimiser's running mean of its square");
+  struct state_field field = {.first = (int64_t)first, .total = (int64_t)total};
+  field.name = "first";
+  field.text = "the optimiser's running mean of the gradient";
+  field.data = o->first;
+  add_means(o, field, state);
+  field.name = "second";
+  field.text = "the optimiser's running mean of its square";
+  field.data = o->second;
+  add_means(o, field, state);
 }
 
 double optimiser_rate(const struct optimiser_options *options, int64_t step, int64_t steps,

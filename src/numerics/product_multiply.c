@@ -3,20 +3,21 @@
 
 #include "numerics/product_kernels.h"
 #include "numerics/product_tile.h"
+#include "numerics/transpose.h"
 
 // ---- packing ----
 
-// Where terms, not outputs, lie side by side: BLOCK of them at a time, so that both sides stay in
-// the first cache.
+// Where terms, not outputs, lie side by side: whole squares in registers, and what is left.
 static void pack_turned(size_t terms, size_t width, const real *w, size_t term_stride,
                         size_t output_stride, real *panel) {
-  enum { BLOCK = 16 };
-  for (size_t k = 0; k < terms; k += BLOCK) {
-    const size_t end = k + BLOCK < terms ? k + BLOCK : terms;
-    for (size_t i = 0; i < width; i++)
-      for (size_t l = k; l < end; l++)
-        panel[l * PANEL + i] = w[i * output_stride + l * term_stride];
-  }
+  const size_t rows = width / LANES * LANES, end = term_stride == 1 ? terms / LANES * LANES : 0;
+  for (size_t k = 0; k < end; k += LANES)
+    for (size_t i = 0; i < rows; i += LANES)
+      transpose_square(LANES, LANES, w + i * output_stride + k, output_stride,
+                       panel + k * PANEL + i, PANEL);
+  for (size_t k = 0; k < terms; k++)
+    for (size_t i = k < end ? rows : 0; i < width; i++)
+      panel[k * PANEL + i] = w[i * output_stride + k * term_stride];
 }
 
 static void pack(size_t terms, size_t outputs, const real *w, size_t term_stride,

@@ -50,7 +50,10 @@ struct reduction {
   // [blocks + REDUCTION_OTHERS] exponents of the largest summands of a sum, and room for what the
   // caller sends with them
   int64_t *largest;
-  double *sum;  // [count]
+  double *sum;    // [count]
+  double *share;  // [share_count] this rank's, of all ranks' sums; NULL: all of them are wanted
+  size_t share_count;
+  bool finite;  // the last sum
 };
 
 struct reduction *reduction_create(size_t blocks, const size_t *sizes) {
@@ -77,7 +80,14 @@ void reduction_destroy(struct reduction **reduction) {
   memory_free(&r->exponent);
   memory_free(&r->largest);
   memory_free(&r->sum);
+  memory_free(&r->share);
   memory_free(reduction);
+}
+
+void reduction_want_share(struct reduction *r, size_t count) {
+  assert(r->share == NULL);
+  r->share = memory_new(double, count);
+  r->share_count = count;
 }
 
 // The exponent of the last bit of a sum: summands below 2^exponent, 2^bits of them, make less than
@@ -148,24 +158,38 @@ static void agree(struct reduction *r, const struct ranks *ranks,
   if (bytes > 0) memcpy(given.maxima, r->largest + r->blocks, bytes);
 }
 
+// sum = the ranks' sums, as far as they are wanted, times `factor`.
+static void add_up(struct reduction *r, const struct ranks *ranks, double factor, real *sum) {
+  if (r->share != NULL) {
+    ranks_sum_share(ranks, r->sum, r->count, r->share);
+    kernels()->scale(factor, r->share_count, r->share, sum);
+  } else {
+    ranks_sum_double(ranks, r->sum, r->count);
+    kernels()->scale(factor, r->count, r->sum, sum);
+  }
+}
+
+bool reduction_is_finite(const struct reduction *r) { return r->finite; }
+
 bool reduction_finish(struct reduction *r, const struct ranks *ranks,
                       const struct ranks_numbers *others, double factor, real *sum) {
   for (size_t b = 0; b < r->blocks; b++) r->largest[b] = exponent_of_largest(r->block[b].largest);
   agree(r, ranks, others);
-  bool nonfinite = false, exceeded = false;
+  const size_t wanted = r->share != NULL ? r->share_count : r->count;
+  bool exceeded = false;
+  r->finite = true;
   for (size_t b = 0; b < r->blocks; b++) {
-    nonfinite = nonfinite || r->largest[b] == NONFINITE;
+    r->finite = r->finite && r->largest[b] != NONFINITE;
     exceeded = exceeded || r->largest[b] > r->exponent[b];
   }
-  if (nonfinite) {
-    for (size_t i = 0; i < r->count; i++) sum[i] = (real)NAN;
+  if (!r->finite) {
+    for (size_t i = 0; i < wanted; i++) sum[i] = (real)NAN;
     return true;
   }
   if (!exceeded) {
     for (size_t b = 0; b < r->blocks; b++)
       if (!r->block[b].begun) memset(r->block[b].sum, 0, r->block[b].size * sizeof *r->sum);
-    ranks_sum_double(ranks, r->sum, r->count);
-    kernels()->scale(factor, r->count, r->sum, sum);
+    add_up(r, ranks, factor, sum);
   }
   for (size_t b = 0; b < r->blocks; b++) r->exponent[b] = r->largest[b] + HEADROOM;
   return !exceeded;

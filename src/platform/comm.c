@@ -20,6 +20,10 @@ struct comm {
   size_t most;  // bytes in one message of MPI
   struct ranks ranks;
   MPI_Op combination;  // of struct ranks_numbers
+  // Of the last comm_combine(): a block of so many numbers, and its type.
+  int64_t *block;
+  size_t block_count;
+  MPI_Datatype block_type;
 };
 
 static void abort_all(int code) { MPI_Abort(MPI_COMM_WORLD, code); }
@@ -48,6 +52,10 @@ static void max_double(void *comm, double *values, size_t count) {
   comm_max_double(comm, values, count);
 }
 
+static void sum_share(void *comm, const double *values, size_t count, double *share) {
+  comm_sum_share(comm, values, count, share);
+}
+
 static void combine(void *comm, const struct ranks_numbers *numbers) {
   comm_combine(comm, numbers);
 }
@@ -65,6 +73,7 @@ static struct ranks ranks_of(struct comm *comm) {
                         .max_int64 = max_int64,
                         .max_double = max_double,
                         .combine = combine,
+                        .sum_share = sum_share,
                         .broadcast = broadcast};
 }
 
@@ -88,7 +97,13 @@ struct comm *comm_start(int *argc, char ***argv) {
   return comm;
 }
 
+static void free_block(struct comm *comm) {
+  if (comm->block != NULL) MPI_Type_free(&comm->block_type);
+  memory_free(&comm->block);
+}
+
 void comm_finish(struct comm **comm) {
+  free_block(*comm);
   MPI_Op_free(&(*comm)->combination);
   memory_free(comm);
   MPI_Finalize();
@@ -200,25 +215,31 @@ static void combine_blocks(void *in, void *inout, int *count, MPI_Datatype *type
   }
 }
 
+// A block of `count` numbers, the same as last time if it had as many.
+static int64_t *block_of(struct comm *comm, size_t count) {
+  if (comm->block != NULL && comm->block_count == count) return comm->block;
+  free_block(comm);
+  comm->block = memory_new(int64_t, count);
+  comm->block_count = count;
+  check(MPI_Type_contiguous((int)count, MPI_INT64_T, &comm->block_type), "MPI_Type_contiguous");
+  check(MPI_Type_commit(&comm->block_type), "MPI_Type_commit");
+  return comm->block;
+}
+
 void comm_combine(struct comm *comm, const struct ranks_numbers *numbers) {
   const size_t sums = numbers->sum_count, maxima = numbers->max_count;
   const size_t count = BLOCK_HEAD + sums + maxima;
   if (comm->size == 1) return;
   assert(count <= MESSAGE_BYTES / sizeof(int64_t));
-  int64_t *block = memory_new(int64_t, count);
+  int64_t *block = block_of(comm, count);
   block[BLOCK_SUMS] = (int64_t)sums;
   block[BLOCK_MAXIMA] = (int64_t)maxima;
   if (sums > 0) memcpy(block + BLOCK_HEAD, numbers->sums, sums * sizeof *block);
   if (maxima > 0) memcpy(block + BLOCK_HEAD + sums, numbers->maxima, maxima * sizeof *block);
-  MPI_Datatype type;
-  check(MPI_Type_contiguous((int)count, MPI_INT64_T, &type), "MPI_Type_contiguous");
-  check(MPI_Type_commit(&type), "MPI_Type_commit");
-  check(MPI_Allreduce(MPI_IN_PLACE, block, 1, type, comm->combination, comm->handle),
+  check(MPI_Allreduce(MPI_IN_PLACE, block, 1, comm->block_type, comm->combination, comm->handle),
         "MPI_Allreduce");
-  MPI_Type_free(&type);
   if (sums > 0) memcpy(numbers->sums, block + BLOCK_HEAD, sums * sizeof *block);
   if (maxima > 0) memcpy(numbers->maxima, block + BLOCK_HEAD + sums, maxima * sizeof *block);
-  memory_free(&block);
 }
 
 void comm_gather_double(struct comm *comm, const double *values, size_t count, double *all) {
@@ -344,6 +365,76 @@ void comm_receive(struct comm *comm, void *data, size_t bytes, int source) {
 }
 
 // ---- shares ----
+
+enum { SHARE_PIECE = 16 };  // numbers
+
+static struct comm_share share_of(size_t count, int ranks, int rank) {
+  const int64_t pieces = (int64_t)((count + SHARE_PIECE - 1) / SHARE_PIECE);
+  size_t first = SHARE_PIECE * (size_t)comm_share_first(pieces, ranks, rank);
+  size_t end = SHARE_PIECE * (size_t)comm_share_first(pieces, ranks, rank + 1);
+  if (end > count) end = count;
+  if (first > end) first = end;
+  return (struct comm_share){first, end - first};
+}
+
+struct comm_share comm_share(const struct comm *comm, size_t count) {
+  return share_of(count, comm->size, comm->rank);
+}
+
+// A stretch of an array, short enough for a message: what of it is in each rank's share.
+struct stretch {
+  int *counts, *starts;  // [size] elements; from the beginning of the stretch
+};
+
+static struct stretch stretch_create(const struct comm *comm) {
+  return (struct stretch){memory_new(int, comm->size), memory_new(int, comm->size)};
+}
+
+static void stretch_destroy(struct stretch *stretch) {
+  memory_free(&stretch->counts);
+  memory_free(&stretch->starts);
+}
+
+// Cuts elements [first, end) of `count`.
+static void stretch_cut(const struct comm *comm, size_t count, size_t first, size_t end,
+                        struct stretch *stretch) {
+  for (int r = 0; r < comm->size; r++) {
+    const struct comm_share share = share_of(count, comm->size, r);
+    const size_t begin = share.first > first ? share.first : first;
+    const size_t stop = share.first + share.count < end ? share.first + share.count : end;
+    stretch->counts[r] = stop > begin ? (int)(stop - begin) : 0;
+    stretch->starts[r] = stop > begin ? (int)(begin - first) : 0;
+  }
+}
+
+void comm_sum_share(struct comm *comm, const double *values, size_t count, double *share) {
+  const size_t most = comm->most / sizeof *values;
+  struct stretch stretch = stretch_create(comm);
+  for (size_t first = 0; first < count; first += most) {
+    stretch_cut(comm, count, first, count - first < most ? count : first + most, &stretch);
+    check(MPI_Reduce_scatter(values + first, share, stretch.counts, MPI_DOUBLE, MPI_SUM,
+                             comm->handle),
+          "MPI_Reduce_scatter");
+    share += stretch.counts[comm->rank];
+  }
+  stretch_destroy(&stretch);
+}
+
+void comm_collect_shares(struct comm *comm, void *values, size_t count, size_t size) {
+  const size_t most = comm->most / size;
+  struct stretch stretch = stretch_create(comm);
+  MPI_Datatype element;
+  check(MPI_Type_contiguous((int)size, MPI_BYTE, &element), "MPI_Type_contiguous");
+  check(MPI_Type_commit(&element), "MPI_Type_commit");
+  for (size_t first = 0; first < count; first += most) {
+    stretch_cut(comm, count, first, count - first < most ? count : first + most, &stretch);
+    check(MPI_Allgatherv(MPI_IN_PLACE, 0, element, (char *)values + first * size, stretch.counts,
+                         stretch.starts, element, comm->handle),
+          "MPI_Allgatherv");
+  }
+  MPI_Type_free(&element);
+  stretch_destroy(&stretch);
+}
 
 // floor(rank N / R), without the product.
 int64_t comm_share_first(int64_t count, int ranks, int rank) {

@@ -89,10 +89,10 @@ def compare(checks, name, runs):
     print(f"{name}: equal on {', '.join(runs)}", flush=True)
 
 
-def test_counts(checks, program, cwd, name, counts, *values):
+def test_counts(checks, program, cwd, name, counts, *values, **options):
     """Runs an input on several numbers of ranks and compares. Returns the results of the first."""
     runs = {f"{count} ranks": run_input(checks, program, cwd, f"{name}_{count}", TRAINING,
-                                        *values, ranks=count)
+                                        *values, ranks=count, **options)
             for count in counts}
     compare(checks, name, runs)
     return runs[f"{counts[0]} ranks"]
@@ -191,15 +191,16 @@ def test_sets(checks, program, cwd):
 
 
 def test_interrupted(checks, program, cwd):
-    """Begun with one instruction set, stopped, gone on with by another."""
+    """Begun with one instruction set, stopped, gone on with by another; the same for ranks that
+    update their shares of the parameters, and ranks that update all."""
     if not cpu_has("avx512dq"):
         return
-    values = (TRAINING, IMAGES, ODD, FEWER, {"training.epochs": 2})
+    values = (TRAINING, IMAGES, ODD, FEWER, {"training.epochs": 3})
     whole = run_input(checks, program, cwd, "whole", *values, environment={"GFE_ISA": "avx512"})
-    run_input(checks, program, cwd, "resumed", *values, {"training.epochs": 1}, ranks=3,
-              environment={"GFE_ISA": "avx2"})
-    resumed = run_input(checks, program, cwd, "resumed", *values, ranks=2,
-                        environment={"GFE_ISA": "avx512"})
+    for epochs, ranks, isa, update in ((1, 3, "avx2", "shared"), (2, 2, "avx512", "whole"),
+                                       (3, 4, "avx512", "shared")):
+        resumed = run_input(checks, program, cwd, "resumed", *values, {"training.epochs": epochs},
+                            ranks=ranks, environment={"GFE_ISA": isa, "GFE_UPDATE": update})
     compare(checks, "another instruction set after an interruption",
             {"whole": whole, "resumed": resumed})
 
@@ -231,7 +232,8 @@ def test_limit(checks, program, cwd):
 
 def test_few(checks, program, cwd):
     """One run of each kind."""
-    trained = test_counts(checks, program, cwd, "batch_20", (1, 2, 3, 4, 7), IMAGES, PAPER)
+    trained = test_counts(checks, program, cwd, "batch_20", (1, 2, 3, 4, 7), IMAGES, PAPER,
+                          environment={"GFE_UPDATE": "shared"})
     again = run_input(checks, program, cwd, "again", TRAINING, IMAGES, PAPER, ranks=2)
     compare(checks, "the same command again", {"first": trained, "again": again})
     test_counts(checks, program, cwd, "updates", (1, 3), IMAGES, ODD,

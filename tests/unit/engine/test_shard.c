@@ -127,11 +127,13 @@ int main(int argc, char **argv) {
   for (size_t k = 0; k < sizeof counts / sizeof *counts; k++)
     for (int64_t tile = 1; tile <= 10; tile += 3)
       for (int64_t size = counts[k]; size > 0; size /= 2)
-        for (int which = 0; which < 4; which++)
-          round_trip(comm,
-                     (struct wanted){.count = counts[k],
-                                     .batch = {.first = (counts[k] - size) / 2, size, tile, NULL},
-                                     .shuffled = which % 2 == 1},
-                     which >= 2);
+        for (int which = 0; which < 6; which++)
+          round_trip(
+              comm,
+              (struct wanted){
+                  .count = counts[k],
+                  .batch = {.first = (counts[k] - size) / 2, size, tile, NULL, which >= 4 ? 2 : 0},
+                  .shuffled = which % 2 == 1},
+              which >= 2);
   return mpi_test_summary(&comm);
 }

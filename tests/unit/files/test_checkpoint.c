@@ -89,13 +89,23 @@ static void test_rows(void) {
        .total = ROWS,
        .width = 3,
        .stride = 24,
-       .data = triples}};
+       .data = triples},
+      {.type = STATE_INT8,
+       .shared = true,
+       .even = true,
+       .total = ROWS,
+       .width = 1,
+       .stride = 1,
+       .data = bytes}};
+  uint64_t common = 0;
+  checkpoint_add_rows(&fields[1], 0, ROWS, bytes, &common);
   for (size_t f = 0; f < sizeof fields / sizeof *fields; f++) {
     const size_t row = state_row_bytes(&fields[f]);
     const char *data = fields[f].data;
     uint64_t whole = 0;
     checkpoint_add_rows(&fields[f], 0, ROWS, data, &whole);
-    for (int64_t cut = 0; cut <= ROWS; cut += fields[f].shared ? 1 : 8) {
+    if (fields[f].even) CHECK(whole == common, "the sum of an even field is a common one's");
+    for (int64_t cut = 0; cut <= ROWS; cut += fields[f].shared && !fields[f].even ? 1 : 8) {
       uint64_t parts = 0;
       checkpoint_add_rows(&fields[f], 0, cut, data, &parts);
       checkpoint_add_rows(&fields[f], cut, ROWS - cut, data + (size_t)cut * row, &parts);

@@ -15,10 +15,12 @@ static real summand(int k, size_t i) {
   return (real)(u * pow(10.0, (double)(i % 7) - 3.0));
 }
 
-// The sum of all summands, given to the ranks by `stride`, by a fresh reduction used twice.
-static void sum_gradients(struct comm *comm, int stride, real *sum) {
+// The sum of all summands, or this rank's share of it, given to the ranks by `stride`, by a fresh
+// reduction used twice.
+static void sum_gradients(struct comm *comm, int stride, bool share, real *sum) {
   const size_t sizes[] = {600, 403};
   struct reduction *r = reduction_create(2, sizes);
+  if (share) reduction_want_share(r, comm_share(comm, PARAMETERS).count);
   real *x = memory_new(real, PARAMETERS);
   int rounds = 0;
   for (int again = 0; again < 2; again++) {
@@ -39,7 +41,7 @@ static void sum_gradients(struct comm *comm, int stride, real *sum) {
 
 static void gradients(struct comm *comm) {
   real *sum = memory_new(real, PARAMETERS), *other = memory_new(real, PARAMETERS);
-  sum_gradients(comm, 1, sum);
+  sum_gradients(comm, 1, false, sum);
   double worst = 0.0;
   for (size_t i = 0; i < PARAMETERS; i++) {
     double exact = 0.0;
@@ -48,14 +50,19 @@ static void gradients(struct comm *comm) {
   }
   CHECK(worst < 1.0, "error in units of what is allowed: %g", worst);
   for (int stride = 2; stride <= SUMMANDS; stride *= 3) {
-    sum_gradients(comm, stride, other);
+    sum_gradients(comm, stride, false, other);
     CHECK(memcmp(sum, other, PARAMETERS * sizeof *sum) == 0, "placed by %d, the bits differ",
           stride);
   }
+  const struct comm_share share = comm_share(comm, PARAMETERS);
+  memset(other, 0, PARAMETERS * sizeof *other);
+  sum_gradients(comm, 2, true, other + share.first);
+  comm_collect_shares(comm, other, PARAMETERS, sizeof *other);
+  CHECK(memcmp(sum, other, PARAMETERS * sizeof *sum) == 0, "in shares, the bits differ");
   const enum isa fastest = isa_chosen();
   for (enum isa isa = ISA_PLAIN; isa < ISA_COUNT; isa++) {
     if (!isa_test_use(isa)) continue;
-    sum_gradients(comm, 1, other);
+    sum_gradients(comm, 1, false, other);
     CHECK(memcmp(sum, other, PARAMETERS * sizeof *sum) == 0, "%s: the bits differ from %s",
           isa_name((int)isa), isa_name((int)fastest));
   }
@@ -73,6 +80,7 @@ static void nonfinite_is_told(struct comm *comm) {
   reduction_add(r, 1, x);
   CHECK(reduction_finish(r, comm_ranks(comm), NULL, 1.0, sum), "a NaN ends the sum");
   CHECK(isnan(sum[0]) && isnan(sum[39]), "and is passed on");
+  CHECK(!reduction_is_finite(r), "and told");
   reduction_destroy(&r);
 }
 

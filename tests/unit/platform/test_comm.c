@@ -45,6 +45,33 @@ static void broadcast_and_gather(struct comm *comm) {
   memory_free(&all);
 }
 
+// Sums of which each rank gets its share, and shares that all ranks get, of any number of elements.
+static void share_out(struct comm *comm) {
+  for (size_t count = 0; count < 300; count = 3 * count + 1) {
+    const struct comm_share share = comm_share(comm, count);
+    double *values = memory_new(double, count), *sums = memory_new(double, share.count);
+    int64_t shared = (int64_t)share.count;
+    for (size_t i = 0; i < count; i++) values[i] = (double)i + comm_rank(comm);
+    comm_sum_share(comm, values, count, sums);
+    const int size = comm_size(comm), of_ranks = size * (size - 1) / 2;
+    size_t wrong = 0;
+    for (size_t i = 0; i < share.count; i++)
+      wrong += sums[i] != (double)(share.first + i) * size + of_ranks;
+    CHECK(wrong == 0, "of a share of %zu sums, %zu are wrong", share.count, wrong);
+    for (size_t i = 0; i < count; i++) {
+      const bool own = i >= share.first && i < share.first + share.count;
+      values[i] = own ? (double)i : -1.0;
+    }
+    comm_collect_shares(comm, values, count, sizeof *values);
+    for (size_t i = 0; i < count; i++) wrong += values[i] != (double)i;
+    CHECK(wrong == 0, "of %zu elements, %zu are wrong", count, wrong);
+    comm_sum_int64(comm, &shared, 1);
+    CHECK(shared == (int64_t)count && share.first % 16 == 0, "shares of %zu elements", count);
+    memory_free(&values);
+    memory_free(&sums);
+  }
+}
+
 // Rank r sends q items to rank q, each the pair (r, q), the last rank's first; the receiver takes
 // all that come from a rank as one piece.
 static void transfer(struct comm *comm) {
@@ -99,6 +126,7 @@ static void short_messages(struct comm *comm) {
   static const size_t sizes[] = {0, 8, 24, 48, 56, 1000, 24000};
   for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) ring(comm, sizes[k]);
   transfer(comm);
+  share_out(comm);
   int64_t values[20];
   for (int i = 0; i < 20; i++) values[i] = comm_rank(comm) == 0 ? i : 0;
   comm_sum_int64(comm, values, 20);
@@ -162,6 +190,7 @@ int main(int argc, char **argv) {
   }
   reductions(comm);
   broadcast_and_gather(comm);
+  share_out(comm);
   transfer(comm);
   short_messages(comm);
   point_to_point(comm);
