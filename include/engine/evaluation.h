@@ -13,6 +13,8 @@
 #include "engine/tally.h"
 #include "ground/state.h"
 
+struct pod_codes;
+
 // Where flows begin: where evaluation.start puts those of new samples; where training has left the
 // latents; or, for a share of the training samples, as if they were new, never at their own
 // latents.
@@ -32,7 +34,7 @@ struct evaluation {
   // How sure latents are, if asked for (evaluation.uncertainty), else NULL: standard deviations
   // [count][d] and covariances [count][d][d]. Owned.
   double *z_std, *z_covariance;
-  const struct pod *pod;  // of evaluation_measure(), borrowed
+  struct pod_codes *pod;  // from evaluation_measure() on, owned; NULL: without POD
   // The rest is evaluation.c's own.
   struct run *run;
   struct samples samples;

@@ -40,15 +40,6 @@ struct pod *pod_fit_set(struct comm *comm, const struct dataset *set, enum loss_
 struct pod *pod_create(size_t n, enum loss_kind loss, size_t d);
 void pod_destroy(struct pod **pod);
 
-// The codes z [count][real_padded(d)] of samples y [count][stride]: where the weighted mean square
-// to what they decode to is least, which is gappy POD (Everson and Sirovich 1995); for
-// cross-entropy where the loss with its ridge is. w [count][stride] are the weights, NULL: all 1. 0
-// along modes with s = 0. Not collective.
-void pod_encode(const struct pod *pod, size_t count, const real *y, const real *w, real *z);
-
-// What codes decode to, x [count][stride]: for cross-entropy the logits. Not collective.
-void pod_decode(const struct pod *pod, size_t count, const real *z, real *x);
-
 // Bytes that a fit takes on a rank beside the samples.
 double pod_bytes(int ranks, const struct dataset_shape *shape, enum loss_kind loss, size_t d);
 

@@ -7,6 +7,7 @@
 
 #include "decoder/objective.h"
 #include "engine/first_guess.h"
+#include "engine/pod_codes.h"
 #include "engine/posterior.h"
 #include "engine/rows_sweep.h"
 #include "ground/checksum.h"
@@ -356,6 +357,7 @@ void evaluation_destroy(struct evaluation **evaluation) {
   memory_free(&(*evaluation)->z_std);
   memory_free(&(*evaluation)->z_covariance);
   if ((*evaluation)->encoding != NULL) first_guess_end((*evaluation)->encoding);
+  pod_codes_destroy(&(*evaluation)->pod);
   encoding_destroy(&(*evaluation)->encoding);
   encoding_destroy(&(*evaluation)->by_encoder);
   for (int source = 0; source < ERRORS_SOURCES; source++)

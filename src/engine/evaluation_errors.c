@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "engine/evaluation.h"
+#include "engine/pod_codes.h"
 #include "engine/rows_sweep.h"
 #include "ground/clock.h"
 #include "ground/memory.h"
@@ -29,13 +30,13 @@ static void decode(const struct evaluation *evaluation, const real *latents, int
 
 // By POD, from its codes of the samples.
 static void project(const struct evaluation *evaluation, int64_t first, int64_t count, real *x) {
-  const struct pod *pod = evaluation->pod;
   const struct dataset *data = evaluation->run->sets[evaluation->set];
   const size_t at = (size_t)first * data->stride;
-  real *z = memory_new(real, (size_t)count * real_padded(pod->d));
-  pod_encode(pod, (size_t)count, data->y + at, data->w != NULL ? data->w + at : NULL, z);
-  pod_decode(pod, (size_t)count, z, x);
-  loss_output(pod->loss, (size_t)count * data->stride, x);
+  real *z = memory_new(real, (size_t)count * real_padded(evaluation->run->decoder->d));
+  pod_codes_find(evaluation->pod, (size_t)count, data->y + at,
+                 data->w != NULL ? data->w + at : NULL, z);
+  pod_codes_decode(evaluation->pod, (size_t)count, z, x);
+  loss_output(evaluation->run->decoder->loss, (size_t)count * data->stride, x);
   memory_free(&z);
 }
 
@@ -68,7 +69,7 @@ void evaluation_measure(struct evaluation *evaluation, const struct pod *pod) {
   const bool there[] = {[ERRORS_BY_FLOW] = true,
                         [ERRORS_BY_ENCODER] = evaluation->by_encoder != NULL,
                         [ERRORS_BY_POD] = pod != NULL};
-  evaluation->pod = pod;
+  if (pod != NULL) evaluation->pod = pod_codes_create(pod);
   real *mean = errors_mean_sample(evaluation->run, evaluation->set);
   for (int kind = 0; kind < ERRORS_SOURCES; kind++) {
     const struct source source = {evaluation, kind};

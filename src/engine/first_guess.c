@@ -7,6 +7,7 @@
 #include "engine/dictionary_fit.h"
 #include "engine/dictionary_metric.h"
 #include "engine/pod_branch.h"
+#include "engine/pod_codes.h"
 #include "engine/predictor_fit.h"
 #include "engine/ranking.h"
 #include "engine/starts.h"

@@ -7,6 +7,7 @@
 #include "decoder/activation.h"
 #include "engine/pod.h"
 #include "engine/pod_branch.h"
+#include "engine/pod_codes.h"
 #include "engine/pod_samples.h"
 #include "engine/predictor.h"
 #include "ground/memory.h"

@@ -56,9 +56,9 @@ static size_t list_files(const struct run *run, struct given list[FILES]) {
 static uint64_t print_all(const char *path) {
   size_t count;
   char **list = pattern_list(path, &count);
-  uint64_t print = count == 1 ? fingerprint(list[0]) : count;
+  uint64_t print = count == 1 ? fingerprint(list[0], 1) : count;
   for (size_t i = 0; count > 1 && i < count; i++) {
-    const uint64_t parts[] = {print, fingerprint(list[i])};
+    const uint64_t parts[] = {print, fingerprint(list[i], count)};
     print = checksum(parts, sizeof parts, 0);
   }
   pattern_free(&list, count);

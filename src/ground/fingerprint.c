@@ -10,7 +10,7 @@
 #include "ground/checksum.h"
 #include "ground/memory.h"
 
-enum { BLOCK = 1 << 16, BLOCKS = 256 };
+enum { BLOCK = 1 << 16, BLOCKS = 256, BLOCKS_OF_ALL = 16 * BLOCKS };
 
 static uint64_t name_and_state(const char *name, const struct stat *status) {
   const uint64_t parts[] = {checksum(name, strlen(name), 0), (uint64_t)status->st_size,
@@ -18,9 +18,14 @@ static uint64_t name_and_state(const char *name, const struct stat *status) {
   return checksum(parts, sizeof parts, 0);
 }
 
-// The bytes of all blocks, or of BLOCKS of them, the first and the last among these.
-static uint64_t sample(int file, int64_t bytes) {
-  const int64_t all = (bytes + BLOCK - 1) / BLOCK, count = all < BLOCKS ? all : BLOCKS;
+static int64_t blocks_of_each(size_t files) {
+  const int64_t share = BLOCKS_OF_ALL / (int64_t)files;
+  return share > BLOCKS ? BLOCKS : share < 2 ? 2 : share;
+}
+
+// The bytes of all blocks, or of `most` of them, the first and the last among these.
+static uint64_t sample(int file, int64_t bytes, int64_t most) {
+  const int64_t all = (bytes + BLOCK - 1) / BLOCK, count = all < most ? all : most;
   char *block = memory_new(char, BLOCK);
   uint64_t sum = 0;
   for (int64_t i = 0; i < count; i++) {
@@ -59,7 +64,7 @@ uint64_t fingerprint_content(const char *path) {
   return sum;
 }
 
-uint64_t fingerprint(const char *path) {
+uint64_t fingerprint(const char *path, size_t files) {
   struct stat status;
   if (stat(path, &status) != 0) return 0;
   if (S_ISDIR(status.st_mode)) return directory_fingerprint(path);
@@ -67,7 +72,7 @@ uint64_t fingerprint(const char *path) {
   uint64_t sum = name_and_state("", &status);
   const int file = open(path, O_RDONLY);
   if (file < 0) return sum;
-  sum += sample(file, (int64_t)status.st_size);
+  sum += sample(file, (int64_t)status.st_size, blocks_of_each(files));
   close(file);
   return sum != 0 ? sum : 1;
 }

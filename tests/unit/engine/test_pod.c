@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "engine/pod.h"
+#include "engine/pod_codes.h"
 #include "ground/memory.h"
 #include "ground/rng.h"
 #include "support/mpi_test.h"
@@ -83,6 +83,12 @@ static double dot(const struct pod *pod, size_t i, size_t k) {
   return sum;
 }
 
+static void decode(const struct pod *pod, size_t count, const real *z, real *x) {
+  struct pod_codes *codes = pod_codes_create(pod);
+  pod_codes_decode(codes, count, z, x);
+  pod_codes_destroy(&codes);
+}
+
 static void check_orthonormal(const char *name, const struct pod *pod) {
   double worst = 0.0;
   for (size_t i = 0; i < pod->d && i < pod->n; i++)
@@ -143,7 +149,7 @@ static void surplus(struct comm *comm, const char *name, size_t total, size_t n,
   for (size_t k = 0; k < d; k++)
     CHECK((pod->s[k] > 0.0) == (k < there), "%s: s_%zu is %g", name, k, pod->s[k]);
   pod_encode(pod, (size_t)set->local_count, set->y, NULL, z);
-  pod_decode(pod, (size_t)set->local_count, z, x);
+  decode(pod, (size_t)set->local_count, z, x);
   double worst = 0.0;
   for (size_t i = 0; i < (size_t)set->local_count * set->stride; i++)
     worst = fmax(worst, fabs((double)x[i] - (double)set->y[i]));
@@ -221,7 +227,7 @@ static void completed(struct comm *comm) {
   real *z = memory_new(real, count * real_padded(D));
   real *x = memory_new(real, count * set->stride);
   pod_encode(pod, count, set->y, set->w, z);
-  pod_decode(pod, count, z, x);
+  decode(pod, count, z, x);
   double worst = 0.0;
   for (size_t i = 0; i < count * set->stride; i++)
     worst = fmax(worst, fabs((double)x[i] - (double)whole->y[i]));
