@@ -2,16 +2,19 @@
 
 #include <string.h>
 
+#include "decoder/loss.h"
 #include "engine/curvature.h"
+#include "engine/jacobian.h"
 #include "ground/memory.h"
+#include "numerics/product.h"
 
 static const double ridge = 1e-6;  // of the mean curvature: latents may be unused
 
 struct dictionary_metric {
   const struct decoder *decoder;
   struct dictionary *dictionary;
-  struct objective *objective;
-  struct curvature *curvature;
+  struct jacobian *jacobian;
+  real *panels;   // of the transposed Jacobian
   real *hessian;  // [d][real_padded(d)]
   double *sum;    // [d][d]
 };
@@ -27,8 +30,8 @@ struct dictionary_metric *dictionary_metric_begin(struct run *run) {
   struct dictionary_metric *work = memory_new(struct dictionary_metric, 1);
   work->decoder = run->decoder;
   work->dictionary = run->dictionary;
-  work->objective = objective_create(run->decoder, 1, false);
-  work->curvature = curvature_create(run->decoder, run->evaluation_rows);
+  work->jacobian = jacobian_create(run->decoder, run->evaluation_rows);
+  work->panels = memory_new(real, product_panels_size(run->decoder->n, d));
   work->hessian = memory_new(real, d * real_padded(d));
   work->sum = memory_new(double, d *d);
   return work;
@@ -36,23 +39,34 @@ struct dictionary_metric *dictionary_metric_begin(struct run *run) {
 
 void dictionary_metric_end(struct dictionary_metric **work) {
   if (*work == NULL) return;
-  objective_destroy(&(*work)->objective);
-  curvature_destroy(&(*work)->curvature);
+  jacobian_destroy(&(*work)->jacobian);
+  memory_free(&(*work)->panels);
   memory_free(&(*work)->hessian);
   memory_free(&(*work)->sum);
   memory_free(work);
 }
 
-// Adds the Hessian of what an entry decodes to.
+// Adds the Hessian of what an entry decodes to: J^T W J times 2 / n for mse, 1 / n for bce.
 static void add_entry(struct dictionary_metric *work, int64_t entry) {
-  const size_t d = work->decoder->d, stride = real_padded(d);
-  const real *z = work->dictionary->z + (size_t)entry * stride;
-  memcpy(objective_latents(work->objective), z, stride * sizeof *z);
-  const struct objective_row decoded = {.y = objective_decode(work->objective, 1),
-                                        .weight_sum = (double)work->decoder->n};
-  curvature_hessian(work->curvature, &decoded, z, work->hessian);
+  const size_t d = work->decoder->d, n = work->decoder->n;
+  const size_t stride = real_padded(d), output = real_padded(n);
+  struct jacobian *jacobian = work->jacobian;
+  jacobian_find(jacobian, work->dictionary->z + (size_t)entry * stride);
+  product_pack(n, d, jacobian->columns, 1, output, work->panels);
+  for (size_t k = 0; k < n && work->decoder->loss == LOSS_BCE; k++)
+    for (size_t i = 0; i < d; i++)
+      jacobian->columns[i * output + k] *= (real)jacobian_curvature(jacobian, k);
+  const struct product_matrix transposed = {n, d, work->panels};
+  const struct product_rows product = {.rows = d,
+                                       .a = jacobian->columns,
+                                       .a_stride = output,
+                                       .c = work->hessian,
+                                       .c_stride = stride};
+  product_multiply(&transposed, &product);
+  const double factor = (work->decoder->loss == LOSS_MSE ? 2.0 : 1.0) / (double)n;
   for (size_t i = 0; i < d; i++)
-    for (size_t k = 0; k < d; k++) work->sum[i * d + k] += (double)work->hessian[i * stride + k];
+    for (size_t k = 0; k < d; k++)
+      work->sum[i * d + k] += factor * (double)work->hessian[i * stride + k];
 }
 
 static void add_some(struct dictionary_metric *work) {
@@ -86,7 +100,7 @@ double dictionary_metric_bytes(const struct run *run) {
   const double d = (double)run->decoder->d, stride = (double)real_padded(run->decoder->d);
   const double entries =
       run->decoder->d <= METRIC_LATENT ? (double)dictionary_most(run->decoder) : 1;
-  return (double)objective_bytes(run->decoder, 1, false) +
-         (double)curvature_bytes(run->decoder, run->evaluation_rows) +
+  return (double)jacobian_bytes(run->decoder, run->evaluation_rows) +
+         (double)(product_panels_size(run->decoder->n, run->decoder->d) * sizeof(real)) +
          (entries + 1.0) * d * stride * (double)sizeof(real) + d * d * (double)sizeof(double);
 }
