@@ -81,7 +81,7 @@ static void add_some(struct dictionary_metric *work) {
 const real *dictionary_metric_of(struct dictionary_metric *work, int64_t entry) {
   const size_t d = work->decoder->d;
   struct dictionary *dictionary = work->dictionary;
-  const bool own = d <= METRIC_LATENT;
+  const bool own = d <= DICTIONARY_METRIC_LATENT;
   if (dictionary->metric == NULL) dictionary->metric = memory_new(real *, dictionary->count);
   real **metric = &dictionary->metric[own ? entry : DICTIONARY_MEAN];
   if (*metric != NULL) return *metric;
@@ -95,12 +95,45 @@ const real *dictionary_metric_of(struct dictionary_metric *work, int64_t entry) 
   return *metric;
 }
 
+// A dictionary that was fitted in this run, to samples without weights.
+static bool is_to_complete(const struct run *run) {
+  const struct dictionary *dictionary = run->dictionary;
+  if (dictionary == NULL || dictionary->has_metrics || run->dictionary_checksum != 0) return false;
+  const struct dataset_shape *shape = &run->shapes[SET_TRAIN];
+  return applies(run) && dictionary->count > DICTIONARY_TRAINED && !shape->weights &&
+         !shape->missing && run->config.data.missing.kind == MISSING_ERROR;
+}
+
+// A rank makes its share of them.
+void dictionary_metric_complete(struct run *run) {
+  if (!is_to_complete(run)) return;
+  struct dictionary *dictionary = run->dictionary;
+  const size_t d = dictionary->d, count = (size_t)dictionary_metric_count(dictionary);
+  const size_t size = (size_t)comm_size(run->comm), rank = (size_t)comm_rank(run->comm);
+  const bool own = d <= DICTIONARY_METRIC_LATENT;
+  struct dictionary_metric *work = dictionary_metric_begin(run);
+  for (size_t k = rank; k < count; k += size)
+    dictionary_metric_of(work, own ? (int64_t)(DICTIONARY_TRAINED + k) : DICTIONARY_TRAINED);
+  dictionary_metric_end(&work);
+  real *packed = memory_new(real, count * d * d);
+  double *all = memory_new(double, count *d *d);
+  dictionary_get_metrics(dictionary, packed);
+  for (size_t k = 0; k < count * d * d; k++)
+    if (k / (d * d) % size == rank) all[k] = (double)packed[k];
+  ranks_sum_double(comm_ranks(run->comm), all, count * d * d);
+  for (size_t k = 0; k < count * d * d; k++) packed[k] = (real)all[k];
+  dictionary_set_metrics(dictionary, packed);
+  memory_free(&packed);
+  memory_free(&all);
+}
+
 double dictionary_metric_bytes(const struct run *run) {
   if (!applies(run)) return 0.0;
   const double d = (double)run->decoder->d, stride = (double)real_padded(run->decoder->d);
   const double entries =
-      run->decoder->d <= METRIC_LATENT ? (double)dictionary_most(run->decoder) : 1;
+      run->decoder->d <= DICTIONARY_METRIC_LATENT ? (double)dictionary_most(run->decoder) : 1;
   return (double)jacobian_bytes(run->decoder, run->evaluation_rows) +
          (double)(product_panels_size(run->decoder->n, run->decoder->d) * sizeof(real)) +
-         (entries + 1.0) * d * stride * (double)sizeof(real) + d * d * (double)sizeof(double);
+         (entries + 1.0) * d * (stride + 3.0 * d) * (double)sizeof(real) +
+         d * d * (double)sizeof(double);
 }

@@ -296,8 +296,8 @@ static const struct config_row training_rows[] = {
     {"second_flow", TYPE_INTEGER, AT(training.second_flow), "auto", .automatic = "auto",
      .range = {0, 1e9, CLOSED}, .unit = "epochs",
      .text = "interval between epochs in which each sample has a second flow, from the best of the "
-             "other samples' latents; the lower end is kept. 0 = never; auto: 10 where flows start "
-             "warm and end by themselves. Ignored with an autoencoder"},
+             "other samples' latents; the lower end is kept. 0 = never; auto: 10, but 0 with fewer "
+             "epochs, cold starts, an adjoint or a shared step. Ignored with an autoencoder"},
     {"order", TYPE_CHOICE, AT(training.order), "shuffled", .name = order_name,
      .text = "order of the samples: by seed and epoch, or as in the file"},
     {"adjoint", TYPE_CHOICE, AT(training.adjoint), "none", .name = adjoint_name,
