@@ -118,6 +118,22 @@ def test_metric(checks, program, cwd, path):
         checks(len(wrong) > 40 and np.max(wrong) < 0.02,
                f"{decoder_file}: {len(wrong)} steps, {np.max(wrong):.3g} of a step beside it")
         print(f"metric: done, {len(wrong)} of {len(z)} steps, {np.max(wrong):.2g}", flush=True)
+        with h5py.File(decoder_file, "r") as file:
+            stored = file["dictionary/metric"][()]
+        expected = [mean] if len(mean) > 16 else [metric_at(decoder, entry) for entry in entries[:5]]
+        for inverse, metric in zip(stored, expected):
+            beside = np.abs(inverse @ metric - np.eye(len(metric))).max()
+            checks(beside < 0.05, f"{decoder_file}: a stored metric, {beside:.3g} beside the inverse")
+    bare = os.path.join(cwd, "bare.h5")
+    shutil.copy(path, bare)
+    with h5py.File(bare, "r+") as file:
+        del file["dictionary/metric"]
+    with_metrics, without = (
+        columns(run_input(checks, program, cwd, name, {
+            "run.tasks": ["encode"], "decoder.file": file, "data.encode.file": "fronts.npy"}),
+            "encode", "z", "evaluations") for name, file in (("given", path), ("found", bare)))
+    checks(all(np.array_equal(a, b) for a, b in zip(with_metrics, without)),
+           "stored metrics and those that are made are the same")
 
 
 def test_ranks(checks, program, cwd):
@@ -250,6 +266,8 @@ def test_refusals(checks, program, cwd, path):
     """Starts that a decoder file cannot give."""
     encode = {"run.directory": "refused", "run.tasks": ["encode"], "decoder.file": path,
               "data.encode.file": "fronts.npy"}
+    train = {**FRONTS, "run.tasks": ["train"], "decoder.file": None, "data.encode.file": None,
+             "training.second_flow": 2}
     stripped = os.path.join(cwd, "stripped.h5")
     shutil.copy(path, stripped)
     with h5py.File(stripped, "r+") as file:
@@ -266,8 +284,8 @@ def test_refusals(checks, program, cwd, path):
             ({"evaluation.start": []}, "list"),
             ({"evaluation.solver": "amd", "evaluation.coupling": "batch", "evaluation.start": "zero",
               "evaluation.tries": 2}, "evaluation.coupling = none"),
-            ({**FRONTS, "training.second_flow": 2, "training.warm_start": False}, "warm_start = true"),
-            ({**FRONTS, "training.second_flow": 2, "encoding.solver": "rk4", "encoding.h": 0.1,
+            ({**train, "training.warm_start": False}, "warm_start = true"),
+            ({**train, "encoding.solver": "heun", "encoding.max_iterations": None,
               "training.adjoint": "discrete"}, "training.adjoint = none"), ({"evaluation.start": "encoder"}, "autoencoder"), ({"evaluation.tries": 11}, "evaluation.tries")):
         name = write_input(os.path.join(cwd, "refused.yaml"), encode, change)
         result = run(program, os.path.basename(name), cwd=cwd)
