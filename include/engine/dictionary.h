@@ -15,6 +15,9 @@
 // The first entries of every dictionary.
 enum { DICTIONARY_ZERO, DICTIONARY_MEAN, DICTIONARY_TRAINED };
 enum { DICTIONARY_ENTRIES = 4096 };  // trained ones at the most
+// Numbers in a latent up to which each trained entry has a metric of its own; beyond, one serves
+// all.
+enum { DICTIONARY_METRIC_LATENT = 16 };
 
 struct dictionary {
   size_t d;
@@ -25,7 +28,8 @@ struct dictionary {
   double *standardised;  // [count][d] coordinates in which the trained latents have mean 0 and
                          // covariance 1; owned, made by dictionary_complete()
   real **metric;         // [count] of those entries that have been asked for their metric, else
-                         // NULL; owned
+                         // NULL; owned. Of long latents DICTIONARY_MEAN has that of all
+  bool has_metrics;      // all that there can be: they are stored
   // Of all trained latents, or, if nobody has set `latents`, of the entries, by
   // dictionary_complete():
   int64_t latents;                   // how many they are
@@ -53,6 +57,15 @@ double dictionary_distance2(const struct dictionary *dictionary, int64_t a, int6
 
 // A checksum of all that decides where flows begin; never 0.
 uint64_t dictionary_checksum(const struct dictionary *dictionary);
+
+// Metrics that there are once all are made, and the entry that has the first of them.
+int64_t dictionary_metric_count(const struct dictionary *dictionary);
+int64_t dictionary_metric_first(const struct dictionary *dictionary);
+
+// All of them, [dictionary_metric_count][d][d], gap-free; zeros: there is none. Setting them keeps
+// those that are there already and settles has_metrics.
+void dictionary_get_metrics(const struct dictionary *dictionary, real *packed);
+void dictionary_set_metrics(struct dictionary *dictionary, const real *packed);
 
 // What rank 0 has, on all ranks. Collective.
 void dictionary_broadcast(struct dictionary *dictionary, const struct ranks *ranks);

@@ -72,10 +72,12 @@ enum start {
   START_DICTIONARY,
   START_ENCODER,
   START_UNIFORM,
-  START_COUNT
+  START_COUNT,
+  START_TRAINED = START_COUNT  // not to be chosen: where a training has left the sample's latent
 };
 enum { TRIES_MAX = 10 };
-const char *start_name(int kind);
+const char *start_name(int kind);  // of those that can be chosen
+const char *start_taken_name(int kind);
 
 // What is known of a latent before its sample is looked at.
 enum prior_kind { PRIOR_AUTO, PRIOR_NONE, PRIOR_GAUSSIAN };
@@ -202,6 +204,7 @@ struct config {
     int64_t epochs, batch, updates, tile;
     struct optimiser_options optimiser;
     bool warm_start;
+    int64_t second_flow;  // epochs between those with second flows; 0 = none
     enum order order;
     enum adjoint_kind adjoint;
     double validation;  // share of the training samples that is held out; 0 = none

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "app/report.h"
+#include "engine/dictionary_metric.h"
 #include "engine/first_guess.h"
 #include "engine/history.h"
 #include "engine/pod.h"
@@ -416,7 +417,10 @@ int job_run(struct run *run, const char *command) {
   const int code = run_tasks(&job);
   const bool stopped = code == EXIT_CODE_RESUBMIT;
 
-  if (!stopped) first_guess_prepare(run);
+  if (!stopped) {
+    first_guess_prepare(run);
+    dictionary_metric_complete(run);
+  }
   clock_enter(PHASE_OUTPUT);
   if (!stopped) output_results(run, &job.outcome, command);
   output_summary(run, &job.outcome, clock_seconds() - begun,

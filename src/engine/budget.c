@@ -11,6 +11,7 @@
 #include "engine/pod_branch.h"
 #include "engine/pod_start.h"
 #include "engine/posterior.h"
+#include "engine/second_flow.h"
 #include "engine/update.h"
 #include "ground/text.h"
 #include "input/config_table.h"
@@ -114,6 +115,10 @@ static bool keeps_trajectories(const struct run *run) {
   return trains(run) && run->config.training.adjoint != ADJOINT_NONE;
 }
 
+static bool has_second_flows(const struct run *run) {
+  return trains(run) && run->config.training.second_flow > 0;
+}
+
 static bool checks(const struct run *run) { return run->config.run.task[TASK_GRADIENT_CHECK]; }
 
 static bool guesses(const struct run *run) {
@@ -164,6 +169,8 @@ static const struct {
      model_bytes, trains},
     {"training: samples of a batch", "take more ranks on more nodes, or lower training.batch",
      batch_bytes, trains},
+    {"training: second flows", "take more ranks on more nodes, or set training.second_flow to 0",
+     second_flow_bytes, has_second_flows},
     {"training: trajectories",
      "take more ranks on more nodes, or lower training.batch or encoding.max_iterations",
      trajectories_bytes, keeps_trajectories},
@@ -267,12 +274,20 @@ static void choose_pod(struct config *config, const void *context) {
       run->used[SET_TRAIN] && encodes(run) && entries <= pod_entries[config->decoder.loss];
 }
 
+// Where the flows of samples go on from epoch to epoch and differ in length, and there are epochs
+// enough.
+static void choose_second_flow(struct config *config, const void *context) {
+  enum { EVERY = 10 };
+  const bool applies = model_flows_are_uneven(context) && config->training.warm_start &&
+                       config->training.epochs >= EVERY;
+  config->training.second_flow = applies ? EVERY : 0;
+}
+
 // The facts are a struct run.
-static const struct config_rule rules[] = {{"training.tile", choose_tile},
-                                           {"evaluation.pod", choose_pod},
-                                           {"run.memory_limit", choose_limit},
-                                           {"evaluation.start", choose_start},
-                                           {"evaluation.tries", choose_tries}};
+static const struct config_rule rules[] = {
+    {"training.tile", choose_tile},     {"training.second_flow", choose_second_flow},
+    {"evaluation.pod", choose_pod},     {"run.memory_limit", choose_limit},
+    {"evaluation.start", choose_start}, {"evaluation.tries", choose_tries}};
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 

@@ -136,6 +136,56 @@ uint64_t dictionary_checksum(const struct dictionary *dictionary) {
   return sum != 0 ? sum : 1;
 }
 
+// ---- metrics ----
+
+static bool have_own(const struct dictionary *dictionary) {
+  return dictionary->d <= DICTIONARY_METRIC_LATENT;
+}
+
+int64_t dictionary_metric_count(const struct dictionary *dictionary) {
+  return have_own(dictionary) ? dictionary->count - DICTIONARY_TRAINED : 1;
+}
+
+int64_t dictionary_metric_first(const struct dictionary *dictionary) {
+  return have_own(dictionary) ? DICTIONARY_TRAINED : DICTIONARY_MEAN;
+}
+
+void dictionary_get_metrics(const struct dictionary *dictionary, real *packed) {
+  const size_t d = dictionary->d, count = (size_t)dictionary_metric_count(dictionary);
+  memset(packed, 0, count * d * d * sizeof *packed);
+  for (size_t k = 0; k < count && dictionary->metric != NULL; k++) {
+    const real *metric = dictionary->metric[(size_t)dictionary_metric_first(dictionary) + k];
+    for (size_t i = 0; i < d && metric != NULL; i++)
+      memcpy(packed + (k * d + i) * d, metric + i * real_padded(d), d * sizeof *metric);
+  }
+}
+
+void dictionary_set_metrics(struct dictionary *dictionary, const real *packed) {
+  const size_t d = dictionary->d, count = (size_t)dictionary_metric_count(dictionary);
+  if (dictionary->metric == NULL) dictionary->metric = memory_new(real *, dictionary->count);
+  for (size_t k = 0; k < count; k++) {
+    real **metric = &dictionary->metric[(size_t)dictionary_metric_first(dictionary) + k];
+    const real *from = packed + k * d * d;
+    if (*metric != NULL || from[0] == 0) continue;  // a diagonal is positive
+    *metric = memory_new(real, d * real_padded(d));
+    for (size_t i = 0; i < d; i++)
+      memcpy(*metric + i * real_padded(d), from + i * d, d * sizeof *from);
+  }
+  dictionary->has_metrics = true;
+}
+
+static void broadcast_metrics(struct dictionary *dictionary, const struct ranks *ranks) {
+  ranks_broadcast(ranks, &dictionary->has_metrics, sizeof dictionary->has_metrics, 0);
+  if (!dictionary->has_metrics) return;
+  const size_t numbers =
+      (size_t)dictionary_metric_count(dictionary) * dictionary->d * dictionary->d;
+  real *packed = memory_new(real, numbers);
+  dictionary_get_metrics(dictionary, packed);
+  ranks_broadcast(ranks, packed, numbers * sizeof *packed, 0);
+  dictionary_set_metrics(dictionary, packed);
+  memory_free(&packed);
+}
+
 void dictionary_broadcast(struct dictionary *dictionary, const struct ranks *ranks) {
   const size_t count = (size_t)dictionary->count;
   ranks_broadcast(ranks, dictionary->z, count * real_padded(dictionary->d) * sizeof(real), 0);
@@ -144,5 +194,6 @@ void dictionary_broadcast(struct dictionary *dictionary, const struct ranks *ran
   ranks_broadcast(ranks, &dictionary->latents, sizeof dictionary->latents, 0);
   ranks_broadcast(ranks, dictionary->latent_mean, dictionary->d * sizeof(double), 0);
   ranks_broadcast(ranks, dictionary->covariance, dictionary->d * dictionary->d * sizeof(double), 0);
+  broadcast_metrics(dictionary, ranks);
   dictionary_complete(dictionary);
 }

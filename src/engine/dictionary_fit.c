@@ -30,6 +30,26 @@ static int64_t is_drawn(const void *context, int64_t sample) {
   return place < draw->count ? place : -1;
 }
 
+static struct choice *draw_samples(const struct run *run) {
+  const struct draw draw = {.seed = (uint64_t)run->config.run.seed,
+                            .count = trained_count(run),
+                            .total = run->shapes[SET_TRAIN].count};
+  return choice_create(run->sets[SET_TRAIN], draw.count, is_drawn, &draw);
+}
+
+static void take_latents(const struct choice *choice, const real *latents, size_t stride,
+                         struct encoding *encoding) {
+  for (int64_t i = 0; i < choice->samples.count; i++)
+    memcpy(encoding->z + (size_t)i * stride, latents + (size_t)choice->local[i] * stride,
+           stride * sizeof(real));
+}
+
+static bool is_finite(size_t d, const real *z) {
+  for (size_t k = 0; k < d; k++)
+    if (!isfinite(z[k])) return false;
+  return true;
+}
+
 // What is told of every entry, in numbers that ranks can add up: latents, then origin and loss.
 struct told {
   double *z, *loss;
@@ -97,11 +117,8 @@ struct latents {
   size_t d, stride;
 };
 
-static bool is_finite(const struct latents *latents, int64_t i) {
-  const real *z = latents->run->latents + (size_t)i * latents->stride;
-  for (size_t k = 0; k < latents->d; k++)
-    if (!isfinite(z[k])) return false;
-  return true;
+static bool counts(const struct latents *latents, int64_t i) {
+  return is_finite(latents->d, latents->run->latents + (size_t)i * latents->stride);
 }
 
 static double distance(const struct latents *latents, const double *mean, int64_t i, size_t k) {
@@ -113,13 +130,12 @@ static int64_t sum_latents(const struct latents *latents, double *mean) {
   const struct ranks *ranks = comm_ranks(latents->run->comm);
   double *values = memory_new(double, latents->count);
   int64_t total = 0;
-  for (int64_t i = 0; i < latents->count; i++) total += is_finite(latents, i);
+  for (int64_t i = 0; i < latents->count; i++) total += counts(latents, i);
   ranks_sum_int64(ranks, &total, 1);
   for (size_t k = 0; k < latents->d && total > 0; k++) {
     for (int64_t i = 0; i < latents->count; i++)
-      values[i] = is_finite(latents, i)
-                      ? (double)latents->run->latents[(size_t)i * latents->stride + k]
-                      : 0.0;
+      values[i] =
+          counts(latents, i) ? (double)latents->run->latents[(size_t)i * latents->stride + k] : 0.0;
     mean[k] = reduction_sum(ranks, values, (size_t)latents->count) / (double)total;
   }
   memory_free(&values);
@@ -134,7 +150,7 @@ static void find_units(const struct latents *latents, const double *mean, int64_
   while (bits < 31 && total >> (62 - 2 * bits) == 0) bits++;
   for (int64_t i = 0; i < latents->count; i++)
     for (size_t k = 0; k < latents->d; k++)
-      if (is_finite(latents, i)) unit[k] = fmax(unit[k], fabs(distance(latents, mean, i, k)));
+      if (counts(latents, i)) unit[k] = fmax(unit[k], fabs(distance(latents, mean, i, k)));
   ranks_max_double(comm_ranks(latents->run->comm), unit, latents->d);
   for (size_t k = 0; k < latents->d; k++) unit[k] = unit[k] > 0.0 ? ldexp(unit[k], 1 - bits) : 1.0;
 }
@@ -144,7 +160,7 @@ static void sum_products(const struct latents *latents, const double *mean, cons
   const size_t d = latents->d;
   int64_t *steps = memory_new(int64_t, d);
   for (int64_t i = 0; i < latents->count; i++) {
-    if (!is_finite(latents, i)) continue;
+    if (!counts(latents, i)) continue;
     for (size_t k = 0; k < d; k++)
       steps[k] = (int64_t)floor(distance(latents, mean, i, k) / unit[k] + 0.5);
     for (size_t k = 0; k < d; k++)
@@ -222,18 +238,26 @@ int64_t dictionary_fit_entries(const struct run *run) {
 
 struct dictionary *dictionary_fit(struct run *run) {
   const size_t d = run->decoder->d, stride = real_padded(d);
-  const struct draw draw = {.seed = (uint64_t)run->config.run.seed,
-                            .count = trained_count(run),
-                            .total = run->shapes[SET_TRAIN].count};
-  struct choice *choice = choice_create(run->sets[SET_TRAIN], draw.count, is_drawn, &draw);
+  struct choice *choice = draw_samples(run);
   struct encoding *encoding = encoding_create(choice->samples.count, d);
-  for (int64_t i = 0; run->latents != NULL && i < choice->samples.count; i++)
-    memcpy(encoding->z + (size_t)i * stride, run->latents + (size_t)choice->local[i] * stride,
-           stride * sizeof(real));
+  if (run->latents != NULL) take_latents(choice, run->latents, stride, encoding);
   follow(run, choice, encoding);
   if (run->latents == NULL) follow_others(run, choice, encoding);
   struct dictionary *dictionary = collect(run, choice, encoding);
   if (run->latents != NULL) add_moments(run, dictionary);
+  encoding_destroy(&encoding);
+  choice_destroy(&choice);
+  return dictionary;
+}
+
+struct dictionary *dictionary_fit_latents(const struct run *run, const real *latents) {
+  const size_t d = run->decoder->d, stride = real_padded(d);
+  struct choice *choice = draw_samples(run);
+  struct encoding *encoding = encoding_create(choice->samples.count, d);
+  take_latents(choice, latents, stride, encoding);
+  for (int64_t i = 0; i < choice->samples.count; i++)
+    if (!is_finite(d, encoding->z + (size_t)i * stride)) encoding->loss[i] = NAN;
+  struct dictionary *dictionary = collect(run, choice, encoding);
   encoding_destroy(&encoding);
   choice_destroy(&choice);
   return dictionary;

@@ -13,6 +13,10 @@ int64_t dictionary_fit_entries(const struct run *run);
 // caller. Collective.
 struct dictionary *dictionary_fit(struct run *run);
 
+// The same of latents as they are, [local_count][real_padded(d)], without a flow or a loss; those
+// that are not finite are left out. Owned by the caller. Collective.
+struct dictionary *dictionary_fit_latents(const struct run *run, const real *latents);
+
 // Bytes of the work space in which it is fitted.
 double dictionary_fit_bytes(const struct run *run);
 

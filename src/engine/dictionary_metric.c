@@ -2,16 +2,19 @@
 
 #include <string.h>
 
+#include "decoder/loss.h"
 #include "engine/curvature.h"
+#include "engine/jacobian.h"
 #include "ground/memory.h"
+#include "numerics/product.h"
 
 static const double ridge = 1e-6;  // of the mean curvature: latents may be unused
 
 struct dictionary_metric {
   const struct decoder *decoder;
   struct dictionary *dictionary;
-  struct objective *objective;
-  struct curvature *curvature;
+  struct jacobian *jacobian;
+  real *panels;   // of the transposed Jacobian
   real *hessian;  // [d][real_padded(d)]
   double *sum;    // [d][d]
 };
@@ -27,8 +30,8 @@ struct dictionary_metric *dictionary_metric_begin(struct run *run) {
   struct dictionary_metric *work = memory_new(struct dictionary_metric, 1);
   work->decoder = run->decoder;
   work->dictionary = run->dictionary;
-  work->objective = objective_create(run->decoder, 1, false);
-  work->curvature = curvature_create(run->decoder, run->evaluation_rows);
+  work->jacobian = jacobian_create(run->decoder, run->evaluation_rows);
+  work->panels = memory_new(real, product_panels_size(run->decoder->n, d));
   work->hessian = memory_new(real, d * real_padded(d));
   work->sum = memory_new(double, d *d);
   return work;
@@ -36,23 +39,34 @@ struct dictionary_metric *dictionary_metric_begin(struct run *run) {
 
 void dictionary_metric_end(struct dictionary_metric **work) {
   if (*work == NULL) return;
-  objective_destroy(&(*work)->objective);
-  curvature_destroy(&(*work)->curvature);
+  jacobian_destroy(&(*work)->jacobian);
+  memory_free(&(*work)->panels);
   memory_free(&(*work)->hessian);
   memory_free(&(*work)->sum);
   memory_free(work);
 }
 
-// Adds the Hessian of what an entry decodes to.
+// Adds the Hessian of what an entry decodes to: J^T W J times 2 / n for mse, 1 / n for bce.
 static void add_entry(struct dictionary_metric *work, int64_t entry) {
-  const size_t d = work->decoder->d, stride = real_padded(d);
-  const real *z = work->dictionary->z + (size_t)entry * stride;
-  memcpy(objective_latents(work->objective), z, stride * sizeof *z);
-  const struct objective_row decoded = {.y = objective_decode(work->objective, 1),
-                                        .weight_sum = (double)work->decoder->n};
-  curvature_hessian(work->curvature, &decoded, z, work->hessian);
+  const size_t d = work->decoder->d, n = work->decoder->n;
+  const size_t stride = real_padded(d), output = real_padded(n);
+  struct jacobian *jacobian = work->jacobian;
+  jacobian_find(jacobian, work->dictionary->z + (size_t)entry * stride);
+  product_pack(n, d, jacobian->columns, 1, output, work->panels);
+  for (size_t k = 0; k < n && work->decoder->loss == LOSS_BCE; k++)
+    for (size_t i = 0; i < d; i++)
+      jacobian->columns[i * output + k] *= (real)jacobian_curvature(jacobian, k);
+  const struct product_matrix transposed = {n, d, work->panels};
+  const struct product_rows product = {.rows = d,
+                                       .a = jacobian->columns,
+                                       .a_stride = output,
+                                       .c = work->hessian,
+                                       .c_stride = stride};
+  product_multiply(&transposed, &product);
+  const double factor = (work->decoder->loss == LOSS_MSE ? 2.0 : 1.0) / (double)n;
   for (size_t i = 0; i < d; i++)
-    for (size_t k = 0; k < d; k++) work->sum[i * d + k] += (double)work->hessian[i * stride + k];
+    for (size_t k = 0; k < d; k++)
+      work->sum[i * d + k] += factor * (double)work->hessian[i * stride + k];
 }
 
 static void add_some(struct dictionary_metric *work) {
@@ -67,7 +81,7 @@ static void add_some(struct dictionary_metric *work) {
 const real *dictionary_metric_of(struct dictionary_metric *work, int64_t entry) {
   const size_t d = work->decoder->d;
   struct dictionary *dictionary = work->dictionary;
-  const bool own = d <= METRIC_LATENT;
+  const bool own = d <= DICTIONARY_METRIC_LATENT;
   if (dictionary->metric == NULL) dictionary->metric = memory_new(real *, dictionary->count);
   real **metric = &dictionary->metric[own ? entry : DICTIONARY_MEAN];
   if (*metric != NULL) return *metric;
@@ -81,12 +95,45 @@ const real *dictionary_metric_of(struct dictionary_metric *work, int64_t entry) 
   return *metric;
 }
 
+// A dictionary that was fitted in this run, to samples without weights.
+static bool is_to_complete(const struct run *run) {
+  const struct dictionary *dictionary = run->dictionary;
+  if (dictionary == NULL || dictionary->has_metrics || run->dictionary_checksum != 0) return false;
+  const struct dataset_shape *shape = &run->shapes[SET_TRAIN];
+  return applies(run) && dictionary->count > DICTIONARY_TRAINED && !shape->weights &&
+         !shape->missing && run->config.data.missing.kind == MISSING_ERROR;
+}
+
+// A rank makes its share of them.
+void dictionary_metric_complete(struct run *run) {
+  if (!is_to_complete(run)) return;
+  struct dictionary *dictionary = run->dictionary;
+  const size_t d = dictionary->d, count = (size_t)dictionary_metric_count(dictionary);
+  const size_t size = (size_t)comm_size(run->comm), rank = (size_t)comm_rank(run->comm);
+  const bool own = d <= DICTIONARY_METRIC_LATENT;
+  struct dictionary_metric *work = dictionary_metric_begin(run);
+  for (size_t k = rank; k < count; k += size)
+    dictionary_metric_of(work, own ? (int64_t)(DICTIONARY_TRAINED + k) : DICTIONARY_TRAINED);
+  dictionary_metric_end(&work);
+  real *packed = memory_new(real, count * d * d);
+  double *all = memory_new(double, count *d *d);
+  dictionary_get_metrics(dictionary, packed);
+  for (size_t k = 0; k < count * d * d; k++)
+    if (k / (d * d) % size == rank) all[k] = (double)packed[k];
+  ranks_sum_double(comm_ranks(run->comm), all, count * d * d);
+  for (size_t k = 0; k < count * d * d; k++) packed[k] = (real)all[k];
+  dictionary_set_metrics(dictionary, packed);
+  memory_free(&packed);
+  memory_free(&all);
+}
+
 double dictionary_metric_bytes(const struct run *run) {
   if (!applies(run)) return 0.0;
   const double d = (double)run->decoder->d, stride = (double)real_padded(run->decoder->d);
   const double entries =
-      run->decoder->d <= METRIC_LATENT ? (double)dictionary_most(run->decoder) : 1;
-  return (double)objective_bytes(run->decoder, 1, false) +
-         (double)curvature_bytes(run->decoder, run->evaluation_rows) +
-         (entries + 1.0) * d * stride * (double)sizeof(real) + d * d * (double)sizeof(double);
+      run->decoder->d <= DICTIONARY_METRIC_LATENT ? (double)dictionary_most(run->decoder) : 1;
+  return (double)jacobian_bytes(run->decoder, run->evaluation_rows) +
+         (double)(product_panels_size(run->decoder->n, run->decoder->d) * sizeof(real)) +
+         (entries + 1.0) * d * (stride + 3.0 * d) * (double)sizeof(real) +
+         d * d * (double)sizeof(double);
 }

@@ -72,10 +72,13 @@ struct evaluation *evaluation_create(struct run *run, enum set set, enum evaluat
 
 static void start_where_trained(struct evaluation *evaluation) {
   const size_t stride = real_padded(evaluation->run->decoder->d);
-  for (int64_t i = 0; i < evaluation->samples.count; i++)
-    if (evaluation->encoding->status[i] == STATUS_RUNNING)
-      memcpy(evaluation->encoding->z + (size_t)i * stride,
-             evaluation->run->latents + (size_t)i * stride, stride * sizeof(real));
+  struct encoding *encoding = evaluation->encoding;
+  for (int64_t i = 0; i < evaluation->samples.count; i++) {
+    if (encoding->status[i] != STATUS_RUNNING) continue;
+    memcpy(encoding->z + (size_t)i * stride, evaluation->run->latents + (size_t)i * stride,
+           stride * sizeof(real));
+    encoding->start[i] = START_TRAINED;
+  }
 }
 
 // Begins to encode what is left.

@@ -89,6 +89,12 @@ static own_start *const own_starts[START_COUNT] = {[START_POD] = start_at_codes,
                                                    [START_ENCODER] = start_at_encoder,
                                                    [START_UNIFORM] = start_at_random};
 
+static bool has_own(const struct run *run) {
+  for (int k = 0; k < START_COUNT; k++)
+    if (wanted(run)[k] && own_starts[k] != NULL) return true;
+  return false;
+}
+
 static enum start kind_of_entry(int64_t entry) {
   return entry == DICTIONARY_ZERO   ? START_ZERO
          : entry == DICTIONARY_MEAN ? START_MEAN
@@ -107,14 +113,15 @@ struct waiting {
   int64_t count, *sample;
 };
 
-// The metrics of first tries; further ones are too few to be worth it.
+// The metrics of the entries that flows may begin at.
 static void add_metrics(struct run *run, const struct waiting *waiting, const int64_t *entries,
                         struct starts *starts) {
   struct dictionary_metric *work = dictionary_metric_begin(run);
   for (int64_t k = 0; k < waiting->count && work != NULL; k++) {
     const size_t first = (size_t)waiting->sample[k] * starts->tries;
-    if (entries[first] >= DICTIONARY_TRAINED)
-      starts->metric[first] = dictionary_metric_of(work, entries[first]);
+    for (size_t t = first; t < first + starts->tries; t++)
+      if (entries[t] >= DICTIONARY_TRAINED)
+        starts->metric[t] = dictionary_metric_of(work, entries[t]);
   }
   dictionary_metric_end(&work);
 }
@@ -148,8 +155,8 @@ static void add_shared(struct run *run, const struct samples *samples,
   dictionary_destroy(&plain);
 }
 
-// Puts a start of its own before the others where its loss is less than theirs, else behind them if
-// there is room.
+// Puts a start of its own before the others where its loss is less than theirs, with the metric of
+// the best of them, else behind them if there is room.
 static void insert(struct starts *starts, size_t d, int64_t i, enum start kind, const real *z,
                    bool best) {
   const size_t stride = real_padded(d), first = (size_t)i * starts->tries;
@@ -158,7 +165,6 @@ static void insert(struct starts *starts, size_t d, int64_t i, enum start kind, 
   if (best) {
     const size_t moved = count < starts->tries ? count : starts->tries - 1;
     memmove(starts->metric + first + 1, starts->metric + first, moved * sizeof *starts->metric);
-    starts->metric[first] = NULL;
     memmove(starts->kind + first + 1, starts->kind + first, moved * sizeof *starts->kind);
     memmove(starts->z + (first + 1) * stride, starts->z + first * stride,
             moved * stride * sizeof(real));
@@ -186,23 +192,38 @@ static void find_losses(const struct run *run, const struct samples *samples,
                  encoding->z, losses);
 }
 
+// The losses at the starts so far; NaN without any.
+static void find_least(const struct run *run, const struct samples *samples,
+                       const struct waiting *waiting, const struct starts *starts,
+                       struct encoding *encoding, double *least) {
+  const bool shared =
+      wanted(run)[START_ZERO] || wanted(run)[START_MEAN] || wanted(run)[START_DICTIONARY];
+  for (int64_t i = 0; i < samples->count; i++) least[i] = NAN;
+  if (!shared) return;
+  take_first(starts, samples, run->decoder->d, encoding);
+  find_losses(run, samples, waiting, encoding, least);
+}
+
 static void add_own(struct run *run, const struct samples *samples, const struct waiting *waiting,
-                    enum start kind, struct starts *starts) {
+                    struct starts *starts) {
   const size_t d = run->decoder->d, stride = real_padded(d);
   struct encoding *encoding = encoding_create(samples->count, d);
-  double *before = memory_new(double, samples->count), *after = memory_new(double, samples->count);
-  take_first(starts, samples, d, encoding);
-  find_losses(run, samples, waiting, encoding, before);
-  own_starts[kind](run, samples, encoding);
-  find_losses(run, samples, waiting, encoding, after);
-  for (int64_t k = 0; k < waiting->count; k++) {
-    const int64_t i = waiting->sample[k];
-    const bool alone = starts_latent(starts, d, i, 0) == NULL;
-    insert(starts, d, i, kind, encoding->z + (size_t)i * stride,
-           alone || after[i] < before[i] || isnan(before[i]));
+  double *least = memory_new(double, samples->count), *losses = memory_new(double, samples->count);
+  find_least(run, samples, waiting, starts, encoding, least);
+  for (int kind = 0; kind < START_COUNT; kind++) {
+    if (!wanted(run)[kind] || own_starts[kind] == NULL) continue;
+    own_starts[kind](run, samples, encoding);
+    find_losses(run, samples, waiting, encoding, losses);
+    for (int64_t k = 0; k < waiting->count; k++) {
+      const int64_t i = waiting->sample[k];
+      const bool best =
+          starts_latent(starts, d, i, 0) == NULL || losses[i] < least[i] || isnan(least[i]);
+      insert(starts, d, i, (enum start)kind, encoding->z + (size_t)i * stride, best);
+      if (best) least[i] = losses[i];
+    }
   }
-  memory_free(&before);
-  memory_free(&after);
+  memory_free(&least);
+  memory_free(&losses);
   encoding_destroy(&encoding);
 }
 
@@ -247,9 +268,7 @@ void first_guess_start(struct run *run, const struct samples *samples, bool excl
       starts->kind[(size_t)i * starts->tries] = START_ZERO;
   else
     add_shared(run, samples, &waiting, exclude_own, curved, starts);
-  for (int kind = 0; kind < START_COUNT; kind++)
-    if (wanted(run)[kind] && own_starts[kind] != NULL)
-      add_own(run, samples, &waiting, (enum start)kind, starts);
+  if (has_own(run)) add_own(run, samples, &waiting, starts);
   memory_free(&waiting.sample);
   take_first(starts, samples, d, encoding);
   if (run->predictor != NULL) encoding->metric = run->predictor->metric;

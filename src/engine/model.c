@@ -4,6 +4,7 @@
 
 #include "decoder/objective.h"
 #include "engine/ensemble.h"
+#include "engine/second_flow.h"
 #include "ground/clock.h"
 #include "ground/memory.h"
 
@@ -26,7 +27,11 @@ static bool step_gfe(struct model *model, struct shard *shard, real *gradient,
   const double begun = clock_seconds();
   shard->encoding->trajectories =
       batch_gradient_trajectories(model->batch_gradient, shard->samples.count);
+  struct starts *starts = second_flow_take(shard);
+  shard->encoding->starts = starts;
   ensemble_run(model->ensemble, &shard->samples, shard->size, shard->encoding);
+  shard->encoding->starts = NULL;
+  starts_destroy(&starts);
   step->seconds = clock_seconds() - begun;
   return batch_gradient_compute(model->batch_gradient, shard, &step->totals, gradient);
 }

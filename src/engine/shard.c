@@ -88,7 +88,7 @@ void shard_mail_transfer(struct comm *comm, struct shard_mail *sent, struct shar
 
 // ---- from home ----
 
-enum { SAMPLE_PIECES = 4 };  // y, w, weight sum, latent
+enum { SAMPLE_PIECES = 5 };  // y, w, weight sum, latent, second latent
 
 // Sample i of arrays that hold one after the other. A latent goes only to where the flow is.
 static void add_sample(struct shard_mail *mail, int rank, const struct dataset *data, const real *y,
@@ -105,7 +105,8 @@ static const real *latent_of(const struct shard *s, const real *latents, int64_t
 
 static size_t latent_bytes(const struct shard *s) { return real_padded(s->d) * sizeof(real); }
 
-static struct shard_mail leave_home(const struct shard *s, const real *latents) {
+static struct shard_mail leave_home(const struct shard *s, const real *latents,
+                                    const real *second) {
   const struct dataset *data = sample_order_data(s->order);
   const struct own_sample *own;
   const int64_t count = own_samples(s, &own);
@@ -114,6 +115,8 @@ static struct shard_mail leave_home(const struct shard *s, const real *latents) 
     const int rank = flow_of_own(s, k, own[k].place - s->first);
     add_sample(&mail, rank, data, data->y, data->w, data->weight_sum, own[k].local);
     shard_mail_add(&mail, rank, latent_of(s, latents, own[k].local), latent_bytes(s));
+    if (second != NULL)
+      shard_mail_add(&mail, rank, latent_of(s, second, own[k].local), latent_bytes(s));
   }
   for (int64_t k = 0; k < count; k++) {
     const int64_t position = own[k].place - s->first;
@@ -131,19 +134,22 @@ static struct shard_mail arrive(const struct shard *s, const real *y, const real
   for (int64_t i = 0; i < s->held; i++) {
     const int rank = shard_home_rank(s, s->samples.position[i]);
     add_sample(&mail, rank, data, y, w, weight_sum, i);
-    if (i < s->samples.count)
-      shard_mail_add(&mail, rank, latent_of(s, s->encoding->z, i), latent_bytes(s));
+    if (i >= s->samples.count) continue;
+    shard_mail_add(&mail, rank, latent_of(s, s->encoding->z, i), latent_bytes(s));
+    if (s->second != NULL)
+      shard_mail_add(&mail, rank, latent_of(s, s->second, i), latent_bytes(s));
   }
   return mail;
 }
 
-static void fetch(struct shard *s, const real *latents) {
+static void fetch(struct shard *s, const real *latents, const real *second) {
   const struct dataset *data = sample_order_data(s->order);
   const size_t entries = (size_t)s->held * data->stride;
   real *y = memory_new(real, entries), *w = data->w != NULL ? memory_new(real, entries) : NULL;
   double *weight_sum = memory_new(double, s->held);
   s->encoding = encoding_create(s->held, s->d);
-  struct shard_mail sent = leave_home(s, latents), received = arrive(s, y, w, weight_sum);
+  if (second != NULL) s->second = memory_new(real, (size_t)s->samples.count * real_padded(s->d));
+  struct shard_mail sent = leave_home(s, latents, second), received = arrive(s, y, w, weight_sum);
   shard_mail_transfer(s->comm, &sent, &received);
   s->samples.y = y;
   s->samples.w = w;
@@ -172,7 +178,7 @@ struct shard *shard_gather(struct comm *comm, const struct sample_order *order,
     s->plan =
         shard_plan_create(s, batch->evaluations, batch->together > 0 ? batch->together : TOGETHER);
   list_samples(s);
-  fetch(s, latents);
+  fetch(s, latents, batch->second);
   return s;
 }
 
@@ -228,6 +234,7 @@ void shard_destroy(struct shard **shard) {
   memory_release((void *)s->samples.weight_sum);
   memory_release((void *)s->samples.position);
   encoding_destroy(&s->encoding);
+  memory_free(&s->second);
   shard_plan_destroy(&s->plan);
   memory_free(&s->slot);
   memory_free(shard);

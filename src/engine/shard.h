@@ -23,6 +23,8 @@ struct shard {
   struct samples samples;        // those with own flows
   struct samples all;            // all; the arrays are the shard's
   struct encoding *encoding;     // latents of all, results of those with own flows; owned
+  real
+      *second;  // [samples.count][real_padded(d)] where their second flows begin; NULL: none; owned
   // The rest is shard.c's own.
   struct comm *comm;
   const struct sample_order *order;
@@ -42,6 +44,8 @@ struct shard_batch {
   // on all ranks; NULL on all ranks: the owner of a tile has its flows.
   const int64_t *evaluations;
   int together;  // ranks that share out flows among themselves, at most; 0: 64
+  // Where second flows begin, [local_count][real_padded(d)]; NULL on all ranks: there are none.
+  const real *second;
 };
 
 // Gathers a batch of `order` (borrowed as long as the shard lives); latents come from `latents`

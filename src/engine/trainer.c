@@ -10,6 +10,7 @@
 #include "engine/pod.h"
 #include "engine/pod_start.h"
 #include "engine/sample_order.h"
+#include "engine/second_flow.h"
 #include "engine/shard.h"
 #include "engine/tally.h"
 #include "engine/update.h"
@@ -30,6 +31,7 @@ struct trainer {
   struct model *model;
   real *latents;         // [local_count][real_padded(d)] starts of the next epoch's flows
   int64_t *evaluations;  // [local_count] what the flows of an epoch took, for the next one
+  struct second_flow *second;
   struct update *update;
   struct sample_order *order;  // of the present epoch; NULL until a batch is wanted
   int64_t batches, steps;      // batches per epoch; updates in all
@@ -89,6 +91,7 @@ static void begin_phase(struct trainer *t) {
   t->latents = memory_new(real, (size_t)t->data->local_count * real_padded(decoder->d));
   if (config->training.warm_start) pod_start_latents(t->run, t->latents);
   t->evaluations = memory_new(int64_t, t->data->local_count);
+  t->second = second_flow_create(t->run);
   t->update = update_create(t->run);
   t->run->latents = model_keeps_latents(t->run) ? t->latents : NULL;
 }
@@ -106,6 +109,7 @@ static void end_phase(struct trainer *t) {
   evaluation_destroy(&t->validation);
   memory_free(&t->latents);
   memory_free(&t->evaluations);
+  second_flow_destroy(&t->second);
   update_destroy(&t->update);
   forget_kept(t);
 }
@@ -268,11 +272,13 @@ static bool train_batch(struct trainer *t, int64_t notices[TRAINER_NOTICES]) {
   const int64_t left = t->data->count - t->at.batch * config->training.batch;
   const int64_t size = left < config->training.batch ? left : config->training.batch;
   clock_enter(PHASE_DATA);
+  if (t->at.batch == 0) second_flow_begin(t->second, t->at.epoch, t->latents);
   const struct shard_batch batch = {
       .first = t->at.batch * config->training.batch,
       .size = size,
       .tile = t->run->tile,
-      .evaluations = model_flows_are_free(t->run) ? t->evaluations : NULL};
+      .evaluations = model_flows_are_free(t->run) ? t->evaluations : NULL,
+      .second = second_flow_latents(t->second)};
   struct shard *shard =
       shard_gather(t->run->comm, present_order(t), &batch, t->run->decoder->d, t->latents);
   bool good = true;
@@ -358,6 +364,7 @@ static void end_epoch(struct trainer *t) {
   history_add_epoch(t->history, record);
   tally_clear(&t->tally);
   sample_order_destroy(&t->order);
+  second_flow_end(t->second);
   t->loss_sum = t->flow_seconds = 0.0;
   t->at.epoch++;
   t->at.batch = t->at.testing = t->at.validating = 0;
@@ -422,6 +429,7 @@ void trainer_resume(struct trainer *t, struct trainer_position position) {
     begin_refit(t);
   else if (has_ended(t))
     forget_kept(t);
+  second_flow_resume(t->second, position.epoch, position.batch);
   if (position.testing) t->test = evaluation_create(t->run, SET_TEST, EVALUATION_NEW);
   if (position.validating == VALIDATING)
     t->validation = evaluation_create(t->run, SET_VALIDATION, EVALUATION_NEW);
@@ -480,6 +488,7 @@ void trainer_state(struct trainer *t, struct state *state) {
     z.data = t->kept_latents;
     state_add(state, z);
   }
+  second_flow_state(t->second, samples, state);
   evaluations.name = "evaluations";
   evaluations.text = "gradient evaluations of samples' last flows, by which the next are spread";
   evaluations.type = STATE_INT64;

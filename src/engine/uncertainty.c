@@ -3,18 +3,14 @@
 #include <math.h>
 #include <string.h>
 
-#include "decoder/loss.h"
-#include "decoder/network.h"
+#include "engine/jacobian.h"
 #include "ground/memory.h"
 #include "numerics/dense.h"
 
 struct uncertainty {
   const struct decoder *decoder;
   const struct posterior *posterior;
-  size_t rows;
-  struct network_tangent *pass;
-  real *x;             // [real_padded(n)] the decoder's output as data
-  real *jacobian;      // [d][real_padded(n)]
+  struct jacobian *jacobian;
   double *curvature;   // [real_padded(n)] of an entry's loss; 1 for mse
   double *factor;      // [d][d] of J^T W J + P
   double *covariance;  // [d][d]
@@ -26,52 +22,26 @@ struct uncertainty *uncertainty_create(const struct decoder *decoder,
   struct uncertainty *u = memory_new(struct uncertainty, 1);
   *u = (struct uncertainty){.decoder = decoder,
                             .posterior = posterior,
-                            .rows = rows < d ? rows : d,
-                            .x = memory_new(real, stride),
-                            .jacobian = memory_new(real, d * stride),
+                            .jacobian = jacobian_create(decoder, rows),
                             .curvature = memory_new(double, stride),
                             .factor = memory_new(double, d *d),
                             .covariance = memory_new(double, d *d)};
-  u->pass = network_tangent_create(decoder->network, u->rows, false);
   return u;
 }
 
 void uncertainty_destroy(struct uncertainty **uncertainty) {
   struct uncertainty *u = *uncertainty;
   if (u == NULL) return;
-  network_tangent_destroy(&u->pass);
-  memory_free(&u->x);
-  memory_free(&u->jacobian);
+  jacobian_destroy(&u->jacobian);
   memory_free(&u->curvature);
   memory_free(&u->factor);
   memory_free(&u->covariance);
   memory_free(uncertainty);
 }
 
-// The decoder's output at z and its derivatives along the axes of z.
-static void find_jacobian(struct uncertainty *u, const real *z) {
-  const size_t d = u->decoder->d, width = real_padded(d), stride = real_padded(u->decoder->n);
-  real *latents = network_tangent_input(u->pass), *directions = network_tangent_direction(u->pass);
-  for (size_t first = 0; first < d; first += u->rows) {
-    const size_t count = d - first < u->rows ? d - first : u->rows;
-    memset(directions, 0, count * width * sizeof *directions);
-    for (size_t row = 0; row < count; row++) {
-      memcpy(latents + row * width, z, width * sizeof *z);
-      directions[row * width + first + row] = 1;
-    }
-    const struct network_pair x =
-        network_tangent_forward(u->pass, decoder_values(u->decoder), count);
-    memcpy(u->jacobian + first * stride, x.dot, count * stride * sizeof *x.dot);
-    memcpy(u->x, x.value, stride * sizeof *x.value);
-  }
-  loss_output(u->decoder->loss, stride, u->x);
-}
-
 // The second derivative of an entry's loss, and for bce, the same, that of its mean by the logit.
 static void find_curvature(struct uncertainty *u) {
-  const bool logistic = u->decoder->loss == LOSS_BCE;
-  for (size_t k = 0; k < u->decoder->n; k++)
-    u->curvature[k] = logistic ? (double)u->x[k] * (1.0 - (double)u->x[k]) : 1.0;
+  for (size_t k = 0; k < u->decoder->n; k++) u->curvature[k] = jacobian_curvature(u->jacobian, k);
 }
 
 static void find_precision(struct uncertainty *u, const real *w) {
@@ -79,7 +49,7 @@ static void find_precision(struct uncertainty *u, const real *w) {
   const size_t d = u->decoder->d, n = u->decoder->n, stride = real_padded(n);
   for (size_t i = 0; i < d; i++)
     for (size_t j = 0; j <= i; j++) {
-      const real *a = u->jacobian + i * stride, *b = u->jacobian + j * stride;
+      const real *a = u->jacobian->columns + i * stride, *b = u->jacobian->columns + j * stride;
       double sum = 0.0;
       for (size_t k = 0; k < n; k++)
         sum += (w == NULL ? 1.0 : (double)w[k]) * u->curvature[k] * (double)a[k] * (double)b[k];
@@ -92,7 +62,7 @@ static void find_precision(struct uncertainty *u, const real *w) {
 const double *uncertainty_of(struct uncertainty *u, int64_t i, const real *z) {
   const struct samples *samples = &u->posterior->samples;
   const size_t d = u->decoder->d, stride = real_padded(u->decoder->n);
-  find_jacobian(u, z);
+  jacobian_find(u->jacobian, z);
   find_curvature(u);
   find_precision(u, samples->w == NULL ? NULL : samples->w + (size_t)i * stride);
   memset(u->covariance, 0, d * d * sizeof *u->covariance);
@@ -113,8 +83,8 @@ void uncertainty_of_output(const struct uncertainty *u, real *x) {
     double sum = 0.0;
     for (size_t i = 0; i < d; i++)
       for (size_t j = 0; j < d; j++)
-        sum += (double)u->jacobian[i * stride + k] * u->covariance[i * d + j] *
-               (double)u->jacobian[j * stride + k];
+        sum += (double)u->jacobian->columns[i * stride + k] * u->covariance[i * d + j] *
+               (double)u->jacobian->columns[j * stride + k];
     x[k] = (real)(u->curvature[k] * sqrt(sum > 0.0 || isnan(sum) ? sum : 0.0));
   }
 }

@@ -6,6 +6,7 @@
 
 static const char group[] = "/dictionary";
 static const char z_path[] = "/dictionary/z", origin_path[] = "/dictionary/origin";
+static const char metric_path[] = "/dictionary/metric";
 static const char mean_path[] = "/dictionary/mean", covariance_path[] = "/dictionary/covariance";
 
 static int64_t trained(const struct dictionary *dictionary) {
@@ -29,6 +30,20 @@ void dictionary_declare(struct h5_file *file, const struct dictionary *dictionar
              "mean of all trained latents: of the prior that evaluation.prior = gaussian takes");
   h5_dataset(file, group, "covariance", H5_DOUBLE, 2, (const char *const[]){"latent", "latent"},
              "1", "their covariance");
+  if (!dictionary->has_metrics) return;
+  h5_dimension(file, group, "metric_entry", dictionary_metric_count(dictionary));
+  h5_dataset(file, group, "metric", H5_REAL, 3,
+             (const char *const[]){"metric_entry", "latent", "latent"}, "1",
+             "inverse Gauss-Newton matrix of each entry, or one of all: the first metric of flows "
+             "that begin there");
+}
+
+static void write_metrics(struct h5_file *file, const struct dictionary *dictionary, int rank) {
+  const size_t d = dictionary->d, count = (size_t)dictionary_metric_count(dictionary);
+  real *packed = memory_new(real, count * d * d);
+  dictionary_get_metrics(dictionary, packed);
+  h5_write_rows(file, metric_path, H5_REAL, 0, rank == 0 ? (int64_t)count : 0, packed);
+  memory_free(&packed);
 }
 
 // A row at a time: they are padded in memory.
@@ -44,6 +59,7 @@ void dictionary_write(struct h5_file *file, const struct dictionary *dictionary,
   h5_write_rows(file, mean_path, H5_DOUBLE, 0, rank == 0 ? (int64_t)d : 0, dictionary->latent_mean);
   h5_write_rows(file, covariance_path, H5_DOUBLE, 0, rank == 0 ? (int64_t)d : 0,
                 dictionary->covariance);
+  if (dictionary->has_metrics) write_metrics(file, dictionary, rank);
   memory_free(&z);
 }
 
@@ -90,6 +106,23 @@ static bool read_moments(struct h5_file *file, struct dictionary *dictionary, st
   return true;
 }
 
+// Files need not have them.
+static bool read_metrics(struct h5_file *file, struct dictionary *dictionary, struct error *error) {
+  const size_t d = dictionary->d, count = (size_t)dictionary_metric_count(dictionary);
+  int axes;
+  int64_t shape[H5_AXES];
+  if (!h5_exists(file, metric_path)) return true;
+  if (!h5_shape(file, metric_path, "decoder.file", &axes, shape, error)) return false;
+  if (axes != 3 || shape[0] != (int64_t)count || shape[1] != (int64_t)d || shape[2] != (int64_t)d)
+    return false;
+  real *packed = memory_new(real, count * d * d);
+  bool good = h5_read_rows(file, metric_path, H5_REAL, 0, (int64_t)count, packed, error);
+  for (size_t k = 0; k < count * d * d && good; k++) good = isfinite(packed[k]);
+  if (good) dictionary_set_metrics(dictionary, packed);
+  memory_free(&packed);
+  return good;
+}
+
 static bool is_sound(const struct dictionary *dictionary) {
   if (!(dictionary->trained_loss >= 0.0) || !isfinite(dictionary->trained_loss)) return false;
   const size_t count = (size_t)dictionary->count * real_padded(dictionary->d);
@@ -121,9 +154,11 @@ bool dictionary_read(const char *path, struct dictionary *dictionary, struct err
   for (size_t k = 0; k < count * d; k++)
     dictionary->z[(k / d + DICTIONARY_TRAINED) * real_padded(d) + k % d] = z[k];
   memory_free(&z);
-  good = good && read_moments(file, dictionary, error);
+  good = good && read_moments(file, dictionary, error) && read_metrics(file, dictionary, error);
   h5_close(&file);
   if (!error_is_set(error) && !(good && is_sound(dictionary)))
-    error_set(error, "decoder.file = %s: a number of its %s is missing or not finite", path, group);
+    error_set(error,
+              "decoder.file = %s: a number of its %s is missing or not finite, or in another shape",
+              path, group);
   return !error_is_set(error);
 }

@@ -50,8 +50,13 @@ const char *generator_name(int kind) {
 }
 
 const char *start_name(int kind) {
-  static const char *const names[] = {"zero", "mean", "pod", "predictor", "dictionary", "encoder", "uniform"};
+  static const char *const names[] = {"zero",       "mean",    "pod",    "predictor",
+                                      "dictionary", "encoder", "uniform"};
   return IN_TABLE(names, kind) ? names[kind] : NULL;
+}
+
+const char *start_taken_name(int kind) {
+  return kind == START_TRAINED ? "trained" : start_name(kind);
 }
 
 const char *prior_name(int kind) {

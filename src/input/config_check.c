@@ -315,6 +315,17 @@ static bool check_adjoint(const struct config_input *input, const struct config 
   return true;
 }
 
+// A second flow of a sample competes with the one from its last latent.
+static bool check_second_flow(const struct config_input *input, const struct config *config) {
+  const bool given = is_given(input, "training.second_flow") && config->training.second_flow > 0;
+  if (!given || config->run.model != MODEL_GFE || !config->run.task[TASK_TRAIN]) return true;
+  const char *lacks = !config->training.warm_start                 ? "training.warm_start = true"
+                      : config->training.adjoint != ADJOINT_NONE   ? "training.adjoint = none"
+                      : config->encoding.coupling != COUPLING_NONE ? "encoding.coupling = none"
+                                                                   : NULL;
+  return lacks == NULL || complain(input, "training", "second_flow", "needs %s, or is 0", lacks);
+}
+
 // A guess for each sample's own flow.
 static bool check_start(const struct config_input *input, const struct config *config) {
   const bool *start = config->evaluation.start;
@@ -386,7 +397,7 @@ bool config_check(const struct config_input *input, struct config *config) {
   return check_tasks(input, config) && check_decoder(input, config) && check_model(input, config) &&
          check_solver(input, &config->encoding, "encoding") &&
          check_solver(input, &config->evaluation.solver, "evaluation") &&
-         check_adjoint(input, config) && check_start(input, config) &&
-         check_validation(input, config) && check_comparison(input, config) &&
-         config_paths_settle(input, config);
+         check_adjoint(input, config) && check_second_flow(input, config) &&
+         check_start(input, config) && check_validation(input, config) &&
+         check_comparison(input, config) && config_paths_settle(input, config);
 }

@@ -236,6 +236,11 @@ static const struct config_row training_rows[] = {
     {"warm_start", TYPE_BOOLEAN, AT(training.warm_start), "true",
      .text = "flows start from the sample's latent of the epoch before, not from zero; ignored "
              "with an autoencoder, which needs no flows"},
+    {"second_flow", TYPE_INTEGER, AT(training.second_flow), "auto", .automatic = "auto",
+     .range = {0, 1e9, CLOSED}, .unit = "epochs",
+     .text = "interval between epochs in which each sample has a second flow, from the best of the "
+             "other samples' latents; the lower end is kept. 0 = never; auto: 10, but 0 with fewer "
+             "epochs, cold starts, an adjoint or a shared step. Ignored with an autoencoder"},
     {"order", TYPE_CHOICE, AT(training.order), "shuffled", .name = order_name,
      .text = "order of the samples: by seed and epoch, or as in the file"},
     {"adjoint", TYPE_CHOICE, AT(training.adjoint), "none", .name = adjoint_name,
@@ -262,11 +267,12 @@ static const struct config_row evaluation_rows[] = {
      .text = "encode the training data as well, once the training has ended",
      .change = CHANGE_TAKEN},
     {"start", TYPE_CHOICES, AT(evaluation.start), "auto", .automatic = "auto", .name = start_name,
-     .text = "where flows may begin; of several starts each sample takes that of least loss. zero: "
-             "z = 0; mean: the mean of the trained latents; pod, encoder: POD's code, or that of an "
-             "autoencoder; predictor: a linear guess, with a metric for lbfgs; dictionary: the best "
-             "of some trained latents; uniform: a random point of [0, 1). auto: zero and, if the "
-             "solver ends at a minimum, those of mean, pod and dictionary that exist"},
+     .text =
+         "where flows may begin; of several starts each sample takes that of least loss. zero: "
+         "z = 0; mean: the mean of the trained latents; pod, encoder: POD's code, or that of an "
+         "autoencoder; predictor: a linear guess, with a metric for lbfgs; dictionary: the best "
+         "of some trained latents; uniform: a random point of [0, 1). auto: zero and, if the "
+         "solver ends at a minimum, those of mean, pod and dictionary that exist"},
     {"tries", TYPE_INTEGER, AT(evaluation.tries), "auto", .automatic = "0",
      .range = {1, TRIES_MAX, CLOSED}, .unit = "flows",
      .text = "flows of a sample, from starts that lie apart, of which the one that ends lowest is "

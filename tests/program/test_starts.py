@@ -118,17 +118,39 @@ def test_metric(checks, program, cwd, path):
         checks(len(wrong) > 40 and np.max(wrong) < 0.02,
                f"{decoder_file}: {len(wrong)} steps, {np.max(wrong):.3g} of a step beside it")
         print(f"metric: done, {len(wrong)} of {len(z)} steps, {np.max(wrong):.2g}", flush=True)
+        with h5py.File(decoder_file, "r") as file:
+            stored = file["dictionary/metric"][()]
+        expected = [mean] if len(mean) > 16 else [metric_at(decoder, entry) for entry in entries[:5]]
+        for inverse, metric in zip(stored, expected):
+            beside = np.abs(inverse @ metric - np.eye(len(metric))).max()
+            checks(beside < 0.05, f"{decoder_file}: a stored metric, {beside:.3g} beside the inverse")
+    bare = os.path.join(cwd, "bare.h5")
+    shutil.copy(path, bare)
+    with h5py.File(bare, "r+") as file:
+        del file["dictionary/metric"]
+    with_metrics, without = (
+        columns(run_input(checks, program, cwd, name, {
+            "run.tasks": ["encode"], "decoder.file": file, "data.encode.file": "fronts.npy"}),
+            "encode", "z", "evaluations") for name, file in (("given", path), ("found", bare)))
+    checks(all(np.array_equal(a, b) for a, b in zip(with_metrics, without)),
+           "stored metrics and those that are made are the same")
 
 
 def test_ranks(checks, program, cwd):
-    """The same bits on any number of ranks, and by any instruction set."""
+    """The same bits on any number of ranks, and by any instruction set; also of second flows, which
+    come in the tenth epoch."""
     few = {**FRONTS, "training.epochs": 10}
     one = run_input(checks, program, cwd, "ranks_1", few)
+    evaluations = columns(one, "history", "epoch_evaluations_mean")[0]
+    checks(1.6 < evaluations[9] / evaluations[8] < 2.4, f"two flows in epoch 10: {evaluations}")
+    start = columns(one, "train", "start")[0]
+    checks((start == len(KINDS)).all(), "trained latents say that they are")
     for ranks in (2, 3, 7):
         again = run_input(checks, program, cwd, f"ranks_{ranks}", few, ranks=ranks)
         compare_only_results(checks, f"{ranks} ranks", one, again)
-    other = run_input(checks, program, cwd, "avx2", few, environment={"GFE_ISA": "avx2"})
-    compare_only_results(checks, "avx2", one, other)
+    for isa in ("avx2", "plain"):
+        other = run_input(checks, program, cwd, isa, few, environment={"GFE_ISA": isa})
+        compare_only_results(checks, isa, one, other)
     print("ranks: done", flush=True)
 
 
@@ -173,8 +195,10 @@ def test_restart(checks, program, cwd, path):
     # A rate at which the loss of the start is not reached again.
     stopped = {"training.epochs": 9, "training.validation": 0.2, "training.patience": 2,
                "training.learning_rate": 0.3, "training.schedule": "constant",
-               "training.schedule_factor": None, "training.keep": "last", "evaluation.every": 1}
-    for folder, change in (("two_epochs", {"training.epochs": 2}), ("stopped", stopped)):
+               "training.schedule_factor": None, "training.keep": "last", "evaluation.every": 1,
+               "training.second_flow": 3}
+    for folder, change in (("two_epochs", {"training.epochs": 2, "training.second_flow": 2}),
+                           ("stopped", stopped)):
         reference = run_input(checks, program, cwd, folder, FRONTS, change)
         again, result, legs = legs_of(program, cwd, f"{folder}_legs", FRONTS, change)
         checks(result.code == 0 and legs > 5, f"{folder}, {legs} legs: {result}")
@@ -242,6 +266,8 @@ def test_refusals(checks, program, cwd, path):
     """Starts that a decoder file cannot give."""
     encode = {"run.directory": "refused", "run.tasks": ["encode"], "decoder.file": path,
               "data.encode.file": "fronts.npy"}
+    train = {**FRONTS, "run.tasks": ["train"], "decoder.file": None, "data.encode.file": None,
+             "training.second_flow": 2}
     stripped = os.path.join(cwd, "stripped.h5")
     shutil.copy(path, stripped)
     with h5py.File(stripped, "r+") as file:
@@ -257,7 +283,10 @@ def test_refusals(checks, program, cwd, path):
             ({"evaluation.start": "dictionry"}, "did you mean dictionary?"),
             ({"evaluation.start": []}, "list"),
             ({"evaluation.solver": "amd", "evaluation.coupling": "batch", "evaluation.start": "zero",
-              "evaluation.tries": 2}, "evaluation.coupling = none"), ({"evaluation.start": "encoder"}, "autoencoder"), ({"evaluation.tries": 11}, "evaluation.tries")):
+              "evaluation.tries": 2}, "evaluation.coupling = none"),
+            ({**train, "training.warm_start": False}, "warm_start = true"),
+            ({**train, "encoding.solver": "heun", "encoding.max_iterations": None,
+              "training.adjoint": "discrete"}, "training.adjoint = none"), ({"evaluation.start": "encoder"}, "autoencoder"), ({"evaluation.tries": 11}, "evaluation.tries")):
         name = write_input(os.path.join(cwd, "refused.yaml"), encode, change)
         result = run(program, os.path.basename(name), cwd=cwd)
         checks(result.code == 2 and said in result.err, f"{change} should be refused: {result}")

@@ -1,15 +1,14 @@
 // The first metric of flows that begin at an entry of the dictionary: the inverse Hessian of the
 // loss of a sample that the decoder meets exactly there. So there is no residual, and it is the
 // Gauss-Newton matrix J^T J of the entry, in units of the loss. It depends on the decoder alone;
-// all entries of a sample's must count. Beyond METRIC_LATENT numbers in a latent an entry of its
-// own costs too much, and the mean over METRIC_ENTRIES entries serves all.
+// all entries of a sample's must count. Beyond DICTIONARY_METRIC_LATENT numbers in a latent an
+// entry of its own costs too much, and the mean over METRIC_ENTRIES entries serves all.
 #ifndef GFE_DICTIONARY_METRIC_H
 #define GFE_DICTIONARY_METRIC_H
 
 #include "engine/run.h"
 
 enum {
-  METRIC_LATENT = 16,
   METRIC_ENTRIES = 30,
   METRIC_LATENT_MOST = 256  // there is none for longer latents
 };
@@ -24,6 +23,11 @@ void dictionary_metric_end(struct dictionary_metric **work);
 // That of a trained entry, [d][real_padded(d)] (borrowed from the dictionary); NULL if the decoder
 // does not depend on z there.
 const real *dictionary_metric_of(struct dictionary_metric *work, int64_t entry);
+
+// Once nothing is trained any more: makes those that are missing, to be stored with the decoder.
+// Not where entries of the training samples have weights: then there is no use for them, most
+// likely; nor of a dictionary that was read. Collective.
+void dictionary_metric_complete(struct run *run);
 
 // Bytes of the work space and of all metrics.
 double dictionary_metric_bytes(const struct run *run);
