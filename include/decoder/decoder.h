@@ -21,6 +21,9 @@ struct decoder {
   real *theta;              // owned
   real *packed;             // its weights packed for products (decoder_pack()), owned
   real *work;               // of that packing, owned
+  // Of an excerpt, owned, else NULL: its outputs by their numbers in the whole, [n], and the ends
+  // of chains of products over them (network_excerpt_chains()).
+  size_t *outputs, *chains;
 };
 
 // A decoder from `d` numbers through `layer_count` layers, with all parameters zero.
@@ -53,6 +56,15 @@ bool decoder_mirror(size_t d, size_t layer_count, const struct layer_spec *specs
                     struct layer_spec *mirror);
 
 void decoder_destroy(struct decoder **decoder);
+
+// The decoder of some of the outputs alone, `count` numbers in ascending order, of parameters of
+// its own, packed, and without an encoder. For samples whose other entries have weight 0, losses
+// and all derivatives by z have the bits that they have with the whole decoder. Owned by the
+// caller; NULL if the outputs are not those of dense layers and their sums.
+struct decoder *decoder_excerpt(const struct decoder *decoder, size_t count, const size_t *outputs);
+
+// Bytes of it.
+double decoder_excerpt_bytes(const struct decoder *decoder, size_t count);
 
 // Random initial parameters, packed, a function of `seed` alone; the decoder's do not depend on
 // whether there is an encoder.

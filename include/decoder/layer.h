@@ -84,6 +84,9 @@ struct layer {
   size_t source[2];  // layers whose outputs it takes; LAYER_NONE: the network's input
   bool shared[2];    // a later layer, or its own other source, takes the same
   bool sole[2];      // no other layer takes the same
+  // dense: ends of the chains of products over its outputs, as of a product_matrix; borrowed, NULL
+  // but in an excerpt
+  const size_t *chains;
 };
 #define LAYER_NONE SIZE_MAX
 

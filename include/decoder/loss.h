@@ -23,15 +23,24 @@ struct loss_ops {
 
 const struct loss_ops *loss_ops(enum loss_kind kind);
 
-// The loss of one sample, weighted by w (NULL: 1 everywhere): sum of w (...) / weight_sum, summed
-// in double, where weight_sum = sum of w > 0. All rows have `stride` elements, a multiple of
-// REAL_PAD, of which `n` count. On return x holds d loss / d x, with zeros in the padding.
-double loss_row(enum loss_kind kind, size_t n, size_t stride, const real *y, const real *w,
-                double weight_sum, real *x);
+// A sample (borrowed).
+struct loss_sample {
+  const real *y, *w;  // w NULL: 1 everywhere
+  double weight_sum;  // sum of w > 0
+  // Where its entries stand in a whole, the others of which have weight 0, so that its loss has the
+  // bits of the whole's; then w is not NULL. NULL: it is whole.
+  const size_t *places;
+};
+
+// The loss of one sample: sum of w (...) / weight_sum, summed in double. All rows have `stride`
+// elements, a multiple of REAL_PAD, of which `n` count. On return x holds d loss / d x, with zeros
+// in the padding.
+double loss_row(enum loss_kind kind, size_t n, size_t stride, const struct loss_sample *sample,
+                real *x);
 
 // The same with a tangent x_dot; on return x_dot holds (d^2 loss / d x^2) x_dot, entry by entry.
-double loss_row_tangent(enum loss_kind kind, size_t n, size_t stride, const real *y, const real *w,
-                        double weight_sum, real *x, real *x_dot);
+double loss_row_tangent(enum loss_kind kind, size_t n, size_t stride,
+                        const struct loss_sample *sample, real *x, real *x_dot);
 
 // Either loss of a sample is, up to a factor and what does not depend on x, sum of w (a(x) - y x):
 // a is x^2 / 2 for mse, softplus(x) for bce. Fills a [stride] from x [stride], of which `n` count,

@@ -44,6 +44,21 @@ struct network *network_create(size_t inputs, size_t count, const struct layer_s
                                size_t begin, size_t packed_begin);
 void network_destroy(struct network **network);
 
+// A network of some of the outputs alone, `count` numbers in ascending order, whose values and
+// derivatives have the bits that they have in the whole: as long as nothing comes back from the
+// other outputs, gradients have, too. `chains` (borrowed) are the ends of the chains of
+// PRODUCT_CHAIN outputs of the whole, without empty ones, as network_excerpt_chains() finds them.
+// Its parameters begin at element 0 of a theta of its own. NULL if other layers than dense ones,
+// and their sums, give the outputs.
+struct network *network_excerpt(const struct network *network, size_t count, const size_t *chains);
+
+// Fills chains [count at most].
+void network_excerpt_chains(size_t count, const size_t *outputs, size_t *chains);
+
+// What the excerpt of these outputs takes of the theta of the whole.
+void network_excerpt_theta(const struct network *network, const struct network *excerpt,
+                           const size_t *outputs, const real *theta, real *excerpt_theta);
+
 // The shape of the outputs as the last layer of the list gives it (borrowed).
 const struct layer_shape *network_shape(const struct network *network);
 

@@ -19,6 +19,9 @@ struct objective_row {
   const struct prior *prior;  // of its latent, or NULL: the objective is the loss alone
 };
 
+// The same as the loss wants it of a decoder's output.
+struct loss_sample objective_sample(const struct decoder *decoder, const struct objective_row *row);
+
 struct objective;  // owned by the caller of objective_create()
 
 // Room for evaluations of up to `rows` rows with `decoder` (borrowed); more of it

@@ -39,8 +39,9 @@ struct evaluation {
   struct run *run;
   struct samples samples;
   struct ensemble *ensemble;
-  struct posterior *bars;       // of uncertainties where flows took none; owned
-  struct posterior *posterior;  // with which flows are followed; NULL: by the loss alone
+  struct observation *observation;  // of the samples under way, owned; NULL: all outputs
+  struct posterior *bars;           // of uncertainties where flows took none; owned
+  struct posterior *posterior;      // with which flows are followed; NULL: by the loss alone
   double begun;
   int64_t identity;  // of all that decides the latents
   bool flows_ended;

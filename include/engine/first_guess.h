@@ -6,13 +6,17 @@
 #include "engine/ensemble.h"
 #include "engine/run.h"
 
+struct observation;
+
 // Fits predictor and dictionary as far as they are wanted and not there. Collective.
 void first_guess_prepare(struct run *run);
 
 // Prepares, and puts the latents of the flows still to run (STATUS_RUNNING) where they begin;
 // further starts, if there are any, are in encoding->starts, to be given up by first_guess_end().
-// `exclude_own`: not at the latent of the sample itself. Collective.
-void first_guess_start(struct run *run, const struct samples *samples, bool exclude_own,
+// `observation` of the samples, or NULL. `exclude_own`: not at the latent of the sample itself.
+// Collective.
+void first_guess_start(struct run *run, const struct samples *samples,
+                       const struct observation *observation, bool exclude_own,
                        struct encoding *encoding);
 void first_guess_end(struct encoding *encoding);
 

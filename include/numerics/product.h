@@ -20,11 +20,12 @@
 
 enum { PRODUCT_CHAIN = 256 };
 
-// A matrix of `terms` x `outputs` elements m[k][j] in panels. Plain data; `panels` is borrowed,
-// zero beyond the last output.
+// A matrix of `terms` x `outputs` elements m[k][j] in panels. Plain data; what it points to is
+// borrowed, `panels` zero beyond the last output.
 struct product_matrix {
   size_t terms, outputs;
   const real *panels;
+  const size_t *ends;  // of its chains, the last one `terms`; NULL: after every PRODUCT_CHAIN terms
 };
 
 // Elements of the panels.

@@ -75,7 +75,8 @@ void convolution_pack(const struct convolution *c, const real *weight, real *pac
 
 static void multiply_trivial(const struct pass *p, const real *panels,
                              const struct convolution_rows *rows) {
-  const struct product_matrix m = {p->from_channels, p->to_channels, panels};
+  const struct product_matrix m = {
+      .terms = p->from_channels, .outputs = p->to_channels, .panels = panels};
   const size_t from = real_padded(p->from_channels), to = real_padded(p->to_channels);
   const size_t count = rows->samples * positions(p->to);
   for (size_t row = 0; row < count; row += TRIVIAL_ROWS) {

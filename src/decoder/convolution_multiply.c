@@ -129,7 +129,8 @@ static void multiply_class(const struct box *box, const struct class *class, con
                            real *gathered) {
   const struct pass *p = box->pass;
   const size_t width = real_padded(p->to_channels), sample = positions(p->to) * width;
-  const struct product_matrix m = {class->terms, p->to_channels, panels};
+  const struct product_matrix m = {
+      .terms = class->terms, .outputs = p->to_channels, .panels = panels};
   struct product_piece piece[PRODUCT_CHAIN];
   struct share share;
   if (!class_share(box, class, &share)) return;

@@ -113,8 +113,9 @@ void spread(const struct pass *p, const real *panels, const struct convolution_r
   const size_t row = row_size(p), width = real_padded(p->from_channels);
   const size_t sources = positions(p->from), outputs = positions(p->to);
   const size_t count = rows->samples * sources, most = rows_at_a_time(p);
-  const struct product_matrix m = {p->from_channels, positions(p->c->kernel) * p->to_channels,
-                                   panels};
+  const struct product_matrix m = {.terms = p->from_channels,
+                                   .outputs = positions(p->c->kernel) * p->to_channels,
+                                   .panels = panels};
   for (size_t begin = 0, done = 0; begin < count; begin += most) {
     const size_t end = least(begin + most, count);
     const struct product_rows product = {.rows = end - begin,

@@ -1,5 +1,7 @@
 #include "decoder/decoder.h"
 
+#include <string.h>
+
 #include "decoder/activation.h"
 #include "ground/memory.h"
 
@@ -70,7 +72,43 @@ void decoder_destroy(struct decoder **decoder) {
   memory_free(&(*decoder)->theta);
   memory_free(&(*decoder)->packed);
   memory_free(&(*decoder)->work);
+  memory_free(&(*decoder)->outputs);
+  memory_free(&(*decoder)->chains);
   memory_free(decoder);
+}
+
+struct decoder *decoder_excerpt(const struct decoder *decoder, size_t count,
+                                const size_t *outputs) {
+  size_t *chains = memory_new(size_t, count);
+  network_excerpt_chains(count, outputs, chains);
+  struct network *network = network_excerpt(decoder->network, count, chains);
+  if (network == NULL) {
+    memory_free(&chains);
+    return NULL;
+  }
+  struct decoder *excerpt = memory_new(struct decoder, 1);
+  *excerpt = (struct decoder){.d = decoder->d,
+                              .n = count,
+                              .loss = decoder->loss,
+                              .network = network,
+                              .count = network->end,
+                              .outputs = memory_new(size_t, count),
+                              .chains = chains};
+  memcpy(excerpt->outputs, outputs, count * sizeof *outputs);
+  decoder_allocate(excerpt);
+  network_excerpt_theta(decoder->network, network, outputs, decoder->theta, excerpt->theta);
+  decoder_pack(excerpt);
+  return excerpt;
+}
+
+double decoder_excerpt_bytes(const struct decoder *decoder, size_t count) {
+  struct network *network = network_excerpt(decoder->network, count, NULL);
+  if (network == NULL) return 0.0;
+  const double bytes =
+      (double)(network->end + network->packed_end + network_work(network)) * sizeof(real) +
+      2.0 * (double)count * sizeof(size_t);
+  network_destroy(&network);
+  return bytes;
 }
 
 void decoder_initialise(struct decoder *decoder, uint64_t seed) {

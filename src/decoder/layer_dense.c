@@ -33,7 +33,8 @@ static void pack(const struct layer *layer, const real *theta, real *packed, rea
 
 static void forward(const struct layer *layer, const struct layer_rows *rows, const real *a,
                     bool affine, const struct product_finish *finish, real *s) {
-  const struct product_matrix w = {layer->inputs, layer->outputs, rows->packed + layer->packed};
+  const struct product_matrix w = {
+      .terms = layer->inputs, .outputs = layer->outputs, .panels = rows->packed + layer->packed};
   const struct product_rows product = {.rows = rows->samples,
                                        .a = a,
                                        .a_stride = real_padded(layer->inputs),
@@ -47,8 +48,10 @@ static void forward(const struct layer *layer, const struct layer_rows *rows, co
 static void backward_input(const struct layer *layer, const struct layer_rows *rows,
                            const real *delta_s, bool add, const struct product_finish *finish,
                            real *delta_a) {
-  const struct product_matrix w = {layer->outputs, layer->inputs,
-                                   rows->packed + layer->packed + forward_size(layer)};
+  const struct product_matrix w = {.terms = layer->outputs,
+                                   .outputs = layer->inputs,
+                                   .panels = rows->packed + layer->packed + forward_size(layer),
+                                   .ends = layer->chains};
   const struct product_rows product = {.rows = rows->samples,
                                        .a = delta_s,
                                        .a_stride = real_padded(layer->outputs),

@@ -23,20 +23,24 @@ const struct loss_ops *loss_ops(enum loss_kind kind) {
 
 const char *loss_name(int kind) { return IN_TABLE(table, kind) ? table[kind].name : NULL; }
 
-double loss_row(enum loss_kind kind, size_t n, size_t stride, const real *y, const real *w,
-                double weight_sum, real *x) {
-  assert(n <= stride && stride % REAL_PAD == 0 && weight_sum > 0.0);
-  const real scale = (real)(1.0 / weight_sum);
+double loss_row(enum loss_kind kind, size_t n, size_t stride, const struct loss_sample *sample,
+                real *x) {
+  const real *y = sample->y, *w = sample->w, scale = (real)(1.0 / sample->weight_sum);
+  assert(n <= stride && stride % REAL_PAD == 0 && sample->weight_sum > 0.0);
+  assert(sample->places == NULL || w != NULL);
   const double sum = w == NULL ? kernels()->kinds[kind].row(n, stride, y, scale, x)
-                               : kernels()->kinds[kind].row_weighted(stride, y, w, scale, x);
-  return sum / weight_sum;
+                     : sample->places == NULL
+                         ? kernels()->kinds[kind].row_weighted(stride, y, w, scale, x)
+                         : kernels()->kinds[kind].row_placed(n, sample, scale, x);
+  return sum / sample->weight_sum;
 }
 
-double loss_row_tangent(enum loss_kind kind, size_t n, size_t stride, const real *y, const real *w,
-                        double weight_sum, real *x, real *x_dot) {
-  kernels()->kinds[kind].curvature(stride, w, (real)(1.0 / weight_sum), x, y, x_dot);
+double loss_row_tangent(enum loss_kind kind, size_t n, size_t stride,
+                        const struct loss_sample *sample, real *x, real *x_dot) {
+  kernels()->kinds[kind].curvature(stride, sample->w, (real)(1.0 / sample->weight_sum), x,
+                                   sample->y, x_dot);
   for (size_t i = n; i < stride; i++) x_dot[i] = 0;
-  return loss_row(kind, n, stride, y, w, weight_sum, x);
+  return loss_row(kind, n, stride, sample, x);
 }
 
 double loss_potential(enum loss_kind kind, size_t n, const real *x, real *a) {

@@ -64,6 +64,19 @@ INLINED double sum_row_weighted(entry_function *loss, size_t stride, const real 
   return lane_sum(lane);
 }
 
+// In the partial sums, and in the order, of the whole.
+INLINED double sum_row_placed(entry_function *loss, size_t n, const struct loss_sample *sample,
+                              real scale, real *restrict x) {
+  double lane[SUM_LANES] = {0};
+  for (size_t i = 0; i < n; i++) {
+    const struct entry entry = loss(x[i], sample->y[i]);
+    lane[sample->places[i] % SUM_LANES] += (double)sample->w[i] * (double)entry.value;
+    x[i] = sample->w[i] * entry.slope * scale;
+  }
+  for (size_t i = n; i < real_padded(n); i++) x[i] = 0;
+  return lane_sum(lane);
+}
+
 INLINED void times_curvature(entry_function *loss, size_t stride, const real *restrict w,
                              real scale, const real *restrict x, const real *restrict y,
                              real *restrict x_dot) {
@@ -99,6 +112,10 @@ static double bce_row_weighted(size_t stride, const real *y, const real *w, real
   return sum_row_weighted(bce, stride, y, w, scale, x);
 }
 
+static double bce_row_placed(size_t n, const struct loss_sample *sample, real scale, real *x) {
+  return sum_row_placed(bce, n, sample, scale, x);
+}
+
 static void bce_curvature(size_t stride, const real *w, real scale, const real *x, const real *y,
                           real *x_dot) {
   times_curvature(bce, stride, w, scale, x, y, x_dot);
@@ -124,6 +141,10 @@ static double mse_row_weighted(size_t stride, const real *y, const real *w, real
   return sum_row_weighted(mse, stride, y, w, scale, x);
 }
 
+static double mse_row_placed(size_t n, const struct loss_sample *sample, real scale, real *x) {
+  return sum_row_placed(mse, n, sample, scale, x);
+}
+
 static void mse_curvature(size_t stride, const real *w, real scale, const real *x, const real *y,
                           real *x_dot) {
   times_curvature(mse, stride, w, scale, x, y, x_dot);
@@ -140,10 +161,12 @@ static double mse_potential(size_t n, size_t stride, const real *x, real *a) {
 const struct loss_kernels VECTOR_VARIANT(loss_kernels) = {
     .kinds = {[LOSS_BCE] = {.row = bce_row,
                             .row_weighted = bce_row_weighted,
+                            .row_placed = bce_row_placed,
                             .curvature = bce_curvature,
                             .potential = bce_potential,
                             .output = bce_output},
               [LOSS_MSE] = {.row = mse_row,
                             .row_weighted = mse_row_weighted,
+                            .row_placed = mse_row_placed,
                             .curvature = mse_curvature,
                             .potential = mse_potential}}};

@@ -52,6 +52,16 @@ static bool check_branches(const struct layer_spec *specs, size_t l, struct erro
                    (long long)branch[0], (long long)branch[1]);
 }
 
+// The next stretches of the blocks of parameters and of packed weights.
+static void place_parameters(struct network *network, struct layer *layer) {
+  const struct layer_ops *ops = layer_ops(layer->kind);
+  layer->weight = network->end;
+  layer->bias = layer->weight + real_padded(layer->weight_count);
+  network->end = layer->bias + real_padded(layer->bias_count);
+  layer->packed = network->packed_end;
+  if (ops->packed != NULL) network->packed_end += ops->packed(layer);
+}
+
 static bool append(struct network *network, size_t number, const struct layer_spec *spec,
                    const struct sources *sources, struct error *error) {
   static const struct layer_shape nothing = {0};
@@ -78,12 +88,7 @@ static bool append(struct network *network, size_t number, const struct layer_sp
                        layer_shape_text(&from[0], text[0]), layer_shape_text(&from[1], text[1]));
   }
   if (!layer_ops(layer->kind)->place(layer, spec, error)) return false;
-  layer->weight = network->end;
-  layer->bias = layer->weight + real_padded(layer->weight_count);
-  network->end = layer->bias + real_padded(layer->bias_count);
-  const struct layer_ops *ops = layer_ops(layer->kind);
-  layer->packed = network->packed_end;
-  if (ops->packed != NULL) network->packed_end += ops->packed(layer);
+  place_parameters(network, layer);
   network->layer_count++;
   return true;
 }
@@ -190,6 +195,79 @@ size_t network_outputs(size_t inputs, size_t count, const struct layer_spec *spe
 const struct layer_shape *network_shape(const struct network *network) {
   const struct layer *last = &network->layers[network->layer_count - 1];
   return last->number == LAYER_NONE ? &last->from : &last->to;
+}
+
+// ---- excerpts ----
+
+// Which layers give the outputs: dense ones, and where these are summed. False if others do.
+static bool find_last(const struct network *network, bool *last) {
+  last[network->layer_count - 1] = true;
+  for (size_t l = network->layer_count; l-- > 0;) {
+    const struct layer *layer = &network->layers[l];
+    if (!last[l] || layer->kind == LAYER_DENSE) continue;
+    if (layer->kind != LAYER_RESIDUAL) return false;
+    for (size_t k = 0; k < layer->sources; k++) {
+      if (layer->source[k] == LAYER_NONE || !layer->sole[k]) return false;
+      last[layer->source[k]] = true;
+    }
+  }
+  return true;
+}
+
+static void narrow(struct layer *layer, size_t outputs, const size_t *chains) {
+  layer->to = (struct layer_shape){1, {outputs}};
+  layer->outputs = outputs;
+  if (layer->kind == LAYER_RESIDUAL) {
+    layer->from = layer->to;
+    layer->inputs = outputs;
+    return;
+  }
+  layer->spec.width = (int64_t)outputs;
+  layer->weight_rows = layer->bias_count = outputs;
+  layer->weight_count = outputs * layer->inputs;
+  layer->chains = chains;
+}
+
+struct network *network_excerpt(const struct network *network, size_t count, const size_t *chains) {
+  struct network *excerpt = NULL;
+  bool *last = memory_new(bool, network->layer_count);
+  if (find_last(network, last)) {
+    excerpt = memory_new(struct network, 1);
+    *excerpt = (struct network){.inputs = network->inputs,
+                                .outputs = count,
+                                .layer_count = network->layer_count,
+                                .layers = memory_new(struct layer, network->layer_count)};
+    for (size_t l = 0; l < network->layer_count; l++) {
+      excerpt->layers[l] = network->layers[l];
+      if (last[l]) narrow(&excerpt->layers[l], count, chains);
+      place_parameters(excerpt, &excerpt->layers[l]);
+    }
+  }
+  memory_free(&last);
+  return excerpt;
+}
+
+void network_excerpt_chains(size_t count, const size_t *outputs, size_t *chains) {
+  for (size_t i = 1, c = 0; i <= count; i++)
+    if (i == count || outputs[i] / PRODUCT_CHAIN != outputs[i - 1] / PRODUCT_CHAIN) chains[c++] = i;
+}
+
+void network_excerpt_theta(const struct network *network, const struct network *excerpt,
+                           const size_t *outputs, const real *theta, real *excerpt_theta) {
+  for (size_t l = 0; l < network->layer_count; l++) {
+    const struct layer *from = &network->layers[l], *to = &excerpt->layers[l];
+    real *weight = excerpt_theta + to->weight, *bias = excerpt_theta + to->bias;
+    if (to->chains == NULL) {
+      memcpy(weight, theta + from->weight, to->weight_count * sizeof *theta);
+      memcpy(bias, theta + from->bias, to->bias_count * sizeof *theta);
+      continue;
+    }
+    for (size_t i = 0; i < to->outputs; i++) {
+      memcpy(weight + i * to->inputs, theta + from->weight + outputs[i] * from->inputs,
+             to->inputs * sizeof *theta);
+      bias[i] = theta[from->bias + outputs[i]];
+    }
+  }
 }
 
 // ---- parameters ----

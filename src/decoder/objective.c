@@ -29,6 +29,11 @@ size_t objective_bytes(const struct decoder *decoder, size_t rows, bool with_par
 
 real *objective_latents(struct objective *o) { return network_pass_input(o->pass); }
 
+struct loss_sample objective_sample(const struct decoder *decoder,
+                                    const struct objective_row *row) {
+  return (struct loss_sample){row->y, row->w, row->weight_sum, decoder->outputs};
+}
+
 void objective_losses(struct objective *o, size_t rows, const struct objective_row *samples,
                       double *loss) {
   const struct decoder *decoder = o->decoder;
@@ -37,8 +42,8 @@ void objective_losses(struct objective *o, size_t rows, const struct objective_r
   real *x = network_pass_forward(o->pass, decoder_values(decoder), rows);
   for (size_t row = 0; row < rows; row++, x += stride) {
     const struct objective_row *sample = &samples[row];
-    loss[row] =
-        loss_row(decoder->loss, decoder->n, stride, sample->y, sample->w, sample->weight_sum, x);
+    const struct loss_sample of = objective_sample(decoder, sample);
+    loss[row] = loss_row(decoder->loss, decoder->n, stride, &of, x);
     if (sample->prior != NULL)
       loss[row] +=
           prior_value(sample->prior, sample->weight_sum, z + row * real_padded(decoder->d));

@@ -38,9 +38,9 @@ const real *tangent_sweep(struct tangent *t, size_t rows, const struct objective
   const size_t stride = real_padded(decoder->n);
   const struct network_pair x = network_tangent_forward(t->pass, values, rows);
   for (size_t row = 0; row < rows; row++) {
-    const struct objective_row *sample = &samples[row];
-    loss_row_tangent(decoder->loss, decoder->n, stride, sample->y, sample->w, sample->weight_sum,
-                     x.value + row * stride, x.dot + row * stride);
+    const struct loss_sample sample = objective_sample(decoder, &samples[row]);
+    loss_row_tangent(decoder->loss, decoder->n, stride, &sample, x.value + row * stride,
+                     x.dot + row * stride);
   }
   const size_t width = real_padded(decoder->d);
   const real *v = network_tangent_direction(t->pass);

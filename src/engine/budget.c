@@ -8,6 +8,7 @@
 #include "engine/errors.h"
 #include "engine/first_guess.h"
 #include "engine/model.h"
+#include "engine/observation.h"
 #include "engine/pod_branch.h"
 #include "engine/pod_start.h"
 #include "engine/posterior.h"
@@ -30,12 +31,14 @@ static double share_of(const struct run *run, int set) {
   return ceil((double)run->shapes[set].count / comm_size(run->comm));
 }
 
+static bool has_weights(const struct run *run, int set) {
+  return run->shapes[set].weights || run->shapes[set].missing ||
+         run->config.data.missing.kind != MISSING_ERROR;
+}
+
 // A sample with its weights, and what is known of its latent.
 static double sample_bytes(const struct run *run, int set) {
-  const double copies = run->shapes[set].weights || run->shapes[set].missing ||
-                                run->config.data.missing.kind != MISSING_ERROR
-                            ? 2.0
-                            : 1.0;
+  const double copies = has_weights(run, set) ? 2.0 : 1.0;
   double bytes = copies * (double)(real_padded(run->shapes[set].n) * sizeof(real));
   bytes += (double)encoding_memory_bytes(ENCODING_BY_FLOW, run->decoder->d);
   if (run->decoder->encoder != NULL)
@@ -138,9 +141,19 @@ static bool fits_pod(const struct run *run) {
 
 static bool has_posterior(const struct run *run) { return posterior_bytes(run) > 0.0; }
 
+// Where entries may be missing, the decoder of those that are observed.
+static double observed_bytes(const struct run *run) {
+  double most = 0.0;
+  for (int set = 0; set < SET_COUNT; set++)
+    if (run->used[set] && has_weights(run, set))
+      most = fmax(most, observation_bytes(run->decoder, share_of(run, set)));
+  return most;
+}
+
 // Where the flows begin is found before them.
 static double encoding_bytes(const struct run *run) {
-  return fmax(evaluation_bytes(run), guesses(run) ? first_guess_bytes(run) : 0.0);
+  return observed_bytes(run) +
+         fmax(evaluation_bytes(run), guesses(run) ? first_guess_bytes(run) : 0.0);
 }
 
 static bool has_flows(const struct run *run) { return encodes(run) || guesses(run); }

@@ -7,6 +7,7 @@
 
 #include "decoder/objective.h"
 #include "engine/first_guess.h"
+#include "engine/observation.h"
 #include "engine/pod_codes.h"
 #include "engine/posterior.h"
 #include "engine/rows_sweep.h"
@@ -91,13 +92,18 @@ static void begin(struct evaluation *evaluation) {
     evaluation->posterior = posterior_create(run, evaluation->set, samples, true);
     if (evaluation->posterior != NULL) samples = &evaluation->posterior->samples;
   }
+  observation_destroy(&evaluation->observation);
+  evaluation->observation = observation_create(run->decoder, samples);
+  const struct observation *part = evaluation->observation;
   if (evaluation->kind == EVALUATION_TRAINED)
     start_where_trained(evaluation);
   else
-    first_guess_start(run, samples, evaluation->kind == EVALUATION_AS_NEW, encoding);
-  evaluation->ensemble = ensemble_create(comm_ranks(run->comm), run->decoder,
-                                         &run->config.evaluation.solver, run->evaluation_rows);
-  ensemble_begin(evaluation->ensemble, samples, run->config.training.batch, encoding);
+    first_guess_start(run, samples, part, evaluation->kind == EVALUATION_AS_NEW, encoding);
+  evaluation->ensemble =
+      ensemble_create(comm_ranks(run->comm), part != NULL ? part->decoder : run->decoder,
+                      &run->config.evaluation.solver, run->evaluation_rows);
+  ensemble_begin(evaluation->ensemble, part != NULL ? &part->samples : samples,
+                 run->config.training.batch, encoding);
   evaluation->begun = clock_seconds();
 }
 
@@ -126,6 +132,7 @@ static void finish(struct evaluation *evaluation) {
   struct comm *comm = evaluation->run->comm;
   const int64_t count = evaluation->samples.count;
   ensemble_destroy(&evaluation->ensemble);
+  observation_destroy(&evaluation->observation);
   first_guess_end(evaluation->encoding);
   if (evaluation->posterior != NULL) split_objective(evaluation);
   if (evaluation->kind == EVALUATION_AS_NEW) leave_out(evaluation);
@@ -355,6 +362,7 @@ void evaluation_columns(const struct evaluation *evaluation, struct state *state
 void evaluation_destroy(struct evaluation **evaluation) {
   if (*evaluation == NULL) return;
   ensemble_destroy(&(*evaluation)->ensemble);
+  observation_destroy(&(*evaluation)->observation);
   posterior_destroy(&(*evaluation)->posterior);
   posterior_destroy(&(*evaluation)->bars);
   memory_free(&(*evaluation)->z_std);

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "engine/evaluation.h"
+#include "engine/observation.h"
 #include "engine/posterior.h"
 #include "engine/uncertainty.h"
 #include "ground/memory.h"
@@ -33,7 +34,10 @@ void evaluation_measure_uncertainty(struct evaluation *evaluation) {
   memory_free(&evaluation->z_covariance);
   evaluation->z_std = memory_new(double, count *d);
   if (wanted == UNCERTAINTY_COVARIANCE) evaluation->z_covariance = memory_new(double, count *d *d);
-  struct uncertainty *u = uncertainty_create(run->decoder, posterior, rows_of(run));
+  struct observation *part = observation_create(run->decoder, &posterior->samples);
+  struct uncertainty *u = uncertainty_create(part != NULL ? part->decoder : run->decoder,
+                                             part != NULL ? &part->samples : &posterior->samples,
+                                             posterior->variance, rows_of(run));
   for (size_t i = 0; i < count; i++) {
     const double *covariance =
         uncertainty_of(u, (int64_t)i, evaluation->encoding->z + i * real_padded(d));
@@ -42,13 +46,16 @@ void evaluation_measure_uncertainty(struct evaluation *evaluation) {
       evaluation->z_covariance[i * d * d + k] = covariance[k];
   }
   uncertainty_destroy(&u);
+  observation_destroy(&part);
 }
 
 void evaluation_spread(const struct evaluation *evaluation, int64_t first, int64_t count, real *x) {
   const struct run *run = evaluation->run;
   assert(evaluation->z_std != NULL && first + count <= evaluation->samples.count);
   const size_t d = real_padded(run->decoder->d), n = real_padded(run->decoder->n);
-  struct uncertainty *u = uncertainty_create(run->decoder, posterior_of(evaluation), rows_of(run));
+  const struct posterior *posterior = posterior_of(evaluation);
+  struct uncertainty *u =
+      uncertainty_create(run->decoder, &posterior->samples, posterior->variance, rows_of(run));
   for (int64_t i = first; i < first + count; i++) {
     uncertainty_of(u, i, evaluation->encoding->z + (size_t)i * d);
     uncertainty_of_output(u, x + (size_t)(i - first) * n);

@@ -6,6 +6,7 @@
 #include "engine/dictionary.h"
 #include "engine/dictionary_fit.h"
 #include "engine/dictionary_metric.h"
+#include "engine/observation.h"
 #include "engine/pod_branch.h"
 #include "engine/pod_codes.h"
 #include "engine/predictor_fit.h"
@@ -108,9 +109,11 @@ static void set_start(struct starts *starts, size_t d, int64_t i, size_t t, enum
   memcpy(starts->z + k * real_padded(d), z, real_padded(d) * sizeof(real));
 }
 
-// Samples that are still to be encoded.
+// Samples that are still to be encoded, and the part of the outputs that all samples are looked at,
+// NULL: all outputs (borrowed).
 struct waiting {
   int64_t count, *sample;
+  const struct observation *observation;
 };
 
 // The metrics of the entries that flows may begin at.
@@ -142,7 +145,9 @@ static void add_shared(struct run *run, const struct samples *samples,
                                         .chosen = waiting->sample,
                                         .rows = run->evaluation_rows};
   int64_t *entries = memory_new(int64_t, (size_t)samples->count * starts->tries);
-  ranking_run(run->decoder, dictionary, samples, &wishes, starts->tries, entries);
+  const struct observation *part = exclude_own ? NULL : waiting->observation;  // all says who it is
+  ranking_run(part != NULL ? part->decoder : run->decoder, dictionary,
+              part != NULL ? &part->samples : samples, &wishes, starts->tries, entries);
   for (int64_t k = 0; k < waiting->count; k++)
     for (size_t t = 0; t < starts->tries; t++) {
       const int64_t i = waiting->sample[k], entry = entries[(size_t)i * starts->tries + t];
@@ -188,8 +193,10 @@ static void take_first(const struct starts *starts, const struct samples *sample
 static void find_losses(const struct run *run, const struct samples *samples,
                         const struct waiting *waiting, const struct encoding *encoding,
                         double *losses) {
-  samples_losses(samples, run->decoder, run->evaluation_rows, waiting->count, waiting->sample,
-                 encoding->z, losses);
+  const struct observation *part = waiting->observation;
+  samples_losses(part != NULL ? &part->samples : samples,
+                 part != NULL ? part->decoder : run->decoder, run->evaluation_rows, waiting->count,
+                 waiting->sample, encoding->z, losses);
 }
 
 // The losses at the starts so far; NaN without any.
@@ -246,14 +253,18 @@ static double enough_of(const struct run *run) {
   return run->dictionary == NULL ? INFINITY : poor * run->dictionary->trained_loss;
 }
 
-static struct waiting find_waiting(const struct samples *samples, const struct encoding *encoding) {
-  struct waiting waiting = {.sample = memory_new(int64_t, samples->count)};
+static struct waiting find_waiting(const struct samples *samples,
+                                   const struct observation *observation,
+                                   const struct encoding *encoding) {
+  struct waiting waiting = {.sample = memory_new(int64_t, samples->count),
+                            .observation = observation};
   for (int64_t i = 0; i < samples->count; i++)
     if (encoding->status[i] == STATUS_RUNNING) waiting.sample[waiting.count++] = i;
   return waiting;
 }
 
-void first_guess_start(struct run *run, const struct samples *samples, bool exclude_own,
+void first_guess_start(struct run *run, const struct samples *samples,
+                       const struct observation *observation, bool exclude_own,
                        struct encoding *encoding) {
   const size_t d = run->decoder->d;
   first_guess_prepare(run);
@@ -261,7 +272,7 @@ void first_guess_start(struct run *run, const struct samples *samples, bool excl
   comm_max_int64(run->comm, &weighted, 1);
   const bool curved = !weighted && run->dictionary != NULL;
   struct starts *starts = starts_create(samples->count, tries_of(run, weighted), d);
-  struct waiting waiting = find_waiting(samples, encoding);
+  struct waiting waiting = find_waiting(samples, observation, encoding);
   starts->enough = enough_of(run);
   if (is_plain(run))
     for (int64_t i = 0; i < samples->count; i++)

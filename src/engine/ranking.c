@@ -162,19 +162,20 @@ static void score(struct ranking *r, const int64_t *chosen, size_t rows, size_t 
   const size_t n = r->decoder->n;
   const bool weighted = r->samples->w != NULL;
   gather(r, chosen, rows);
-  const struct product_matrix x = {n, piece->count, piece->panels};
-  const struct product_matrix a = {n, piece->count, piece->panels_a};
+  struct product_matrix m = {
+      .terms = n, .outputs = piece->count, .panels = piece->panels, .ends = r->decoder->chains};
   struct product_rows product = {.rows = rows,
                                  .a = r->rows,
                                  .a_stride = r->stride,
                                  .bias = weighted ? NULL : piece->bias,
                                  .c = scores + column,
                                  .c_stride = r->score_stride};
-  product_multiply(&x, &product);
+  product_multiply(&m, &product);
   if (!weighted) return;
   gather_weights(r, chosen, rows);
   product.add = true;
-  product_multiply(&a, &product);
+  m.panels = piece->panels_a;
+  product_multiply(&m, &product);
 }
 
 static bool takes_part(const struct ranking *r, const struct ranking_wishes *wishes, int64_t entry,

@@ -9,19 +9,21 @@
 
 struct uncertainty {
   const struct decoder *decoder;
-  const struct posterior *posterior;
+  const struct samples *samples;
+  double variance;  // of an entry of weight 1
   struct jacobian *jacobian;
   double *curvature;   // [real_padded(n)] of an entry's loss; 1 for mse
   double *factor;      // [d][d] of J^T W J + P
   double *covariance;  // [d][d]
 };
 
-struct uncertainty *uncertainty_create(const struct decoder *decoder,
-                                       const struct posterior *posterior, size_t rows) {
+struct uncertainty *uncertainty_create(const struct decoder *decoder, const struct samples *samples,
+                                       double variance, size_t rows) {
   const size_t d = decoder->d, stride = real_padded(decoder->n);
   struct uncertainty *u = memory_new(struct uncertainty, 1);
   *u = (struct uncertainty){.decoder = decoder,
-                            .posterior = posterior,
+                            .samples = samples,
+                            .variance = variance,
                             .jacobian = jacobian_create(decoder, rows),
                             .curvature = memory_new(double, stride),
                             .factor = memory_new(double, d *d),
@@ -45,7 +47,7 @@ static void find_curvature(struct uncertainty *u) {
 }
 
 static void find_precision(struct uncertainty *u, const real *w) {
-  const struct posterior *posterior = u->posterior;
+  const struct prior *prior = u->samples->prior;
   const size_t d = u->decoder->d, n = u->decoder->n, stride = real_padded(n);
   for (size_t i = 0; i < d; i++)
     for (size_t j = 0; j <= i; j++) {
@@ -53,14 +55,14 @@ static void find_precision(struct uncertainty *u, const real *w) {
       double sum = 0.0;
       for (size_t k = 0; k < n; k++)
         sum += (w == NULL ? 1.0 : (double)w[k]) * u->curvature[k] * (double)a[k] * (double)b[k];
-      sum /= posterior->variance;
-      if (posterior->prior != NULL) sum += posterior->prior->precision[i * d + j];
+      sum /= u->variance;
+      if (prior != NULL) sum += prior->precision[i * d + j];
       u->factor[i * d + j] = sum;
     }
 }
 
 const double *uncertainty_of(struct uncertainty *u, int64_t i, const real *z) {
-  const struct samples *samples = &u->posterior->samples;
+  const struct samples *samples = u->samples;
   const size_t d = u->decoder->d, stride = real_padded(u->decoder->n);
   jacobian_find(u->jacobian, z);
   find_curvature(u);

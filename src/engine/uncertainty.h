@@ -9,13 +9,14 @@
 #ifndef GFE_UNCERTAINTY_H
 #define GFE_UNCERTAINTY_H
 
-#include "engine/posterior.h"
+#include "engine/samples.h"
 
 struct uncertainty;  // work space, owned by the caller of uncertainty_create()
 
-// For the decoder and samples of `posterior` (both borrowed), in sweeps of up to `rows` rows.
-struct uncertainty *uncertainty_create(const struct decoder *decoder,
-                                       const struct posterior *posterior, size_t rows);
+// For samples, with their prior, and the decoder of their entries, those of weight 1 with an error
+// of `variance` (all borrowed), in sweeps of up to `rows` rows.
+struct uncertainty *uncertainty_create(const struct decoder *decoder, const struct samples *samples,
+                                       double variance, size_t rows);
 void uncertainty_destroy(struct uncertainty **uncertainty);
 
 // Takes up sample i at its latent z [real_padded(d)] and returns C [d][d] (borrowed, until the next

@@ -118,12 +118,12 @@ struct part {
 
 // One chain; `last`: then its sums are complete.
 static void multiply_chain(const struct product_matrix *m, const struct product_rows *in,
-                           const struct part *part, size_t k) {
-  const size_t left = m->terms - k, column = part->columns.begin;
+                           const struct part *part, struct range chain) {
+  const size_t k = chain.begin, column = part->columns.begin;
   const size_t width = part->columns.end - column, vectors = width / LANES;
-  const bool last = left <= PRODUCT_CHAIN;
+  const bool last = chain.end == m->terms;
   const bool wide = vectors == WIDE_VECTORS && in->rows <= WIDE_ROWS;
-  struct place p = {.terms = {.count = last ? left : PRODUCT_CHAIN,
+  struct place p = {.terms = {.count = chain.end - k,
                               .row_stride = in->a_stride,
                               .term_stride = 1,
                               .b = m->panels + column * m->terms + k * PANEL,
@@ -145,6 +145,17 @@ static void multiply_chain(const struct product_matrix *m, const struct product_
   }
 }
 
+static void multiply_chains(const struct product_matrix *m, const struct product_rows *in,
+                            const struct part *part) {
+  struct range chain = {0, 0};
+  for (size_t c = 0; c == 0 || chain.begin < m->terms; c++, chain.begin = chain.end) {
+    const size_t left = m->terms - chain.begin;
+    chain.end =
+        m->ends != NULL ? m->ends[c] : chain.begin + (left < PRODUCT_CHAIN ? left : PRODUCT_CHAIN);
+    multiply_chain(m, in, part, chain);
+  }
+}
+
 // Rows beyond some blocks would drive the matrix and each other out of the cache.
 enum { GROUP_BLOCKS = 8 };
 
@@ -159,8 +170,7 @@ static void multiply(const struct product_matrix *m, const struct product_rows *
       size_t width = outputs - j < step ? outputs - j : step;
       if (width > PANEL && width < step) width = PANEL;  // what is left of several panels
       part.columns = (struct range){j, j + width};
-      for (size_t k = 0; k == 0 || k < m->terms; k += PRODUCT_CHAIN)
-        multiply_chain(m, in, &part, k);
+      multiply_chains(m, in, &part);
     }
   }
 }

@@ -35,7 +35,7 @@ struct product {
 };
 
 static void ours(const struct product *p) {
-  const struct product_matrix m = {p->terms, p->outputs, p->panels};
+  const struct product_matrix m = {.terms = p->terms, .outputs = p->outputs, .panels = p->panels};
   const struct product_rows rows = {.rows = p->rows,
                                     .a = p->a,
                                     .a_stride = real_padded(p->terms),

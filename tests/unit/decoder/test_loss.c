@@ -27,7 +27,8 @@ static void entries(int kind, size_t n, int weighted) {
   memcpy(slope, x, sizeof x);
   for (size_t i = n; i < stride; i++)
     slope[i] = (real)0.7;  // what lies in the padding must not count
-  const double loss = loss_row(kind, n, stride, y, weighted ? w : NULL, weight_sum, slope);
+  const struct loss_sample sample = {y, weighted ? w : NULL, weight_sum, NULL};
+  const double loss = loss_row(kind, n, stride, &sample, slope);
   for (size_t i = 0; i < n; i++)
     worst = fmax(
         worst, fabs((double)slope[i] -
@@ -44,7 +45,7 @@ int main(void) {
     for (size_t n = 2; n <= 64; n += 1 + n / 3)
       for (int weighted = 0; weighted < 2; weighted++) entries(kind, n, weighted);
   real x[REAL_PAD] = {200, -200}, y[REAL_PAD] = {0, 1};
-  const double loss = loss_row(LOSS_BCE, 2, REAL_PAD, y, NULL, 2.0, x);
+  const double loss = loss_row(LOSS_BCE, 2, REAL_PAD, &(struct loss_sample){y, NULL, 2.0, NULL}, x);
   CHECK(fabs(loss - 200.0) < 1e-4, "large logits give %g, not 200", loss);
   return test_summary();
 }

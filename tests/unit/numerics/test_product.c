@@ -72,7 +72,7 @@ static void rows_of(size_t rows, size_t terms, size_t outputs) {
   fill(before, rows * out, 4);
   for (size_t j = 0; j < outputs; j++)
     for (size_t k = 0; k < terms; k++) turned[k * outputs + j] = w[j * terms + k];
-  const struct product_matrix m = {terms, outputs, panels};
+  const struct product_matrix m = {.terms = terms, .outputs = outputs, .panels = panels};
   const struct seen seen = {out, counts};
   const struct product_finish finish = {see, &seen};
   struct product_rows p = {rows, a, in, bias, false, c, out, &finish};
