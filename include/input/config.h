@@ -200,6 +200,8 @@ struct config {
   struct solver_options encoding;
   struct {
     int64_t epochs, batch, updates, tile;
+    int64_t again_iterations;  // encoding.again_iterations; 0: as many as in the first update
+    bool replay;               // the further updates of a batch draw from all samples loaded so far
     struct optimiser_options optimiser;
     bool warm_start;
     enum order order;

@@ -8,6 +8,7 @@
 #include "engine/errors.h"
 #include "engine/first_guess.h"
 #include "engine/model.h"
+#include "engine/plan.h"
 #include "engine/pod_branch.h"
 #include "engine/pod_start.h"
 #include "engine/posterior.h"
@@ -62,7 +63,7 @@ static double parameters_bytes(const struct run *run) {
 
 static double evaluation_bytes(const struct run *run) {
   const size_t rows = run->evaluation_rows;
-  double bytes = ensemble_bytes(run->decoder, &run->config.evaluation.solver, rows);
+  double bytes = ensemble_bytes(run->decoder, &run->config.evaluation.solver, rows, false);
   if (run->decoder->encoder != NULL)
     bytes += (double)network_pass_bytes(run->decoder->encoder, rows, false);
   return bytes;
@@ -88,7 +89,8 @@ static double tiled_samples(const struct run *run) {
 // On several ranks, samples may be where their flows are and, besides, where their tiles are.
 static double batch_bytes(const struct run *run) {
   const double copies = comm_size(run->comm) > 1 ? 2.0 : 1.0;
-  return copies * tiled_samples(run) * sample_bytes(run, SET_TRAIN);
+  return copies * tiled_samples(run) * sample_bytes(run, SET_TRAIN) +
+         model_carry_bytes(run, copies * tiled_samples(run));
 }
 
 static double trajectories_bytes(const struct run *run) {
@@ -273,7 +275,10 @@ static const struct config_rule rules[] = {{"training.tile", choose_tile},
                                            {"evaluation.pod", choose_pod},
                                            {"run.memory_limit", choose_limit},
                                            {"evaluation.start", choose_start},
-                                           {"evaluation.tries", choose_tries}};
+                                           {"evaluation.tries", choose_tries},
+                                           {"training.updates", plan_updates},
+                                           {"training.learning_rate", plan_rate},
+                                           {"training.schedule", plan_schedule}};
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 

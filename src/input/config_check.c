@@ -16,6 +16,7 @@
 #include "ground/text.h"
 #include "input/config_fields.h"
 #include "input/config_layers.h"
+#include "input/config_recipe.h"
 
 static struct config_place place_of(const struct config_input *input, const char *key) {
   const int index = config_parameter_find(key);
@@ -556,5 +557,6 @@ bool config_check(const struct config_input *input, struct config *config) {
          check_solver(input, &config->evaluation.solver, "evaluation") &&
          check_adjoint(input, config) && check_start(input, config) &&
          check_validation(input, config) && check_comparison(input, config) &&
-         check_files(input, config) && check_restart(input, config);
+         config_check_recipe(input, config) && check_files(input, config) &&
+         check_restart(input, config);
 }

@@ -256,14 +256,29 @@ static const struct config_row solver_rows[] = {
      .text = "heun, dopri5: error allowed per step, absolute"},
 };
 
+static const struct config_row again_rows[] = {
+    {"again_iterations", TYPE_INTEGER, AT(training.again_iterations), "0",
+     .range = {0, 1e9, CLOSED}, .unit = "iterations",
+     .text =
+         "lbfgs: maximum number of steps where samples are encoded again between the updates of "
+         "a batch (training.updates); the flows of a batch then keep the curvature that they "
+         "have found. 0 = max_iterations, and curvature is found anew"},
+};
+
 static const struct config_row training_rows[] = {
     {"epochs", TYPE_INTEGER, AT(training.epochs), "1", .range = {0, 1e9, CLOSED}, .unit = "epochs",
      .text = "passes over the training data", .change = CHANGE_UNLESS_SCHEDULED},
     {"batch", TYPE_INTEGER, AT(training.batch), "20", .range = {1, 1e9, CLOSED}, .unit = "samples",
      .text = "samples per update of the decoder, over all ranks"},
     {"updates", TYPE_INTEGER, AT(training.updates), "1", .range = {1, 1e6, CLOSED},
-     .unit = "updates",
-     .text = "updates of the decoder per batch, which is encoded again in between"},
+     .automatic = "auto", .unit = "updates",
+     .text =
+         "updates of the decoder per batch, which is encoded again in between; auto: as make 480 "
+         "in the whole training, at most 16, or 50 for batches of 250 and more"},
+    {"replay", TYPE_BOOLEAN, AT(training.replay), "false",
+     .text = "the second to last update of a batch take as many samples, drawn from all that have "
+             "been loaded so far, with their latents, instead of the batch again; each sample is "
+             "loaded once per epoch but used more often (uses_per_sample in summary.json)"},
     {"tile", TYPE_INTEGER, AT(training.tile), "auto", .range = {1, 1e9, CLOSED}, .unit = "samples",
      .automatic = "0",
      .text = "samples of a batch whose gradient is summed on one rank; auto: chosen from batch and "
@@ -271,7 +286,9 @@ static const struct config_row training_rows[] = {
     {"optimiser", TYPE_CHOICE, AT(training.optimiser.kind), "adam", .name = optimiser_name,
      .text = "how the gradient changes the decoder"},
     {"learning_rate", TYPE_NUMBER, AT(training.optimiser.learning_rate), "2e-3",
-     .range = {0, 1e6, OPEN_LOWER}, .text = "step size of the optimiser"},
+     .range = {0, 1e6, OPEN_LOWER}, .automatic = "auto",
+     .text = "step size of the optimiser; auto: for adam, 1e-3 to 4e-3 by epochs times updates, "
+             "batch, replay and decoder.initial"},
     {"beta1", TYPE_NUMBER, AT(training.optimiser.beta1), "0.9", .range = {0, 1, OPEN_UPPER},
      .text = "adam: decay of the mean of the gradient"},
     {"beta2", TYPE_NUMBER, AT(training.optimiser.beta2), "0.999", .range = {0, 1, OPEN_UPPER},
@@ -283,7 +300,9 @@ static const struct config_row training_rows[] = {
     {"epsilon", TYPE_NUMBER, AT(training.optimiser.epsilon), "0", .range = {0, 1, CLOSED},
      .text = "adam, rmsprop: keeps the division finite; 0 = the optimiser's own (1e-8, 1e-6)"},
     {"schedule", TYPE_CHOICE, AT(training.optimiser.schedule), "constant", .name = schedule_name,
-     .text = "how the learning rate changes"},
+     .automatic = "auto",
+     .text = "how the learning rate changes; auto: cosine, and with more epochs at a restart the "
+             "rest is planned anew"},
     {"schedule_factor", TYPE_NUMBER, AT(training.optimiser.schedule_factor), "0.1",
      .range = {0, 1, OPEN_LOWER},
      .text = "step: factor of each change; cosine: last rate / first rate"},
@@ -319,11 +338,12 @@ static const struct config_row evaluation_rows[] = {
      .text = "encode the training data as well, once the training has ended",
      .change = CHANGE_TAKEN},
     {"start", TYPE_CHOICES, AT(evaluation.start), "auto", .automatic = "auto", .name = start_name,
-     .text = "where flows may begin; of several starts each sample takes that of least loss. zero: "
-             "z = 0; mean: the mean of the trained latents; pod, encoder: POD's code, or that of an "
-             "autoencoder; predictor: a linear guess, with a metric for lbfgs; dictionary: the best "
-             "of some trained latents; uniform: a random point of [0, 1). auto: zero and, if the "
-             "solver ends at a minimum, those of mean, pod and dictionary that exist"},
+     .text =
+         "where flows may begin; of several starts each sample takes that of least loss. zero: "
+         "z = 0; mean: the mean of the trained latents; pod, encoder: POD's code, or that of an "
+         "autoencoder; predictor: a linear guess, with a metric for lbfgs; dictionary: the best "
+         "of some trained latents; uniform: a random point of [0, 1). auto: zero and, if the "
+         "solver ends at a minimum, those of mean, pod and dictionary that exist"},
     {"tries", TYPE_INTEGER, AT(evaluation.tries), "auto", .automatic = "0",
      .range = {1, TRIES_MAX, CLOSED}, .unit = "flows",
      .text = "flows of a sample, from starts that lie apart, of which the one that ends lowest is "
@@ -376,6 +396,7 @@ static const struct config_section sections[] = {
      ROWS(ensemble_rows)},
     {"encoding", "How latents are found while training (run.model = gfe)", AT(encoding),
      ROWS(solver_rows)},
+    {"encoding", NULL, 0, ROWS(again_rows)},
     {"training", "How the decoder learns", 0, ROWS(training_rows)},
     {"evaluation", "How test and new data are encoded; a key not given is taken from encoding", 0,
      ROWS(evaluation_rows), .change = CHANGE_UNLESS_RECORDED},
