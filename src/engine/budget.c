@@ -271,14 +271,11 @@ static void choose_pod(struct config *config, const void *context) {
 }
 
 // The facts are a struct run.
-static const struct config_rule rules[] = {{"training.tile", choose_tile},
-                                           {"evaluation.pod", choose_pod},
-                                           {"run.memory_limit", choose_limit},
-                                           {"evaluation.start", choose_start},
-                                           {"evaluation.tries", choose_tries},
-                                           {"training.updates", plan_updates},
-                                           {"training.learning_rate", plan_rate},
-                                           {"training.schedule", plan_schedule}};
+static const struct config_rule rules[] = {
+    {"training.tile", choose_tile},        {"evaluation.pod", choose_pod},
+    {"run.memory_limit", choose_limit},    {"evaluation.start", choose_start},
+    {"evaluation.tries", choose_tries},    {"training.updates", plan_updates},
+    {"training.learning_rate", plan_rate}, {"training.schedule", plan_schedule}};
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 

@@ -14,9 +14,9 @@
 #include "flow/adjoint.h"
 #include "ground/pattern.h"
 #include "ground/text.h"
+#include "input/config_check_recipe.h"
 #include "input/config_fields.h"
 #include "input/config_layers.h"
-#include "input/config_recipe.h"
 
 static struct config_place place_of(const struct config_input *input, const char *key) {
   const int index = config_parameter_find(key);

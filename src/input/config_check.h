@@ -6,20 +6,7 @@
 #include <stdbool.h>
 
 #include "input/config.h"
-#include "input/config_value.h"
-
-// What was said of a parameter, borrowed: by the input file or an override; NULL if nothing was.
-struct config_setting {
-  const struct yaml_tree *node;
-  const char *override;
-};
-
-// An input file while it is being read.
-struct config_input {
-  const char *path;
-  struct config_setting *settings;  // of each parameter of the table
-  struct error *error;
-};
+#include "input/config_input.h"
 
 // Checks the values of *config against each other, replaces relative paths by those beside the
 // input file where only these exist, and settles what the defaults leave open (the task evaluate

@@ -1,4 +1,4 @@
-#include "input/config_recipe.h"
+#include "input/config_check_recipe.h"
 
 #include <assert.h>
 
