@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "data/copies.h"
 #include "engine/evaluation.h"
 #include "engine/model.h"
 #include "engine/pod.h"
@@ -26,6 +27,7 @@ struct trainer {
   struct run *run;
   struct history *history;
   const struct dataset *data;
+  struct copies *copies;  // of the samples, to learn from; NULL: these themselves
   struct model *model;
   real *latents;         // [local_count][real_padded(d)] starts of the next epoch's flows
   int64_t *evaluations;  // [local_count] what the flows of an epoch took, for the next one
@@ -85,6 +87,9 @@ static void begin_phase(struct trainer *t) {
   t->data = t->run->sets[SET_TRAIN];
   t->batches = (t->data->count + batch - 1) / batch;
   t->steps = t->batches * config->training.epochs * config->training.updates;
+  if (config_makes_copies(config))
+    t->copies = copies_create(&config->training.copies, t->run->views[SET_TRAIN], t->data,
+                              (uint64_t)config->run.seed);
   t->model = model_create(t->run);
   t->latents = memory_new(real, (size_t)t->data->local_count * real_padded(decoder->d));
   if (config->training.warm_start) pod_start_latents(t->run, t->latents);
@@ -102,6 +107,7 @@ static void end_phase(struct trainer *t) {
   t->run->latents = NULL;
   model_destroy(&t->model);
   sample_order_destroy(&t->order);
+  copies_destroy(&t->copies);
   evaluation_destroy(&t->test);
   evaluation_destroy(&t->validation);
   memory_free(&t->latents);
@@ -219,14 +225,15 @@ static double cpu_elapsed(const struct trainer *t) {
   return t->cpu_spent + 1e-9 * (double)nanoseconds;
 }
 
-// The order of the samples in the present epoch.
+// The order of the samples, or of their copies, in the present epoch.
 static const struct sample_order *present_order(struct trainer *t) {
   const struct config *config = &t->run->config;
-  if (t->order == NULL)
-    t->order =
-        config->training.order == ORDER_FILE
-            ? sample_order_in_file(t->data)
-            : sample_order_shuffled(t->data, (uint64_t)config->run.seed, (uint64_t)t->at.epoch);
+  if (t->order != NULL) return t->order;
+  const struct dataset *data =
+      t->copies != NULL ? copies_of_pass(t->copies, t->at.epoch) : t->data;
+  t->order = config->training.order == ORDER_FILE
+                 ? sample_order_in_file(data)
+                 : sample_order_shuffled(data, (uint64_t)config->run.seed, (uint64_t)t->at.epoch);
   return t->order;
 }
 
