@@ -151,10 +151,10 @@ const char *config_inner_path(const char *text);
 
 // Transformed copies of the training samples, drawn anew for each pass; all 0 = none.
 struct config_copies {
-  double shift;                 // along each axis, in grid points, at the most
-  double scale;                 // factors from 1 - scale to 1 + scale
-  double rotation;              // degrees, at the most, in the plane of the last two axes
-  struct config_names reflect;  // axes along which every other copy is reflected
+  double shift;                  // along each axis, in grid points, at the most
+  double scale;                  // factors from 1 - scale to 1 + scale
+  double rotation;               // degrees, at the most, in the plane of the last two axes
+  struct config_names reflect;   // axes along which every other copy is reflected
   struct config_names periodic;  // axes along which copies are shifted by any number of points
   enum outside outside;
 };

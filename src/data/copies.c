@@ -47,8 +47,9 @@ static bool check_names(const struct view *view, const char *key, const struct c
   for (int64_t i = 0; i < names->count; i++) {
     if (find_axis(view, names->name[i]) >= 0) continue;
     const char *nearest = error_nearest(names->name[i], known, (size_t)view->space_axes);
-    return error_set(error, "training.copies.%s: a sample of data.train has no axis %s, but %s%s%s%s",
-                     key, names->name[i], list, nearest != NULL ? "; did you mean " : "",
+    return error_set(error,
+                     "training.copies.%s: a sample of data.train has no axis %s, but %s%s%s%s", key,
+                     names->name[i], list, nearest != NULL ? "; did you mean " : "",
                      nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
   }
   return true;
@@ -113,15 +114,14 @@ struct copy_map copies_map(const struct copies *c, int64_t sample, int64_t pass)
   static const double degree = 0.017453292519943295;
   double uniform[DRAWS];
   for (int k = 0; k < DRAWS; k++)
-    uniform[k] = rng_uniform(c->seed, RNG_COPIES, (uint64_t)sample,
-                             (uint64_t)pass * DRAWS + (uint64_t)k);
+    uniform[k] =
+        rng_uniform(c->seed, RNG_COPIES, (uint64_t)sample, (uint64_t)pass * DRAWS + (uint64_t)k);
   struct copy_map map = {.roll = {0}};
   const double scale = 1.0 + c->options->scale * (2.0 * uniform[DRAW_SCALE] - 1.0);
   for (int a = 0; a < c->axes; a++) map.matrix[a][a] = c->moves[a] ? 1.0 / scale : 1.0;
   if (c->options->rotation > 0.0) {
     const int p = c->plane[0], q = c->plane[1];
-    const double angle =
-        degree * c->options->rotation * (2.0 * uniform[DRAW_ROTATION] - 1.0);
+    const double angle = degree * c->options->rotation * (2.0 * uniform[DRAW_ROTATION] - 1.0);
     const double cosine = portable_cos(angle) / scale, sine = portable_sin(angle) / scale;
     map.matrix[p][p] = map.matrix[q][q] = cosine;
     map.matrix[p][q] = -sine;

@@ -229,8 +229,7 @@ static double cpu_elapsed(const struct trainer *t) {
 static const struct sample_order *present_order(struct trainer *t) {
   const struct config *config = &t->run->config;
   if (t->order != NULL) return t->order;
-  const struct dataset *data =
-      t->copies != NULL ? copies_of_pass(t->copies, t->at.epoch) : t->data;
+  const struct dataset *data = t->copies != NULL ? copies_of_pass(t->copies, t->at.epoch) : t->data;
   t->order = config->training.order == ORDER_FILE
                  ? sample_order_in_file(data)
                  : sample_order_shuffled(data, (uint64_t)config->run.seed, (uint64_t)t->at.epoch);

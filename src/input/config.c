@@ -55,7 +55,8 @@ const char *outside_name(int kind) {
 }
 
 const char *start_name(int kind) {
-  static const char *const names[] = {"zero", "mean", "pod", "predictor", "dictionary", "encoder", "uniform"};
+  static const char *const names[] = {"zero",       "mean",    "pod",    "predictor",
+                                      "dictionary", "encoder", "uniform"};
   return IN_TABLE(names, kind) ? names[kind] : NULL;
 }
 

@@ -326,7 +326,8 @@ static const struct config_row copies_rows[] = {
      .text = "axes in space along which copies are shifted around by any number of points, for "
              "data that are periodic there"},
     {"outside", TYPE_CHOICE, AT(training.copies.outside), "nearest", .name = outside_name,
-     .text = "what lies outside of a sample: the nearest of its entries, or zero (after data.scale)"},
+     .text =
+         "what lies outside of a sample: the nearest of its entries, or zero (after data.scale)"},
 };
 
 static const struct config_row evaluation_rows[] = {
@@ -336,11 +337,12 @@ static const struct config_row evaluation_rows[] = {
      .text = "encode the training data as well, once the training has ended",
      .change = CHANGE_TAKEN},
     {"start", TYPE_CHOICES, AT(evaluation.start), "auto", .automatic = "auto", .name = start_name,
-     .text = "where flows may begin; of several starts each sample takes that of least loss. zero: "
-             "z = 0; mean: the mean of the trained latents; pod, encoder: POD's code, or that of an "
-             "autoencoder; predictor: a linear guess, with a metric for lbfgs; dictionary: the best "
-             "of some trained latents; uniform: a random point of [0, 1). auto: zero and, if the "
-             "solver ends at a minimum, those of mean, pod and dictionary that exist"},
+     .text =
+         "where flows may begin; of several starts each sample takes that of least loss. zero: "
+         "z = 0; mean: the mean of the trained latents; pod, encoder: POD's code, or that of an "
+         "autoencoder; predictor: a linear guess, with a metric for lbfgs; dictionary: the best "
+         "of some trained latents; uniform: a random point of [0, 1). auto: zero and, if the "
+         "solver ends at a minimum, those of mean, pod and dictionary that exist"},
     {"tries", TYPE_INTEGER, AT(evaluation.tries), "auto", .automatic = "0",
      .range = {1, TRIES_MAX, CLOSED}, .unit = "flows",
      .text = "flows of a sample, from starts that lie apart, of which the one that ends lowest is "
@@ -395,9 +397,8 @@ static const struct config_section sections[] = {
      ROWS(solver_rows)},
     {"training", "How the decoder learns", 0, ROWS(training_rows)},
     {"training.copies",
-     "Transformed copies to learn from in place of the samples, others in each pass; for few "
-     "samples of which such copies could have been measured as well",
-     0, ROWS(copies_rows)},
+     "Transformed copies to learn from in place of the samples, others in each pass", 0,
+     ROWS(copies_rows)},
     {"evaluation", "How test and new data are encoded; a key not given is taken from encoding", 0,
      ROWS(evaluation_rows), .change = CHANGE_UNLESS_RECORDED},
     {"evaluation", NULL, AT(evaluation.solver), ROWS(solver_rows), .evaluation = true,

@@ -1,4 +1,4 @@
-#include "input/config_copies.h"
+#include "input/config_check.h"
 
 #include <assert.h>
 
