@@ -13,7 +13,8 @@ struct sample_order;
 // Samples of batch `batch` (from 0) of a pass over `count`.
 int64_t replay_batch_size(const struct config *config, int64_t count, int64_t batch);
 
-// Samples loaded by the time that batch is, in this pass or, after the first, in one before.
+// Samples loaded by the time that batch is: in this pass or, unless each has copies of its own, in
+// one before.
 int64_t replay_loaded(const struct config *config, int64_t count, int64_t epoch, int64_t batch);
 
 // Samples that a draw from `loaded` ones has.

@@ -83,6 +83,28 @@ static void report_updates(const struct run *run) {
              (long long)updates, uses);
 }
 
+// What the copies are that are learned from.
+static void report_copies(const struct run *run) {
+  const struct config_copies *copies = &run->config.training.copies;
+  const struct view *view = run->views[SET_TRAIN];
+  const char *between = " ";
+  log_text("  %-8s others of each sample in each pass:", "copies");
+  if (copies->shift > 0.0) log_text("%sshifts up to %g", between, copies->shift), between = ", ";
+  if (copies->scale > 0.0)
+    log_text("%sscale %g to %g", between, 1.0 - copies->scale, 1.0 + copies->scale), between = ", ";
+  if (copies->rotation > 0.0)
+    log_text("%srotation up to %g degrees", between, copies->rotation), between = ", ";
+  for (int64_t i = 0; i < copies->reflect.count; i++, between = ", ")
+    log_text("%sreflection along %s", between, copies->reflect.name[i]);
+  for (int64_t i = 0; i < copies->periodic.count; i++, between = ", ")
+    log_text("%sany shift along %s", between, copies->periodic.name[i]);
+  log_text("; of");
+  for (int a = 0; a < view->space_axes; a++)
+    log_text("%s %s (%lld)", a > 0 ? "," : "", view->space[a].name,
+             (long long)view->space[a].length);
+  log_line("%s", run->config.run.model == MODEL_GFE ? "; flows from z = 0" : "");
+}
+
 // What begins at POD, and what that makes of the layers of the input file.
 static void report_pod(const struct run *run) {
   if (!pod_start_wanted(run)) return;
@@ -127,6 +149,7 @@ void report_start(const struct run *run) {
         config->training.optimiser.learning_rate, flow_name(config->encoding.flow),
         solver_name(config->encoding.solver));
     report_updates(run);
+    if (config_makes_copies(config)) report_copies(run);
     if (config_validates(config)) report_validation(config);
     const int64_t parts = model_flows_are_free(run) ? batch : tiles;
     if (comm_size(run->comm) > parts)

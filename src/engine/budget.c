@@ -48,6 +48,8 @@ static double samples_bytes(const struct run *run) {
   double bytes = 0.0;
   if (run->used[SET_TRAIN] && run->config.training.validation > 0.0)
     bytes = share_of(run, SET_TRAIN) * (double)(real_padded(run->decoder->n) * sizeof(real));
+  if (config_makes_copies(&run->config))
+    bytes += share_of(run, SET_TRAIN) * sample_bytes(run, SET_TRAIN);
   for (int set = 0; set < SET_COUNT; set++)
     if (run->used[set]) bytes += share_of(run, set) * sample_bytes(run, set);
   return bytes;

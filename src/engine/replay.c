@@ -12,7 +12,8 @@ int64_t replay_batch_size(const struct config *config, int64_t count, int64_t ba
 }
 
 int64_t replay_loaded(const struct config *config, int64_t count, int64_t epoch, int64_t batch) {
-  return epoch > 0 ? count : least((batch + 1) * config->training.batch, count);
+  const bool new_copies = config_makes_copies(config);  // latents are of those of this pass alone
+  return epoch > 0 && !new_copies ? count : least((batch + 1) * config->training.batch, count);
 }
 
 int64_t replay_draw_size(const struct config *config, int64_t loaded) {

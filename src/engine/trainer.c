@@ -54,6 +54,9 @@ static void begin_phase(struct trainer *t) {
   t->batches = (t->data->count + batch - 1) / batch;
   t->plan = plan_make(config, t->batches);
   t->counts.uses = t->counts.epoch_uses = 0;
+  if (config_makes_copies(config))
+    t->copies = copies_create(&config->training.copies, t->run->views[SET_TRAIN], t->data,
+                              (uint64_t)config->run.seed);
   t->model = model_create(t->run);
   t->latents = memory_new(real, (size_t)t->data->local_count * real_padded(decoder->d));
   if (config->training.warm_start) pod_start_latents(t->run, t->latents);
@@ -71,6 +74,7 @@ static void end_phase(struct trainer *t) {
   t->run->latents = NULL;
   model_destroy(&t->model);
   sample_order_destroy(&t->order);
+  copies_destroy(&t->copies);
   evaluation_destroy(&t->test);
   evaluation_destroy(&t->validation);
   memory_free(&t->latents);
@@ -184,14 +188,14 @@ const struct validation_choice *trainer_choice(const struct trainer *t) {
              : NULL;
 }
 
-// The order of the samples in the present epoch.
+// The order of the samples, or of their copies, in the present epoch.
 static const struct sample_order *present_order(struct trainer *t) {
   const struct config *config = &t->run->config;
-  if (t->order == NULL)
-    t->order =
-        config->training.order == ORDER_FILE
-            ? sample_order_in_file(t->data)
-            : sample_order_shuffled(t->data, (uint64_t)config->run.seed, (uint64_t)t->at.epoch);
+  if (t->order != NULL) return t->order;
+  const struct dataset *data = t->copies != NULL ? copies_of_pass(t->copies, t->at.epoch) : t->data;
+  t->order = config->training.order == ORDER_FILE
+                 ? sample_order_in_file(data)
+                 : sample_order_shuffled(data, (uint64_t)config->run.seed, (uint64_t)t->at.epoch);
   return t->order;
 }
 

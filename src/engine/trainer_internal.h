@@ -2,6 +2,7 @@
 #ifndef GFE_TRAINER_INTERNAL_H
 #define GFE_TRAINER_INTERNAL_H
 
+#include "data/copies.h"
 #include "engine/evaluation.h"
 #include "engine/model.h"
 #include "engine/plan.h"
@@ -16,6 +17,7 @@ struct trainer {
   struct run *run;
   struct history *history;
   const struct dataset *data;
+  struct copies *copies;  // of the samples, to learn from; NULL: these themselves
   struct model *model;
   real *latents;         // [local_count][real_padded(d)] starts of the next epoch's flows
   int64_t *evaluations;  // [local_count] what the flows of an epoch took, for the next one

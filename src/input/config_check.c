@@ -14,7 +14,6 @@
 #include "flow/adjoint.h"
 #include "ground/pattern.h"
 #include "ground/text.h"
-#include "input/config_check_recipe.h"
 #include "input/config_fields.h"
 #include "input/config_layers.h"
 
@@ -557,6 +556,6 @@ bool config_check(const struct config_input *input, struct config *config) {
          check_solver(input, &config->evaluation.solver, "evaluation") &&
          check_adjoint(input, config) && check_start(input, config) &&
          check_validation(input, config) && check_comparison(input, config) &&
-         config_check_recipe(input, config) && check_files(input, config) &&
-         check_restart(input, config);
+         config_check_copies(input, config) && config_check_recipe(input, config) &&
+         check_files(input, config) && check_restart(input, config);
 }

@@ -1,7 +1,6 @@
-#include "input/config_check_recipe.h"
-
 #include <assert.h>
 
+#include "input/config_check.h"
 #include "input/config_table.h"
 
 static const double last_rate = 0.02;  // of the first, where the schedule is auto

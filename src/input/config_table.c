@@ -311,7 +311,7 @@ static const struct config_row training_rows[] = {
      .text = "step: from one change of the rate to the next"},
     {"warm_start", TYPE_BOOLEAN, AT(training.warm_start), "true",
      .text = "flows start from the sample's latent of the epoch before, not from zero; ignored "
-             "with an autoencoder, which needs no flows"},
+             "with an autoencoder, which needs no flows; false with training.copies"},
     {"order", TYPE_CHOICE, AT(training.order), "shuffled", .name = order_name,
      .text = "order of the samples: by seed and epoch, or as in the file"},
     {"adjoint", TYPE_CHOICE, AT(training.adjoint), "none", .name = adjoint_name,
@@ -329,6 +329,24 @@ static const struct config_row training_rows[] = {
     {"refit", TYPE_BOOLEAN, AT(training.refit), "false",
      .text = "then train again from the same start on all samples, those held out as well, for as "
              "many epochs as led to the decoder kept; for few samples"},
+};
+
+static const struct config_row copies_rows[] = {
+    {"shift", TYPE_NUMBER, AT(training.copies.shift), "0", .range = {0, 1e6, CLOSED},
+     .unit = "grid points", .text = "largest shift along each axis in space, also between points"},
+    {"scale", TYPE_NUMBER, AT(training.copies.scale), "0", .range = {0, 1, OPEN_UPPER},
+     .text = "largest magnification less 1, about the middle: 0.08 is from 0.92 to 1.08"},
+    {"rotation", TYPE_NUMBER, AT(training.copies.rotation), "0", .range = {0, 180, CLOSED},
+     .unit = "degrees",
+     .text = "largest rotation about the middle, in the plane of the last two axes in space"},
+    {"reflect", TYPE_NAMES, AT(training.copies.reflect),
+     .text = "axes in space along which copies are reflected, each with probability 1/2"},
+    {"periodic", TYPE_NAMES, AT(training.copies.periodic),
+     .text = "axes in space along which copies are shifted around by any number of points, for "
+             "data that are periodic there"},
+    {"outside", TYPE_CHOICE, AT(training.copies.outside), "nearest", .name = outside_name,
+     .text =
+         "what lies outside of a sample: the nearest of its entries, or zero (after data.scale)"},
 };
 
 static const struct config_row evaluation_rows[] = {
@@ -398,6 +416,9 @@ static const struct config_section sections[] = {
      ROWS(solver_rows)},
     {"encoding", NULL, 0, ROWS(again_rows)},
     {"training", "How the decoder learns", 0, ROWS(training_rows)},
+    {"training.copies",
+     "Transformed copies to learn from in place of the samples, others in each pass", 0,
+     ROWS(copies_rows)},
     {"evaluation", "How test and new data are encoded; a key not given is taken from encoding", 0,
      ROWS(evaluation_rows), .change = CHANGE_UNLESS_RECORDED},
     {"evaluation", NULL, AT(evaluation.solver), ROWS(solver_rows), .evaluation = true,

@@ -41,6 +41,7 @@ def test_bits(checks, program, cwd):
     """Any number of ranks, instruction set and stop in the midst of a pass give the same bits."""
     variants = {"replay": (BASE, REPLAY), "again": (BASE, REPLAY, {"training.replay": False}),
                 "cold": (BASE, REPLAY, {"training.warm_start": False}),
+                "copies": (BASE, REPLAY, {"training.copies.shift": 1}),
                 "adjoint": (BASE, REPLAY, EULER),
                 "encoder": (BASE, REPLAY, {"run.model": "autoencoder"})}
     runs = {}
