@@ -11,9 +11,10 @@
 enum {
   UPDATES_IN_ALL = 480,  // wanted of a training
   LARGE_BATCH = 250,     // from here on
-  MOST_SMALL = 16,       // updates of a small batch: further ones bring nothing
-  MOST_LARGE = 50,       // and of a large one: more have not been measured
-  FEW_USES = 8           // of a sample
+  VERY_LARGE_BATCH = 500,
+  MOST_SMALL = 16,  // updates of a small batch: further ones bring nothing
+  MOST_LARGE = 50,  // and of a large one: more have not been measured
+  FEW_USES = 8      // of a sample
 };
 
 static int64_t batches_of(const struct config *config, const struct run *run) {
@@ -42,7 +43,7 @@ void plan_rate(struct config *config, const void *context) {
   if (uses <= 1)
     rate = 4e-3;
   else if (uses <= FEW_USES && !config->training.replay)
-    rate = is_large(config) ? 4e-3 : 3e-3;
+    rate = config->training.batch >= VERY_LARGE_BATCH ? 4e-3 : 3e-3;
   if (pod) rate = uses <= FEW_USES ? 2e-3 : 1e-3;
   config->training.optimiser.learning_rate = rate;
 }
