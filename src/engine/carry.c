@@ -13,8 +13,8 @@ static size_t curvature_size(const struct solver_options *options, size_t d, boo
                                                : 0;
 }
 
-static int64_t most_passes(const struct decoder *decoder) {
-  return (int64_t)(PASSES_BYTES / (objective_pass_size(decoder) * sizeof(real)));
+static int64_t most_passes(size_t pass_size) {
+  return (int64_t)(PASSES_BYTES / (pass_size * sizeof(real)));
 }
 
 struct carry *carry_create(const struct decoder *decoder, const struct solver_options *options,
@@ -39,14 +39,14 @@ void carry_destroy(struct carry **carry) {
 
 double carry_bytes(const struct decoder *decoder, const struct solver_options *options, bool learns,
                    double samples) {
-  const double pass = (double)(objective_pass_size(decoder) * sizeof(real));
+  const size_t pass_size = objective_pass_size(decoder);
   return samples * (double)curvature_size(options, decoder->d, learns) +
-         fmin(samples, (double)most_passes(decoder)) * pass;
+         fmin(samples, (double)most_passes(pass_size)) * (double)(pass_size * sizeof(real));
 }
 
 void carry_begin(struct carry *carry, int64_t count) {
-  const int64_t most = (int64_t)(PASSES_BYTES / (carry->pass_size * sizeof(real)));
-  if (count > carry->count) {
+  const int64_t most = most_passes(carry->pass_size);
+  if (count > carry->count || carry->passes == NULL) {
     clear(carry);
     carry->kept = count < most ? count : most;
     carry->curvature = memory_new(char, (size_t)count * carry->curvature_size);
