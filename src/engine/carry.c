@@ -5,7 +5,10 @@
 
 #include "ground/memory.h"
 
-enum { PASSES_BYTES = 1 << 25 };  // at the most; other samples pass through the decoder once more
+enum {
+  PASSES_BYTES = 1 << 25,  // at the most; other samples pass through the decoder once more
+  FEWEST_PASSES = 16       // that have room there: fewer are not worth the work space
+};
 
 static size_t curvature_size(const struct solver_options *options, size_t d, bool learns) {
   const struct solver_ops *ops = solver_ops(options);
@@ -14,7 +17,12 @@ static size_t curvature_size(const struct solver_options *options, size_t d, boo
 }
 
 static int64_t most_passes(size_t pass_size) {
-  return (int64_t)(PASSES_BYTES / (pass_size * sizeof(real)));
+  const int64_t passes = (int64_t)(PASSES_BYTES / (pass_size * sizeof(real)));
+  return passes < FEWEST_PASSES ? 0 : passes;
+}
+
+bool carry_keeps_passes(const struct decoder *decoder) {
+  return most_passes(objective_pass_size(decoder)) > 0;
 }
 
 struct carry *carry_create(const struct decoder *decoder, const struct solver_options *options,

@@ -33,6 +33,9 @@ void carry_destroy(struct carry **carry);
 double carry_bytes(const struct decoder *decoder, const struct solver_options *options, bool learns,
                    double samples);
 
+// Whether passes through this decoder are kept: not if they are large.
+bool carry_keeps_passes(const struct decoder *decoder);
+
 // Begins with `count` other samples, of which nothing is known.
 void carry_begin(struct carry *carry, int64_t count);
 

@@ -91,7 +91,7 @@ struct model *model_create(struct run *run) {
                                       run->training_rows);
   if (carries(run)) {
     model->carry = carry_create(run->decoder, &run->config.encoding, learns(run));
-    ensemble_leave_passes(model->ensemble);
+    if (carry_keeps_passes(run->decoder)) ensemble_leave_passes(model->ensemble);
   }
   return model;
 }
@@ -127,11 +127,12 @@ void model_state(struct model *model, struct state *state) {
 }
 
 double model_bytes(const struct run *run) {
-  return batch_gradient_bytes(run->decoder, run->training_rows, run->tile,
-                              run->config.training.adjoint, flow_of(run)) +
-         (ops_of(run)->flows ? ensemble_bytes(run->decoder, &run->config.encoding,
-                                              run->training_rows, carries(run))
-                             : 0.0);
+  const bool passes = carries(run) && carry_keeps_passes(run->decoder);
+  const double flows = ops_of(run)->flows ? ensemble_bytes(run->decoder, &run->config.encoding,
+                                                           run->training_rows, passes)
+                                          : 0.0;
+  return flows + batch_gradient_bytes(run->decoder, run->training_rows, run->tile,
+                                      run->config.training.adjoint, flow_of(run));
 }
 
 double model_carry_bytes(const struct run *run, double samples) {
