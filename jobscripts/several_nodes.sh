@@ -4,6 +4,7 @@
 #
 #   sbatch jobscripts/several_nodes.sh input.yaml
 #
+# So many ranks want large batches: inputs/fashion_mnist.yaml shows how (1,000 samples, 8 updates each).
 # Read jobscripts/one_node.sh first: the options that are explained there stand here without words.
 
 #SBATCH --job-name=gfe_large

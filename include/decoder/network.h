@@ -117,6 +117,12 @@ void network_pass_gradient(struct network_pass *pass, size_t first, size_t count
 void network_pass_sum_gradients(struct network_pass *pass, size_t rows, size_t tile, real *gradient,
                                 struct reduction *sums);
 
+// What the gradient of theta takes of a row's pass forward and back: elements, and their way out of
+// a pass and into a row of this or another one through the same network, both `with_parameters`.
+size_t network_pass_size(const struct network *network);
+void network_pass_take(const struct network_pass *pass, size_t row, real *to);
+void network_pass_put(struct network_pass *pass, size_t row, const real *from);
+
 // ---- values and tangents: forward over reverse ----
 
 struct network_tangent;  // owned by the caller of network_tangent_create()

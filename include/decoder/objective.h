@@ -55,6 +55,13 @@ void objective_parameter_gradient(struct objective *objective, size_t first, siz
 void objective_sum_gradients(struct objective *objective, size_t rows, size_t tile, real *gradient,
                              struct reduction *sums);
 
+// A row's part of an evaluation, as far as the gradient with respect to theta needs it: elements,
+// and their way out of the last evaluation and into a row of this or another one of the same
+// decoder, both `with_parameters`.
+size_t objective_pass_size(const struct decoder *decoder);
+void objective_take_pass(const struct objective *objective, size_t row, real *to);
+void objective_put_pass(struct objective *objective, size_t row, const real *from);
+
 // Decodes `rows` latents: the decoder's output as data (loss_ops.output; sigmoid(x) with bce),
 // [rows][real_padded(n)] (borrowed, until the next call).
 const real *objective_decode(struct objective *objective, size_t rows);

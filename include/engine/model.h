@@ -22,10 +22,15 @@ struct model_step {
   double seconds;  // of this rank's work on its samples, as far as it differs from rank to rank
 };
 
+// What the latents are with which the samples of a step come: of the epoch before, or zero; of the
+// step before, which had the same samples; or of some step before.
+enum model_latents { LATENTS_EARLIER, LATENTS_OF_BATCH, LATENTS_DRAWN };
+
 // The latents, losses and counts of the batch whose part on this rank is `shard` into its encoding,
 // and gradient (update_gradient()) of the mean loss. False if loss or gradient is not finite.
 // Collective.
-bool model_step(struct model *model, struct shard *shard, real *gradient, struct model_step *step);
+bool model_step(struct model *model, struct shard *shard, enum model_latents latents,
+                real *gradient, struct model_step *step);
 
 // Whether training leaves latents at which flows of its samples go on.
 bool model_keeps_latents(const struct run *run);
@@ -41,5 +46,8 @@ void model_state(struct model *model, struct state *state);
 
 // Bytes of work space for a step, without what is recorded of flows.
 double model_bytes(const struct run *run);
+
+// Bytes of what flows of `samples` samples leave behind for the gradient and the next step.
+double model_carry_bytes(const struct run *run, double samples);
 
 #endif

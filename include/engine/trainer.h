@@ -57,8 +57,18 @@ const struct validation_choice *trainer_choice(const struct trainer *trainer);
 // caller becomes its owner.
 struct evaluation *trainer_take_test(struct trainer *trainer);
 
-// To go on from a state: first the position, then the rest, read into what trainer_state() adds.
+// What the training has cost per training sample so far.
+struct trainer_cost {
+  double uses;         // updates that a sample has taken part in
+  double evaluations;  // gradient evaluations of flows, or passes of an encoder; those of a first
+                       // training included. NaN if the run was begun by an earlier version
+};
+struct trainer_cost trainer_cost(const struct trainer *trainer);
+
+// To go on from a state: first the position, then the rest, read into what trainer_state() adds,
+// and then settling what another number of epochs than before makes of the plan.
 void trainer_resume(struct trainer *trainer, struct trainer_position position);
+void trainer_settle(struct trainer *trainer);
 
 // Adds all that decides the rest of the training to a state. Collective.
 void trainer_state(struct trainer *trainer, struct state *state);

@@ -8,6 +8,7 @@
 #include "engine/gradient_check.h"
 #include "engine/history.h"
 #include "engine/run.h"
+#include "engine/trainer.h"
 #include "engine/validation.h"
 #include "platform/h5.h"
 
@@ -18,6 +19,7 @@ struct outcome {
   struct history *history;
   struct gradient_check *check;
   const struct validation_choice *choice;  // borrowed
+  struct trainer_cost cost;                // of a training that has ended; else NaN or 0
 };
 
 // How the loss of the training samples, encoded as if they were new (never from their own latents),

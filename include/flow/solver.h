@@ -65,6 +65,7 @@ struct solver_problem {
   struct trajectory *trajectory;    // where accepted steps are recorded, or NULL
   const struct trajectory *replay;  // whose steps are taken, unconditionally, or NULL
   const real *metric;  // lbfgs: a first guess of the inverse Hessian, [d][real_padded(d)], or NULL
+  const void *curvature;  // what an earlier flow of the sample has kept (keep_curvature), or NULL
 };
 
 // What every solver's state begins with.
@@ -93,6 +94,11 @@ struct solver_ops {
   enum solver_status (*advance)(const struct solver_options *options,
                                 const struct solver_problem *problem, double loss,
                                 const real *gradient, struct solver_state *state);
+  // NULL: it learns none. Bytes of what a flow has learned of the loss's curvature, and keeping it
+  // there; all bytes 0: nothing.
+  size_t (*curvature_size)(const struct solver_options *options, size_t d);
+  void (*keep_curvature)(const struct solver_options *options, const struct solver_problem *problem,
+                         const struct solver_state *state, void *curvature);
 };
 
 extern const struct solver_ops solver_lbfgs, solver_amd, solver_amd_nesterov, solver_euler,

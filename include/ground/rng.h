@@ -13,7 +13,8 @@ enum rng_purpose {
   RNG_SWEEP,
   RNG_POD,
   RNG_HOLD_OUT,
-  RNG_START
+  RNG_START,
+  RNG_COPIES
 };
 
 // 64 random bits of a counter-based generator (rounds of the mixer of SplitMix64; Steele, Lea and

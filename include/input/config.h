@@ -64,6 +64,10 @@ const char *keep_name(int kind);
 enum initial { INITIAL_RANDOM, INITIAL_POD, INITIAL_AUTO };
 const char *initial_name(int kind);
 
+// What an entry is that a copy takes from outside of its sample: the nearest one inside, or 0.
+enum outside { OUTSIDE_NEAREST, OUTSIDE_ZERO };
+const char *outside_name(int kind);
+
 enum start {
   START_ZERO,
   START_MEAN,
@@ -147,6 +151,16 @@ struct data_options {
 // The path inside of a file in FILE:/path, with its slash; the end of the text if there is none.
 const char *config_inner_path(const char *text);
 
+// Transformed copies of the training samples, drawn anew for each pass; all 0 = none.
+struct config_copies {
+  double shift;                  // along each axis, in grid points, at the most
+  double scale;                  // factors from 1 - scale to 1 + scale
+  double rotation;               // degrees, at the most, in the plane of the last two axes
+  struct config_names reflect;   // axes along which every other copy is reflected
+  struct config_names periodic;  // axes along which copies are shifted by any number of points
+  enum outside outside;
+};
+
 // A list of layers; count 0 = not given.
 struct config_layers {
   int64_t count;
@@ -202,6 +216,8 @@ struct config {
   struct solver_options encoding;
   struct {
     int64_t epochs, batch, updates, tile;
+    int64_t again_iterations;  // encoding.again_iterations; 0: as many as in the first update
+    bool replay;               // the further updates of a batch draw from all samples loaded so far
     struct optimiser_options optimiser;
     bool warm_start;
     int64_t second_flow;  // epochs between those with second flows; 0 = none
@@ -211,6 +227,7 @@ struct config {
     enum keep keep;     // which decoder of a training that validates
     int64_t patience;   // validations without a lower loss that end it; 0 = off
     bool refit;         // train again, on all samples, for the passes found
+    struct config_copies copies;
   } training;
   struct {
     struct solver_options solver;
@@ -237,5 +254,8 @@ bool config_data_is_given(const struct data_options *data);
 // Whether the training is validated: by a share of its samples (training.validation) or by a set of
 // its own (data.validation).
 bool config_validates(const struct config *config);
+
+// Whether the training learns from transformed copies of its samples.
+bool config_makes_copies(const struct config *config);
 
 #endif

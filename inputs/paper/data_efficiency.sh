@@ -1,14 +1,14 @@
 #!/bin/sh
 # The data-efficiency curve: gradient flow encoding and an autoencoder trained on few images, each
-# task of data_efficiency.yaml in a process of its own; then the figures and the table that
-# README.md beside this file shows.
+# task of data_efficiency.yaml in a process of its own, and recipes for few images (recipes.yaml);
+# then the figures and the tables that README.md beside this file shows.
 #
 #   sh inputs/paper/data_efficiency.sh            60 to 6,000 images
 #   sh inputs/paper/data_efficiency.sh 60000      the autoencoder on all 60,000, too
 #
 # Builds the program unless GFE_PROGRAM names one; runs GFE_WORKERS (2) tasks at a time. The same
 # command again goes on where it was stopped and leaves finished tasks alone. Everything it makes
-# lies in runs/paper/data_efficiency and runs/paper/data_efficiency_60000.
+# lies in runs/paper/data_efficiency, runs/paper/recipes and runs/paper/data_efficiency_60000.
 set -eu
 cd "$(dirname "$0")/../.."
 . jobscripts/setup.sh
@@ -50,6 +50,8 @@ program=${GFE_PROGRAM:-build/gfe_hpc}
 [ -n "${GFE_PROGRAM:-}" ] || build build
 
 tasks data_efficiency
+tasks recipes
 set -- runs/paper/data_efficiency ${1:+"runs/paper/data_efficiency_$1"}
 [ $# = 1 ] || tasks data_efficiency_60000
 "$python" inputs/paper/gfe_study.py "$@"
+"$python" inputs/paper/gfe_recipes.py runs/paper/recipes

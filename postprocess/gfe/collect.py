@@ -43,6 +43,10 @@ MEANING = {
                                       "over the loss they were trained at"),
     "steps": ("updates", "updates of the decoder"),
     "epochs": ("epochs", "passes over the training data"),
+    "uses_per_sample": ("uses", "updates that a training sample took part in, mean; with "
+                                "training.replay more than epochs times updates for early ones"),
+    "training_evaluations_per_sample": ("1", "gradient evaluations of flows in the training, per "
+                                             "training sample"),
     "seconds": ("s", "time of the last start"),
     "training_seconds": ("s", "time of the training"),
     "training_cpu_seconds": ("s", "CPU time of the training, of all ranks"),

@@ -159,6 +159,7 @@ static void restore(struct job *job) {
   memory_free(&state);
   comm_settle(comm, &error);
   decoder_pack(job->run->decoder);
+  if (job->trainer != NULL) trainer_settle(job->trainer);
   if (position->trainer.step > 0) run_forget_guesses(job->run);
   for (int k = 0; k < ENCODINGS; k++) {
     struct evaluation *evaluation = *slot(job, k);
@@ -256,6 +257,7 @@ static bool train(struct job *job) {
   if (job->outcome.evaluations[SET_TEST] == NULL)
     job->outcome.evaluations[SET_TEST] = trainer_take_test(job->trainer);
   job->outcome.choice = trainer_choice(job->trainer);
+  job->outcome.cost = trainer_cost(job->trainer);
   return true;
 }
 

@@ -8,6 +8,7 @@
 #include "engine/budget.h"
 #include "engine/model.h"
 #include "engine/pod_start.h"
+#include "engine/replay.h"
 #include "ground/clock.h"
 #include "ground/log.h"
 #include "ground/memory.h"
@@ -63,6 +64,47 @@ static void report_validation(const struct config *config) {
   log_line("%s", config->training.refit ? ", refit" : "");
 }
 
+// More than one update per batch, and of which samples.
+static void report_updates(const struct run *run) {
+  const struct config *config = &run->config;
+  const int64_t count = run->shapes[SET_TRAIN].count, updates = config->training.updates;
+  const int64_t epochs = config->training.epochs;
+  if (updates == 1 || epochs == 0) return;
+  const double uses = ((double)replay_uses(config, count, 0) +
+                       (double)(epochs - 1) * (double)replay_uses(config, count, 1)) /
+                      (double)count;
+  if (config->training.replay)
+    log_line(
+        "  %-8s %lld updates per batch, the first of it, the others replay: of samples drawn from "
+        "all loaded so far. Each is loaded %lld times and used %.3g times",
+        "", (long long)updates, (long long)epochs, uses);
+  else
+    log_line("  %-8s %lld updates per batch: each sample is used %.3g times", "",
+             (long long)updates, uses);
+}
+
+// What the copies are that are learned from.
+static void report_copies(const struct run *run) {
+  const struct config_copies *copies = &run->config.training.copies;
+  const struct view *view = run->views[SET_TRAIN];
+  const char *between = " ";
+  log_text("  %-8s others of each sample in each pass:", "copies");
+  if (copies->shift > 0.0) log_text("%sshifts up to %g", between, copies->shift), between = ", ";
+  if (copies->scale > 0.0)
+    log_text("%sscale %g to %g", between, 1.0 - copies->scale, 1.0 + copies->scale), between = ", ";
+  if (copies->rotation > 0.0)
+    log_text("%srotation up to %g degrees", between, copies->rotation), between = ", ";
+  for (int64_t i = 0; i < copies->reflect.count; i++, between = ", ")
+    log_text("%sreflection along %s", between, copies->reflect.name[i]);
+  for (int64_t i = 0; i < copies->periodic.count; i++, between = ", ")
+    log_text("%sany shift along %s", between, copies->periodic.name[i]);
+  log_text("; of");
+  for (int a = 0; a < view->space_axes; a++)
+    log_text("%s %s (%lld)", a > 0 ? "," : "", view->space[a].name,
+             (long long)view->space[a].length);
+  log_line("%s", run->config.run.model == MODEL_GFE ? "; flows from z = 0" : "");
+}
+
 // What begins at POD, and what that makes of the layers of the input file.
 static void report_pod(const struct run *run) {
   if (!pod_start_wanted(run)) return;
@@ -106,6 +148,8 @@ void report_start(const struct run *run) {
         (long long)run->tile, optimiser_name(config->training.optimiser.kind),
         config->training.optimiser.learning_rate, flow_name(config->encoding.flow),
         solver_name(config->encoding.solver));
+    report_updates(run);
+    if (config_makes_copies(config)) report_copies(run);
     if (config_validates(config)) report_validation(config);
     const int64_t parts = model_flows_are_free(run) ? batch : tiles;
     if (comm_size(run->comm) > parts)

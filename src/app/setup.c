@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "data/copies.h"
 #include "engine/budget.h"
 #include "engine/pod_branch.h"
 #include "engine/pod_start.h"
@@ -239,6 +240,8 @@ struct run *setup_prepare(struct comm *comm, const struct config *config) {
               "data.scale: without training the constants must come from decoder.file, and "
               "%s has none; give a number or none",
               config->decoder.file);
+  if (config_makes_copies(config))
+    copies_check(&config->training.copies, run->views[SET_TRAIN], &error);
   pod_start_settle(run, &error);
   comm_settle(comm, &error);
   check_decoder(&config->decoder, &error);

@@ -313,6 +313,42 @@ void network_pass_sum_gradients(struct network_pass *pass, size_t rows, size_t t
   }
 }
 
+// ---- a row's pass ----
+
+// The k-th array that the gradient of theta reads, the outputs' deltas standing where they were;
+// NULL beyond the last. *stride gets its elements per row.
+static real *array_of(const struct network_pass *pass, size_t k, size_t *stride) {
+  const struct network *network = pass->network;
+  const size_t layers = network->layer_count;
+  if (k == 0) {
+    *stride = real_padded(network->inputs);
+    return pass->a.input;
+  }
+  if (k > 2 * layers - 1) return NULL;
+  const size_t l = (k - 1) % layers;
+  *stride = layer_stride(&network->layers[l].to);
+  return k <= layers ? pass->a.layer[l] : pass->delta.layer[l];
+}
+
+size_t network_pass_size(const struct network *network) {
+  return field_size(FIELD_VALUES, network) + field_size(FIELD_DELTAS, network) -
+         real_padded(network->inputs);
+}
+
+void network_pass_take(const struct network_pass *pass, size_t row, real *to) {
+  assert(pass->deltas == FIELD_DELTAS);
+  const real *from;
+  for (size_t k = 0, stride; (from = array_of(pass, k, &stride)) != NULL; k++, to += stride)
+    memcpy(to, from + row * stride, stride * sizeof *to);
+}
+
+void network_pass_put(struct network_pass *pass, size_t row, const real *from) {
+  assert(pass->deltas == FIELD_DELTAS);
+  real *to;
+  for (size_t k = 0, stride; (to = array_of(pass, k, &stride)) != NULL; k++, from += stride)
+    memcpy(to + row * stride, from, stride * sizeof *from);
+}
+
 // ---- values and tangents ----
 
 struct network_tangent {

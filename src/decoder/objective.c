@@ -73,6 +73,18 @@ void objective_sum_gradients(struct objective *o, size_t rows, size_t tile, real
   network_pass_sum_gradients(o->pass, rows, tile, gradient, sums);
 }
 
+size_t objective_pass_size(const struct decoder *decoder) {
+  return network_pass_size(decoder->network);
+}
+
+void objective_take_pass(const struct objective *o, size_t row, real *to) {
+  network_pass_take(o->pass, row, to);
+}
+
+void objective_put_pass(struct objective *o, size_t row, const real *from) {
+  network_pass_put(o->pass, row, from);
+}
+
 const real *objective_decode(struct objective *o, size_t rows) {
   real *x = network_pass_forward(o->pass, decoder_values(o->decoder), rows);
   loss_output(o->decoder->loss, rows * real_padded(o->decoder->n), x);

@@ -6,6 +6,7 @@
 
 #include "decoder/objective.h"
 #include "decoder/tangent.h"
+#include "engine/carry.h"
 #include "ground/clock.h"
 #include "ground/memory.h"
 #include "numerics/exact_sum.h"
@@ -28,6 +29,8 @@ struct batch_gradient {
   double *loss;                  // [room]
   real *gradients;               // [stack][decoder->count]; without an adjoint work space of one
   struct network_pass *encoder;  // makes the latents; NULL where flows have found them
+  size_t *missing;               // [room] rows whose passes no flow has left behind
+  real *pass;                    // work space: one of them
   struct reduction *reduction;
   // With an adjoint:
   struct tangent *tangent;
@@ -66,6 +69,7 @@ double batch_gradient_bytes(const struct decoder *decoder, size_t rows, int64_t 
   double bytes = (double)objective_bytes(decoder, room, true);
   bytes += (double)(gradients_size(decoder, stack, adjoint) * sizeof(real));
   bytes += (double)(decoder->count * sizeof(int64_t));
+  bytes += (double)(objective_pass_size(decoder) * sizeof(real));
   if (flow == NULL) return bytes + (double)network_pass_bytes(decoder->encoder, room, true);
   if (adjoint == ADJOINT_NONE) return bytes;
   return bytes + (double)tangent_bytes(decoder, room, true) +
@@ -117,6 +121,8 @@ struct batch_gradient *batch_gradient_create(struct comm *comm, const struct dec
   b->gradients = memory_new(real, gradients_size(decoder, b->stack, adjoint));
   b->reduction = create_reduction(decoder);
   if (flow == NULL) b->encoder = network_pass_create(decoder->encoder, room, true);
+  b->missing = memory_new(size_t, room);
+  b->pass = memory_new(real, objective_pass_size(decoder));
   if (adjoint == ADJOINT_NONE) return b;
   b->tangent = tangent_create(decoder, room, true);
   b->state_size = adjoint_state_size(flow, decoder->d);
@@ -135,6 +141,8 @@ void batch_gradient_destroy(struct batch_gradient **batch) {
   network_pass_destroy(&b->encoder);
   tangent_destroy(&b->tangent);
   reduction_destroy(&b->reduction);
+  memory_free(&b->missing);
+  memory_free(&b->pass);
   memory_free(&b->rows);
   memory_free(&b->loss);
   memory_free(&b->gradients);
@@ -196,6 +204,38 @@ static void place_stack(struct batch_gradient *b, const struct shard *shard, str
     const size_t i = place_in_shard(shard, p);
     memcpy(input, from + i * inputs, inputs * sizeof *input);
     *row = samples_row(&shard->all, b->decoder->n, (int64_t)i);
+  }
+}
+
+// The pass that the flow of a sample has left behind; NULL if it has none, or on another rank.
+static const real *left_pass(const struct shard *shard, int64_t position) {
+  const int64_t i = (int64_t)place_in_shard(shard, position);
+  const struct carry *carry = shard->encoding->carry;
+  return carry != NULL && i < shard->samples.count ? carry_pass(carry, i) : NULL;
+}
+
+// The passes of a stack's samples in their rows: those left behind by flows, and those of the other
+// samples, which are evaluated in the first rows and moved to theirs from the last one on.
+static void pass_stack(struct batch_gradient *b, const struct shard *shard, struct stretch stack) {
+  const size_t d = real_padded(b->decoder->d);
+  real *z = objective_latents(b->objective);
+  size_t count = 0;
+  for (int64_t p = stack.begin; p < stack.end; p++) {
+    const size_t i = place_in_shard(shard, p);
+    if (left_pass(shard, p) != NULL) continue;
+    memcpy(z + count * d, shard->encoding->z + i * d, d * sizeof *z);
+    b->rows[count] = samples_row(&shard->all, b->decoder->n, (int64_t)i);
+    b->missing[count++] = (size_t)(p - stack.begin);
+  }
+  if (count > 0) objective_evaluate(b->objective, count, b->rows, b->loss);
+  for (size_t k = count; k-- > 0;) {
+    if (b->missing[k] == k) break;  // nor has any before it to be moved
+    objective_take_pass(b->objective, k, b->pass);
+    objective_put_pass(b->objective, b->missing[k], b->pass);
+  }
+  for (int64_t p = stack.begin; p < stack.end; p++) {
+    const real *pass = left_pass(shard, p);
+    if (pass != NULL) objective_put_pass(b->objective, (size_t)(p - stack.begin), pass);
   }
 }
 
@@ -301,7 +341,12 @@ static void add_with_adjoint(struct batch_gradient *b, const struct shard *shard
 static void add_stack(struct batch_gradient *b, const struct shard *shard, int64_t first,
                       size_t count) {
   const struct stretch stack = stretch_of(shard, first, (int64_t)count);
-  const size_t rows = (size_t)(stack.end - stack.begin);
+  const size_t rows = (size_t)(stack.end - stack.begin), tile = (size_t)shard->tile;
+  if (b->adjoint == ADJOINT_NONE && b->encoder == NULL) {
+    pass_stack(b, shard, stack);
+    objective_sum_gradients(b->objective, rows, tile, b->gradients, b->reduction);
+    return;
+  }
   place_stack(b, shard, stack);
   real *z = b->encoder != NULL ? make_latents(b, rows) : NULL;
   const real *gradient = objective_evaluate(b->objective, rows, b->rows, b->loss);
@@ -314,10 +359,8 @@ static void add_stack(struct batch_gradient *b, const struct shard *shard, int64
     add_with_adjoint(b, shard, stack, first, count, gradient);
     return;
   }
-  const size_t tile = (size_t)shard->tile;
   objective_sum_gradients(b->objective, rows, tile, b->gradients, b->reduction);
-  if (b->encoder != NULL)
-    network_pass_sum_gradients(b->encoder, rows, tile, b->gradients, b->reduction);
+  network_pass_sum_gradients(b->encoder, rows, tile, b->gradients, b->reduction);
 }
 
 // Sums over the batch, before and after the ranks have combined them.

@@ -9,6 +9,7 @@
 #include "engine/first_guess.h"
 #include "engine/model.h"
 #include "engine/observation.h"
+#include "engine/plan.h"
 #include "engine/pod_branch.h"
 #include "engine/pod_start.h"
 #include "engine/posterior.h"
@@ -51,6 +52,8 @@ static double samples_bytes(const struct run *run) {
   double bytes = 0.0;
   if (run->used[SET_TRAIN] && run->config.training.validation > 0.0)
     bytes = share_of(run, SET_TRAIN) * (double)(real_padded(run->decoder->n) * sizeof(real));
+  if (config_makes_copies(&run->config))
+    bytes += share_of(run, SET_TRAIN) * sample_bytes(run, SET_TRAIN);
   for (int set = 0; set < SET_COUNT; set++)
     if (run->used[set]) bytes += share_of(run, set) * sample_bytes(run, set);
   return bytes;
@@ -66,7 +69,7 @@ static double parameters_bytes(const struct run *run) {
 
 static double evaluation_bytes(const struct run *run) {
   const size_t rows = run->evaluation_rows;
-  double bytes = ensemble_bytes(run->decoder, &run->config.evaluation.solver, rows);
+  double bytes = ensemble_bytes(run->decoder, &run->config.evaluation.solver, rows, false);
   if (run->decoder->encoder != NULL)
     bytes += (double)network_pass_bytes(run->decoder->encoder, rows, false);
   return bytes;
@@ -91,7 +94,8 @@ static double tiled_samples(const struct run *run) {
 // On several ranks, samples may be where their flows are and, besides, where their tiles are.
 static double batch_bytes(const struct run *run) {
   const double copies = comm_size(run->comm) > 1 ? 2.0 : 1.0;
-  return copies * tiled_samples(run) * sample_bytes(run, SET_TRAIN);
+  return copies * tiled_samples(run) * sample_bytes(run, SET_TRAIN) +
+         model_carry_bytes(run, copies * tiled_samples(run));
 }
 
 static double trajectories_bytes(const struct run *run) {
@@ -298,9 +302,15 @@ static void choose_second_flow(struct config *config, const void *context) {
 
 // The facts are a struct run.
 static const struct config_rule rules[] = {
-    {"training.tile", choose_tile},     {"training.second_flow", choose_second_flow},
-    {"evaluation.pod", choose_pod},     {"run.memory_limit", choose_limit},
-    {"evaluation.start", choose_start}, {"evaluation.tries", choose_tries}};
+    {"training.tile", choose_tile},
+    {"training.second_flow", choose_second_flow},
+    {"training.updates", plan_updates},
+    {"training.learning_rate", plan_rate},
+    {"training.schedule", plan_schedule},
+    {"evaluation.pod", choose_pod},
+    {"run.memory_limit", choose_limit},
+    {"evaluation.start", choose_start},
+    {"evaluation.tries", choose_tries}};
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 

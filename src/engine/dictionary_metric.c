@@ -56,7 +56,7 @@ static void add_entry(struct dictionary_metric *work, int64_t entry) {
   for (size_t k = 0; k < n && work->decoder->loss == LOSS_BCE; k++)
     for (size_t i = 0; i < d; i++)
       jacobian->columns[i * output + k] *= (real)jacobian_curvature(jacobian, k);
-  const struct product_matrix transposed = {n, d, work->panels};
+  const struct product_matrix transposed = {.terms = n, .outputs = d, .panels = work->panels};
   const struct product_rows product = {.rows = d,
                                        .a = jacobian->columns,
                                        .a_stride = output,

@@ -11,6 +11,7 @@
 #include "ground/real.h"
 #include "ground/state.h"
 
+struct carry;
 struct starts;
 struct trajectory;
 
@@ -32,6 +33,7 @@ struct encoding {
   struct trajectory *const *trajectories;
   struct trajectory *const *replays;
   struct starts *starts;  // the flows' starts, borrowed; NULL: z alone
+  struct carry *carry;    // what the flows take up and leave behind, borrowed, or NULL
   const real *metric;     // of all samples' problems (struct solver_problem), borrowed, or NULL
 };
 

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "engine/carry.h"
 #include "engine/ensemble_coupled.h"
 #include "engine/starts.h"
 #include "ground/clock.h"
@@ -13,7 +14,8 @@ struct ensemble {
   const struct ranks *ranks;
   const struct decoder *decoder;
   struct solver_options options;
-  size_t room;  // rows of an evaluation at most
+  int64_t max_iterations;  // as given; those of `options` are of the flows under way
+  size_t room;             // rows of an evaluation at most
   struct objective *objective;
   struct objective_row *rows;  // [room]
   double *loss;                // [room]
@@ -33,11 +35,21 @@ struct ensemble *ensemble_create(const struct ranks *ranks, const struct decoder
                                  const struct solver_options *options, size_t rows) {
   assert(rows > 0);
   struct ensemble *e = memory_new(struct ensemble, 1);
-  *e = (struct ensemble){.ranks = ranks, .decoder = decoder, .options = *options, .room = rows};
+  *e = (struct ensemble){.ranks = ranks,
+                         .decoder = decoder,
+                         .options = *options,
+                         .max_iterations = options->max_iterations,
+                         .room = rows};
   e->objective = objective_create(decoder, rows, false);
   e->rows = memory_new(struct objective_row, rows);
   e->loss = memory_new(double, rows);
   return e;
+}
+
+void ensemble_leave_passes(struct ensemble *e) {
+  assert(e->pool == NULL && e->coupled == NULL);
+  objective_destroy(&e->objective);
+  e->objective = objective_create(e->decoder, e->room, true);
 }
 
 void ensemble_destroy(struct ensemble **ensemble) {
@@ -51,8 +63,8 @@ void ensemble_destroy(struct ensemble **ensemble) {
 }
 
 double ensemble_bytes(const struct decoder *decoder, const struct solver_options *options,
-                      size_t rows) {
-  return (double)objective_bytes(decoder, rows, false) +
+                      size_t rows, bool passes) {
+  return (double)objective_bytes(decoder, rows, passes) +
          (double)rows * (double)solver_ops(options)->state_size(options, decoder->d);
 }
 
@@ -106,6 +118,7 @@ static struct solver_problem problem_of(const struct ensemble *e, const struct p
       .d = e->decoder->d,
       .alpha = samples_alpha(pool->samples, &e->options, i),
       .metric = own != NULL ? own : encoding->metric,
+      .curvature = encoding->carry == NULL ? NULL : carry_curvature(encoding->carry, i),
       .trajectory = encoding->trajectories == NULL ? NULL : encoding->trajectories[i],
       .replay = encoding->replays == NULL ? NULL : encoding->replays[i]};
 }
@@ -177,6 +190,18 @@ static const real *next_start(const struct ensemble *e, const struct pool *pool,
   return starts_latent(starts, e->decoder->d, flow->sample, flow->attempt + 1);
 }
 
+// What a flow that has ended in row k leaves behind: the last pass only if it was that of its end.
+static void leave(const struct ensemble *e, const struct solver_problem *problem, size_t k,
+                  const struct flow *flow, struct carry *carry) {
+  const struct solver_ops *ops = solver_ops(&e->options);
+  const size_t stride = real_padded(e->decoder->d);
+  const real *last = objective_latents(e->objective) + k * stride;
+  void *curvature = carry_curvature(carry, flow->sample);
+  if (curvature != NULL) ops->keep_curvature(&e->options, problem, flow->state, curvature);
+  if (memcmp(last, flow->state->point, stride * sizeof *last) == 0)
+    carry_take_pass(carry, flow->sample, e->objective, k);
+}
+
 static void pool_advance(struct ensemble *e, struct pool *pool, const real *gradient) {
   const size_t stride = real_padded(e->decoder->d);
   for (size_t k = pool->active; k-- > 0;) {  // downwards: the last flow fills a gap
@@ -189,6 +214,7 @@ static void pool_advance(struct ensemble *e, struct pool *pool, const real *grad
     if (status == STATUS_RUNNING) continue;
     flow->iterations += flow->state->iterations;
     flow->rejected += flow->state->rejected;
+    if (pool->encoding->carry != NULL) leave(e, &problem, k, flow, pool->encoding->carry);
     keep(e, pool, flow, status);
     const real *z = next_start(e, pool, flow);
     if (z != NULL) {
@@ -206,6 +232,9 @@ static void pool_advance(struct ensemble *e, struct pool *pool, const real *grad
 void ensemble_begin(struct ensemble *e, const struct samples *samples, int64_t group,
                     struct encoding *encoding) {
   assert(e->pool == NULL && e->coupled == NULL && encoding->source == ENCODING_BY_FLOW);
+  assert(encoding->carry == NULL || encoding->starts == NULL);  // a sample has one flow then
+  const bool cut = encoding->carry != NULL && encoding->carry->iterations > 0;
+  e->options.max_iterations = cut ? encoding->carry->iterations : e->max_iterations;
   const struct coupled_setting setting = {.ranks = e->ranks,
                                           .decoder = e->decoder,
                                           .options = &e->options,

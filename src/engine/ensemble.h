@@ -23,6 +23,10 @@ struct ensemble *ensemble_create(const struct ranks *ranks, const struct decoder
                                  const struct solver_options *options, size_t rows);
 void ensemble_destroy(struct ensemble **ensemble);
 
+// Prepares for flows that leave their last passes behind (encoding.carry); before any of them, and
+// at the cost of memory.
+void ensemble_leave_passes(struct ensemble *ensemble);
+
 // Encodes all samples. If options->coupling is COUPLING_BATCH, samples whose positions lie in the
 // same group of `group` share one step, as in the paper, and the call is collective; else `group`
 // is ignored.
@@ -40,9 +44,9 @@ void ensemble_begin(struct ensemble *ensemble, const struct samples *samples, in
 bool ensemble_advance(struct ensemble *ensemble, double seconds);
 void ensemble_end(struct ensemble *ensemble);
 
-// Bytes that an ensemble takes with its flows under way.
+// Bytes that an ensemble takes with its flows under way; `passes`: which these leave behind.
 double ensemble_bytes(const struct decoder *decoder, const struct solver_options *options,
-                      size_t rows);
+                      size_t rows, bool passes);
 
 // The rows of products that suit the decoder's size: `rows` at most, fewer if its activations are
 // large.

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "decoder/objective.h"
+#include "engine/carry.h"
 #include "engine/ensemble.h"
 #include "engine/second_flow.h"
 #include "ground/clock.h"
@@ -10,7 +11,8 @@
 
 struct model_ops {
   bool flows;  // latents are found by flows
-  bool (*step)(struct model *model, struct shard *shard, real *gradient, struct model_step *step);
+  bool (*step)(struct model *model, struct shard *shard, enum model_latents latents, real *gradient,
+               struct model_step *step);
 };
 
 struct model {
@@ -18,17 +20,31 @@ struct model {
   struct run *run;  // borrowed
   struct batch_gradient *batch_gradient;
   struct ensemble *ensemble;  // NULL without flows
+  struct carry *carry;        // NULL: flows leave nothing behind
 };
 
+// What the flows of a shard take up and leave behind.
+static struct carry *prepare_carry(struct model *model, const struct shard *shard,
+                                   enum model_latents latents) {
+  if (model->carry == NULL) return NULL;
+  if (latents != LATENTS_OF_BATCH) carry_begin(model->carry, shard->samples.count);
+  carry_forget_passes(model->carry);
+  model->carry->iterations =
+      latents == LATENTS_EARLIER ? 0 : model->run->config.training.again_iterations;
+  return model->carry;
+}
+
 // Gradient flow encoding: the latents are the ends of flows through the decoder as it stands.
-static bool step_gfe(struct model *model, struct shard *shard, real *gradient,
-                     struct model_step *step) {
+static bool step_gfe(struct model *model, struct shard *shard, enum model_latents latents,
+                     real *gradient, struct model_step *step) {
   clock_enter(PHASE_FLOW);
   const double begun = clock_seconds();
   shard->encoding->trajectories =
       batch_gradient_trajectories(model->batch_gradient, shard->samples.count);
   struct starts *starts = second_flow_take(shard);
+  struct carry *carry = prepare_carry(model, shard, latents);
   shard->encoding->starts = starts;
+  shard->encoding->carry = starts == NULL ? carry : NULL;  // which is of one flow per sample
   ensemble_run(model->ensemble, &shard->samples, shard->size, shard->encoding);
   shard->encoding->starts = NULL;
   starts_destroy(&starts);
@@ -38,8 +54,9 @@ static bool step_gfe(struct model *model, struct shard *shard, real *gradient,
 
 // The autoencoder that gradient flow encoding is compared with: the latents come from an encoder,
 // whose parameters are trained with the decoder's. One pass there and back does it all.
-static bool step_autoencoder(struct model *model, struct shard *shard, real *gradient,
-                             struct model_step *step) {
+static bool step_autoencoder(struct model *model, struct shard *shard, enum model_latents latents,
+                             real *gradient, struct model_step *step) {
+  (void)latents;
   step->seconds = 0.0;  // each sample costs the same
   return batch_gradient_compute(model->batch_gradient, shard, &step->totals, gradient);
 }
@@ -53,6 +70,15 @@ static const struct model_ops models[] = {
 static const struct model_ops *ops_of(const struct run *run) {
   return &models[run->config.run.model];
 }
+
+// Whether flows leave passes and curvature behind: where each goes its own way, and the gradient is
+// taken at its end alone.
+static bool carries(const struct run *run) {
+  return ops_of(run)->flows && run->config.training.adjoint == ADJOINT_NONE &&
+         run->config.encoding.coupling == COUPLING_NONE;
+}
+
+static bool learns(const struct run *run) { return run->config.training.again_iterations > 0; }
 
 // The flow of which the gradient is taken.
 static const struct solver_options *flow_of(const struct run *run) {
@@ -70,19 +96,25 @@ struct model *model_create(struct run *run) {
   if (model->ops->flows)
     model->ensemble = ensemble_create(comm_ranks(run->comm), run->decoder, &run->config.encoding,
                                       run->training_rows);
+  if (carries(run)) {
+    model->carry = carry_create(run->decoder, &run->config.encoding, learns(run));
+    if (carry_keeps_passes(run->decoder)) ensemble_leave_passes(model->ensemble);
+  }
   return model;
 }
 
 void model_destroy(struct model **model) {
   if (*model == NULL) return;
   ensemble_destroy(&(*model)->ensemble);
+  carry_destroy(&(*model)->carry);
   batch_gradient_destroy(&(*model)->batch_gradient);
   memory_free(model);
 }
 
-bool model_step(struct model *model, struct shard *shard, real *gradient, struct model_step *step) {
+bool model_step(struct model *model, struct shard *shard, enum model_latents latents,
+                real *gradient, struct model_step *step) {
   assert(shard->size > 0 && shard->samples.total == shard->size);
-  return model->ops->step(model, shard, gradient, step);
+  return model->ops->step(model, shard, latents, gradient, step);
 }
 
 bool model_flows_are_free(const struct run *run) {
@@ -102,9 +134,15 @@ void model_state(struct model *model, struct state *state) {
 }
 
 double model_bytes(const struct run *run) {
-  return batch_gradient_bytes(run->decoder, run->training_rows, run->tile,
-                              run->config.training.adjoint, flow_of(run)) +
-         (ops_of(run)->flows
-              ? ensemble_bytes(run->decoder, &run->config.encoding, run->training_rows)
-              : 0.0);
+  const bool passes = carries(run) && carry_keeps_passes(run->decoder);
+  const double flows = ops_of(run)->flows ? ensemble_bytes(run->decoder, &run->config.encoding,
+                                                           run->training_rows, passes)
+                                          : 0.0;
+  return flows + batch_gradient_bytes(run->decoder, run->training_rows, run->tile,
+                                      run->config.training.adjoint, flow_of(run));
+}
+
+double model_carry_bytes(const struct run *run, double samples) {
+  return carries(run) ? carry_bytes(run->decoder, &run->config.encoding, learns(run), samples)
+                      : 0.0;
 }

@@ -21,6 +21,11 @@ struct sample_order;  // owned by the caller of sample_order_create()
 // epoch). Takes time and memory for each sample of this rank, not for the whole set.
 struct sample_order *sample_order_in_file(const struct dataset *data);
 struct sample_order *sample_order_shuffled(const struct dataset *data, uint64_t seed, uint64_t key);
+
+// `count` different ones of the first `loaded` samples of another order (borrowed), drawn at
+// random; `seed` and `key` name the draw. Takes time for each of them.
+struct sample_order *sample_order_drawn(const struct sample_order *from, int64_t loaded,
+                                        int64_t count, uint64_t seed, uint64_t key);
 void sample_order_destroy(struct sample_order **order);
 
 // Whose order it is (borrowed).

@@ -136,8 +136,7 @@ static struct shard_mail arrive(const struct shard *s, const real *y, const real
     add_sample(&mail, rank, data, y, w, weight_sum, i);
     if (i >= s->samples.count) continue;
     shard_mail_add(&mail, rank, latent_of(s, s->encoding->z, i), latent_bytes(s));
-    if (s->second != NULL)
-      shard_mail_add(&mail, rank, latent_of(s, s->second, i), latent_bytes(s));
+    if (s->second != NULL) shard_mail_add(&mail, rank, latent_of(s, s->second, i), latent_bytes(s));
   }
   return mail;
 }

@@ -5,51 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/evaluation.h"
-#include "engine/model.h"
 #include "engine/pod.h"
 #include "engine/pod_start.h"
-#include "engine/sample_order.h"
-#include "engine/second_flow.h"
-#include "engine/shard.h"
-#include "engine/tally.h"
-#include "engine/update.h"
-#include "engine/validation.h"
+#include "engine/replay.h"
+#include "engine/trainer_internal.h"
 #include "ground/clock.h"
 #include "ground/log.h"
 #include "ground/memory.h"
-#include "numerics/optimiser.h"
 
 static const double slice = 1.0;  // seconds of encoding a set at a time
 
 enum { NOT_VALIDATED, VALIDATING, VALIDATED };  // trainer_position.validating
-
-struct trainer {
-  struct run *run;
-  struct history *history;
-  const struct dataset *data;
-  struct model *model;
-  real *latents;         // [local_count][real_padded(d)] starts of the next epoch's flows
-  int64_t *evaluations;  // [local_count] what the flows of an epoch took, for the next one
-  struct second_flow *second;
-  struct update *update;
-  struct sample_order *order;  // of the present epoch; NULL until a batch is wanted
-  int64_t batches, steps;      // batches per epoch; updates in all
-  struct trainer_position at;
-  struct evaluation *test;          // while at.testing, and after the last epoch; else NULL
-  struct evaluation *validation;    // while at.validating is VALIDATING; else NULL
-  struct validation_choice choice;  // once the start has been validated
-  real *start;                      // [decoder->count] parameters to begin with, of a refit
-  real *kept_latents;               // the latents that belong to `kept`; NULL like it
-  real *kept;                       // [decoder->count] parameters to keep until the first training
-                                    // ends; NULL if those of its end are
-  double spent, begun;              // seconds until the last saving or restart; the clock then
-  double cpu_spent, cpu_begun;      // the same of the CPUs, of all ranks and of this one
-  // Of the epoch so far:
-  struct tally tally;   // flows: of this rank, or on rank 0 those of all before it was saved
-  double loss_sum;      // sum of losses
-  double flow_seconds;  // this rank's time in flows
-};
 
 static real *copy_parameters(const struct decoder *decoder) {
   real *copy = memory_new(real, decoder->count);
@@ -86,7 +52,11 @@ static void begin_phase(struct trainer *t) {
   const int64_t batch = config->training.batch;
   t->data = t->run->sets[SET_TRAIN];
   t->batches = (t->data->count + batch - 1) / batch;
-  t->steps = t->batches * config->training.epochs * config->training.updates;
+  t->plan = plan_make(config, t->batches);
+  t->counts.uses = t->counts.epoch_uses = 0;
+  if (config_makes_copies(config))
+    t->copies = copies_create(&config->training.copies, t->run->views[SET_TRAIN], t->data,
+                              (uint64_t)config->run.seed);
   t->model = model_create(t->run);
   t->latents = memory_new(real, (size_t)t->data->local_count * real_padded(decoder->d));
   if (config->training.warm_start) pod_start_latents(t->run, t->latents);
@@ -105,6 +75,7 @@ static void end_phase(struct trainer *t) {
   t->run->latents = NULL;
   model_destroy(&t->model);
   sample_order_destroy(&t->order);
+  copies_destroy(&t->copies);
   evaluation_destroy(&t->test);
   evaluation_destroy(&t->validation);
   memory_free(&t->latents);
@@ -204,6 +175,12 @@ bool trainer_is_done(const struct trainer *t) { return has_ended(t); }
 // Passes over the training samples so far, those of a first training included.
 static int64_t passes(const struct trainer *t) { return t->at.passes_before + t->at.epoch; }
 
+struct trainer_cost trainer_cost(const struct trainer *t) {
+  const double count = (double)t->data->count, evaluations = (double)t->counts.evaluations;
+  return (struct trainer_cost){.uses = (double)t->counts.uses / count,
+                               .evaluations = evaluations >= 0.0 ? evaluations / count : NAN};
+}
+
 const struct validation_choice *trainer_choice(const struct trainer *t) {
   const struct config *config = &t->run->config;
   return config_validates(config) && config->training.epochs > 0 && (t->at.refit || has_ended(t))
@@ -211,53 +188,51 @@ const struct validation_choice *trainer_choice(const struct trainer *t) {
              : NULL;
 }
 
-// Seconds of training so far, those before restarts included.
-static double elapsed(const struct trainer *t) { return t->spent + clock_seconds() - t->begun; }
-
-// CPU seconds of training so far, of all ranks, those before restarts included. Collective.
-static double cpu_elapsed(const struct trainer *t) {
-  int64_t nanoseconds = llround(1e9 * (clock_cpu_seconds() - t->cpu_begun));
-  comm_sum_int64(t->run->comm, &nanoseconds, 1);
-  return t->cpu_spent + 1e-9 * (double)nanoseconds;
-}
-
-// The order of the samples in the present epoch.
+// The order of the samples, or of their copies, in the present epoch.
 static const struct sample_order *present_order(struct trainer *t) {
   const struct config *config = &t->run->config;
-  if (t->order == NULL)
-    t->order =
-        config->training.order == ORDER_FILE
-            ? sample_order_in_file(t->data)
-            : sample_order_shuffled(t->data, (uint64_t)config->run.seed, (uint64_t)t->at.epoch);
+  if (t->order != NULL) return t->order;
+  const struct dataset *data = t->copies != NULL ? copies_of_pass(t->copies, t->at.epoch) : t->data;
+  t->order = config->training.order == ORDER_FILE
+                 ? sample_order_in_file(data)
+                 : sample_order_shuffled(data, (uint64_t)config->run.seed, (uint64_t)t->at.epoch);
   return t->order;
 }
 
+// Samples of the present batch, which those of an update are unless they are drawn.
+static int64_t batch_size(const struct trainer *t) {
+  return replay_batch_size(&t->run->config, t->data->count, t->at.batch);
+}
+
 // One parameter update from a batch. False if loss or gradient is not finite.
-static bool update(struct trainer *t, struct shard *shard, int64_t notices[TRAINER_NOTICES]) {
+static bool update(struct trainer *t, struct shard *shard, enum model_latents latents,
+                   int64_t notices[TRAINER_NOTICES]) {
   struct model_step found;
   memcpy(found.totals.notices, notices, sizeof found.totals.notices);
-  const bool finite = model_step(t->model, shard, update_gradient(t->update), &found);
+  const bool finite = model_step(t->model, shard, latents, update_gradient(t->update), &found);
   t->flow_seconds += found.seconds;
   tally_add(&t->tally, shard->encoding, shard->samples.count);
   memcpy(notices, found.totals.notices, sizeof found.totals.notices);
   if (!finite) return false;
 
   clock_enter(PHASE_OPTIMISER);
-  const struct optimiser_options *options = &t->run->config.training.optimiser;
-  const double rate = optimiser_rate(options, t->at.step, t->steps, t->at.epoch);
+  const double rate = plan_learning_rate(&t->plan, &t->run->config, t->at.step, t->at.epoch);
   run_forget_guesses(t->run);
   update_apply(t->update, rate);
   t->loss_sum += found.totals.loss;
+  t->counts.uses += shard->size;
+  t->counts.epoch_uses += shard->size;
+  if (t->counts.evaluations >= 0) t->counts.evaluations += found.totals.evaluations;
   t->at.step++;
 
   clock_enter(PHASE_OUTPUT);
   const struct history_step record = {
       .epoch = passes(t) + 1,
-      .samples = samples_seen(t) + t->at.batch * t->run->config.training.batch + shard->size,
+      .samples = samples_seen(t) + t->at.batch * t->run->config.training.batch + batch_size(t),
       .loss = found.totals.loss / (double)shard->size,
       .evaluations = (double)found.totals.evaluations / (double)shard->size,
       .learning_rate = rate,
-      .seconds = elapsed(t)};
+      .seconds = trainer_elapsed(t)};
   history_add_step(t->history, record);
   char note[64];
   snprintf(note, sizeof note, "loss %.5f", record.loss);
@@ -267,26 +242,64 @@ static bool update(struct trainer *t, struct shard *shard, int64_t notices[TRAIN
   return true;
 }
 
-static bool train_batch(struct trainer *t, int64_t notices[TRAINER_NOTICES]) {
-  const struct config *config = &t->run->config;
-  const int64_t left = t->data->count - t->at.batch * config->training.batch;
-  const int64_t size = left < config->training.batch ? left : config->training.batch;
+// Brings the samples at places of an order to where they are worked on; `second`, where second
+// flows begin, or NULL.
+static struct shard *gather(struct trainer *t, const struct sample_order *order, int64_t first,
+                            int64_t size, const real *second) {
   clock_enter(PHASE_DATA);
-  if (t->at.batch == 0) second_flow_begin(t->second, t->at.epoch, t->latents);
   const struct shard_batch batch = {
-      .first = t->at.batch * config->training.batch,
+      .first = first,
       .size = size,
       .tile = t->run->tile,
       .evaluations = model_flows_are_free(t->run) ? t->evaluations : NULL,
-      .second = second_flow_latents(t->second)};
-  struct shard *shard =
-      shard_gather(t->run->comm, present_order(t), &batch, t->run->decoder->d, t->latents);
-  bool good = true;
-  for (int64_t u = 0; u < config->training.updates && good; u++) good = update(t, shard, notices);
+      .second = second};
+  return shard_gather(t->run->comm, order, &batch, t->run->decoder->d, t->latents);
+}
+
+// Takes home what is to be known of them later, and gives up the rest.
+static void send_home(struct trainer *t, struct shard **shard) {
+  const struct config *config = &t->run->config;
+  const bool latents = config->training.warm_start || config->training.replay;
   clock_enter(PHASE_DATA);
-  shard_return(shard, config->training.warm_start ? t->latents : NULL,
+  shard_return(*shard, latents ? t->latents : NULL,
                model_flows_are_uneven(t->run) ? t->evaluations : NULL);
-  shard_destroy(&shard);
+  shard_destroy(shard);
+}
+
+// The flows of a batch begin at zero, where only replay has kept latents.
+static void forget_latents(struct trainer *t, int64_t first, int64_t size) {
+  const size_t stride = real_padded(t->run->decoder->d);
+  const struct own_sample *own;
+  const int64_t count = sample_order_own(present_order(t), first, size, &own);
+  for (int64_t k = 0; k < count; k++)
+    memset(t->latents + (size_t)own[k].local * stride, 0, stride * sizeof(real));
+}
+
+// An update from samples drawn from all loaded so far.
+static bool replay(struct trainer *t, int64_t notices[TRAINER_NOTICES]) {
+  const struct config *config = &t->run->config;
+  const int64_t loaded = replay_loaded(config, t->data->count, t->at.epoch, t->at.batch);
+  struct sample_order *drawn = replay_draw(config, present_order(t), loaded, t->at.step);
+  struct shard *shard = gather(t, drawn, 0, replay_draw_size(config, loaded), NULL);
+  const bool good = update(t, shard, LATENTS_DRAWN, notices);
+  send_home(t, &shard);
+  sample_order_destroy(&drawn);
+  return good;
+}
+
+static bool train_batch(struct trainer *t, int64_t notices[TRAINER_NOTICES]) {
+  const struct config *config = &t->run->config;
+  const int64_t first = t->at.batch * config->training.batch, updates = config->training.updates;
+  const bool replays = config->training.replay;
+  if (!config->training.warm_start) forget_latents(t, first, batch_size(t));
+  if (t->at.batch == 0) second_flow_begin(t->second, t->at.epoch, t->latents);
+  struct shard *shard =
+      gather(t, present_order(t), first, batch_size(t), second_flow_latents(t->second));
+  bool good = update(t, shard, LATENTS_EARLIER, notices);
+  for (int64_t u = 1; u < updates && good && !replays; u++)
+    good = update(t, shard, LATENTS_OF_BATCH, notices);
+  send_home(t, &shard);
+  for (int64_t u = 1; u < updates && good && replays; u++) good = replay(t, notices);
   return good;
 }
 
@@ -351,7 +364,7 @@ static void end_epoch(struct trainer *t) {
       .validation_loss = t->at.validating == VALIDATED ? t->choice.latest : NAN,
       .test_loss = t->at.testing ? t->test->loss : NAN,
       .test_loss_encoder = t->at.testing ? t->test->loss_encoder : NAN};
-  record.train_loss = t->loss_sum / (double)(t->data->count * run->config.training.updates);
+  record.train_loss = t->loss_sum / (double)t->counts.epoch_uses;
   tally_combine(&t->tally, run->comm);
   record.evaluations_mean = tally_mean(&t->tally);
   record.evaluations_p50 = tally_percentile(&t->tally, 0.50);
@@ -359,13 +372,14 @@ static void end_epoch(struct trainer *t) {
   record.evaluations_max = tally_percentile(&t->tally, 1.0);
   record.not_converged = tally_not_converged(&t->tally);
   record.imbalance = imbalance(run->comm, t->flow_seconds);
-  record.seconds = elapsed(t);
-  record.cpu_seconds = cpu_elapsed(t);
+  record.seconds = trainer_elapsed(t);
+  record.cpu_seconds = trainer_cpu_elapsed(t);
   history_add_epoch(t->history, record);
   tally_clear(&t->tally);
   sample_order_destroy(&t->order);
   second_flow_end(t->second);
   t->loss_sum = t->flow_seconds = 0.0;
+  t->counts.epoch_uses = 0;
   t->at.epoch++;
   t->at.batch = t->at.testing = t->at.validating = 0;
   if (!has_ended(t))
@@ -422,6 +436,16 @@ struct evaluation *trainer_take_test(struct trainer *t) {
   return test;
 }
 
+// What versions that did not count have done: each update took its batch.
+static struct trainer_counts counts_of_old(const struct trainer *t) {
+  const int64_t loaded = t->at.batch * t->run->config.training.batch, count = t->data->count;
+  const int64_t updates = t->run->config.training.updates;
+  const int64_t present = (loaded < count ? loaded : count) * updates;
+  return (struct trainer_counts){.uses = t->at.epoch * count * updates + present,
+                                 .epoch_uses = present,
+                                 .evaluations = t->at.step > 0 ? -1 : 0};
+}
+
 void trainer_resume(struct trainer *t, struct trainer_position position) {
   t->at = position;
   sample_order_destroy(&t->order);
@@ -429,74 +453,21 @@ void trainer_resume(struct trainer *t, struct trainer_position position) {
     begin_refit(t);
   else if (has_ended(t))
     forget_kept(t);
+  t->counts = counts_of_old(t);
   second_flow_resume(t->second, position.epoch, position.batch);
   if (position.testing) t->test = evaluation_create(t->run, SET_TEST, EVALUATION_NEW);
   if (position.validating == VALIDATING)
     t->validation = evaluation_create(t->run, SET_VALIDATION, EVALUATION_NEW);
 }
 
-// What the validations have found.
-static void choice_state(struct trainer *t, struct state *state) {
-  state_add_numbers(state, "training", "kept", STATE_INT64, &t->choice.kept, 2, "number",
-                    "passes that the decoder to keep has had; validations since the lowest loss");
-  state_add_numbers(state, "training", "validation_losses", STATE_DOUBLE, &t->choice.start, 4,
-                    "loss", "of the start, of the decoder to keep, the lowest, the latest");
-  if (t->kept != NULL)
-    state_add_numbers(state, "training", "kept_theta", STATE_REAL, t->kept,
-                      (int64_t)t->run->decoder->count, "parameter",
-                      "parameters of the decoder to keep");
-}
-
-void trainer_state(struct trainer *t, struct state *state) {
-  struct decoder *decoder = t->run->decoder;
-  tally_fold(&t->tally, t->run->comm);
-  tally_state(&t->tally, t->run->comm, state);
-  t->spent = elapsed(t);
-  t->begun = clock_seconds();
-  t->cpu_spent = cpu_elapsed(t);
-  t->cpu_begun = clock_cpu_seconds();
-  comm_broadcast(t->run->comm, &t->spent, sizeof t->spent, 0);
-  state_add_numbers(state, "training", "seconds", STATE_DOUBLE, &t->spent, 1, "one",
-                    "wall time spent since training began");
-  state_add_numbers(state, "training", "cpu_seconds", STATE_DOUBLE, &t->cpu_spent, 1, "one",
-                    "CPU time of all ranks since training began");
-  state_add_numbers(state, "training", "loss_sum", STATE_DOUBLE, &t->loss_sum, 1, "one",
-                    "sum of the losses of the epoch so far");
-  state_add_numbers(state, "training", "theta", STATE_REAL, decoder->theta, (int64_t)decoder->count,
-                    "parameter",
-                    "parameters of all layers, each weight and bias filled up to whole vectors");
-  update_state(t->update, state);
-  model_state(t->model, state);
-  const struct state_field samples = {.group = "training",
-                                      .dimension = "sample",
-                                      .shared = true,
-                                      .total = t->data->count,
-                                      .first = t->data->local_first,
-                                      .count = t->data->local_count};
-  struct state_field z = samples, evaluations = samples;
-  z.name = "z";
-  z.text = "latents, where the next flows of samples begin";
-  z.components = "latent";
-  z.type = STATE_REAL;
-  z.data = t->latents;
-  z.width = decoder->d;
-  z.stride = real_padded(decoder->d) * sizeof(real);
-  state_add(state, z);
-  if (t->kept != NULL) {
-    z.name = "kept_z";
-    z.text = "latents of the decoder to keep";
-    z.data = t->kept_latents;
-    state_add(state, z);
-  }
-  second_flow_state(t->second, samples, state);
-  evaluations.name = "evaluations";
-  evaluations.text = "gradient evaluations of samples' last flows, by which the next are spread";
-  evaluations.type = STATE_INT64;
-  evaluations.data = t->evaluations;
-  evaluations.width = 1;
-  evaluations.stride = sizeof *t->evaluations;
-  state_add(state, evaluations);
-  if (config_validates(&t->run->config)) choice_state(t, state);
-  if (t->test != NULL) evaluation_state(t->test, state);
-  if (t->validation != NULL) evaluation_state(t->validation, state);
+void trainer_settle(struct trainer *t) {
+  const int64_t epochs = t->run->config.training.epochs, before = t->plan.epochs;
+  if (!plan_is_open(&t->run->config) || before == epochs || has_ended(t)) return;
+  const int64_t left = (epochs - t->at.epoch) * t->batches - t->at.batch;
+  t->plan = plan_anew(&t->run->config, t->at.step, left);
+  log_line(
+      "  %-8s %lld epochs instead of %lld: the rate of the %lld updates to come falls anew, from "
+      "%g. A run of %lld epochs from its start would have had other rates",
+      "plan", (long long)epochs, (long long)before, (long long)t->plan.steps,
+      t->run->config.training.optimiser.learning_rate, (long long)epochs);
 }

@@ -301,10 +301,17 @@ static void read_field(struct checkpoint *c, struct h5_file *file, const struct 
   memory_free(&rows);
 }
 
+static bool is_there(struct h5_file *file, const struct state_field *field) {
+  char path[128];
+  snprintf(path, sizeof path, "/%s/%s", field->group, field->name);
+  return !field->newer || h5_exists(file, path);
+}
+
 void checkpoint_read(struct checkpoint *c, const struct state *state, struct error *error) {
   struct h5_file *file = h5_open(c->source, "run.restart", error);
   comm_settle(c->run->comm, error);
-  for (size_t f = 0; f < state->count; f++) read_field(c, file, &state->fields[f], error);
+  for (size_t f = 0; f < state->count; f++)
+    if (is_there(file, &state->fields[f])) read_field(c, file, &state->fields[f], error);
   h5_close(&file);
 }
 

@@ -105,6 +105,8 @@ static void write_summary(const struct run *run, const struct outcome *outcome, 
   write_number(file, "train_loss_as_new_over_trained", outcome_as_new(outcome));
   fprintf(file, "  \"steps\": %lld,\n  \"epochs\": %lld,\n", (long long)history_steps(history),
           (long long)history_epochs(history));
+  write_number(file, "uses_per_sample", outcome->cost.uses);
+  write_number(file, "training_evaluations_per_sample", outcome->cost.evaluations);
   if (outcome->choice != NULL) write_choice(file, outcome->choice);
   write_number(file, "seconds", seconds);
   const int64_t epochs = history_epochs(history);

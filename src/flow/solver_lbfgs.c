@@ -30,6 +30,23 @@ struct lbfgs {
   bool begun;
 };
 
+// What is kept of it: this and, behind it, `inverse`, `s` and `y`.
+struct learned {
+  int64_t pairs, newest;
+};
+
+static size_t inverse_bytes(const struct solver_options *options) {
+  return memory_rounded((size_t)options->memory * sizeof(double));
+}
+
+static size_t pairs_bytes(const struct solver_options *options, size_t d) {
+  return 2 * (size_t)options->memory * real_padded(d) * sizeof(real);
+}
+
+static size_t curvature_size(const struct solver_options *options, size_t d) {
+  return memory_rounded(sizeof(struct learned)) + inverse_bytes(options) + pairs_bytes(options, d);
+}
+
 static size_t state_size(const struct solver_options *options, size_t d) {
   const size_t header = memory_rounded(sizeof(struct lbfgs));
   const size_t memory = (size_t)options->memory;
@@ -57,6 +74,24 @@ static void start(const struct solver_options *options, const struct solver_prob
   memcpy(b->z, z, stride * sizeof *z);
   memcpy(b->common.point, z, stride * sizeof *z);
   b->start_length = sqrt(solver_dot(problem->d, z, z));
+  if (problem->curvature == NULL) return;
+  const struct learned *learned = problem->curvature;
+  const char *kept = (const char *)learned + memory_rounded(sizeof *learned);
+  b->pairs = learned->pairs;
+  b->newest = learned->newest;
+  memcpy(b->inverse, kept, memory * sizeof *b->inverse);
+  memcpy(b->s, kept + inverse_bytes(options), pairs_bytes(options, problem->d));
+}
+
+static void keep_curvature(const struct solver_options *options,
+                           const struct solver_problem *problem, const struct solver_state *state,
+                           void *curvature) {
+  const struct lbfgs *b = (const struct lbfgs *)state;
+  struct learned *learned = curvature;
+  char *kept = (char *)learned + memory_rounded(sizeof *learned);
+  *learned = (struct learned){.pairs = b->pairs, .newest = b->newest};
+  memcpy(kept, b->inverse, (size_t)options->memory * sizeof *b->inverse);
+  memcpy(kept + inverse_bytes(options), b->s, pairs_bytes(options, problem->d));
 }
 
 static void add(size_t stride, real factor, const real *restrict x, real *restrict y) {
@@ -213,4 +248,6 @@ const struct solver_ops solver_lbfgs = {.name = "lbfgs",
                                         .takes_metric = true,
                                         .state_size = state_size,
                                         .start = start,
-                                        .advance = advance};
+                                        .advance = advance,
+                                        .curvature_size = curvature_size,
+                                        .keep_curvature = keep_curvature};

@@ -49,6 +49,11 @@ const char *generator_name(int kind) {
   return IN_TABLE(names, kind) ? names[kind] : NULL;
 }
 
+const char *outside_name(int kind) {
+  static const char *const names[] = {"nearest", "zero"};
+  return IN_TABLE(names, kind) ? names[kind] : NULL;
+}
+
 const char *start_name(int kind) {
   static const char *const names[] = {"zero",       "mean",    "pod",    "predictor",
                                       "dictionary", "encoder", "uniform"};
@@ -81,6 +86,13 @@ bool config_data_is_given(const struct data_options *data) {
 bool config_validates(const struct config *config) {
   return config->run.task[TASK_TRAIN] &&
          (config->training.validation > 0.0 || config_data_is_given(&config->data.validation));
+}
+
+bool config_makes_copies(const struct config *config) {
+  const struct config_copies *copies = &config->training.copies;
+  return config->run.task[TASK_TRAIN] &&
+         (copies->shift > 0.0 || copies->scale > 0.0 || copies->rotation > 0.0 ||
+          copies->reflect.count > 0 || copies->periodic.count > 0);
 }
 
 const char *config_inner_path(const char *text) {

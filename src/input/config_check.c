@@ -317,7 +317,8 @@ static bool check_adjoint(const struct config_input *input, const struct config 
 
 // A second flow of a sample competes with the one from its last latent.
 static bool check_second_flow(const struct config_input *input, const struct config *config) {
-  const bool given = is_given(input, "training.second_flow") && config->training.second_flow > 0;
+  const bool given =
+      config_key_is_given(input, "training.second_flow") && config->training.second_flow > 0;
   if (!given || config->run.model != MODEL_GFE || !config->run.task[TASK_TRAIN]) return true;
   const char *lacks = !config->training.warm_start                 ? "training.warm_start = true"
                       : config->training.adjoint != ADJOINT_NONE   ? "training.adjoint = none"
@@ -399,5 +400,6 @@ bool config_check(const struct config_input *input, struct config *config) {
          check_solver(input, &config->evaluation.solver, "evaluation") &&
          check_adjoint(input, config) && check_second_flow(input, config) &&
          check_start(input, config) && check_validation(input, config) &&
-         check_comparison(input, config) && config_paths_settle(input, config);
+         check_comparison(input, config) && config_check_copies(input, config) &&
+         config_check_recipe(input, config) && config_paths_settle(input, config);
 }

@@ -153,13 +153,18 @@ static bool recorded_tests(const char *lines_before) {
          has_word(tasks, task_name(TASK_EVALUATE));
 }
 
+static bool is_automatic(const struct config *config, const char *key) {
+  return config->automatic[config_parameter_find(key)] != AUTOMATIC_NO;
+}
+
 static bool is_taken(const struct config_parameter *parameter, const char *lines_before,
                      const struct config *now) {
   switch (config_parameter_change(parameter)) {
     case CHANGE_REFUSED:
       return false;
     case CHANGE_UNLESS_SCHEDULED:
-      return now->training.optimiser.schedule != SCHEDULE_COSINE && !config_validates(now);
+      return !config_validates(now) && (now->training.optimiser.schedule != SCHEDULE_COSINE ||
+                                        is_automatic(now, "training.schedule"));
     case CHANGE_UNLESS_RECORDED:
       return !recorded_tests(lines_before);
     default:

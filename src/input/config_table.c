@@ -199,14 +199,29 @@ static const struct config_row solver_rows[] = {
      .text = "heun, dopri5: error allowed per step, absolute"},
 };
 
+static const struct config_row again_rows[] = {
+    {"again_iterations", TYPE_INTEGER, AT(training.again_iterations), "0",
+     .range = {0, 1e9, CLOSED}, .unit = "iterations",
+     .text =
+         "lbfgs: maximum number of steps where samples are encoded again between the updates of "
+         "a batch (training.updates); the flows of a batch then keep the curvature that they "
+         "have found. 0 = max_iterations, and curvature is found anew"},
+};
+
 static const struct config_row training_rows[] = {
     {"epochs", TYPE_INTEGER, AT(training.epochs), "1", .range = {0, 1e9, CLOSED}, .unit = "epochs",
      .text = "passes over the training data", .change = CHANGE_UNLESS_SCHEDULED},
     {"batch", TYPE_INTEGER, AT(training.batch), "20", .range = {1, 1e9, CLOSED}, .unit = "samples",
      .text = "samples per update of the decoder, over all ranks"},
     {"updates", TYPE_INTEGER, AT(training.updates), "1", .range = {1, 1e6, CLOSED},
-     .unit = "updates",
-     .text = "updates of the decoder per batch, which is encoded again in between"},
+     .automatic = "auto", .unit = "updates",
+     .text =
+         "updates of the decoder per batch, which is encoded again in between; auto: as make 480 "
+         "in the whole training, at most 16, or 50 for batches of 250 and more"},
+    {"replay", TYPE_BOOLEAN, AT(training.replay), "false",
+     .text = "the second to last update of a batch take as many samples, drawn from all that have "
+             "been loaded so far, with their latents, instead of the batch again; each sample is "
+             "loaded once per epoch but used more often (uses_per_sample in summary.json)"},
     {"tile", TYPE_INTEGER, AT(training.tile), "auto", .range = {1, 1e9, CLOSED}, .unit = "samples",
      .automatic = "0",
      .text = "samples of a batch whose gradient is summed on one rank; auto: chosen from batch and "
@@ -214,7 +229,9 @@ static const struct config_row training_rows[] = {
     {"optimiser", TYPE_CHOICE, AT(training.optimiser.kind), "adam", .name = optimiser_name,
      .text = "how the gradient changes the decoder"},
     {"learning_rate", TYPE_NUMBER, AT(training.optimiser.learning_rate), "2e-3",
-     .range = {0, 1e6, OPEN_LOWER}, .text = "step size of the optimiser"},
+     .range = {0, 1e6, OPEN_LOWER}, .automatic = "auto",
+     .text = "step size of the optimiser; auto: for adam, 1e-3 to 4e-3 by epochs times updates, "
+             "batch, replay and decoder.initial"},
     {"beta1", TYPE_NUMBER, AT(training.optimiser.beta1), "0.9", .range = {0, 1, OPEN_UPPER},
      .text = "adam: decay of the mean of the gradient"},
     {"beta2", TYPE_NUMBER, AT(training.optimiser.beta2), "0.999", .range = {0, 1, OPEN_UPPER},
@@ -226,7 +243,9 @@ static const struct config_row training_rows[] = {
     {"epsilon", TYPE_NUMBER, AT(training.optimiser.epsilon), "0", .range = {0, 1, CLOSED},
      .text = "adam, rmsprop: keeps the division finite; 0 = the optimiser's own (1e-8, 1e-6)"},
     {"schedule", TYPE_CHOICE, AT(training.optimiser.schedule), "constant", .name = schedule_name,
-     .text = "how the learning rate changes"},
+     .automatic = "auto",
+     .text = "how the learning rate changes; auto: cosine, and with more epochs at a restart the "
+             "rest is planned anew"},
     {"schedule_factor", TYPE_NUMBER, AT(training.optimiser.schedule_factor), "0.1",
      .range = {0, 1, OPEN_LOWER},
      .text = "step: factor of each change; cosine: last rate / first rate"},
@@ -235,7 +254,7 @@ static const struct config_row training_rows[] = {
      .text = "step: from one change of the rate to the next"},
     {"warm_start", TYPE_BOOLEAN, AT(training.warm_start), "true",
      .text = "flows start from the sample's latent of the epoch before, not from zero; ignored "
-             "with an autoencoder, which needs no flows"},
+             "with an autoencoder, which needs no flows; false with training.copies"},
     {"second_flow", TYPE_INTEGER, AT(training.second_flow), "auto", .automatic = "auto",
      .range = {0, 1e9, CLOSED}, .unit = "epochs",
      .text = "interval between epochs in which each sample has a second flow, from the best of the "
@@ -258,6 +277,24 @@ static const struct config_row training_rows[] = {
     {"refit", TYPE_BOOLEAN, AT(training.refit), "false",
      .text = "then train again from the same start on all samples, those held out as well, for as "
              "many epochs as led to the decoder kept; for few samples"},
+};
+
+static const struct config_row copies_rows[] = {
+    {"shift", TYPE_NUMBER, AT(training.copies.shift), "0", .range = {0, 1e6, CLOSED},
+     .unit = "grid points", .text = "largest shift along each axis in space, also between points"},
+    {"scale", TYPE_NUMBER, AT(training.copies.scale), "0", .range = {0, 1, OPEN_UPPER},
+     .text = "largest magnification less 1, about the middle: 0.08 is from 0.92 to 1.08"},
+    {"rotation", TYPE_NUMBER, AT(training.copies.rotation), "0", .range = {0, 180, CLOSED},
+     .unit = "degrees",
+     .text = "largest rotation about the middle, in the plane of the last two axes in space"},
+    {"reflect", TYPE_NAMES, AT(training.copies.reflect),
+     .text = "axes in space along which copies are reflected, each with probability 1/2"},
+    {"periodic", TYPE_NAMES, AT(training.copies.periodic),
+     .text = "axes in space along which copies are shifted around by any number of points, for "
+             "data that are periodic there"},
+    {"outside", TYPE_CHOICE, AT(training.copies.outside), "nearest", .name = outside_name,
+     .text =
+         "what lies outside of a sample: the nearest of its entries, or zero (after data.scale)"},
 };
 
 static const struct config_row evaluation_rows[] = {
@@ -325,7 +362,11 @@ static const struct config_section sections[] = {
      ROWS(ensemble_rows)},
     {"encoding", "How latents are found while training (run.model = gfe)", AT(encoding),
      ROWS(solver_rows)},
+    {"encoding", NULL, 0, ROWS(again_rows)},
     {"training", "How the decoder learns", 0, ROWS(training_rows)},
+    {"training.copies",
+     "Transformed copies to learn from in place of the samples, others in each pass", 0,
+     ROWS(copies_rows)},
     {"evaluation", "How test and new data are encoded; a key not given is taken from encoding", 0,
      ROWS(evaluation_rows), .change = CHANGE_UNLESS_RECORDED},
     {"evaluation", NULL, AT(evaluation.solver), ROWS(solver_rows), .evaluation = true,

@@ -217,8 +217,10 @@ static bool read_bytes(const struct config_row *row, const struct config_place *
 
 static bool read_choice(const struct config_row *row, const struct config_place *place, int *value,
                         struct error *error) {
-  const char *names[TEXT_NAMES_MAX];
-  *value = read_name(place, names, text_collect_names(row->name, names), error);
+  const char *names[TEXT_NAMES_MAX + 1];
+  size_t count = text_collect_names(row->name, names);
+  if (row->automatic != NULL) names[count++] = "auto";  // which has been read before
+  *value = read_name(place, names, count, error);
   return *value >= 0;
 }
 

@@ -24,6 +24,7 @@ COMMANDS = ("collect", "compare", "latents", "plot", "results", "scaling")
 COLLECT, COMPARE, LATENTS, PLOT, SUMMARY, SCALING = (os.path.join(POSTPROCESS, f"gfe_{name}.py")
                                             for name in COMMANDS)
 STUDY = os.path.join(ROOT, "inputs", "paper", "gfe_study.py")
+RECIPES = os.path.join(ROOT, "inputs", "paper", "gfe_recipes.py")
 CHECK = os.path.join(SUPPORT, "check_losses.py")
 check = Checks()
 
@@ -212,7 +213,7 @@ def test_errors(rng, directory):
 
 KEYS = {"training.batch": "samples", "training.learning_rate": "1", "training.optimiser": "1",
         "run.seed": "1", "decoder.layers": "1", "data.scale": "1", "data.train.subset": "samples",
-        "run.model": "1", "encoding.solver": "1", "training.updates": "updates"}
+        "run.model": "1", "encoding.solver": "1", "training.updates": "updates", "training.replay": "1"}
 
 
 def write_sweep(directory, tasks, summaries):
@@ -403,6 +404,30 @@ def test_study(rng, directory):
         result = run(STUDY, place)
         check(result.returncode == 2 and text in result.stderr
               and result.stderr.count("\n") == 1, f"{text}: {result.stderr}")
+
+
+def test_recipes(_, directory):
+    """Recipes by name; uses and evaluations per image beside the losses."""
+    path, tasks, summaries = os.path.join(directory, "recipes"), [], []
+    for n in (60, 300):
+        for model, updates, replay, loss in (("pod", 1, False, 0.3), ("gfe", 20, False, 0.4),
+                                             ("gfe", 8, True, 0.35)):
+            for seed in (1, 2):
+                tasks.append({"data.train.subset": n, "run.seed": seed, "run.model": model,
+                              "training.updates": updates, "training.replay": replay})
+                trained = model == "gfe"
+                summaries.append({"test_loss": loss + 0.01 * seed, "uses_per_sample":
+                                  updates * trained, "training_evaluations_per_sample":
+                                  3.0 * updates * trained, "training_cpu_seconds": n / 60})
+    write_sweep(path, tasks, summaries)
+    result = run(RECIPES, path)
+    check(result.returncode == 0 and not result.stderr, f"{result.stdout}{result.stderr}")
+    for line in ("| recipe | 60 | 300 |", "| POD, nothing trained | 0.3150 ± 0.0050 |",
+                 "| one pass in blocks | 20.0 | 20.0 |", "| one pass with replay | 28 | 28 |",
+                 "| one pass with replay | 1.0 | 5.0 |"):
+        check(line in result.stdout, f"no '{line}' in {result.stdout}")
+    result = run(RECIPES, os.path.join(directory, "nowhere"))
+    check(result.returncode == 2 and "no such directory" in result.stderr, result.stderr)
 
 
 def test_latents(rng, directory):
@@ -599,7 +624,7 @@ def main():
     rng = np.random.default_rng(1)
     test_gradient(rng)
     tests = [test_decoder, test_columns, test_programs, test_compare, test_wrong_losses, test_errors,
-             test_sweep_kinds, test_sweep_states, test_study, test_latents, test_scaling,
+             test_sweep_kinds, test_sweep_states, test_study, test_recipes, test_latents, test_scaling,
              test_imports]
     if can_install() or os.environ.get("GFE_TESTS_COMPLETE"):
         tests.append(test_package)

@@ -31,6 +31,31 @@ static void check_order(int64_t count, struct sample_order *order) {
   sample_order_destroy(&order);
 }
 
+// Draws are samples that differ, of those loaded; other keys draw others, and in the long run all.
+static void check_drawn(const struct sample_order *from, int64_t loaded, int64_t size) {
+  const struct dataset *data = sample_order_data(from);
+  int64_t *may = memory_new(int64_t, data->count), *seen = memory_new(int64_t, data->count);
+  int64_t wrong = 0, missing = 0;
+  for (int64_t place = 0; place < loaded; place++) may[sample_order_at(from, place)] = 1;
+  for (uint64_t key = 0; key < 400; key++) {
+    struct sample_order *drawn = sample_order_drawn(from, loaded, size, 5, key);
+    for (int64_t place = 0; place < size; place++) {
+      const int64_t sample = sample_order_at(drawn, place);
+      for (int64_t other = 0; other < place; other++)
+        wrong += sample_order_at(drawn, other) == sample;
+      wrong += !may[sample];
+      seen[sample]++;
+    }
+    if (key < 5) check_stretch(drawn, 0, size);
+    sample_order_destroy(&drawn);
+  }
+  for (int64_t i = 0; i < data->count; i++) missing += may[i] && seen[i] == 0;
+  CHECK(wrong == 0, "%lld samples drawn twice or before they were loaded", (long long)wrong);
+  CHECK(missing == 0, "%lld of %lld samples never drawn", (long long)missing, (long long)loaded);
+  memory_free(&may);
+  memory_free(&seen);
+}
+
 int main(int argc, char **argv) {
   struct comm *comm = comm_start(&argc, &argv);
   static const int64_t counts[] = {1, 2, 17, 100};
@@ -39,6 +64,10 @@ int main(int argc, char **argv) {
     const int64_t end = comm_share_first(counts[k], comm_size(comm), comm_rank(comm) + 1);
     const struct dataset data = {
         .count = counts[k], .local_first = first, .local_count = end - first};
+    struct sample_order *order = sample_order_shuffled(&data, 5, 1);
+    for (int64_t loaded = 1; loaded <= counts[k]; loaded = 3 * loaded + 1)
+      check_drawn(order, loaded, loaded < 7 ? loaded : 7);
+    sample_order_destroy(&order);
     check_order(counts[k], sample_order_in_file(&data));
     check_order(counts[k], sample_order_shuffled(&data, 5, 1));
   }

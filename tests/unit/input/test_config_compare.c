@@ -77,6 +77,13 @@ static const struct change changes[] = {
      REFUSED,
      "training.epochs: 1 before, 3 now",
      {"training.schedule=cosine"}},
+    {"training.epochs=3", TAKEN, "training.epochs: 1 before, 3 now", {"training.schedule=auto"}},
+    {"training.replay=true",
+     REFUSED,
+     "training.replay: false before, true now",
+     {"training.updates=2"}},
+    {"encoding.again_iterations=3", REFUSED, "encoding.again_iterations: 0 before, 3 now", {0}},
+    {"training.updates=auto", REFUSED, "training.updates: 1 before, auto now", {0}},
     // what the test set is encoded with, recorded in the history or not
     {"evaluation.tolerance=0.5", REFUSED, "evaluation.tolerance: 1e-5 before, 0.5 now", {0}},
     {"evaluation.every=2", REFUSED, "evaluation.every: 1 before, 2 now", {0}},

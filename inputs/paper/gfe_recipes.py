@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""Recipes for few images as tables: losses, uses per image, gradient evaluations, CPU seconds.
+
+usage: gfe_recipes.py DIRECTORY
+
+DIRECTORY is the run.directory of inputs/paper/recipes.yaml. Losses are test_loss, mean ± half the
+range over the seeds. Uses per image: in how many updates an image took part, mean. Cost: gradient
+evaluations of flows per image, and half of one for each use, the products that give the gradient of
+the weights. Also written into DIRECTORY/recipes.md.
+"""
+import argparse
+import os
+
+from gfe import command
+
+with command.imports():
+    import numpy as np
+
+    from gfe.collect import Sweep
+    from gfe.results import ResultsError
+    from gfe.tables import table_lines
+
+IMAGES = "data.train.subset"
+RECIPES = ("POD, nothing trained", "linear decoder", "one pass in blocks", "one pass with replay",
+           "repeated passes", "repeated passes, copies")
+
+
+def recipe_of(values):
+    """Which of RECIPES a task is."""
+    if values.get("run.model") == "pod":
+        return RECIPES[0]
+    if len(values.get("decoder.layers") or [None, None]) == 1:
+        return RECIPES[1]
+    if values.get("training.replay"):
+        return RECIPES[3]
+    if (values.get("training.epochs") or 1) > 1:
+        return RECIPES[5] if values.get("training.copies.shift") else RECIPES[4]
+    return RECIPES[2]
+
+
+def cells_of(sweep):
+    """(recipe, images) -> the tasks, as indices."""
+    cells = {}
+    for task in range(len(sweep.names)):
+        values = {key: sweep.values[key][task] for key in sweep.keys}
+        cells.setdefault((recipe_of(values), values[IMAGES]), []).append(task)
+    return cells
+
+
+def text_of(values, digits, spread):
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return ""
+    text = f"{values.mean():.{digits}f}"
+    return f"{text} ± {(values.max() - values.min()) / 2:.{digits}f}" if spread else text
+
+
+def table(cells, numbers, digits, spread=False):
+    images = sorted({n for _, n in cells})
+    rows = [[recipe, *(text_of(numbers[cells.get((recipe, n), [])], digits, spread)
+                       for n in images)]
+            for recipe in RECIPES if any(name == recipe for name, _ in cells)]
+    return table_lines(["recipe", *(f"{n:,}" for n in images)], rows)
+
+
+def report(options):
+    sweep = Sweep(options.directory, 30)
+    if IMAGES not in sweep.keys:
+        raise ResultsError(f"{options.directory}: the sweep does not vary {IMAGES}")
+    cells, uses = cells_of(sweep), sweep.metric("uses_per_sample")
+    cost = sweep.metric("training_evaluations_per_sample") + 0.5 * uses
+    lines = []
+    for title, numbers, digits, spread in (
+            ("Test loss", sweep.metric("test_loss"), 4, True), ("Uses per image", uses, 1, False),
+            ("Gradient evaluations per image", cost, 0, False),
+            ("CPU seconds of the training", sweep.metric("training_cpu_seconds"), 1, False)):
+        lines += [title + ":", "", *table(cells, numbers, digits, spread), ""]
+    text = "\n".join(lines)
+    print(text)
+    with open(os.path.join(options.directory, "recipes.md"), "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Recipes for few images as tables.")
+    parser.add_argument("directory", metavar="DIRECTORY", help="run.directory of recipes.yaml")
+    return command.run(parser, report, draws=False)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

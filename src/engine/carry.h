@@ -1,0 +1,55 @@
+// What the flows of a batch leave behind for what comes next: the curvature that each has learned,
+// where the flow of the same sample goes on after an update of theta, and each one's last pass
+// through the decoder, where the gradient of theta needs no other.
+#ifndef GFE_CARRY_H
+#define GFE_CARRY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "decoder/decoder.h"
+#include "decoder/objective.h"
+#include "flow/solver.h"
+
+struct carry {
+  int64_t iterations;  // of the flows to come, at the most; 0: as many as their options say
+  // The rest is carry.c's own.
+  int64_t count, kept;    // samples; those among them, the first ones, with room for a pass
+  size_t curvature_size;  // bytes of a sample's; 0: none is kept
+  char *curvature;        // [count] of them
+  size_t pass_size;       // elements of a pass
+  real *passes;           // [kept] of them
+  bool *left;             // [kept] whether there is one
+};
+
+// For flows of `options` through `decoder`; `learns`: their curvature is kept, if their solver has
+// any. Owned by the caller.
+struct carry *carry_create(const struct decoder *decoder, const struct solver_options *options,
+                           bool learns);
+void carry_destroy(struct carry **carry);
+
+// Bytes with `samples` samples.
+double carry_bytes(const struct decoder *decoder, const struct solver_options *options, bool learns,
+                   double samples);
+
+// Whether passes through this decoder are kept: not if they are large.
+bool carry_keeps_passes(const struct decoder *decoder);
+
+// Begins with `count` other samples, of which nothing is known.
+void carry_begin(struct carry *carry, int64_t count);
+
+// Before theta's gradient is wanted again: the passes are those of the old theta.
+void carry_forget_passes(struct carry *carry);
+
+// The curvature of a sample, to be read and written by its solver; NULL if none is kept.
+void *carry_curvature(const struct carry *carry, int64_t sample);
+
+// Keeps the pass in a row of the objective's last evaluation as a sample's, if there is room.
+void carry_take_pass(struct carry *carry, int64_t sample, const struct objective *objective,
+                     size_t row);
+
+// A sample's pass (borrowed), NULL if there is none.
+const real *carry_pass(const struct carry *carry, int64_t sample);
+
+#endif

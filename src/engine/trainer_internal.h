@@ -1,0 +1,56 @@
+// What the files of the trainer share: its insides, and how long it has taken.
+#ifndef GFE_TRAINER_INTERNAL_H
+#define GFE_TRAINER_INTERNAL_H
+
+#include "data/copies.h"
+#include "engine/evaluation.h"
+#include "engine/model.h"
+#include "engine/plan.h"
+#include "engine/sample_order.h"
+#include "engine/second_flow.h"
+#include "engine/shard.h"
+#include "engine/tally.h"
+#include "engine/trainer.h"
+#include "engine/update.h"
+#include "engine/validation.h"
+
+struct trainer {
+  struct run *run;
+  struct history *history;
+  const struct dataset *data;
+  struct copies *copies;  // of the samples, to learn from; NULL: these themselves
+  struct model *model;
+  real *latents;         // [local_count][real_padded(d)] starts of the next epoch's flows
+  int64_t *evaluations;  // [local_count] what the flows of an epoch took, for the next one
+  struct second_flow *second;
+  struct update *update;
+  struct sample_order *order;  // of the present epoch; NULL until a batch is wanted
+  int64_t batches;             // per epoch
+  struct plan plan;
+  struct trainer_counts {
+    int64_t uses, epoch_uses;  // samples in all updates so far, and in those of this epoch
+    int64_t evaluations;       // of flows, those of a first training included; < 0: not known
+  } counts;
+  struct trainer_position at;
+  struct evaluation *test;          // while at.testing, and after the last epoch; else NULL
+  struct evaluation *validation;    // while at.validating is VALIDATING; else NULL
+  struct validation_choice choice;  // once the start has been validated
+  real *start;                      // [decoder->count] parameters to begin with, of a refit
+  real *kept_latents;               // the latents that belong to `kept`; NULL like it
+  real *kept;                       // [decoder->count] parameters to keep until the first training
+                                    // ends; NULL if those of its end are
+  double spent, begun;              // seconds until the last saving or restart; the clock then
+  double cpu_spent, cpu_begun;      // the same of the CPUs, of all ranks and of this one
+  // Of the epoch so far:
+  struct tally tally;   // flows: of this rank, or on rank 0 those of all before it was saved
+  double loss_sum;      // sum of losses
+  double flow_seconds;  // this rank's time in flows
+};
+
+// Seconds of training so far, those before restarts included.
+double trainer_elapsed(const struct trainer *t);
+
+// CPU seconds of training so far, of all ranks, those before restarts included. Collective.
+double trainer_cpu_elapsed(const struct trainer *t);
+
+#endif
