@@ -1,40 +1,28 @@
-#include <assert.h>
-
 #include "input/config_check.h"
 #include "input/config_table.h"
-
-// Complains about a key. Always false.
-static bool complain(const struct config_input *input, const char *key, const char *reason) {
-  const int index = config_parameter_find(key);
-  assert(index >= 0);
-  const struct config_setting *setting = &input->settings[index];
-  const struct config_place place = {input->path, setting->override, key, setting->node};
-  return config_complain(&place, input->error, "%s", reason);
-}
-
-static bool is_given(const struct config_input *input, const char *key) {
-  return input->settings[config_parameter_find(key)].node != NULL;
-}
 
 bool config_check_copies(const struct config_input *input, struct config *config) {
   const struct config_copies *copies = &config->training.copies;
   if (!config_makes_copies(config)) return true;
   if (config->run.model == MODEL_POD && config_is_given(config, "run.model"))
-    return complain(input, "run.model",
-                    "pod is found from the samples as they are; leave training.copies out");
+    return config_complain_of(
+        input, "run.model", "pod is found from the samples as they are; leave training.copies out");
   if (config->data.train.generate != GENERATE_NONE)
-    return complain(input, "data.train.generate",
-                    "cannot go with training.copies: points of a circle have no grid");
+    return config_complain_of(input, "data.train.generate",
+                              "cannot go with training.copies: points of a circle have no grid");
   if (copies->periodic.count > 0 && copies->scale > 0.0)
-    return complain(input, "training.copies.scale",
-                    "cannot go with training.copies.periodic: scaled data are not periodic");
+    return config_complain_of(
+        input, "training.copies.scale",
+        "cannot go with training.copies.periodic: scaled data are not periodic");
   if (copies->periodic.count > 0 && copies->rotation > 0.0)
-    return complain(input, "training.copies.rotation",
-                    "cannot go with training.copies.periodic: rotated data are not periodic");
-  if (config->training.warm_start && is_given(input, "training.warm_start"))
-    return complain(input, "training.warm_start",
-                    "cannot go with training.copies: the latent of the pass before is that of "
-                    "another copy; leave it out");
+    return config_complain_of(
+        input, "training.copies.rotation",
+        "cannot go with training.copies.periodic: rotated data are not periodic");
+  if (config->training.warm_start && config_key_is_given(input, "training.warm_start"))
+    return config_complain_of(
+        input, "training.warm_start",
+        "cannot go with training.copies: the latent of the pass before is that of "
+        "another copy; leave it out");
   config->training.warm_start = false;
   return true;
 }

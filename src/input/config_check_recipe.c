@@ -1,22 +1,7 @@
-#include <assert.h>
-
 #include "input/config_check.h"
 #include "input/config_table.h"
 
 static const double last_rate = 0.02;  // of the first, where the schedule is auto
-
-static const struct config_setting *setting_of(const struct config_input *input, const char *key) {
-  const int index = config_parameter_find(key);
-  assert(index >= 0);
-  return &input->settings[index];
-}
-
-// Complains about a key. Always false.
-static bool complain(const struct config_input *input, const char *key, const char *reason) {
-  const struct config_setting *setting = setting_of(input, key);
-  const struct config_place place = {input->path, setting->override, key, setting->node};
-  return config_complain(&place, input->error, "%s", reason);
-}
 
 static bool is_automatic(const struct config *config, const char *key) {
   return config->automatic[config_parameter_find(key)] != AUTOMATIC_NO;
@@ -24,18 +9,21 @@ static bool is_automatic(const struct config *config, const char *key) {
 
 bool config_check_recipe(const struct config_input *input, struct config *config) {
   if (is_automatic(config, "training.schedule") &&
-      setting_of(input, "training.schedule_factor")->node == NULL)
+      !config_key_is_given(input, "training.schedule_factor"))
     config->training.optimiser.schedule_factor = last_rate;
   if (config->training.again_iterations > 0 && config->encoding.solver != SOLVER_LBFGS)
-    return complain(input, "encoding.again_iterations",
-                    "needs encoding.solver = lbfgs: flows of the other solvers end at tau");
+    return config_complain_of(
+        input, "encoding.again_iterations",
+        "needs encoding.solver = lbfgs: flows of the other solvers end at tau");
   if (is_automatic(config, "training.learning_rate") &&
       config->training.optimiser.kind != OPTIMISER_ADAM)
-    return complain(input, "training.learning_rate",
-                    "auto is measured for training.optimiser = adam alone; give a number");
+    return config_complain_of(
+        input, "training.learning_rate",
+        "auto is measured for training.optimiser = adam alone; give a number");
   if (config->training.replay && config->training.updates == 1)
-    return complain(input, "training.replay",
-                    "needs training.updates of at least 2: the first update takes the batch, the "
-                    "others draw");
+    return config_complain_of(
+        input, "training.replay",
+        "needs training.updates of at least 2: the first update takes the batch, the "
+        "others draw");
   return true;
 }

@@ -12,3 +12,8 @@ struct config_place config_place_of(const struct config_input *input, const char
 bool config_key_is_given(const struct config_input *input, const char *key) {
   return config_place_of(input, key).node != NULL;
 }
+
+bool config_complain_of(const struct config_input *input, const char *key, const char *reason) {
+  const struct config_place place = config_place_of(input, key);
+  return config_complain(&place, input->error, "%s", reason);
+}

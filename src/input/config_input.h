@@ -24,4 +24,7 @@ struct config_input {
 struct config_place config_place_of(const struct config_input *input, const char *key);
 bool config_key_is_given(const struct config_input *input, const char *key);
 
+// Complains about a key and its value. Always false.
+bool config_complain_of(const struct config_input *input, const char *key, const char *reason);
+
 #endif
