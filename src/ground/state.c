@@ -20,6 +20,11 @@ void state_add(struct state *state, struct state_field field) {
                 STATE_FIELDS);
   assert(field.first >= 0 && field.first + field.count <= field.total);
   assert(field.stride >= state_row_bytes(&field));
+  for (size_t i = 0; i < state->count; i++) {  // a dimension has one length
+    const struct state_field *other = state->fields + i;
+    assert(strcmp(other->group, field.group) != 0 ||
+           strcmp(other->dimension, field.dimension) != 0 || other->total == field.total);
+  }
   state->fields[state->count++] = field;
 }
 
