@@ -389,15 +389,17 @@ static bool read_places(const struct h5_file *file, const struct h5_rows *rows,
   return good;
 }
 
-// In pieces of the first axis, so that no call takes long.
+// In pieces of the first axis, so that no call takes long. Of an empty block other axes may be of any
+// length.
 static bool read_pieces(const struct h5_file *file, const struct h5_rows *rows,
                         const int64_t *start, const int64_t *stride, const int64_t *count,
                         double *values, char cause[H5_TEXT]) {
   int64_t row = 1, begin[H5_AXES], part[H5_AXES];
   memcpy(begin, start, (size_t)rows->axes * sizeof *begin);
   memcpy(part, count, (size_t)rows->axes * sizeof *part);
+  for (int a = 0; a < rows->axes; a++)
+    if (count[a] == 0) return true;
   for (int a = 1; a < rows->axes; a++) row *= count[a];
-  if (row == 0) return true;
   const int64_t held = (int64_t)(transfer_bytes / sizeof *values) / row, most = held > 0 ? held : 1;
   bool good = true;
   for (int64_t done = 0; good && done < count[0]; done += most) {

@@ -3,8 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "data/dataset.h"
-
 // Number `index` of the array as a double, and as a label. On a little-endian machine.
 static double number_at(const struct fuzz_array *array, size_t index, int64_t *label) {
   union {
@@ -55,10 +53,25 @@ static void check_numbers(const struct dataset *dataset, const struct fuzz_array
   }
 }
 
+struct dataset *fuzz_dataset(const struct data_options *options,
+                             const struct dataset_rules *rules) {
+  struct error error = {""};
+  struct dataset_sources *sources = dataset_open(fuzz_comm(), options, "data.train", 1, &error);
+  struct dataset *dataset =
+      sources != NULL ? dataset_read(fuzz_comm(), sources, rules, &error) : NULL;
+  dataset_close(&sources);
+  if (!error_is_set(&error)) {
+    FUZZ_CHECK(dataset != NULL, "nothing was read");
+    return dataset;
+  }
+  fuzz_check_message(&error, "data.train");
+  dataset_destroy(&dataset);
+  return NULL;
+}
+
 void fuzz_array_read(const char *path, unsigned mode, int64_t first, int64_t count,
                      const struct fuzz_array *array) {
   static struct data_options options;
-  struct error error = {""};
   memset(&options, 0, sizeof options);
   snprintf(options.file, sizeof options.file, "%s", path);
   if (mode & FUZZ_LABELS) memcpy(options.labels, options.file, sizeof options.file);
@@ -67,17 +80,11 @@ void fuzz_array_read(const char *path, unsigned mode, int64_t first, int64_t cou
   options.count = count;
   const struct dataset_rules rules = {
       .missing = {mode & FUZZ_MISSING ? MISSING_NAN : MISSING_ERROR, 0.0}, .loss = LOSS_MSE};
-  struct dataset_sources *sources = dataset_open(fuzz_comm(), &options, "data.train", 1, &error);
-  struct dataset *dataset =
-      sources != NULL ? dataset_read(fuzz_comm(), sources, &rules, &error) : NULL;
-  dataset_close(&sources);
-  if (error_is_set(&error)) {
-    fuzz_check_message(&error, "data.train");
-  } else {
-    FUZZ_CHECK(dataset != NULL && dataset->count > 0 && dataset->n > 0, "nothing was read");
-    FUZZ_CHECK(dataset->index[0] == first && (count == 0 || dataset->count == count),
-               "another range");
-    if (array != NULL) check_numbers(dataset, array);
-  }
+  struct dataset *dataset = fuzz_dataset(&options, &rules);
+  if (dataset == NULL) return;
+  FUZZ_CHECK(dataset->count > 0 && dataset->n > 0, "nothing was read");
+  FUZZ_CHECK(dataset->index[0] == first && (count == 0 || dataset->count == count),
+             "another range");
+  if (array != NULL) check_numbers(dataset, array);
   dataset_destroy(&dataset);
 }

@@ -3,7 +3,12 @@
 #ifndef GFE_FUZZ_ARRAY_H
 #define GFE_FUZZ_ARRAY_H
 
+#include "data/dataset.h"
 #include "fuzz.h"
+
+// The data set of these options, owned; NULL if it is refused, which must be with a message that
+// names "data.train" or a key of it.
+struct dataset *fuzz_dataset(const struct data_options *options, const struct dataset_rules *rules);
 
 // The numbers as they lie in the file.
 struct fuzz_array {

@@ -7,8 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "data/dataset.h"
-#include "fuzz.h"
+#include "fuzz_array.h"
 #include "ground/memory.h"
 
 enum { IMAGE = 3072, RECORD = 1 + IMAGE, BATCHES = 4, RECORDS = 8, MOST = BATCHES * RECORDS };
@@ -106,7 +105,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static bool begun;
   struct fuzz_bytes bytes = {data, size};
   struct images images = {0};
-  struct error error = {""};
   if (!begun) atexit(remove_all);
   begun = true;
   memset(&options, 0, sizeof options);
@@ -115,13 +113,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   snprintf(options.file, sizeof options.file, single ? "%s/data_batch_1.bin" : "%s", directory());
   choose(&bytes, &options);
   const struct dataset_rules rules = {.missing = {MISSING_ERROR, 0.0}, .loss = LOSS_MSE};
-  struct dataset_sources *sources = dataset_open(fuzz_comm(), &options, "data.train", 1, &error);
-  struct dataset *set = sources != NULL ? dataset_read(fuzz_comm(), sources, &rules, &error) : NULL;
-  dataset_close(&sources);
-  if (error_is_set(&error))
-    fuzz_check_message(&error, "data.train");
-  else
-    check(set, &options, &images);
+  struct dataset *set = fuzz_dataset(&options, &rules);
+  if (set != NULL) check(set, &options, &images);
   dataset_destroy(&set);
   return 0;
 }

@@ -3,8 +3,7 @@
 // must be what is found here by looking up every number on its own.
 #include <string.h>
 
-#include "data/dataset.h"
-#include "fuzz.h"
+#include "fuzz_array.h"
 #include "ground/memory.h"
 
 enum { AXES = 4, FILES = 2, LENGTH = 4 };
@@ -231,21 +230,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static struct data_options options;
   struct fuzz_bytes bytes = {data, size};
   struct arrays arrays = {0};
-  struct error error = {""};
   memset(&options, 0, sizeof options);
   write_arrays(&bytes, &arrays, &options);
   choose_options(&bytes, &arrays, &options);
   const struct dataset_rules rules = {.loss = LOSS_MSE};
-  struct dataset_sources *sources = dataset_open(fuzz_comm(), &options, "data.train", 1, &error);
-  struct dataset *dataset =
-      sources != NULL ? dataset_read(fuzz_comm(), sources, &rules, &error) : NULL;
-  dataset_close(&sources);
-  if (error_is_set(&error)) {
-    fuzz_check_message(&error, "data.train");
-  } else {
-    leave_out_component(&arrays, &options.axes);
-    check(&arrays, &options, dataset);
-  }
+  struct dataset *dataset = fuzz_dataset(&options, &rules);
+  if (dataset == NULL) return 0;
+  leave_out_component(&arrays, &options.axes);
+  check(&arrays, &options, dataset);
   dataset_destroy(&dataset);
   return 0;
 }
