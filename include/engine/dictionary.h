@@ -27,6 +27,7 @@ struct dictionary {
   double trained_loss;   // mean of the losses of the trained entries; NaN without any
   double *standardised;  // [count][d] coordinates in which the trained latents have mean 0 and
                          // covariance 1; owned, made by dictionary_complete()
+  double *factor;        // [d][d] L of their covariance L L^T; owned, the same
   real **metric;         // [count] of those entries that have been asked for their metric, else
                          // NULL; owned. Of long latents DICTIONARY_MEAN has that of all
   bool has_metrics;      // all that there can be: they are stored

@@ -37,6 +37,7 @@ void dictionary_destroy(struct dictionary **dictionary) {
   memory_free(&(*dictionary)->z);
   memory_free(&(*dictionary)->origin);
   memory_free(&(*dictionary)->standardised);
+  memory_free(&(*dictionary)->factor);
   memory_free(&(*dictionary)->latent_mean);
   memory_free(&(*dictionary)->covariance);
   memory_free(dictionary);
@@ -98,6 +99,8 @@ static void keep_moments(struct dictionary *dictionary, const double *mean,
 void dictionary_complete(struct dictionary *dictionary) {
   const size_t d = dictionary->d;
   double *mean = memory_new(double, d), *factor = memory_new(double, d *d);
+  memory_free(&dictionary->factor);
+  dictionary->factor = factor;
   find_mean(dictionary, mean);
   find_covariance(dictionary, mean, factor);
   keep_moments(dictionary, mean, factor);
@@ -113,7 +116,6 @@ void dictionary_complete(struct dictionary *dictionary) {
     }
   }
   memory_free(&mean);
-  memory_free(&factor);
 }
 
 double dictionary_distance2(const struct dictionary *dictionary, int64_t a, int64_t b) {

@@ -202,6 +202,16 @@ static void leave(const struct ensemble *e, const struct solver_problem *problem
     carry_take_pass(carry, flow->sample, e->objective, k);
 }
 
+// Whether a further try would only find again what has been found.
+static bool finds_again(const struct ensemble *e, const struct pool *pool,
+                        const struct flow *flow) {
+  const struct starts *starts = pool->encoding->starts;
+  const size_t d = e->decoder->d;
+  return flow->attempt > 0 && starts->factor != NULL &&
+         starts_near(starts, d, flow->state->point,
+                     pool->encoding->z + (size_t)flow->sample * real_padded(d));
+}
+
 static void pool_advance(struct ensemble *e, struct pool *pool, const real *gradient) {
   const size_t stride = real_padded(e->decoder->d);
   for (size_t k = pool->active; k-- > 0;) {  // downwards: the last flow fills a gap
@@ -211,11 +221,12 @@ static void pool_advance(struct ensemble *e, struct pool *pool, const real *grad
     const int status =
         solver_ops(&e->options)
             ->advance(&e->options, &problem, e->loss[k], gradient + k * stride, flow->state);
-    if (status == STATUS_RUNNING) continue;
+    const bool ends = status != STATUS_RUNNING;
+    if (!ends && !finds_again(e, pool, flow)) continue;
     flow->iterations += flow->state->iterations;
     flow->rejected += flow->state->rejected;
     if (pool->encoding->carry != NULL) leave(e, &problem, k, flow, pool->encoding->carry);
-    keep(e, pool, flow, status);
+    if (ends) keep(e, pool, flow, status);
     const real *z = next_start(e, pool, flow);
     if (z != NULL) {
       flow->attempt++;

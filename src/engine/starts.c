@@ -29,6 +29,19 @@ const real *starts_latent(const struct starts *starts, size_t d, int64_t i, size
   return starts->z + k * real_padded(d);
 }
 
+bool starts_near(const struct starts *starts, size_t d, const real *a, const real *b) {
+  const double most = 0.01 * (double)d;
+  double *u = memory_new(double, d), sum = 0.0;
+  for (size_t i = 0; i < d && sum <= most; i++) {  // forward substitution
+    u[i] = (double)a[i] - (double)b[i];
+    for (size_t j = 0; j < i; j++) u[i] -= starts->factor[i * d + j] * u[j];
+    u[i] /= starts->factor[i * d + i];
+    sum += u[i] * u[i];
+  }
+  memory_free(&u);
+  return sum <= most;
+}
+
 size_t starts_bytes(size_t tries, size_t d) {
   return tries * (sizeof(int8_t) + sizeof(real *) + real_padded(d) * sizeof(real));
 }

@@ -2,6 +2,7 @@
 #ifndef GFE_STARTS_H
 #define GFE_STARTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +14,9 @@ struct starts {
   real *z;              // [count][tries][real_padded(d)], owned
   const real **metric;  // [count][tries] the problem's, borrowed; NULL: that of all samples. Owned
   double enough;        // no further try where the loss is as low as this
+  // L of the covariance L L^T of latents, [d][d], borrowed: further tries are given up where they
+  // come near the end that is kept; NULL: they go on.
+  const double *factor;
 };
 enum { START_NONE = -1 };
 
@@ -21,6 +25,9 @@ void starts_destroy(struct starts **starts);
 
 // Try `t` of sample i, NULL if there is none.
 const real *starts_latent(const struct starts *starts, size_t d, int64_t i, size_t t);
+// Whether a point lies within a tenth of a standard deviation of another (the mean over the d axes
+// of latents), as `factor` has it.
+bool starts_near(const struct starts *starts, size_t d, const real *a, const real *b);
 size_t starts_bytes(size_t tries, size_t d);  // of a sample
 
 #endif

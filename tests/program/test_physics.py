@@ -62,18 +62,32 @@ def pod_error(learned, test, rank):
     return np.linalg.norm(rest) / np.linalg.norm(test)
 
 
-def test_study(program, directory, files):
-    with open(os.path.join(PHYSICS, "study.yaml"), encoding="utf-8") as file:
+def run_tasks(program, directory, name, smaller, tasks):
+    """Some tasks of a sweep on the small sets."""
+    with open(os.path.join(PHYSICS, name), encoding="utf-8") as file:
         text = file.read()
-    for old, new in SMALLER:
-        check(old in text, f"study.yaml without {old}")
+    for old, new in smaller:
+        check(old in text, f"{name} without {old}")
         text = text.replace(old, new)
-    with open(os.path.join(directory, "study.yaml"), "w", encoding="utf-8") as file:
+    with open(os.path.join(directory, name), "w", encoding="utf-8") as file:
         file.write(text)
-    for task in TASKS:
-        ran = subprocess.run([program, "--task", str(task), "study.yaml"], cwd=directory,
+    for task in tasks:
+        ran = subprocess.run([program, "--task", str(task), name], cwd=directory,
                              capture_output=True, text=True, env=ENVIRONMENT)
-        check(ran.returncode == 0, f"task {task}: {ran.stdout[-300:]}{ran.stderr[-300:]}")
+        check(ran.returncode == 0, f"{name}, {task}: {ran.stdout[-300:]}{ran.stderr[-300:]}")
+
+
+def test_compare(program, directory):
+    """The table of one's own data: 50 states of Burgers' equation, d = 4, GFE from POD."""
+    smaller = [pair for pair in SMALLER if "12288" not in pair[0] and "4096" not in pair[0]]
+    run_tasks(program, directory, "compare.yaml", smaller, [6])
+    shown = script("tables.py", os.path.join("runs", "compare"), directory=directory)
+    check("1 of 48 tasks are done" in shown.stdout and "**burgers**" in shown.stdout
+          and "| 50 | 4 | 1 |" in shown.stdout, f"tables.py: {shown.stdout}{shown.stderr[-300:]}")
+
+
+def test_study(program, directory, files):
+    run_tasks(program, directory, "study.yaml", SMALLER, TASKS)
     for group, wanted in (("test", slice(1000, 1300)), ("encode", None)):
         shown = script("tables.py", "--group", group, "--cost", directory=directory)
         check(shown.returncode == 0, f"tables.py: {shown.stderr[-300:]}")
@@ -99,6 +113,7 @@ def main():
     program = arguments("gfe_hpc", 1)[0]
     with tempfile.TemporaryDirectory() as directory:
         test_study(program, directory, test_fields(directory))
+        test_compare(program, directory)
     return check.finish()
 
 

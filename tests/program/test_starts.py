@@ -64,7 +64,7 @@ def test_ranking(checks, program, cwd, path):
     single = tries == 1
     checks(np.array_equal(start[single], expected[single]), "starts are those of NumPy's ranking")
     checks((loss <= losses.min(axis=1) * (1 + 1e-5)).all(), "flows end below where they begin")
-    checks(((tries > 1) <= (np.minimum(loss, other) <= np.where(np.isnan(other), np.inf, other))).all()
+    checks(((tries > 1) <= (np.fmin(loss, other) <= np.where(np.isnan(other), np.inf, other))).all()
            and np.isnan(other[single]).all(), "the lowest end is kept")
     train_loss, trained = columns(path, "train", "loss", "z")
     checks(abs(train_loss.mean() / trained_loss - 1) < 1e-6, "the entries' loss is the trained loss")
