@@ -25,6 +25,7 @@ struct dictionary {
   real *z;               // [count][real_padded(d)], owned
   int64_t *origin;       // [count] a checksum of the sample that an entry is of, 0: of none; owned
   double trained_loss;   // mean of the losses of the trained entries; NaN without any
+  double held_out_loss;  // of samples that were held out from training; NaN: not known
   double *standardised;  // [count][d] coordinates in which the trained latents have mean 0 and
                          // covariance 1; owned, made by dictionary_complete()
   double *factor;        // [d][d] L of their covariance L L^T; owned, the same

@@ -40,6 +40,10 @@ struct run {
   // Where training has left the latents of this rank's training samples, [local_count]
   // [real_padded(d)], borrowed; NULL: nowhere.
   const real *latents;
+  // Mean loss of the samples held out from training, with the decoder as it stands (or, after some
+  // more steps, as it was), borrowed from the trainer, which may not know it yet (NaN); NULL:
+  // without one, or of an autoencoder, whose loss it is not.
+  const double *held_out_loss;
   // Checksums of what has been loaded: a set's samples, weights and labels (0: not used), and what
   // decoder.file gave, parameters (with the predictor if nothing is trained) and predictor (0:
   // nothing, or, of the predictor, the decoder has changed since).
@@ -55,6 +59,9 @@ struct run {
 void run_forget_guesses(struct run *run);
 
 void run_destroy(struct run **run);
+
+// That loss, or the one that decoder.file has; NaN if it is not known.
+double run_held_out_loss(const struct run *run);
 
 // The section of the input file that tells where a set's samples are; borrowed.
 const struct data_options *run_data(const struct run *run, enum set set);

@@ -9,7 +9,9 @@
 #include "platform/h5.h"
 
 // Declares the group in a file being created by rank 0.
-void dictionary_declare(struct h5_file *file, const struct dictionary *dictionary);
+// `held_out_loss`: NaN if it is not known.
+void dictionary_declare(struct h5_file *file, const struct dictionary *dictionary,
+                        double held_out_loss);
 
 // Writes what rank 0 has (`rank` is the caller's). Collective.
 void dictionary_write(struct h5_file *file, const struct dictionary *dictionary, int rank);

@@ -21,7 +21,8 @@ int64_t dictionary_most(const struct decoder *decoder) {
 struct dictionary *dictionary_create(size_t d, int64_t trained) {
   struct dictionary *dictionary = memory_new(struct dictionary, 1);
   const size_t count = (size_t)trained + DICTIONARY_TRAINED;
-  *dictionary = (struct dictionary){.d = d, .count = (int64_t)count, .trained_loss = NAN};
+  *dictionary = (struct dictionary){
+      .d = d, .count = (int64_t)count, .trained_loss = NAN, .held_out_loss = NAN};
   dictionary->z = memory_new(real, count * real_padded(d));
   dictionary->origin = memory_new(int64_t, count);
   dictionary->latent_mean = memory_new(double, d);
@@ -132,6 +133,7 @@ uint64_t dictionary_checksum(const struct dictionary *dictionary) {
       checksum(dictionary->z, count * real_padded(dictionary->d) * sizeof(real), 0),
       checksum(dictionary->origin, count * sizeof *dictionary->origin, 0),
       checksum(&dictionary->trained_loss, sizeof dictionary->trained_loss, 0),
+      checksum(&dictionary->held_out_loss, sizeof dictionary->held_out_loss, 0),
       checksum(dictionary->latent_mean, dictionary->d * sizeof(double), 0),
       checksum(dictionary->covariance, dictionary->d * dictionary->d * sizeof(double), 0)};
   const uint64_t sum = checksum(parts, sizeof parts, 0);
@@ -193,6 +195,7 @@ void dictionary_broadcast(struct dictionary *dictionary, const struct ranks *ran
   ranks_broadcast(ranks, dictionary->z, count * real_padded(dictionary->d) * sizeof(real), 0);
   ranks_broadcast(ranks, dictionary->origin, count * sizeof *dictionary->origin, 0);
   ranks_broadcast(ranks, &dictionary->trained_loss, sizeof dictionary->trained_loss, 0);
+  ranks_broadcast(ranks, &dictionary->held_out_loss, sizeof dictionary->held_out_loss, 0);
   ranks_broadcast(ranks, &dictionary->latents, sizeof dictionary->latents, 0);
   ranks_broadcast(ranks, dictionary->latent_mean, dictionary->d * sizeof(double), 0);
   ranks_broadcast(ranks, dictionary->covariance, dictionary->d * dictionary->d * sizeof(double), 0);

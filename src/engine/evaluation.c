@@ -121,8 +121,12 @@ static void blank_left_out(struct evaluation *evaluation) {
 static void split_objective(struct evaluation *evaluation) {
   const struct run *run = evaluation->run;
   struct encoding *encoding = evaluation->encoding;
-  samples_losses(&evaluation->samples, run->decoder, run->evaluation_rows,
-                 evaluation->samples.count, NULL, encoding->z, encoding->loss);
+  const struct observation *part =
+      evaluation->posterior->w == NULL ? evaluation->observation : NULL;  // of the data's weights
+  struct samples samples = part != NULL ? part->samples : evaluation->samples;
+  samples.prior = NULL;
+  samples_losses(&samples, part != NULL ? part->decoder : run->decoder, run->evaluation_rows,
+                 samples.count, NULL, encoding->z, encoding->loss);
   evaluation->objective =
       reduction_sum(comm_ranks(run->comm), encoding->objective, (size_t)evaluation->samples.count) /
       (double)evaluation->samples.total;
@@ -132,9 +136,9 @@ static void finish(struct evaluation *evaluation) {
   struct comm *comm = evaluation->run->comm;
   const int64_t count = evaluation->samples.count;
   ensemble_destroy(&evaluation->ensemble);
-  observation_destroy(&evaluation->observation);
   first_guess_end(evaluation->encoding);
   if (evaluation->posterior != NULL) split_objective(evaluation);
+  observation_destroy(&evaluation->observation);
   if (evaluation->kind == EVALUATION_AS_NEW) leave_out(evaluation);
   evaluation->loss = reduction_sum(comm_ranks(comm), evaluation->encoding->loss, (size_t)count) /
                      (double)evaluation_samples(evaluation);

@@ -52,6 +52,13 @@ bool posterior_is_needed(struct run *run) {
 
 // ---- errors of entries ----
 
+// The decoder's own mean squared error of an entry: that of samples that it has not learned, if any
+// were held out; what it has learned it knows better.
+static double own_error(const struct run *run) {
+  const double held_out = run_held_out_loss(run);
+  return isfinite(held_out) ? held_out : run->dictionary->trained_loss;
+}
+
 // The variance of an entry's error, in the units of scaled data.
 static double variance_of(const struct run *run, enum set set, size_t entry) {
   const struct config_numbers *noise = &run->config.evaluation.noise;
@@ -59,7 +66,7 @@ static double variance_of(const struct run *run, enum set set, size_t entry) {
   const size_t channel = noise->count > 1 ? entry / (run->decoder->n / channels) : 0;
   const double scale = run->scaling->scale[scaling_place(run->scaling, entry)];
   const double deviation = noise->values[channel] / scale;
-  const double variance = deviation * deviation + run->dictionary->trained_loss;
+  const double variance = deviation * deviation + own_error(run);
   return variance > least_variance ? variance : least_variance;
 }
 

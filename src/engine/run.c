@@ -1,5 +1,7 @@
 #include "engine/run.h"
 
+#include <math.h>
+
 #include "engine/pod.h"
 #include "ground/memory.h"
 #include "ground/text.h"
@@ -14,6 +16,11 @@ const struct data_options *run_data(const struct run *run, enum set set) {
                                                 &run->config.data.validation};
   const bool held_out = set == SET_VALIDATION && run->config.training.validation > 0.0;
   return options[held_out ? SET_TRAIN : set];
+}
+
+double run_held_out_loss(const struct run *run) {
+  if (run->held_out_loss != NULL) return *run->held_out_loss;
+  return run->dictionary != NULL ? run->dictionary->held_out_loss : NAN;
 }
 
 void run_forget_guesses(struct run *run) {

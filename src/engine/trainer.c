@@ -45,6 +45,15 @@ static bool has_ended(const struct trainer *t) {
   return t->at.batch == 0 && (t->at.stopped || t->at.epoch >= passes_planned(t));
 }
 
+// Lets the run know where the loss of held out samples is: of the last decoder validated, or of the
+// one that was `chosen`.
+static void tell_held_out(struct trainer *t, bool chosen) {
+  const bool known = config_validates(&t->run->config) && t->run->decoder->encoder == NULL;
+  t->run->held_out_loss = !known                  ? NULL
+                          : chosen || t->at.refit ? &t->choice.kept_loss
+                                                  : &t->choice.latest;
+}
+
 // What depends on which samples are learned from.
 static void begin_phase(struct trainer *t) {
   const struct config *config = &t->run->config;
@@ -64,6 +73,7 @@ static void begin_phase(struct trainer *t) {
   t->second = second_flow_create(t->run);
   t->update = update_create(t->run);
   t->run->latents = model_keeps_latents(t->run) ? t->latents : NULL;
+  tell_held_out(t, false);
 }
 
 static void forget_kept(struct trainer *t) {
@@ -73,6 +83,7 @@ static void forget_kept(struct trainer *t) {
 
 static void end_phase(struct trainer *t) {
   t->run->latents = NULL;
+  t->run->held_out_loss = NULL;
   model_destroy(&t->model);
   sample_order_destroy(&t->order);
   copies_destroy(&t->copies);
@@ -131,6 +142,7 @@ static void end_first(struct trainer *t) {
     restore_kept(t);
   }
   forget_kept(t);
+  tell_held_out(t, true);
   if (!config->training.refit) return;
   t->at = (struct trainer_position){.refit = 1,
                                     .kept = t->choice.kept,
@@ -402,6 +414,7 @@ static void diverge(struct trainer *t) {
       t->run->config.training.optimiser.learning_rate);
   if (before) return;
   restore_kept(t);
+  tell_held_out(t, true);
 }
 
 // Encodes a part of the test set; true while samples are left.
@@ -455,6 +468,7 @@ void trainer_resume(struct trainer *t, struct trainer_position position) {
     forget_kept(t);
   t->counts = counts_of_old(t);
   second_flow_resume(t->second, position.epoch, position.batch);
+  tell_held_out(t, has_ended(t));
   if (position.testing) t->test = evaluation_create(t->run, SET_TEST, EVALUATION_NEW);
   if (position.validating == VALIDATING)
     t->validation = evaluation_create(t->run, SET_VALIDATION, EVALUATION_NEW);

@@ -13,12 +13,14 @@ static int64_t trained(const struct dictionary *dictionary) {
   return dictionary->count - DICTIONARY_TRAINED;
 }
 
-void dictionary_declare(struct h5_file *file, const struct dictionary *dictionary) {
+void dictionary_declare(struct h5_file *file, const struct dictionary *dictionary,
+                        double held_out_loss) {
   if (trained(dictionary) == 0) return;
   h5_group(file, group,
            "latents of training samples, where flows of new samples may begin: ranked by the loss "
            "on what is observed of a sample");
   h5_write_number(file, group, "trained_loss", dictionary->trained_loss);
+  if (isfinite(held_out_loss)) h5_write_number(file, group, "held_out_loss", held_out_loss);
   h5_dimension(file, group, "entry", trained(dictionary));
   h5_dimension(file, group, "latent", (int64_t)dictionary->d);
   h5_dataset(file, group, "z", H5_REAL, 2, (const char *const[]){"entry", "latent"}, "1",
@@ -124,6 +126,7 @@ static bool read_metrics(struct h5_file *file, struct dictionary *dictionary, st
 }
 
 static bool is_sound(const struct dictionary *dictionary) {
+  if (dictionary->held_out_loss < 0.0 || isinf(dictionary->held_out_loss)) return false;
   if (!(dictionary->trained_loss >= 0.0) || !isfinite(dictionary->trained_loss)) return false;
   const size_t count = (size_t)dictionary->count * real_padded(dictionary->d);
   for (size_t k = 0; k < count; k++)
@@ -154,6 +157,7 @@ bool dictionary_read(const char *path, struct dictionary *dictionary, struct err
   for (size_t k = 0; k < count * d; k++)
     dictionary->z[(k / d + DICTIONARY_TRAINED) * real_padded(d) + k % d] = z[k];
   memory_free(&z);
+  h5_read_number(file, group, "held_out_loss", &dictionary->held_out_loss);  // where there is one
   good = good && read_moments(file, dictionary, error) && read_metrics(file, dictionary, error);
   h5_close(&file);
   if (!error_is_set(error) && !(good && is_sound(dictionary)))

@@ -227,7 +227,7 @@ void output_results(struct run *run, const struct outcome *outcome, const char *
     if (run->config.run.model == MODEL_POD)
       h5_write_text(file, "/decoder", "model", model_name(MODEL_POD));
     if (run->predictor != NULL) predictor_declare(file, run->predictor);
-    if (run->dictionary != NULL) dictionary_declare(file, run->dictionary);
+    if (run->dictionary != NULL) dictionary_declare(file, run->dictionary, run_held_out_loss(run));
     declare_history(outcome, file);
     if (outcome->check != NULL) declare_check(run, outcome->check, file);
     for (int set = 0; set < SET_COUNT; set++)

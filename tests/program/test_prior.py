@@ -16,6 +16,8 @@ from gfe.figures_samples import sample_figures
 from gfe.results import Results, write_decoder
 from gfe.samples import read_samples
 from program import CIRCLE, Checks, arguments, run, run_input, write_input
+from test_job import compare_only_results
+from test_starts import legs_of
 
 D, N, COUNT = 3, 24, 1200
 NOISE = np.array([0.4, 0.1])   # of two channels, in data units
@@ -174,6 +176,53 @@ def test_moments(checks, program, double, cwd):
                "mean and covariance of the entries")
 
 
+# A decoder from POD whose new samples are known at 11 of 64 places.
+SENSORS = {"run.directory": "run", "data.train.file": "fronts.npy", "data.train.count": 60,
+           "data.test.file": "fronts.npy", "data.test.first": 60, "data.missing": "nan",
+           "data.scale": "standardise", "decoder.latent": 3, "decoder.loss": "mse",
+           "decoder.initial": "pod",
+           "decoder.layers": [{"dense": 20, "activation": "silu"}, {"dense": 64}],
+           "training.epochs": 2, "training.batch": 30, "training.validation": 0.2,
+           "evaluation.every": 0, "evaluation.train": False, "evaluation.noise": 0.05, "evaluation.uncertainty": "covariance",
+           "evaluation.start": ["zero", "mean", "pod", "predictor", "dictionary", "uniform"],
+           "evaluation.tries": 2}
+
+
+def test_sensors(checks, program, cwd):
+    """Few sensors: the same bits on any ranks, instruction set and after restarts, by every start; the
+    decoder's own error is that of samples held out."""
+    x = (np.arange(64) + 0.5) / 64
+    place, width = 0.1 + 0.8 * RANDOM.random((90, 1)), 0.02 + 0.05 * RANDOM.random((90, 1))
+    fronts = (1 - np.tanh((x - place) / width)).astype("f4")
+    fronts[60:, RANDOM.permutation(64)[11:]] = np.nan
+    np.save(os.path.join(cwd, "fronts.npy"), fronts)
+    coder = {"run.model": "autoencoder", "evaluation.start": [*SENSORS["evaluation.start"], "encoder"]}
+    for name, change, runs in (("flow", {}, ((2, None), (3, None), (7, None), (1, "avx2"),
+                                             (1, "plain"))),
+                               ("coder", coder, ((3, None), (1, "avx2")))):
+        one = run_input(checks, program, cwd, name, SENSORS, change)
+        for ranks, isa in runs:
+            again = run_input(checks, program, cwd, f"{name}_{ranks}_{isa}", SENSORS, change, ranks=ranks,
+                              environment={"GFE_ISA": isa} if isa else None)
+            compare_only_results(checks, f"{name}, {ranks} ranks, {isa}", one, again)
+    again, result, legs = legs_of(program, cwd, "legs", SENSORS, {})
+    checks(result.code == 0 and legs > 5, f"{legs} legs: {result}")
+    compare_only_results(checks, f"{legs} legs", os.path.join(cwd, "flow/results.h5"), again)
+    with h5py.File(os.path.join(cwd, "flow/results.h5")) as file:
+        own = file["dictionary"].attrs["held_out_loss"]
+        checks(own == file["history"].attrs["kept_validation_loss"] > file["dictionary"].attrs[
+            "trained_loss"], f"loss of samples held out {own}")
+        decoder_file, z = os.path.abspath(file.filename), file["test/z_std"][()]
+    encode = {**SENSORS, **{key: None for key in SENSORS if key.split(".")[0] in ("decoder", "training")},
+              "run.tasks": ["encode"], "decoder.file": decoder_file, "data.train.file": None,
+              "data.train.count": None, "data.test.file": None, "data.test.first": None,
+              "data.encode.file": "fronts.npy", "data.encode.first": 60, "data.scale": None,
+              "evaluation.every": None}
+    path = run_input(checks, program, cwd, "later", encode)
+    with h5py.File(path) as file:
+        checks(np.array_equal(file["encode/z_std"], z), "with decoder.file the bars are the same")
+
+
 def test_mistakes(checks, program, cwd):
     for name, values, text in (
             ("negative", {"evaluation.noise": -1}, "must be at least 0"),
@@ -201,6 +250,7 @@ def main():
         test_closed_form(checks, double, cwd, problem)
         test_ranks(checks, program, cwd)
         test_moments(checks, program, double, cwd)
+        test_sensors(checks, program, cwd)
         test_mistakes(checks, program, cwd)
     return checks.finish()
 

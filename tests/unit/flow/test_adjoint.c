@@ -6,6 +6,7 @@
 
 #include "decoder/activation.h"
 #include "decoder/loss.h"
+#include "decoder/prior.h"
 #include "engine/batch_gradient.h"
 #include "engine/ensemble.h"
 #include "flow/adjoint.h"
@@ -27,6 +28,7 @@ struct problem {
   struct dataset *data;
   struct sample_order *order;
   struct shard *shard;
+  struct prior *prior;
   real *latents, *theta;  // starts of the flows; where the test stands
 };
 
@@ -83,11 +85,19 @@ static struct problem problem_create(struct comm *comm, struct solver_options op
   return p;
 }
 
+static void add_prior(struct problem *p) {
+  const double mean[LATENT] = {0.2, -0.1, 0.4};
+  const double covariance[LATENT * LATENT] = {0.5, 0.1, 0, 0.1, 0.2, 0, 0, 0, 0.3};
+  p->prior = prior_create(LATENT, mean, covariance, 0.3);
+  p->shard->samples.prior = p->shard->all.prior = p->prior;
+}
+
 static void problem_destroy(struct problem *p) {
   shard_destroy(&p->shard);
   sample_order_destroy(&p->order);
   dataset_destroy(&p->data);
   decoder_destroy(&p->decoder);
+  prior_destroy(&p->prior);
   memory_free(&p->latents);
   memory_free(&p->theta);
 }
@@ -146,8 +156,9 @@ static double difference(double h, void *line) {
 }
 
 static void check_discrete(struct comm *comm, struct solver_options options, int activation,
-                           int loss) {
+                           int loss, bool with_prior) {
   struct problem p = problem_create(comm, options, activation, loss);
+  if (with_prior) add_prior(&p);
   struct batch_gradient *batch;
   real *g = gradient(&p, ADJOINT_DISCRETE, &batch);
   p.shard->encoding->replays = batch_gradient_trajectories(batch, p.shard->samples.count);
@@ -205,7 +216,8 @@ static void discrete(struct comm *comm) {
     for (int flow = 0; flow_name(flow) != NULL; flow++)
       for (int loss = 0; loss_name(loss) != NULL; loss++)
         for (int activation = 0; activation_name(activation) != NULL; activation++)
-          check_discrete(comm, options_of(ode_solvers[s], flow), activation, loss);
+          for (int prior = 0; prior <= (activation == ACTIVATION_TANH); prior++)
+            check_discrete(comm, options_of(ode_solvers[s], flow), activation, loss, prior);
 }
 
 static double distance(const struct problem *p, const real *a, const real *b) {
@@ -231,6 +243,7 @@ static void continuous(struct comm *comm) {
         options.step = cases[k].step / (fine + 1);
         options.restart = false;
         struct problem p = problem_create(comm, options, ACTIVATION_TANH, LOSS_MSE);
+        add_prior(&p);
         struct batch_gradient *batch, *other;
         real *exact = gradient(&p, ADJOINT_DISCRETE, &batch);
         real *g = gradient(&p, ADJOINT_CONTINUOUS, &other);
