@@ -81,9 +81,9 @@ static void measure(const struct decoder *decoder, size_t rows, double seconds) 
   const double end = clock_seconds() + seconds;
   for (int round = 0; round < LEAST_ROUNDS || clock_seconds() < end; round++) {
     for (int i = 0; i < COUNT; i++) {
-      const double begun = clock_seconds();
+      const double begun = clock_cpu_seconds();
       measured[i](&b);
-      shortest[i] = fmin(shortest[i], clock_seconds() - begun);
+      shortest[i] = fmin(shortest[i], clock_cpu_seconds() - begun);
     }
   }
 
