@@ -45,6 +45,7 @@ struct solver_options {
   enum solver_coupling coupling;
   double alpha;            // factor of the flow's right-hand side
   double tau;              // flow time at which to end (all but lbfgs)
+  bool root_loss;          // the flow is down the square root of the loss
   double tolerance;        // relative decrease of the loss that counts as standing still
   double slope;            // amd: mean decrease per step of the last 5 losses that counts as such
   int64_t max_iterations;  // accepted steps at the most

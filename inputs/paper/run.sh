@@ -6,6 +6,11 @@
 #   sh inputs/paper/run.sh second_order   (d) the second-order flow against the first-order flow
 #   sh inputs/paper/run.sh stiff          (e) fixed steps against AMD on a stiff decoder
 #   sh inputs/paper/run.sh circle         a circle learned with every flow and solver
+#   sh inputs/paper/run.sh circle_points  the circle of the paper's code
+#   sh inputs/paper/run.sh segmented      unseen classes
+#   sh inputs/paper/run.sh fully_trained  (b) all images
+#   sh inputs/paper/run.sh latents        do latents of a class lie together?
+#   sh inputs/paper/run.sh starts         flows that begin at random
 #
 # Builds the program unless GFE_PROGRAM names one; runs it on GFE_RANKS ranks (2). Everything it
 # makes lies in runs/paper/CLAIM and is made anew, but for runs/paper/decoder.
@@ -166,11 +171,54 @@ claim_circle() {
   done
 }
 
+# ---- further experiments ----
+
+# sweep: all tasks of inputs/paper/CLAIM.yaml, one after the other.
+sweep() {
+  input=inputs/paper/$claim.yaml
+  count=$("$program" --tasks "$input" | sed -n 's/.*a sweep of \([0-9]*\) tasks.*/\1/p')
+  mkdir -p "$out"
+  for task in $(seq 0 $((count - 1))); do
+    echo "$out: task $task of $count"
+    # shellcheck disable=SC2086  # nothing, or one option
+    mpirun -n "${GFE_RANKS:-2}" $oversubscribe "$program" --task "$task" "$input" \
+      >"$out/task_$task.txt" 2>&1 </dev/null || {
+      cat "$out/task_$task.txt" >&2
+      exit 1
+    }
+  done
+}
+
+claim_segmented() { sweep; }
+claim_latents() { sweep; }
+claim_fully_trained() { sweep; }
+
+claim_circle_points() {
+  "$python" inputs/paper/gfe_experiments.py points "$out"
+  run "$out/run" circle_points.yaml
+}
+
+claim_starts() {
+  train_decoder
+  for start in zero uniform; do
+    echo "$out: $start"
+    run "$out/lbfgs/$start" encode.yaml evaluation.solver=lbfgs evaluation.tolerance=1e-5 \
+      evaluation.start=$start
+    run "$out/amd_nesterov/$start" encode.yaml evaluation.flow=nesterov evaluation.h_max=30 \
+      evaluation.growth=1.2 evaluation.max_iterations=60 evaluation.start=$start
+    run "$out/amd_paper/$start" encode.yaml evaluation.time=mean evaluation.h_min=1 \
+      evaluation.h_max=10 evaluation.max_iterations=1000 evaluation.start=$start
+  done
+}
+
 claim=${1:-}
+tables=gfe_claims.py
 case $claim in
   adjoint | second_order | stiff | circle) ;;
+  segmented | fully_trained | latents | starts | circle_points) tables=gfe_experiments.py ;;
   *)
-    echo "usage: sh inputs/paper/run.sh adjoint|second_order|stiff|circle" >&2
+    echo "usage: sh inputs/paper/run.sh CLAIM, one of adjoint, second_order, stiff, circle," \
+      "circle_points, segmented, fully_trained, latents, starts" >&2
     exit 2
     ;;
 esac
@@ -187,4 +235,4 @@ mpirun -n "${GFE_RANKS:-2}" true 2>/dev/null || oversubscribe=--oversubscribe  #
 
 rm -rf "$out"
 "claim_$claim"
-"$python" inputs/paper/gfe_claims.py "$claim" "$out"
+"$python" "inputs/paper/$tables" "$claim" "$out"

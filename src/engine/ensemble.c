@@ -6,6 +6,7 @@
 
 #include "engine/carry.h"
 #include "engine/ensemble_coupled.h"
+#include "engine/root_loss.h"
 #include "engine/starts.h"
 #include "ground/clock.h"
 #include "ground/memory.h"
@@ -19,8 +20,9 @@ struct ensemble {
   struct objective *objective;
   struct objective_row *rows;  // [room]
   double *loss;                // [room]
-  struct pool *pool;           // flows under way, between ensemble_begin() and ensemble_end()
-  struct coupled *coupled;     // the same of groups that share a step
+  real *root;               // [room][real_padded(d)] gradients of roots of losses; NULL: of losses
+  struct pool *pool;        // flows under way, between ensemble_begin() and ensemble_end()
+  struct coupled *coupled;  // the same of groups that share a step
 };
 
 size_t ensemble_rows(const struct decoder *decoder, size_t rows) {
@@ -43,6 +45,7 @@ struct ensemble *ensemble_create(const struct ranks *ranks, const struct decoder
   e->objective = objective_create(decoder, rows, false);
   e->rows = memory_new(struct objective_row, rows);
   e->loss = memory_new(double, rows);
+  if (root_loss_is_followed(options)) e->root = memory_new(real, rows * real_padded(decoder->d));
   return e;
 }
 
@@ -59,6 +62,7 @@ void ensemble_destroy(struct ensemble **ensemble) {
   objective_destroy(&e->objective);
   memory_free(&e->rows);
   memory_free(&e->loss);
+  memory_free(&e->root);
   memory_free(ensemble);
 }
 
@@ -155,7 +159,7 @@ static void pool_place(struct ensemble *e, const struct pool *pool) {
 static void keep(const struct ensemble *e, struct pool *pool, struct flow *flow, int status) {
   const size_t i = (size_t)flow->sample, stride = real_padded(e->decoder->d);
   struct encoding *encoding = pool->encoding;
-  const double loss = flow->state->loss;
+  const double end = flow->state->loss, loss = e->root != NULL ? end * end : end;
   const bool first = flow->attempt == 0;
   const bool lowest = first || loss < encoding->loss[i] || isnan(encoding->loss[i]);
   const double loser = lowest ? encoding->loss[i] : loss;
@@ -250,7 +254,8 @@ void ensemble_begin(struct ensemble *e, const struct samples *samples, int64_t g
                                           .decoder = e->decoder,
                                           .options = &e->options,
                                           .rows = e->room,
-                                          .objective = e->objective};
+                                          .objective = e->objective,
+                                          .root = e->root};
   if (e->options.coupling == COUPLING_BATCH)
     e->coupled = coupled_create(&setting, samples, group, encoding);
   else
@@ -264,7 +269,8 @@ bool ensemble_advance(struct ensemble *e, double seconds) {
   while (pool_fill(e, e->pool)) {
     const size_t rows = e->pool->active;
     pool_place(e, e->pool);
-    pool_advance(e, e->pool, objective_evaluate(e->objective, rows, e->rows, e->loss));
+    pool_advance(e, e->pool,
+                 root_loss_evaluate(e->objective, e->decoder->d, rows, e->rows, e->loss, e->root));
     if (clock_seconds() - begun >= seconds) return pool_fill(e, e->pool);
   }
   return false;

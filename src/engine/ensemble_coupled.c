@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "engine/root_loss.h"
 #include "engine/rows_sweep.h"
 #include "flow/solver_amd.h"
 #include "ground/memory.h"
@@ -64,7 +65,8 @@ static void evaluate(struct coupled *c) {
     for (size_t row = 0; row < sweep->rows; row++)
       memcpy(z + row * stride, c->trial + (size_t)sweep->occupant[row] * stride,
              stride * sizeof *z);
-    const real *gradient = objective_evaluate(objective, sweep->rows, sweep->row, sweep->loss);
+    const real *gradient = root_loss_evaluate(objective, c->setting.decoder->d, sweep->rows,
+                                              sweep->row, sweep->loss, c->setting.root);
     for (size_t row = 0; row < sweep->rows; row++) {
       const int64_t i = sweep->occupant[row];
       c->trial_loss[i] = sweep->loss[row];
@@ -79,10 +81,12 @@ static bool accepts(const struct coupled *c, int64_t i) {
   const size_t d = c->setting.decoder->d;
   const real *g = c->gradient + (size_t)i * stride_of(c);
   const real *g_trial = c->trial_gradient + (size_t)i * stride_of(c);
+  const double loss = c->encoding->loss[i];
   return solver_accepts(
       c->setting.options->armijo,
       group_of(c, i)->steps.step * samples_alpha(c->samples, c->setting.options, i),
-      c->encoding->loss[i], c->trial_loss[i], -solver_dot(d, g, g), -solver_dot(d, g_trial, g));
+      c->setting.root != NULL ? sqrt(loss) : loss, c->trial_loss[i], -solver_dot(d, g, g),
+      -solver_dot(d, g_trial, g));
 }
 
 // Sums over the samples of each group, on all ranks. Losses are summed in a unit that the largest
@@ -156,7 +160,9 @@ static void move(struct coupled *c) {
     if (c->moved[group - c->groups] == GROUP_MOVED) {
       memcpy(z, trial, stride * sizeof *z);
       memcpy(g, c->trial_gradient + (size_t)i * stride, stride * sizeof *g);
-      c->encoding->loss[i] = c->encoding->objective[i] = c->trial_loss[i];
+      const double loss = c->trial_loss[i];
+      c->encoding->loss[i] = c->encoding->objective[i] =
+          c->setting.root != NULL ? loss * loss : loss;
     }
     c->encoding->iterations[i] = group->steps.iterations;
     c->encoding->rejected[i] = group->rejected;

@@ -18,6 +18,7 @@ struct coupled_setting {
   const struct solver_options *options;
   size_t rows;  // of an evaluation at most
   struct objective *objective;
+  real *root;  // [rows][real_padded(d)] work space if root_loss_is_followed(), else NULL
 };
 
 struct coupled;  // owned by the caller of coupled_create()

@@ -7,6 +7,7 @@
 #include "decoder/objective.h"
 #include "engine/batch_gradient.h"
 #include "engine/ensemble.h"
+#include "engine/root_loss.h"
 #include "engine/rows_sweep.h"
 #include "engine/shard.h"
 #include "ground/clock.h"
@@ -195,7 +196,8 @@ struct gradient_check *gradient_check_run(struct run *run) {
   const enum phase before = clock_enter(PHASE_GRADIENT);
   struct gradient_check *check = memory_new(struct gradient_check, 1);
   const int64_t wanted = run->config.gradient_check.count, all = run->sets[SET_TRAIN]->count;
-  const bool flows = solver_stages(flow) > 0 && flow->coupling == COUPLING_NONE;
+  const bool flows =
+      solver_stages(flow) > 0 && flow->coupling == COUPLING_NONE && !root_loss_is_followed(flow);
   check->encoder = run->decoder->encoder != NULL;
   const bool differentiable = check->encoder || flows;
   check->count = wanted < all ? wanted : all;

@@ -309,6 +309,9 @@ static bool check_adjoint(const struct config_input *input, const struct config 
                     "adjoint's term vanishes; use adjoint none, or the solver %s",
                     solver_name(encoding->solver), solvers);
   }
+  if (encoding->root_loss)
+    return complain(input, "training", "adjoint",
+                    "needs encoding.root_loss = false: it is that of the loss itself");
   if (encoding->coupling == COUPLING_BATCH)
     return complain(input, "training", "adjoint",
                     "needs encoding.coupling = none: a shared step depends on the whole batch");

@@ -155,6 +155,10 @@ static const struct config_row solver_rows[] = {
      .text = "lbfgs: quasi-Newton descent; amd: adaptive minimise distance; or an ODE solver"},
     {"time", TYPE_CHOICE, SOLVER(time), "mean", .name = solver_time_name,
      .text = "whether flow time is that of the loss as mean or as sum over a sample's entries"},
+    {"root_loss", TYPE_BOOLEAN, SOLVER(root_loss), "false",
+     .text = "flows go down the square root of the loss (of mse: the root mean square error, as in "
+             "the paper's code for CIFAR-10); makes no difference to lbfgs, which ends at the same "
+             "minimum"},
     {"coupling", TYPE_CHOICE, SOLVER(coupling), "none", .name = solver_coupling_name,
      .text = "amd: a step size for each sample, or one for the whole batch as in the paper"},
     {"alpha", TYPE_NUMBER, SOLVER(alpha), "1", .range = {0, NUMBER_MAX, OPEN_LOWER},

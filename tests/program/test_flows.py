@@ -114,6 +114,31 @@ def test_gradient_check(checks, program, double, folder):
            f"float32 should be refused with the other program's name: {result}")
 
 
+def test_root_loss(checks, program, folder):
+    """Down the square root of the loss, the first step from 0 is that of the loss over 2 sqrt(l)."""
+    encode = {"run.tasks": ["train", "evaluate"], "training.epochs": 1, "evaluation.start": "zero",
+              "evaluation.max_iterations": 1, "evaluation.tau": 1e4, "evaluation.h0": 0.01,
+              "evaluation.h_min": 0.01, "evaluation.h_max": 0.01, "decoder.loss": "mse"}
+    for name, method in (("euler", values_of("gradient", "euler")),
+                         ("coupled", {"encoding.solver": "amd", "encoding.coupling": "batch"})):
+        method = {key.replace("encoding", "evaluation"): value for key, value in method.items()}
+        found = {}
+        for root in (False, True):
+            path = run_input(checks, program, folder, f"{name}_{root}", IMAGES, FLOW, encode, method,
+                             {"evaluation.root_loss": root}, ranks=1 + 2 * root)
+            with Results(path) as results:
+                decoder, test = results.decoder(), results.set("test")
+                target = decoder.to_scaled_units(test.target)
+                found[root] = test.z[:8].astype(float), test.loss[:8].astype(float)
+                start = ((decoder.decode(np.zeros((1, 10))) - target) ** 2).reshape(8, -1).mean(1)
+                ends = ((decoder.decode(found[root][0]) - target) ** 2).reshape(8, -1).mean(1)
+                checks(np.abs(found[root][1] / ends - 1).max() < 1e-4,
+                       f"{name}: losses {found[root][1]} should be those of the ends, {ends}")
+        expected = found[False][0] / (2 * np.sqrt(start))[:, None]
+        error = np.abs(found[True][0] - expected).max() / np.abs(expected).max()
+        checks(error < 1e-4, f"{name}: the first step is {error} off")
+
+
 def test_refusals(checks, program, folder):
     """Combinations without a meaning: exit code 2 and the reason."""
     cases = {
@@ -126,6 +151,8 @@ def test_refusals(checks, program, folder):
                         "encoding.solver = amd"),
         "coupled adjoint": ({"encoding.solver": "amd", "encoding.coupling": "batch",
                              "training.adjoint": "discrete"}, "coupling = none"),
+        "an adjoint of the root": ({"encoding.solver": "euler", "encoding.root_loss": True,
+                                    "training.adjoint": "discrete"}, "root_loss = false"),
     }
     for name, (values, fragment) in cases.items():
         path = write_input(os.path.join(folder, "refused.yaml"), IMAGES, values)
@@ -142,6 +169,7 @@ def main():
         test_adjoints(checks, program, folder)
         test_gradient_check(checks, program, double, folder)
         test_convolutions(checks, double, folder)
+        test_root_loss(checks, program, folder)
         test_refusals(checks, program, folder)
     return checks.finish()
 

@@ -1,0 +1,21 @@
+// Flows down the square root of the loss (encoding.root_loss): dz/dt = -alpha grad sqrt(l), that of
+// the root mean square error, where the loss is mse. It has the minima of the loss itself; far from
+// them steps are shorter, near them longer.
+#ifndef GFE_ROOT_LOSS_H
+#define GFE_ROOT_LOSS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "decoder/objective.h"
+#include "flow/solver.h"
+
+// Whether it is wanted, and makes a difference: not for a solver that ends at a minimum.
+bool root_loss_is_followed(const struct solver_options *options);
+
+// As objective_evaluate(); with `work` [rows][real_padded(d)] (else NULL) losses are square roots,
+// and the gradients theirs: g / (2 sqrt(l)), 0 at a loss of 0.
+const real *root_loss_evaluate(struct objective *objective, size_t d, size_t rows,
+                               const struct objective_row *row, double *loss, real *work);
+
+#endif
