@@ -14,17 +14,24 @@ size_t state_type_size(enum state_type type) {
   return sizes[type];
 }
 
+// Whether the other fields of its group with this dimension have as many rows.
+static inline bool has_one_length(const struct state *state, const struct state_field *field) {
+  bool same = true;
+  for (size_t i = 0; i < state->count; i++) {
+    const struct state_field *other = state->fields + i;
+    if (strcmp(other->group, field->group) == 0 && strcmp(other->dimension, field->dimension) == 0)
+      same = same && other->total == field->total;
+  }
+  return same;
+}
+
 void state_add(struct state *state, struct state_field field) {
   if (state->count == STATE_FIELDS)
     error_fatal("no place for %s/%s among %d arrays of state", field.group, field.name,
                 STATE_FIELDS);
   assert(field.first >= 0 && field.first + field.count <= field.total);
   assert(field.stride >= state_row_bytes(&field));
-  for (size_t i = 0; i < state->count; i++) {  // a dimension has one length
-    const struct state_field *other = state->fields + i;
-    assert(strcmp(other->group, field.group) != 0 ||
-           strcmp(other->dimension, field.dimension) != 0 || other->total == field.total);
-  }
+  assert(has_one_length(state, &field));
   state->fields[state->count++] = field;
 }
 
