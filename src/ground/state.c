@@ -15,7 +15,8 @@ size_t state_type_size(enum state_type type) {
 }
 
 // Whether the other fields of its group with this dimension have as many rows.
-static inline bool has_one_length(const struct state *state, const struct state_field *field) {
+__attribute__((unused)) static bool has_one_length(const struct state *state,
+                                                   const struct state_field *field) {
   bool same = true;
   for (size_t i = 0; i < state->count; i++) {
     const struct state_field *other = state->fields + i;
