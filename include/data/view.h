@@ -15,8 +15,9 @@ enum { VIEW_AXES = 8, VIEW_TEXT = 64 };
 // Names as in the data file, made unique; "" for a unit or standard name that it does not give.
 struct view_axis {
   char name[VIEW_TEXT], units[VIEW_TEXT], standard_name[VIEW_TEXT];
-  int64_t length;       // of what is selected
-  double *coordinates;  // [length], owned; NULL if the file has none
+  int64_t length;         // of what is selected
+  int64_t first, stride;  // in the data, the place of the first and from one to the next
+  double *coordinates;    // [length], owned; NULL if the file has none
 };
 
 struct view_channel {
@@ -26,6 +27,7 @@ struct view_channel {
 // The entries of a sample lie in the order (channel, space[0], space[1], ...), the last one
 // fastest.
 struct view {
+  char layout[VIEW_TEXT];  // of the files, such as "PDEBench"; "" where there is none to recognise
   // Axes that number the samples, such as (trajectory, time), the last one fastest. One axis of the
   // number of samples where the order is not that of a full grid (classes, subsets).
   int numbering_axes;

@@ -47,7 +47,7 @@ def loss_axes(axes, history, decoder):
     axes.plot(history.step_samples, history.step_loss, color=LIGHT, linewidth=0.8)
     axes.plot(history.step_samples, smooth(history.step_loss), color=GREY,
               label="training, steps (smoothed)")
-    draw_series(axes, history, "loss")
+    draw_series(axes, history)
     if min(history.step_loss) > 0 and max(history.step_loss) > 10 * min(history.step_loss):
         axes.set_yscale("log")
         if max(history.step_loss) < 1000 * min(history.step_loss):  # more ticks than powers of ten
@@ -57,31 +57,37 @@ def loss_axes(axes, history, decoder):
     axes.set_ylabel(LOSS_NAMES[decoder.loss_name])
 
 
-def draw_series(axes, history, quantity):
-    """What is known after each epoch of a quantity; whether there is anything."""
-    found = False
+def draw_series(axes, history):
+    """The losses that are known after each epoch."""
     for name, label, colour, marker in (
             ("train", "training, mean of an epoch", BLUE, "o"),
             ("validation", "validation", PURPLE, "^"), ("test", "test", ORANGE, "s")):
-        values = getattr(history, f"epoch_{name}_{quantity}", None)
+        values = getattr(history, f"epoch_{name}_loss", None)
         known = np.zeros(0, bool) if values is None else np.isfinite(values)
         if known.any():
             axes.plot(history.epoch_samples[known], values[known], color=colour, marker=marker,
                       markersize=7, label=label, clip_on=False, zorder=3)
-            found = True
-    return found
 
 
-def error_axes(axes, history, sets):
-    """The relative L2 error: of every epoch where it was measured, else of the end."""
-    draw_series(axes, history, "relative_l2")
-    for name, colour, marker in (("train", BLUE, "o"), ("test", ORANGE, "s")):
+def error_axes(axes, sets):
+    """The relative L2 errors at the end, a bar each, beside POD's."""
+    bars = []
+    for name, words, colour in (("train", "training", BLUE), ("test", "test", ORANGE)):
         about = sets.get(name, {})
-        if "relative_l2" in about:
-            axes.plot(history.step_samples[-1], about["relative_l2"], color=colour, marker=marker,
-                      markersize=9, linestyle="none", clip_on=False, zorder=4,
-                      label=f"{'training' if name == 'train' else name}, at the end")
-    axes.set_ylabel("relative L2 error")
+        for key, text, of in (("relative_l2", words, colour),
+                              ("pod_relative_l2", f"POD, {words}", GREEN)):
+            if np.isfinite(about.get(key, np.nan)):
+                bars.append((text, about[key], of))
+    texts, values, colours = zip(*bars[::-1])
+    drawn = axes.barh(texts, values, color=colours, height=0.7)
+    axes.bar_label(drawn, fmt="%.3g", padding=4)
+    axes.set_xlim(0, 1.12 * max(values))
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.set_xlabel("relative L2 error at the end")
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x", color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
 
 
 def loss_figure(results, decoder):
@@ -89,27 +95,24 @@ def loss_figure(results, decoder):
     if history is None:
         return None
     sets = {name: dict(results.file[name].attrs) for name in results.groups}
-    measured = any("relative_l2" in about for about in sets.values())
-    figure, panels = plt.subplots(1 + measured, squeeze=False, sharex=True,
+    measured = any(np.isfinite(about.get("relative_l2", np.nan)) for about in sets.values())
+    figure, panels = plt.subplots(1 + measured, squeeze=False,
                                   figsize=(9.5, 7.5) if measured else (9.5, 5),
-                                  gridspec_kw={"height_ratios": (3, 2)[:1 + measured]})
-    panels = panels[:, 0]
+                                  gridspec_kw={"height_ratios": (3, 1)[:1 + measured]})
+    axes = panels[0, 0]
     about = sets.get("test", sets.get("train", {}))
-    loss_axes(panels[0], history, decoder)
-    pod_line(panels[0], about.get("pod_mean_loss"), "test" if "test" in sets else "training")
-    if measured:
-        error_axes(panels[1], history, sets)
-        pod_line(panels[1], about.get("pod_relative_l2"), "test" if "test" in sets else "training")
-        panels[1].set_ylim(0, 1.05 * panels[1].dataLim.y1)
-    panels[-1].set_xlabel("training samples seen")
+    loss_axes(axes, history, decoder)
+    pod_line(axes, about.get("pod_mean_loss"), "test" if "test" in sets else "training")
     kept = int(results.file["history"].attrs.get("kept_epoch", 0))
-    for axes in panels:
-        if 0 < kept < len(history.epoch_samples):
-            axes.axvline(history.epoch_samples[kept - 1], color=GREY, linestyle=":",
-                         label="decoder kept", zorder=0)
-        axes.set_xlim(left=0)
-        axes.grid(axis="y", color=GRID, linewidth=0.8)
-        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    if 0 < kept < len(history.epoch_samples):
+        axes.axvline(history.epoch_samples[kept - 1], color=GREY, linestyle=":",
+                     label="decoder kept", zorder=0)
+    axes.set_xlim(left=0)
+    axes.set_xlabel("training samples seen")
+    axes.grid(axis="y", color=GRID, linewidth=0.8)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    if measured:
+        error_axes(panels[1, 0], sets)
     return figure
 
 

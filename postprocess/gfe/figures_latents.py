@@ -54,20 +54,24 @@ def label_name(encoded):
     return labelled(about.get("source_name", "label"), about.get("units", ""))
 
 
-def map_figure(encoded):
+def map_figure(encoded, trajectories=None):
+    """Latents on their two leading principal components, in the colours of the label or, without
+    one, of the time."""
     chosen = np.random.default_rng(0).permutation(len(encoded.z))[:MOST_POINTS]
     z = encoded.z.astype(float)
-    label = None if encoded.label is None else encoded.label[chosen]
+    label, name = encoded.label, label_name(encoded)
+    if label is None and trajectories is not None:
+        label, name = trajectories.time, trajectories.label
+    label = None if label is None else label[chosen]
     figure, axes = plt.subplots(figsize=(8, 6))
     if z.shape[1] > 1 and len(z) > 1:
         points, variance = principal_components(z)
-        scatter_by_label(figure, axes, points[chosen, 0], points[chosen, 1], label,
-                         label_name(encoded))
+        scatter_by_label(figure, axes, points[chosen, 0], points[chosen, 1], label, name)
         axes.set(xlabel=f"principal component 1 ({100 * variance[0]:.0f} % of the variance)",
                  ylabel=f"principal component 2 ({100 * variance[1]:.0f} %)")
     elif label is not None:
         axes.scatter(label, z[chosen, 0], s=20, color=BLUE, alpha=0.5, linewidths=0)
-        axes.set(xlabel=label_name(encoded), ylabel="latent z")
+        axes.set(xlabel=name, ylabel="latent z")
     else:
         axes.hist(z[:, 0], bins=60, color=BLUE, alpha=0.8)
         axes.set(xlabel="latent z", ylabel="samples")
@@ -152,7 +156,7 @@ def against_figure(encoded):
 def latent_figures(encoded, trajectories=None):
     """{name: figure}: the map, and where samples follow each other in time or have a real label,
     the latents against it and phase portraits."""
-    figures = {"latents": map_figure(encoded)}
+    figures = {"latents": map_figure(encoded, trajectories)}
     if trajectories is not None:
         figures["latents_time"] = time_figure(encoded, trajectories)
         figures["latents_phase"] = phase_figure(encoded, trajectories)

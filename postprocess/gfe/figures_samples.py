@@ -110,19 +110,22 @@ def missing_text(samples, channel, chosen):
 # ---- maps ----
 
 def map_grid(samples, channel):
-    """A channel of several samples, a column each: target, reconstruction, error."""
+    """A channel of several samples, a column each: target, reconstructions, their errors."""
     plane = Plane(samples.view.space)
     most = MOST_PICTURES if plane.bare else MOST_FIELDS if plane.aspect > 0.7 else MOST_WIDE
     chosen = spread(len(samples), most)
     rows = rows_of(samples, channel, chosen)
-    error = rows[1][1] - rows[0][1]
+    target = rows[0][1]
+    errors = [("error" if samples.pod is None else f"error of {name}", row - target)
+              for name, row in rows[1:]]
     values = value_look(np.ma.concatenate([row for _, row in rows]), samples.view.picture)
+    look = error_look(np.ma.concatenate([error for _, error in errors]), samples.view.picture)
     rows = [(name, row, values) for name, row in rows]
-    rows.append(("error", error, error_look(error, samples.view.picture)))
+    rows += [(name, error, look) for name, error in errors]
     if samples.deviation is not None:
         deviation = samples.deviation[chosen, channel]
         rows.append((DEVIATION, deviation, value_look(deviation)))
-    pictures = len(rows_of(samples, channel, chosen))
+    pictures = 1 + len(errors)
 
     width = 12.0 / max(len(chosen), 3)
     height = min(width * plane.aspect, 2.6, 8.5 / len(rows))
@@ -133,14 +136,18 @@ def map_grid(samples, channel):
         for k, axes in enumerate(line):
             drawn = plane.draw(axes, row[k], look)
             plane.annotate(axes, k == 0, r == len(rows))
-        row_name(line[0], name)
-        if r > pictures:
+        row_name(line[0], name.replace(" of ", "\nof "))
+        if r > pictures + len(errors):
             figure.colorbar(drawn, ax=line, label=f"{name}{unit(samples.view.channels[channel])}",
                             pad=0.01, aspect=12)
     for axes, k in zip(grid[0], chosen):
         axes.set_title(samples.titles[k], fontsize=11)
-    for axes, share in zip(grid[pictures], relative_l2(rows[0][1], rows[1][1])):
-        axes.set_title(f"rel. L2 {share:.3g}", fontsize=11, color=GREY, loc="center")
+    for k, line in enumerate(grid[pictures:pictures + len(errors)], start=1):
+        for axes, share in zip(line, relative_l2(target, rows[k][1])):
+            axes.set_title(f"rel. L2 {share:.3g}", fontsize=11, color=GREY, loc="center")
+    figure.colorbar(plt.cm.ScalarMappable(**look), ax=grid[pictures:pictures + len(errors)],
+                    pad=0.01, aspect=12 * len(errors),
+                    label=f"error{unit(samples.view.channels[channel])}")
     figure.colorbar(plt.cm.ScalarMappable(**values), ax=grid[:pictures], pad=0.01, aspect=25,
                     label=samples.view.channels[channel].label)
     heading(figure, plane.slice_text, missing_text(samples, channel, chosen))

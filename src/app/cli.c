@@ -107,7 +107,7 @@ static void print_help(void) {
       "Exit codes: 0 done, 2 a mistake in the input, 3 the system failed (disk, memory, MPI),\n"
       "4 the training diverged, 75 stopped in good order: the same command resumes.\n"
       "\n"
-      "Parameters of the input file:\n");
+      "--check shows what a run would do. Parameters of the input file:\n");
   config_write_summary(stdout);
 }
 

@@ -26,18 +26,34 @@ static void report_set(const struct run *run, enum set set) {
   char fields[512] = "";
   for (int64_t i = 0; i < options->fields.count; i++)
     text_append(fields, sizeof fields, "%s%s", i > 0 ? ", " : "", options->fields.name[i]);
-  log_line("  %-8s %lld samples of %s%s%s from %s %s", set_name(set), (long long)shape->count, axes,
-           shape->weights ? ", weighted" : "", shape->labels ? ", labelled" : "",
+  const char *inside = fields[0] != '\0' ? fields : options->dataset;
+  log_line("  %-8s %lld samples of %s%s%s from %s%s%s", set_name(set), (long long)shape->count,
+           axes, shape->weights ? ", weighted" : "", shape->labels ? ", labelled" : "",
            options->generate != GENERATE_NONE ? generator_name(options->generate) : options->file,
-           fields[0] != '\0' ? fields : options->dataset);
+           inside[0] != '\0' ? " " : "", inside);
 }
 
-// The outputs of layers that do more than pass numbers on.
+// Whether one of the two branches that a layer sums is empty: the second does not end before it, or
+// the first does not end before the second.
+static bool passes_on(const struct network *network, size_t l) {
+  const struct layer *sum = &network->layers[l];
+  return sum->source[1] != l - 1 ||
+         network->layers[sum->source[0] + 1].source[0] == sum->source[0];  // LAYER_NONE + 1 is 0
+}
+
+// The outputs of layers that do more than pass numbers on; a plus stands before the second branch
+// of a sum.
 static void report_widths(const struct network *network) {
   char to[LAYER_SHAPE_TEXT];
-  for (size_t l = 0; l < network->layer_count; l++)
-    if (network->layers[l].weight_count > 0 || network->layers[l].sources == 2)
-      log_text(" - %s", layer_shape_text(&network->layers[l].to, to));
+  char sign = '-';
+  for (size_t l = 0; l < network->layer_count; l++) {
+    const struct layer *layer = &network->layers[l];
+    if (layer->sources == 2 && passes_on(network, l)) log_text(" + identity");
+    if (layer->sources == 1 && layer->source[0] != (l > 0 ? l - 1 : LAYER_NONE)) sign = '+';
+    if (layer->weight_count == 0) continue;
+    log_text(" %c %s", sign, layer_shape_text(&layer->to, to));
+    sign = '-';
+  }
 }
 
 // What the input file leaves to the program.
@@ -246,7 +262,8 @@ static void check_axis(const struct view_axis *axis, const char *what) {
 // What a set's samples are made of.
 static void check_view(const struct run *run, enum set set, const struct dataset_survey *survey) {
   const struct view *view = run->views[set];
-  log_line("\nsamples of %s", set_name(set));
+  const bool known = view->layout[0] != '\0';
+  log_line("\nsamples of %s%s%s", set_name(set), known ? ", layout " : "", view->layout);
   for (int a = 0; a < view->numbering_axes; a++)
     check_axis(&view->numbering[a], a == 0 ? "numbered by" : "");
   for (int a = 0; a < view->space_axes; a++) check_axis(&view->space[a], a == 0 ? "space" : "");

@@ -409,13 +409,15 @@ static void cut_numbering(const struct dataset_sources *sources, struct view *vi
   const int64_t stride = options->stride > 1 ? options->stride : 1;
   if (view->numbering_axes == 1 && options->classes.count == 0 && options->subset == 0) {
     axis->length = sources->count;
+    axis->first += sources->range.first * axis->stride;
+    axis->stride *= stride;
     for (int64_t i = 0; axis->coordinates != NULL && i < sources->count; i++)
       axis->coordinates[i] = axis->coordinates[sources->range.first + i * stride];
     return;
   }
   for (int k = 0; k < view->numbering_axes; k++) memory_free(&view->numbering[k].coordinates);
   view->numbering_axes = 1;
-  *axis = (struct view_axis){.name = "sample", .length = sources->count};
+  *axis = (struct view_axis){.name = "sample", .length = sources->count, .stride = 1};
 }
 
 // Collective.

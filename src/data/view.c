@@ -9,6 +9,7 @@
 static void name_axis(struct view_axis *axis, const char *name, int64_t length) {
   snprintf(axis->name, sizeof axis->name, "%s", name);
   axis->length = length;
+  axis->stride = 1;
 }
 
 struct view *view_plain(const char *name, int64_t samples, int axes, const int64_t *shape) {

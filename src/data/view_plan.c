@@ -238,7 +238,7 @@ void view_plan_shape(const struct view_plan *plan, struct source *source) {
 // The axis `i` as a view has it, with the coordinates of what is taken.
 static struct view_axis axis_of(const struct view_plan *plan, int i) {
   const struct plan_axis *axis = &plan->axis[i];
-  struct view_axis made = {.length = axis->count};
+  struct view_axis made = {.length = axis->count, .first = axis->first, .stride = axis->stride};
   memcpy(made.name, axis->is.name, sizeof made.name);
   memcpy(made.units, axis->is.units, sizeof made.units);
   memcpy(made.standard_name, axis->is.standard_name, sizeof made.standard_name);
@@ -267,6 +267,7 @@ static struct view_channel channel_of(const struct view_plan *plan, const struct
 
 struct view *view_plan_view(const struct view_plan *plan) {
   struct view *view = memory_new(struct view, 1);
+  memcpy(view->layout, plan->layout, sizeof view->layout);
   view->numbering_axes = plan->numbering_axes;
   for (int k = 0; k < plan->numbering_axes; k++)
     view->numbering[k] = axis_of(plan, plan->numbering[k]);

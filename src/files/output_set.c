@@ -80,7 +80,7 @@ static void declare_places(const struct run *run, const struct evaluation *evalu
     const struct view_axis *axis = &view->numbering[a];
     char name[NAME], value[NAME], text[TEXT];
     name_axis(file, evaluation, axis->name, name);
-    snprintf(text, sizeof text, "place of the sample along %s", axis->name);
+    snprintf(text, sizeof text, "place of the sample along %s in the data", axis->name);
     h5_dataset(file, group, name, H5_INT64, 1, sample, "1", text);
     text_append(list, sizeof list, "%s%s", a > 0 ? " " : "", name);
     if (axis->coordinates == NULL) continue;
@@ -105,8 +105,9 @@ static void write_places_of(const struct run *run, const struct evaluation *eval
   for (int later = a + 1; later < view->numbering_axes; later++)
     inner *= view->numbering[later].length;
   for (int64_t i = 0; i < data->local_count; i++) {
-    place[i] = (data->local_first + i) / inner % axis->length;
-    if (axis->coordinates != NULL) value[i] = axis->coordinates[place[i]];
+    const int64_t taken = (data->local_first + i) / inner % axis->length;
+    place[i] = axis->first + taken * axis->stride;
+    if (axis->coordinates != NULL) value[i] = axis->coordinates[taken];
   }
   path_of(evaluation, name, path);
   h5_write_rows(file, path, H5_INT64, data->local_first, data->local_count, place);

@@ -225,9 +225,11 @@ def test_field_plots(rng, directory):
         check(list(figures) == ["loss", *expected, "evaluations"], f"{name}: {list(figures)}")
         loss, relative = figures["loss"].axes
         check(loss.get_ylabel() == "mean squared error (scaled)"
-              and relative.get_ylabel() == "relative L2 error", f"{name}: the axes of the losses")
-        level = {line.get_label(): line.get_ydata()[-1] for line in relative.get_lines()}
-        check(level == {"test, at the end": 0.15, "POD, test": 0.3}, f"{name}: errors {level}")
+              and relative.get_xlabel() == "relative L2 error at the end",
+              f"{name}: the axes of the losses")
+        bars = {text.get_text(): bar.get_width() for text, bar
+                in zip(relative.get_yticklabels(), relative.patches)}
+        check(bars == {"test": 0.15, "POD, test": 0.3}, f"{name}: errors {bars}")
         for key in ("reconstructions", *paths):
             if figures.get(key):
                 figures[key].set_dpi(40)
