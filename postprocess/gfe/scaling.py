@@ -10,11 +10,11 @@ number of ranks. A step on one rank costs
 where a matrix product of fewer rows than `--stream` takes as long as one of so many: that of
 reading the weights. It is fitted to the runs on one rank: give at least three that trained with
 different batches. `step` is what every rank does for itself: turning sums into gradients, the
-optimiser, packing the weights. The first two are about half of it, which the ranks divide where each
-updates its share of the parameters. On R ranks the busiest one counts: with its tiles (whole ones: a
-batch has only so many), and with its share of the evaluations. Flows are spread by sample, in
-proportion to what each took in the pass before: all ranks have the same, but for `--imbalance`, and
-a sample is one rank's.
+optimiser, packing the weights. The first two are about half of it, which the ranks divide where
+each updates its share of the parameters. On R ranks the busiest one counts: with its tiles (whole
+ones: a batch has only so many), and with its share of the evaluations. Flows are spread by sample,
+in proportion to what each took in the pass before: all ranks have the same, but for `--imbalance`,
+and a sample is one rank's.
 Communication comes on top, with constants that are options:
 
     Allreduce of the gradient, 8 bytes a parameter   2 log2(R) latency + 2 (R-1)/R bytes/bandwidth
