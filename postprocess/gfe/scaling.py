@@ -18,7 +18,8 @@ and a sample is one rank's.
 Communication comes on top, with constants that are options:
 
     Allreduce of the gradient, 8 bytes a parameter   2 log2(R) latency + 2 (R-1)/R bytes/bandwidth
-    or, from 2^26 ranks times parameters on,
+    or, from 2^26 ranks times parameters on
+    if a rank has 1,024 of them at least,
     reduce-scatter (8) and allgather (4 bytes)       2 log2(R) latency + (R-1)/R bytes/bandwidth
     the small collective call of a step              log2(R) latency
     the plan of flows: up to 64 ranks an Allreduce   2 log2(R) latency + 16 batch/bandwidth,
@@ -47,7 +48,8 @@ from gfe.style import BLUE, GREEN, GREY, GRID, LIGHT, ORANGE, PURPLE
 from gfe.tables import print_table
 
 EXCHANGES = 3                   # of a step: samples and latents to the flows, to the tiles, home
-SHARED_FROM = 1 << 26           # ranks times parameters: each rank updates its share of these
+SHARED_FROM = 1 << 26           # ranks times parameters: each rank updates its share of these,
+LEAST_SHARE = 1 << 10           # if that is so many at least
 SHARED = 0.5                    # of a step's own seconds, which the ranks divide then
 PLANNED_TOGETHER = 64           # ranks that plan their flows in common
 PLAN_EXCHANGES = 4              # of the groups: costs to the collectors, to the group; answers
@@ -270,7 +272,8 @@ class Model:
     # communication
 
     def shares_update(self, ranks):
-        return ranks > 1 and ranks * self.parameters >= SHARED_FROM
+        return (ranks > 1 and ranks * self.parameters >= SHARED_FROM
+                and self.parameters >= ranks * LEAST_SHARE)
 
     def own_step(self, ranks):
         """What a rank does for itself."""
