@@ -9,14 +9,21 @@ number of ranks. A step on one rank costs
 
 where a matrix product of fewer rows than `--stream` takes as long as one of so many: that of
 reading the weights. It is fitted to the runs on one rank: give at least three that trained with
-different batches. `step` is what every rank does for itself, above all turning sums into gradients
-and the optimiser. On R ranks the busiest one counts: with its tiles (whole ones: a batch has only so
-many), and with its share of the evaluations. Flows are spread by sample, in proportion to what each
-took in the pass before: all ranks have the same, but for `--imbalance`, and a sample is one rank's.
+different batches. `step` is what every rank does for itself: turning sums into gradients, the
+optimiser, packing the weights. The first two are about half of it, which the ranks divide where
+each updates its share of the parameters. On R ranks the busiest one counts: with its tiles (whole
+ones: a batch has only so many), and with its share of the evaluations. Flows are spread by sample,
+in proportion to what each took in the pass before: all ranks have the same, but for `--imbalance`,
+and a sample is one rank's.
 Communication comes on top, with constants that are options:
 
     Allreduce of the gradient, 8 bytes a parameter   2 log2(R) latency + 2 (R-1)/R bytes/bandwidth
+    or, from 2^26 ranks times parameters on
+    if a rank has 1,024 of them at least,
+    reduce-scatter (8) and allgather (4 bytes)       2 log2(R) latency + (R-1)/R bytes/bandwidth
     the small collective call of a step              log2(R) latency
+    the plan of flows: up to 64 ranks an Allreduce   2 log2(R) latency + 16 batch/bandwidth,
+    beyond, in groups of 64                          4 exchanges
     an exchange with the P ranks concerned           latency + P partner + bytes/bandwidth
 
 Encoding costs what the run on one rank took per evaluation, times those of the busiest rank, drawn
@@ -41,6 +48,11 @@ from gfe.style import BLUE, GREEN, GREY, GRID, LIGHT, ORANGE, PURPLE
 from gfe.tables import print_table
 
 EXCHANGES = 3                   # of a step: samples and latents to the flows, to the tiles, home
+SHARED_FROM = 1 << 26           # ranks times parameters: each rank updates its share of these,
+LEAST_SHARE = 1 << 10           # if that is so many at least
+SHARED = 0.5                    # of a step's own seconds, which the ranks divide then
+PLANNED_TOGETHER = 64           # ranks that plan their flows in common
+PLAN_EXCHANGES = 4              # of the groups: costs to the collectors, to the group; answers
 STRONG_BATCHES = (64, 256, 1024, 4096, 16384)
 WEAK_SAMPLES = (24, 96, 240)    # per rank
 ENCODED = (10**4, 10**5, 10**6)
@@ -259,10 +271,28 @@ class Model:
 
     # communication
 
-    def allreduce(self, ranks):
-        options, size = self.options, 8 * self.parameters
-        return (2 * np.log2(ranks) * options.latency
-                + 2 * (ranks - 1) / ranks * size / options.bandwidth)
+    def shares_update(self, ranks):
+        return (ranks > 1 and ranks * self.parameters >= SHARED_FROM
+                and self.parameters >= ranks * LEAST_SHARE)
+
+    def own_step(self, ranks):
+        """What a rank does for itself."""
+        return self.step * (1 - SHARED + SHARED / ranks if self.shares_update(ranks) else 1)
+
+    def parameters_exchange(self, ranks):
+        """To sum the gradient, and to collect the parameters if each rank updates its share."""
+        options = self.options
+        size = (8 + 4 if self.shares_update(ranks) else 2 * 8) * self.parameters
+        return 2 * np.log2(ranks) * options.latency + (ranks - 1) / ranks * size / options.bandwidth
+
+    def plan(self, ranks, batch):
+        options = self.options
+        if ranks == 1:
+            return 0.0
+        if ranks <= PLANNED_TOGETHER:
+            return 2 * np.log2(ranks) * options.latency + 2 * 8 * batch / options.bandwidth
+        partners = PLANNED_TOGETHER + 3 * min(ranks, -(-batch // ranks))
+        return PLAN_EXCHANGES * options.latency + partners * options.partner
 
     def exchange(self, ranks, samples):
         options, size = self.options, 4 * (self.n + 2 * self.latent) * samples
@@ -272,9 +302,11 @@ class Model:
         return (EXCHANGES * (options.latency + partners * options.partner)
                 + size / options.bandwidth)
 
-    def communication(self, ranks, samples):
+    def communication(self, ranks, batch, samples):
+        """In a step of which a rank has so many samples."""
         small = np.log2(ranks) * self.options.latency
-        return self.allreduce(ranks) + small + self.exchange(ranks, samples)
+        return (self.parameters_exchange(ranks) + small + self.plan(ranks, batch)
+                + self.exchange(ranks, samples))
 
     # the whole
 
@@ -282,8 +314,9 @@ class Model:
         tile = tile or self.layout.default_tile(batch)
         tiles = -(-batch // tile)
         mine = int(shares(tiles, ranks).max())
-        return (self.evaluation * self.flows(ranks, batch) + self.tile * mine + self.step
-                + self.communication(ranks, min(mine * tile, batch)))
+        return (self.evaluation * self.flows(ranks, batch) + self.tile * mine
+                + self.own_step(ranks)
+                + self.communication(ranks, batch, min(mine * tile, batch)))
 
     def alone(self, batch, tile=None):
         """Seconds of a step on one rank."""

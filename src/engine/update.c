@@ -6,9 +6,10 @@
 #include "ground/memory.h"
 #include "numerics/optimiser.h"
 
-// Ranks times parameters from which on each rank updates its share: then the update as a whole,
-// some 3 ns a parameter, takes longer on every rank than the messages of sharing it do.
-static const double shared_from = 0x1p26;
+// Ranks times parameters from which on each rank updates its share, and parameters of a share at
+// least. By estimate: a parameter takes about 1 ns and 4 bytes of messages less then, and
+// collecting the shares takes at most one latency more per rank.
+static const double shared_from = 0x1p26, least_share = 0x1p10;
 
 struct update {
   struct run *run;
@@ -22,7 +23,8 @@ static const char *const words[] = {"whole", "shared"};
 void update_settle(struct run *run, struct error *error) {
   const int ranks = comm_size(run->comm);
   const char *wanted = getenv("GFE_UPDATE");
-  int64_t chosen = (double)run->decoder->count * ranks >= shared_from;
+  const double count = (double)run->decoder->count;
+  int64_t chosen = count * ranks >= shared_from && count >= ranks * least_share;
   if (comm_rank(run->comm) == 0 && wanted != NULL && wanted[0] != '\0') {
     for (chosen = 0; chosen < 2 && strcmp(wanted, words[chosen]) != 0; chosen++) continue;
     if (chosen == 2)

@@ -203,6 +203,10 @@ def test_interrupted(checks, program, cwd):
                             ranks=ranks, environment={"GFE_ISA": isa, "GFE_UPDATE": update})
     compare(checks, "another instruction set after an interruption",
             {"whole": whole, "resumed": resumed})
+    wrong = run(program, "--check", "whole.yaml", ranks=2, cwd=cwd,
+                environment={"GFE_UPDATE": "half"})
+    checks(wrong.code == 2 and wrong.err.count("GFE_UPDATE = half: must be whole or shared") == 1,
+           f"{wrong}")
 
 
 def memory_of(program, cwd, pattern, *values):
