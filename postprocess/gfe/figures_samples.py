@@ -116,6 +116,9 @@ def map_grid(samples, channel):
     chosen = spread(len(samples), most)
     rows = rows_of(samples, channel, chosen)
     error = rows[1][1] - rows[0][1]
+    relative = relative_l2(rows[0][1], rows[1][1])
+    if samples.deviation is not None:  # which says how far it is to be trusted where nothing is known
+        rows[1] = rows[1][0], np.ma.array(np.ma.getdata(rows[1][1]))
     values = value_look(np.ma.concatenate([row for _, row in rows]), samples.view.picture)
     rows = [(name, row, values) for name, row in rows]
     rows.append(("error", error, error_look(error, samples.view.picture)))
@@ -139,7 +142,7 @@ def map_grid(samples, channel):
                             pad=0.01, aspect=12)
     for axes, k in zip(grid[0], chosen):
         axes.set_title(samples.titles[k], fontsize=11)
-    for axes, share in zip(grid[pictures], relative_l2(rows[0][1], rows[1][1])):
+    for axes, share in zip(grid[pictures], relative):
         axes.set_title(f"rel. L2 {share:.3g}", fontsize=11, color=GREY, loc="center")
     figure.colorbar(plt.cm.ScalarMappable(**values), ax=grid[:pictures], pad=0.01, aspect=25,
                     label=samples.view.channels[channel].label)
@@ -239,7 +242,9 @@ def draw_curves(samples, channel, k, above, below, limit):
         above.fill_between(x, middle - width, middle + width, color=ORANGE, alpha=0.2,
                            linewidth=0, label="95 % of reconstructions")
         above.plot(x, middle, color=ORANGE, linewidth=1.5)
-        above.plot(x, rows[0][1][0].reshape(-1), ".", color=BLUE)  # few entries make no line
+        target = rows[0][1][0].reshape(-1)
+        above.plot(x, target, ".", color=BLUE)  # few entries make no line
+        below.plot(x, middle - target, ".", color=ORANGE)
     below.axhline(0, color=LIGHT, linewidth=0.8, zorder=0)
     below.set_ylim(-1.1 * limit, 1.1 * limit)
     for start, stop in gaps(np.ma.getmaskarray(rows[0][1][0]).reshape(-1)):
