@@ -25,6 +25,7 @@ Parts that are done are not repeated. --quick is a part of it on few points, for
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -228,7 +229,8 @@ def main():
     parser.add_argument("sets", nargs="*", metavar="SET", help=f"of {', '.join(SENSORS)}; all")
     parser.add_argument("--latent", nargs="+", type=int, default=[4, 8, 16], metavar="D")
     parser.add_argument("--directory", default=os.path.join("runs", "physics_sensors"))
-    parser.add_argument("--program", default=os.path.join(ROOT, "build", "gfe_hpc"))
+    parser.add_argument("--program", default=shutil.which(
+        "gfe_hpc", path=os.path.join(ROOT, "build") + os.pathsep + os.environ["PATH"]))
     parser.add_argument("--quick", action="store_true", help="a part of it on few points")
     options = parser.parse_args()
     unknown = [name for name in options.sets if name not in SENSORS]
