@@ -13,10 +13,10 @@ same ones for all, exact or with noise. What is wanted is the whole state. Metho
     GFE + prior     the same with evaluation.prior = gaussian
 
 200 states (shallow water: 120) choose how many numbers a method takes, 200 others are measured, all
-of other trajectories than those learned. Tables give |x - y| / |y - mean| of all of them, x the estimate and y the state without noise: whoever answers with the
-mean of the training states has 1. Then: how often the error bars hold the state, as they are (what the
-sensors leave open) and with the decoder's own error added (what no latent can say), and how well they
-are ordered like the errors.
+of other trajectories than those learned. Tables give |x - y| / |y - mean| of all of them, x the
+estimate and y the state without noise: whoever answers with the mean of the training states has 1.
+Then: how often the error bars hold the state, as they are (what the sensors leave open) and with the
+decoder's own error added (what no latent can say), and how well they are ordered like the errors.
 
 The program gets the states as .npy files and the sensors as their weights (1 observed, 0 not).
 Parts that are done are not repeated. --quick is a part of it on few points, for tests.

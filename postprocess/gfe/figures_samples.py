@@ -117,7 +117,7 @@ def map_grid(samples, channel):
     rows = rows_of(samples, channel, chosen)
     error = rows[1][1] - rows[0][1]
     relative = relative_l2(rows[0][1], rows[1][1])
-    if samples.deviation is not None:  # which says how far it is to be trusted where nothing is known
+    if samples.deviation is not None:  # how far it is to be trusted where nothing is known
         rows[1] = rows[1][0], np.ma.array(np.ma.getdata(rows[1][1]))
     values = value_look(np.ma.concatenate([row for _, row in rows]), samples.view.picture)
     rows = [(name, row, values) for name, row in rows]
