@@ -118,6 +118,9 @@ def map_grid(samples, channel):
     target = rows[0][1]
     errors = [("error" if samples.pod is None else f"error of {name}", row - target)
               for name, row in rows[1:]]
+    relative = [relative_l2(target, row) for _, row in rows[1:]]
+    if samples.deviation is not None:  # how far it is to be trusted where nothing is known
+        rows[1] = rows[1][0], np.ma.array(np.ma.getdata(rows[1][1]))
     values = value_look(np.ma.concatenate([row for _, row in rows]), samples.view.picture)
     look = error_look(np.ma.concatenate([error for _, error in errors]), samples.view.picture)
     rows = [(name, row, values) for name, row in rows]
@@ -142,8 +145,8 @@ def map_grid(samples, channel):
                             pad=0.01, aspect=12)
     for axes, k in zip(grid[0], chosen):
         axes.set_title(samples.titles[k], fontsize=11)
-    for k, line in enumerate(grid[pictures:pictures + len(errors)], start=1):
-        for axes, share in zip(line, relative_l2(target, rows[k][1])):
+    for line, shares in zip(grid[pictures:], relative):
+        for axes, share in zip(line, shares):
             axes.set_title(f"rel. L2 {share:.3g}", fontsize=11, color=GREY, loc="center")
     figure.colorbar(plt.cm.ScalarMappable(**look), ax=grid[pictures:pictures + len(errors)],
                     pad=0.01, aspect=12 * len(errors),
@@ -246,7 +249,9 @@ def draw_curves(samples, channel, k, above, below, limit):
         above.fill_between(x, middle - width, middle + width, color=ORANGE, alpha=0.2,
                            linewidth=0, label="95 % of reconstructions")
         above.plot(x, middle, color=ORANGE, linewidth=1.5)
-        above.plot(x, rows[0][1][0].reshape(-1), ".", color=BLUE)  # few entries make no line
+        target = rows[0][1][0].reshape(-1)
+        above.plot(x, target, ".", color=BLUE)  # few entries make no line
+        below.plot(x, middle - target, ".", color=ORANGE)
     below.axhline(0, color=LIGHT, linewidth=0.8, zorder=0)
     below.set_ylim(-1.1 * limit, 1.1 * limit)
     for start, stop in gaps(np.ma.getmaskarray(rows[0][1][0]).reshape(-1)):

@@ -61,7 +61,14 @@ static void put_channels(const struct page *page, const struct view *view, bool 
     log_line("          and %lld more in results.h5", (long long)view->channels - CHANNELS_SHOWN);
 }
 
+// A ratio to ||y|| = 0 is NaN, though the error is finite.
+static bool has_no_norm(const struct errors *errors) {
+  return isnan(errors->number[ERRORS_RELATIVE]) && isfinite(errors->number[ERRORS_MAX]);
+}
+
 static void put_relative(const struct page *page, const struct view *view) {
+  if (has_no_norm(page->errors[ERRORS_BY_FLOW]))
+    log_line("        all samples are 0: there is no error relative to them");
   put_number(page, "relative L2", ERRORS_RELATIVE);
   if (view->channels > 1) put_channels(page, view, false);
   put_number(page, "  mean over samples", ERRORS_MEAN);

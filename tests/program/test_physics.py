@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The physics study on few points: what its fields conserve, one task of every set, its tables.
+"""The physics study on few points: what its fields conserve, one task of every set, its tables;
+fields from sensors.
 
 usage: test_physics.py gfe_hpc
 """
@@ -109,11 +110,26 @@ def test_study(program, directory, files):
               f"{len(index)} samples, POD {cells[3]} where NumPy has {known:.4f}")
 
 
+def test_sensors(program, directory):
+    """Fields from sensors, on few points: a row per case, and no method far above the mean."""
+    shown = script("sensors.py", "fronts", "--latent", "4", "--quick", "--program", program,
+                   directory=directory)
+    check(shown.returncode == 0, f"sensors.py: {shown.stderr[-300:]}")
+    rows = [line.strip("| ").split(" | ") for line in shown.stdout.splitlines()
+            if line.startswith("| fronts |")]
+    check([row[2] for row in rows] == 2 * ["all", "random", "fixed"], f"rows {rows}")
+    errors = [[float(cell.split()[0]) for cell in row[4:]] for row in rows[:3]]
+    check(errors and errors[0][2] < 0.5 * errors[0][1], f"all observed: {errors}")
+    check(all(error < 1.02 for _, pod, _, flow in errors for error in (pod, flow)),
+          f"with a prior no worse than the mean: {errors}")
+
+
 def main():
     program = arguments("gfe_hpc", 1)[0]
     with tempfile.TemporaryDirectory() as directory:
         test_study(program, directory, test_fields(directory))
         test_compare(program, directory)
+        test_sensors(program, directory)
     return check.finish()
 
 

@@ -221,6 +221,11 @@ def test_sensors(checks, program, cwd):
     path = run_input(checks, program, cwd, "later", encode)
     with h5py.File(path) as file:
         checks(np.array_equal(file["encode/z_std"], z), "with decoder.file the bars are the same")
+    np.save(os.path.join(cwd, "zeros.npy"), np.zeros((3, 64), "f4"))
+    name = write_input(os.path.join(cwd, "zeros.yaml"), encode, {
+        "run.directory": "zeros", "data.encode.file": "zeros.npy", "data.encode.first": None})
+    result = run(program, os.path.basename(name), cwd=cwd, ranks=1)
+    checks(result.code == 0 and "all samples are 0" in result.out, f"samples of 0: {result}")
 
 
 def test_mistakes(checks, program, cwd):
