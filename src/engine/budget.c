@@ -295,8 +295,8 @@ static void choose_pod(struct config *config, const void *context) {
 // enough.
 static void choose_second_flow(struct config *config, const void *context) {
   enum { EVERY = 10 };
-  const bool applies = model_flows_are_uneven(context) && config->training.warm_start &&
-                       config->training.epochs >= EVERY;
+  const bool applies = config->run.model == MODEL_GFE && model_flows_are_uneven(context) &&
+                       config->training.warm_start && config->training.epochs >= EVERY;
   config->training.second_flow = applies ? EVERY : 0;
 }
 

@@ -196,7 +196,7 @@ def test_restart(checks, program, cwd, path):
     stopped = {"training.epochs": 9, "training.validation": 0.2, "training.patience": 2,
                "training.learning_rate": 0.3, "training.schedule": "constant",
                "training.schedule_factor": None, "training.keep": "last", "evaluation.every": 1,
-               "training.second_flow": 3}
+               "training.second_flow": 1}
     for folder, change in (("two_epochs", {"training.epochs": 2, "training.second_flow": 2}),
                            ("stopped", stopped)):
         reference = run_input(checks, program, cwd, folder, FRONTS, change)
