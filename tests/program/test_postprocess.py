@@ -25,6 +25,7 @@ COLLECT, COMPARE, LATENTS, PLOT, SUMMARY, SCALING = (os.path.join(POSTPROCESS, f
                                             for name in COMMANDS)
 STUDY = os.path.join(ROOT, "inputs", "paper", "gfe_study.py")
 RECIPES = os.path.join(ROOT, "inputs", "paper", "gfe_recipes.py")
+EXPERIMENTS = os.path.join(ROOT, "inputs", "paper", "gfe_experiments.py")
 CHECK = os.path.join(SUPPORT, "check_losses.py")
 check = Checks()
 
@@ -635,11 +636,27 @@ def test_imports(rng, directory):
               in result.stderr and result.stderr.count("\n") == 1, f"{name}: {result.stderr}")
 
 
+def test_experiments(rng, directory):
+    """Points near the circle; neighbours of clusters are of their class, those of noise by chance."""
+    result = run(EXPERIMENTS, "points", directory)
+    check(result.returncode == 0, f"points: {result.stderr}")
+    points = np.load(os.path.join(directory, "train.npy"))
+    check(points.shape == (100, 2) and abs(np.hypot(*points.T) - 1).max() < 0.3, "on the circle")
+    spec = importlib.util.spec_from_file_location("experiments", EXPERIMENTS)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    label = np.arange(400) % 4
+    noise = rng.normal(size=(400, 3))
+    check(module.nearest_neighbours(noise + 100 * label[:, None], label) == 1, "clusters")
+    check(0.15 < module.nearest_neighbours(noise, label) < 0.35, "noise: a quarter")
+
+
 def main():
     rng = np.random.default_rng(1)
     test_gradient(rng)
     tests = [test_decoder, test_columns, test_programs, test_compare, test_wrong_losses, test_errors,
-             test_sweep_kinds, test_sweep_states, test_study, test_recipes, test_latents, test_scaling,
+             test_sweep_kinds, test_sweep_states, test_study, test_recipes, test_experiments,
+             test_latents, test_scaling,
              test_imports]
     if can_install() or os.environ.get("GFE_TESTS_COMPLETE"):
         tests.append(test_package)
