@@ -50,7 +50,8 @@ const char *generator_name(int kind) {
 }
 
 const char *start_name(int kind) {
-  static const char *const names[] = {"zero", "mean", "pod", "predictor", "dictionary", "encoder", "uniform"};
+  static const char *const names[] = {"zero",       "mean",    "pod",    "predictor",
+                                      "dictionary", "encoder", "uniform"};
   return IN_TABLE(names, kind) ? names[kind] : NULL;
 }
 
