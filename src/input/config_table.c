@@ -319,11 +319,12 @@ static const struct config_row evaluation_rows[] = {
      .text = "encode the training data as well, once the training has ended",
      .change = CHANGE_TAKEN},
     {"start", TYPE_CHOICES, AT(evaluation.start), "auto", .automatic = "auto", .name = start_name,
-     .text = "where flows may begin; of several starts each sample takes that of least loss. zero: "
-             "z = 0; mean: the mean of the trained latents; pod, encoder: POD's code, or that of an "
-             "autoencoder; predictor: a linear guess, with a metric for lbfgs; dictionary: the best "
-             "of some trained latents; uniform: a random point of [0, 1). auto: zero and, if the "
-             "solver ends at a minimum, those of mean, pod and dictionary that exist"},
+     .text =
+         "where flows may begin; of several starts each sample takes that of least loss. zero: "
+         "z = 0; mean: the mean of the trained latents; pod, encoder: POD's code, or that of an "
+         "autoencoder; predictor: a linear guess, with a metric for lbfgs; dictionary: the best "
+         "of some trained latents; uniform: a random point of [0, 1). auto: zero and, if the "
+         "solver ends at a minimum, those of mean, pod and dictionary that exist"},
     {"tries", TYPE_INTEGER, AT(evaluation.tries), "auto", .automatic = "0",
      .range = {1, TRIES_MAX, CLOSED}, .unit = "flows",
      .text = "flows of a sample, from starts that lie apart, of which the one that ends lowest is "
