@@ -340,8 +340,8 @@ void report_choice(const struct run *run, const struct trainer *trainer) {
     log_line("  stopped  after epoch %lld of %lld: no lower validation loss in %lld validations",
              had, planned, (long long)choice->waited);
   if (choice->kept == 0)
-    log_line("  kept     the start: validation loss %.6f; no epoch was 1 %% lower (lowest %.6f)",
-             choice->start, choice->lowest);
+    log_line("  kept     the start: validation loss %.6f; no epoch was %.3g %% lower (lowest %.6f)",
+             choice->start, 100.0 * choice->margin, choice->lowest);
   else
     log_line("  kept     epoch %lld of %lld: validation loss %.6f (start %.6f)",
              (long long)choice->kept, had, choice->kept_loss, choice->start);

@@ -10,8 +10,11 @@
 ISA_VARIANTS(struct loss_kernels, loss_kernels);
 
 static const struct loss_ops table[LOSS_KINDS] = {
-    [LOSS_BCE] = {.name = "bce", .unit_interval = true, .output_text = "probabilities"},
-    [LOSS_MSE] = {.name = "mse"},
+    [LOSS_BCE] = {.name = "bce",
+                  .unit_interval = true,
+                  .output_text = "probabilities",
+                  .percent = 0.01},
+    [LOSS_MSE] = {.name = "mse", .percent = 1.0 - 0.99 * 0.99},
 };
 
 static const struct loss_kernels *kernels(void) { return loss_kernels_variants[isa_chosen()]; }

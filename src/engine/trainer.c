@@ -154,7 +154,8 @@ static void end_first(struct trainer *t) {
 struct trainer *trainer_create(struct run *run, struct history *history) {
   const struct config *config = &run->config;
   struct trainer *t = memory_new(struct trainer, 1);
-  *t = (struct trainer){.run = run, .history = history, .choice = validation_begin(NAN)};
+  *t = (struct trainer){
+      .run = run, .history = history, .choice = validation_begin(run->config.decoder.loss, NAN)};
   begin_phase(t);
   if (validates(t) && config->training.refit) t->start = copy_parameters(run->decoder);
   if (validates(t) && config->training.keep == KEEP_BEST) {
@@ -339,7 +340,7 @@ static bool wants_validation(const struct trainer *t) {
 static void judge(struct trainer *t, double loss) {
   const int64_t patience = t->run->config.training.patience;
   if (is_at_start(t)) {
-    t->choice = validation_begin(loss);
+    t->choice = validation_begin(t->run->config.decoder.loss, loss);
     return;
   }
   if (validation_judge(&t->choice, t->at.epoch + 1, loss) && t->kept != NULL) keep_present(t);

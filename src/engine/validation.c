@@ -7,8 +7,6 @@
 
 enum { VALIDATIONS = 50 };  // of a training, about
 
-static const double margin = 0.01;  // by which a loss is below that of the start, which it replaces
-
 // ---- the samples ----
 
 static void refuse(const struct run *run, const struct hold_out *hold_out, struct error *error) {
@@ -67,9 +65,12 @@ void validation_return(struct run *run) {
 
 // ---- the rule ----
 
-struct validation_choice validation_begin(double loss) {
-  return (struct validation_choice){
-      .start = loss, .kept_loss = loss, .lowest = loss, .latest = loss};
+struct validation_choice validation_begin(enum loss_kind kind, double loss) {
+  return (struct validation_choice){.start = loss,
+                                    .kept_loss = loss,
+                                    .lowest = loss,
+                                    .latest = loss,
+                                    .margin = loss_ops(kind)->percent};
 }
 
 // A loss that is not a number is worse than any. `factor`: of the loss that it is to be below.
@@ -78,7 +79,7 @@ static bool is_lower(double loss, double than, double factor) {
 }
 
 bool validation_judge(struct validation_choice *choice, int64_t passes, double loss) {
-  const double factor = choice->kept == 0 ? 1.0 - margin : 1.0;
+  const double factor = choice->kept == 0 ? 1.0 - choice->margin : 1.0;
   const bool gains = is_lower(loss, choice->kept_loss, factor);
   choice->latest = loss;
   choice->waited++;

@@ -12,10 +12,11 @@ struct course {
   int count;
   double losses[MOST];
   int64_t kept, waited;
+  enum loss_kind kind;
 };
 
 static void check_course(const struct course *course) {
-  struct validation_choice choice = validation_begin(course->losses[0]);
+  struct validation_choice choice = validation_begin(course->kind, course->losses[0]);
   int64_t told = 0;
   for (int pass = 1; pass < course->count; pass++)
     if (validation_judge(&choice, pass, course->losses[pass])) told = pass;
@@ -38,17 +39,18 @@ static int64_t count_due(int64_t epochs) {
 
 int main(void) {
   static const struct course courses[] = {
-      {1, {1.0}, 0, 0},
-      {4, {1.0, 0.995, 0.992, 0.991}, 0, 0},         // lower, but never by 1 %
-      {4, {1.0, 0.995, 0.980, 0.985}, 2, 1},         // the second is
-      {5, {1.0, 0.980, 0.979, 0.981, 0.979}, 2, 2},  // among later ones any gain counts
-      {4, {1.0, 1.1, 1.2, 1.3}, 0, 3},
-      {5, {1.0, 0.5, 0.6, 0.7, 0.4999}, 4, 0},
-      {2, {1.0, 0.99}, 1, 0},           // exactly 1 %
-      {4, {1.0, NAN, 0.5, NAN}, 2, 1},  // what is lost is no gain
-      {3, {NAN, 2.0, 3.0}, 1, 1},       // nor a start to stay at
-      {3, {1.0, INFINITY, -INFINITY}, 0, 2},
-      {3, {0.0, 0.0, 0.0}, 0, 2},
+      {1, {1.0}, 0, 0, LOSS_BCE},
+      {4, {1.0, 0.995, 0.992, 0.991}, 0, 0, LOSS_BCE},         // lower, but never by 1 %
+      {4, {1.0, 0.995, 0.980, 0.985}, 2, 1, LOSS_BCE},         // the second is
+      {5, {1.0, 0.980, 0.979, 0.981, 0.979}, 2, 2, LOSS_BCE},  // among later ones any gain counts
+      {4, {1.0, 1.1, 1.2, 1.3}, 0, 3, LOSS_BCE},
+      {5, {1.0, 0.5, 0.6, 0.7, 0.4999}, 4, 0, LOSS_BCE},
+      {2, {1.0, 0.99}, 1, 0, LOSS_BCE},           // exactly 1 %
+      {4, {1.0, NAN, 0.5, NAN}, 2, 1, LOSS_BCE},  // what is lost is no gain
+      {3, {NAN, 2.0, 3.0}, 1, 1, LOSS_BCE},       // nor a start to stay at
+      {3, {1.0, INFINITY, -INFINITY}, 0, 2, LOSS_BCE},
+      {3, {0.0, 0.0, 0.0}, 0, 2, LOSS_BCE},
+      {4, {1.0, 0.9802, 0.9801, 0.9803}, 2, 1, LOSS_MSE},  // the root by 1 %
   };
   for (size_t i = 0; i < sizeof courses / sizeof *courses; i++) check_course(&courses[i]);
 
