@@ -11,7 +11,7 @@ ROOT = os.path.dirname(os.path.dirname(SUPPORT))
 SMALL = os.path.join(ROOT, "inputs", "data", "fashion_mnist_small.h5")
 FULL = "/usr/share/datasets/fashion-mnist"  # Debian's package dataset-fashion-mnist
 ENVIRONMENT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
-                   OMPI_MCA_rmaps_base_oversubscribe="1", OMPI_MCA_mpi_yield_when_idle="1")
+                   OMPI_MCA_rmaps_base_oversubscribe="1")
 TIMED_OUT = -1  # exit code of a run that had to be stopped
 HANGS = 900     # seconds, which no refusal of an input takes on any machine
 

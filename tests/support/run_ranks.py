@@ -14,7 +14,7 @@ import sys
 def main():
     counts, command = [int(word) for word in sys.argv[1].split()], sys.argv[2:]
     environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
-                       OMPI_MCA_rmaps_base_oversubscribe="1", OMPI_MCA_mpi_yield_when_idle="1")
+                       OMPI_MCA_rmaps_base_oversubscribe="1")
     reference, failed = None, False
     for count in counts:
         run = subprocess.run(["mpirun", "-n", str(count), *command], env=environment,
