@@ -39,13 +39,16 @@ print(good, len(bad), *(test["name"].split()[-1] for test in bad))
 PYTHON
 }
 
+# One more than there are processors: some tests wait for Slurm's clock, or for a heartbeat.
+processes=$(($(nproc) + 1))
+
 # run_tests DIRECTORY [OPTION OF MESON TEST...]: a build or a log that is not there is a failure.
 # Ten times the limits of meson.build: no slow or busy machine is to run into one.
 run_tests() {
   directory=$1
   shift
   rm -f "$directory/meson-logs/testlog.json"
-  meson test -C "$directory" --print-errorlogs --timeout-multiplier 10 "$@"
+  meson test -C "$directory" --print-errorlogs --timeout-multiplier 10 --num-processes "$processes" "$@"
   # shellcheck disable=SC2046  # words
   set -- $(count_results "$directory" || echo 0 1 "no log")
   passed=$((passed + $1))

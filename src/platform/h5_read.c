@@ -389,8 +389,8 @@ static bool read_places(const struct h5_file *file, const struct h5_rows *rows,
   return good;
 }
 
-// In pieces of the first axis, so that no call takes long. Of an empty block other axes may be of any
-// length.
+// In pieces of the first axis, so that no call takes long. Of an empty block other axes may be of
+// any length.
 static bool read_pieces(const struct h5_file *file, const struct h5_rows *rows,
                         const int64_t *start, const int64_t *stride, const int64_t *count,
                         double *values, char cause[H5_TEXT]) {

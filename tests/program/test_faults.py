@@ -274,7 +274,8 @@ def tell(checks, program, cwd, layer, reference, takes, seed, number, happened):
     folder = os.path.join(cwd, f"story_{number}")
     os.makedirs(folder)
     prepare(folder)
-    story, before, failed = Story(checks, program, folder, layer, rng, takes), hashes(folder), checks.failed
+    story = Story(checks, program, folder, layer, rng, takes)
+    before, failed = hashes(folder), checks.failed
     for _ in range(rng.randint(1, 4)):
         happened[story.happen()] += 1
     done = conclude(checks, story, reference, number)
@@ -307,7 +308,8 @@ def main():
         reference = os.path.join(folder, "run", "results.h5")
         number = options.story if options.story is not None else 0
         while True:
-            tell(checks, options.program, cwd, layer, reference, takes, options.seed, number, happened)
+            tell(checks, options.program, cwd, layer, reference, takes, options.seed, number,
+                 happened)
             faults = sum(happened.values()) - happened["refused"]
             number += 1
             if options.story is not None or (faults >= options.faults and

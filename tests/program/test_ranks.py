@@ -73,7 +73,8 @@ def history_rows(directory):
 def summary_figures(directory):
     """summary.json without times, the number of ranks, and the size of a file that names them."""
     return {name: value for name, value in read_summary(directory).items()
-            if name not in ("ranks", "results_bytes", "results_checksum") and not name.endswith("seconds")}
+            if name not in ("ranks", "results_bytes", "results_checksum")
+            and not name.endswith("seconds")}
 
 
 def compare(checks, name, runs):

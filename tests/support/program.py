@@ -10,8 +10,10 @@ SUPPORT = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(SUPPORT))
 SMALL = os.path.join(ROOT, "inputs", "data", "fashion_mnist_small.h5")
 FULL = "/usr/share/datasets/fashion-mnist"  # Debian's package dataset-fashion-mnist
+# More ranks than processors, and not bound to them: one or two ranks of every mpirun would share the
+# first processor with those of all others.
 ENVIRONMENT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
-                   OMPI_MCA_rmaps_base_oversubscribe="1", OMPI_MCA_mpi_yield_when_idle="1")
+                   OMPI_MCA_rmaps_base_oversubscribe="1", OMPI_MCA_hwloc_base_binding_policy="none")
 TIMED_OUT = -1  # exit code of a run that had to be stopped
 HANGS = 900     # seconds, which no refusal of an input takes on any machine
 

@@ -6,18 +6,17 @@ usage: run_ranks.py "1 2 3 4" TEST [ARGUMENT ...]
 The test passes if every run ends with exit code 0 and the lines that begin with "bits " are the
 same in all runs.
 """
-import os
 import subprocess
 import sys
+
+from program import ENVIRONMENT
 
 
 def main():
     counts, command = [int(word) for word in sys.argv[1].split()], sys.argv[2:]
-    environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
-                       OMPI_MCA_rmaps_base_oversubscribe="1", OMPI_MCA_mpi_yield_when_idle="1")
     reference, failed = None, False
     for count in counts:
-        run = subprocess.run(["mpirun", "-n", str(count), *command], env=environment,
+        run = subprocess.run(["mpirun", "-n", str(count), *command], env=ENVIRONMENT,
                              capture_output=True, text=True)
         print(f"--- {count} ranks\n{run.stdout}{run.stderr}", end="")
         bits = [line for line in run.stdout.splitlines() if line.startswith("bits ")]
