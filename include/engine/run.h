@@ -48,6 +48,7 @@ struct run {
   uint64_t input_hash;                    // config_hash() of the input as it was given; of rank 0
   int64_t tile;                           // samples per tile in training
   size_t training_rows, evaluation_rows;  // rows of products at most
+  bool keeps_passes;  // flows leave their last passes to the gradient (engine/carry.h)
 };
 
 // Before the decoder changes: predictor and dictionary are those of the old theta.
