@@ -53,6 +53,7 @@ struct run {
   bool shares_update;                     // each rank updates its share of the parameters
   int64_t tile;                           // samples per tile in training
   size_t training_rows, evaluation_rows;  // rows of products at most
+  bool keeps_passes;  // flows leave their last passes to the gradient (engine/carry.h)
 };
 
 // Before the decoder changes: predictor and dictionary are those of the old theta.

@@ -22,7 +22,7 @@ with command.imports():
 
 IMAGES = "data.train.subset"
 RECIPES = ("POD, nothing trained", "linear decoder", "one pass in blocks", "one pass with replay",
-           "repeated passes", "repeated passes, copies")
+           "repeated passes, replay", "repeated passes, copies")
 
 
 def recipe_of(values):
@@ -31,10 +31,10 @@ def recipe_of(values):
         return RECIPES[0]
     if len(values.get("decoder.layers") or [None, None]) == 1:
         return RECIPES[1]
+    if values.get("training.copies.shift"):
+        return RECIPES[5]
     if values.get("training.replay"):
-        return RECIPES[3]
-    if (values.get("training.epochs") or 1) > 1:
-        return RECIPES[5] if values.get("training.copies.shift") else RECIPES[4]
+        return RECIPES[4 if (values.get("training.epochs") or 1) > 1 else 3]
     return RECIPES[2]
 
 

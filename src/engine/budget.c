@@ -4,6 +4,7 @@
 
 #include "decoder/objective.h"
 #include "engine/batch_gradient.h"
+#include "engine/carry.h"
 #include "engine/ensemble.h"
 #include "engine/errors.h"
 #include "engine/first_guess.h"
@@ -330,10 +331,16 @@ static void refuse(const struct run *run, struct error *error) {
             most.remedy[0] != '\0' ? most.remedy : "raise it");
 }
 
-// Finds how many rows a rank has memory for. False if there is none for a single one.
+// Finds how many rows a rank has memory for, which matter more than that passes are kept. False if
+// there is none for a single one.
 static bool find_rows(struct run *run) {
   const size_t training = ensemble_rows(run->decoder, (size_t)run->config.training.batch);
   const size_t evaluation = ensemble_rows(run->decoder, SIZE_MAX);
+  run->training_rows = training;
+  run->evaluation_rows = evaluation;
+  run->keeps_passes = carry_passes_pay(run->decoder);
+  if (budget_bytes(run) <= run->config.run.memory_limit) return true;
+  run->keeps_passes = false;
   for (size_t rows = evaluation; rows > 0; rows--) {
     run->training_rows = least(training, rows);
     run->evaluation_rows = least(evaluation, rows);

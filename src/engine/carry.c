@@ -17,19 +17,19 @@ static size_t curvature_size(const struct solver_options *options, size_t d, boo
 }
 
 static int64_t most_passes(size_t pass_size) {
-  const int64_t passes = (int64_t)(PASSES_BYTES / (pass_size * sizeof(real)));
-  return passes < FEWEST_PASSES ? 0 : passes;
+  return (int64_t)(PASSES_BYTES / (pass_size * sizeof(real)));
 }
 
-bool carry_keeps_passes(const struct decoder *decoder) {
-  return most_passes(objective_pass_size(decoder)) > 0;
+bool carry_passes_pay(const struct decoder *decoder) {
+  return most_passes(objective_pass_size(decoder)) >= FEWEST_PASSES;
 }
 
 struct carry *carry_create(const struct decoder *decoder, const struct solver_options *options,
-                           bool learns) {
+                           bool learns, bool passes) {
   struct carry *carry = memory_new(struct carry, 1);
   carry->curvature_size = curvature_size(options, decoder->d, learns);
   carry->pass_size = objective_pass_size(decoder);
+  carry->most = passes ? most_passes(carry->pass_size) : 0;
   return carry;
 }
 
@@ -46,17 +46,17 @@ void carry_destroy(struct carry **carry) {
 }
 
 double carry_bytes(const struct decoder *decoder, const struct solver_options *options, bool learns,
-                   double samples) {
+                   bool passes, double samples) {
   const size_t pass_size = objective_pass_size(decoder);
+  const double kept = passes ? fmin(samples, (double)most_passes(pass_size)) : 0.0;
   return samples * (double)curvature_size(options, decoder->d, learns) +
-         fmin(samples, (double)most_passes(pass_size)) * (double)(pass_size * sizeof(real));
+         kept * (double)(pass_size * sizeof(real));
 }
 
 void carry_begin(struct carry *carry, int64_t count) {
-  const int64_t most = most_passes(carry->pass_size);
   if (count > carry->count || carry->passes == NULL) {
     clear(carry);
-    carry->kept = count < most ? count : most;
+    carry->kept = count < carry->most ? count : carry->most;
     carry->curvature = memory_new(char, (size_t)count * carry->curvature_size);
     carry->passes = memory_new(real, (size_t)carry->kept * carry->pass_size);
     carry->left = memory_new(bool, carry->kept);

@@ -16,6 +16,7 @@ struct carry {
   int64_t iterations;  // of the flows to come, at the most; 0: as many as their options say
   // The rest is carry.c's own.
   int64_t count, kept;    // samples; those among them, the first ones, with room for a pass
+  int64_t most;           // of the latter at the most
   size_t curvature_size;  // bytes of a sample's; 0: none is kept
   char *curvature;        // [count] of them
   size_t pass_size;       // elements of a pass
@@ -24,17 +25,17 @@ struct carry {
 };
 
 // For flows of `options` through `decoder`; `learns`: their curvature is kept, if their solver has
-// any. Owned by the caller.
+// any; `passes`: their last passes are. Owned by the caller.
 struct carry *carry_create(const struct decoder *decoder, const struct solver_options *options,
-                           bool learns);
+                           bool learns, bool passes);
 void carry_destroy(struct carry **carry);
 
 // Bytes with `samples` samples.
 double carry_bytes(const struct decoder *decoder, const struct solver_options *options, bool learns,
-                   double samples);
+                   bool passes, double samples);
 
-// Whether passes through this decoder are kept: not if they are large.
-bool carry_keeps_passes(const struct decoder *decoder);
+// Whether it pays to keep passes through this decoder: not if they are large.
+bool carry_passes_pay(const struct decoder *decoder);
 
 // Begins with `count` other samples, of which nothing is known.
 void carry_begin(struct carry *carry, int64_t count);

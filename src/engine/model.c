@@ -97,8 +97,9 @@ struct model *model_create(struct run *run) {
     model->ensemble = ensemble_create(comm_ranks(run->comm), run->decoder, &run->config.encoding,
                                       run->training_rows);
   if (carries(run)) {
-    model->carry = carry_create(run->decoder, &run->config.encoding, learns(run));
-    if (carry_keeps_passes(run->decoder)) ensemble_leave_passes(model->ensemble);
+    model->carry =
+        carry_create(run->decoder, &run->config.encoding, learns(run), run->keeps_passes);
+    if (run->keeps_passes) ensemble_leave_passes(model->ensemble);
   }
   return model;
 }
@@ -134,7 +135,7 @@ void model_state(struct model *model, struct state *state) {
 }
 
 double model_bytes(const struct run *run) {
-  const bool passes = carries(run) && carry_keeps_passes(run->decoder);
+  const bool passes = carries(run) && run->keeps_passes;
   const double flows = ops_of(run)->flows ? ensemble_bytes(run->decoder, &run->config.encoding,
                                                            run->training_rows, passes)
                                           : 0.0;
@@ -143,6 +144,7 @@ double model_bytes(const struct run *run) {
 }
 
 double model_carry_bytes(const struct run *run, double samples) {
-  return carries(run) ? carry_bytes(run->decoder, &run->config.encoding, learns(run), samples)
+  return carries(run) ? carry_bytes(run->decoder, &run->config.encoding, learns(run),
+                                    run->keeps_passes, samples)
                       : 0.0;
 }

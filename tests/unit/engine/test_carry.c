@@ -117,7 +117,7 @@ static real *gradient(const struct problem *p, struct shard *shard, struct carry
 static void test_gradient(const struct problem *p) {
   struct shard *shard = gather(p);
   const int64_t flows = shard->samples.count;
-  struct carry *carry = carry_create(p->decoder, &p->options, false);
+  struct carry *carry = carry_create(p->decoder, &p->options, false, true);
   struct ensemble *ensemble = ensemble_create(NULL, p->decoder, &p->options, ROWS);
   ensemble_leave_passes(ensemble);
   carry_begin(carry, flows);
@@ -143,7 +143,7 @@ static void test_curvature(const struct problem *p) {
   struct solver_options options = p->options;
   options.tolerance = 0.0;
   struct shard *whole = gather(p), *parts = gather(p), *fresh = gather(p);
-  struct carry *carry = carry_create(p->decoder, &options, true);
+  struct carry *carry = carry_create(p->decoder, &options, true, true);
   struct ensemble *ensemble = ensemble_create(NULL, p->decoder, &options, ROWS);
   ensemble_leave_passes(ensemble);
   ensemble_run(ensemble, &whole->samples, 1, whole->encoding);
