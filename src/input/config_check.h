@@ -26,8 +26,8 @@ struct config_input {
 // without data.test, what decoder.file decides). False with a message in input->error.
 bool config_check(const struct config_input *input, struct config *config);
 
-// The part about training.copies. With copies the latent of the pass before is another copy's: flows
-// begin anew, training.warm_start = false.
+// The part about training.copies. With copies the latent of the pass before is another copy's:
+// flows begin anew, training.warm_start = false.
 bool config_check_copies(const struct config_input *input, struct config *config);
 
 // The part about batches that are learned from more than once. With training.schedule = auto a
