@@ -225,7 +225,7 @@ def value_cases():
         wrong_value("training.learning_rate", "1e400", "finite number"),
         wrong_value("training.learning_rate", "0x10", "number"),
         wrong_value("training.optimiser", "adamw", "adam, rmsprop or sgd", "did you mean adam?"),
-        wrong_value("training.schedule", "linear", "constant, step or cosine"),
+        wrong_value("training.schedule", "linear", "constant, step, cosine or auto"),
         wrong_value("training.warm_start", "maybe", "true or false"),
         wrong_value("training.order", "random", "shuffled or file"),
         wrong_value("training.updates", 0, "at least 1"),
