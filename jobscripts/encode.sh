@@ -1,13 +1,13 @@
 #!/bin/bash
-# New data encoded with a trained decoder. From the repository, after a training in runs/quickstart:
+# Encodes new data with a trained decoder. From the repository, after training in runs/quickstart:
 #
 #   sbatch jobscripts/encode.sh runs/quickstart/results.h5 inputs/encode.yaml
 #
-# The input names the new data (data.encode) and how exactly to encode (evaluation); decoder, loss
-# and scaling come with the trained decoder. Samples do not need each other, so hundreds of ranks
-# are as good as ten, and those that are done are kept when the job goes back into the queue.
+# The input names the new data (data.encode) and says how precisely to encode them (evaluation);
+# layers, loss and scaling come with the trained decoder. Samples are independent, so hundreds of
+# ranks are as efficient as ten, and finished samples are kept when the job is requeued.
 #
-# Read jobscripts/one_node.sh first: the options that are explained there stand here without words.
+# Read jobscripts/one_node.sh first: options that are explained there are not explained here.
 
 #SBATCH --job-name=gfe_encode
 #SBATCH --nodes=1

@@ -1,7 +1,7 @@
 #!/bin/sh
-# From a fresh clone to trained decoders and their plots: installs what is missing, builds, trains on
-# 1,200 real images on 2 ranks (inputs/quickstart.yaml) and, on one, on fields that it generates
-# (inputs/fields.yaml), draws the figures, and shows the errors beside those of POD.
+# From a fresh clone to trained decoders and their plots: installs what is missing, builds, trains
+# with 1,200 real images on 2 ranks (inputs/quickstart.yaml) and with generated fields on one rank
+# (inputs/fields.yaml), draws the figures, and compares the errors with those of POD.
 set -eu
 cd "$(dirname "$0")/.."
 . jobscripts/setup.sh
@@ -24,12 +24,12 @@ done
 cat <<TEXT
 
 The results are in $PWD/runs/quickstart (images) and $PWD/runs/fields (fields):
-  results.h5     latents, losses, errors, reconstructions, history and the decoder
-  summary.json   the run in a few numbers
+  results.h5     latents, losses, errors, reconstructions, training history and the decoder
+  summary.json   the main figures of the run
   plots/         the figures
 
-Errors of test samples that the decoders have not seen, beside those of POD with as many numbers (the
-best linear decoder by squares; the images are learned by cross-entropy):
+Errors on test samples, which the decoders have not seen, compared with POD of the same latent size
+(the best linear decoder in mean square; the images are learned with cross-entropy):
 
 TEXT
 "$python" postprocess/gfe_compare.py runs/quickstart runs/fields

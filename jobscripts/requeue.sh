@@ -7,20 +7,20 @@
 # when the program stopped in good order with work left (exit code 75). A requeued job runs its
 # script from the top; the program finds its checkpoint in DIRECTORY and goes on.
 #
-# In the environment: GFE_HOME, the repository or the share/gfe_hpc installed, unless jobs are
-# submitted from there; GFE_PROGRAM, if it is neither build/gfe_hpc there nor the gfe_hpc of PATH;
-# GFE_REQUEUES, how often a job may go back (100).
+# Environment variables: GFE_HOME, the repository or the installed share/gfe_hpc, unless jobs are
+# submitted from there; GFE_PROGRAM, if it is neither build/gfe_hpc there nor the gfe_hpc in PATH;
+# GFE_REQUEUES, how many times a job may be requeued (100).
 
 program=${GFE_PROGRAM:-${GFE_HOME:-$PWD}/build/gfe_hpc}
 if [ -z "${GFE_PROGRAM:-}" ] && [ ! -x "$program" ]; then
   program=$(command -v gfe_hpc || echo "$program")
 fi
 readonly stopped=75 # the program's exit code for "stopped in good order, submit me again"
-program_id=         # of mpirun or srun, while it runs
-asked=              # the last signal that this shell got
+program_id=         # process id of mpirun or srun while it runs
+asked=              # the last signal this shell has received
 
-# The id by which Slurm requeues this job. In an array that is the task's, not $SLURM_JOB_ID: for
-# one of the tasks this is the number of the array, and would requeue all of them.
+# The id by which Slurm requeues this job. In an array it is that of the task, not $SLURM_JOB_ID:
+# for one of the tasks the latter is the number of the array, and would requeue all of them.
 job_id() {
   if [ -n "${SLURM_ARRAY_JOB_ID:-}" ]; then
     echo "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"
@@ -35,8 +35,8 @@ pass_on_warning() {
   [ -z "$program_id" ] || kill -s USR1 "$program_id"
 }
 
-# one_world LAUNCHER: do the ranks find each other? Where the launcher does not know the program's
-# MPI, every rank would start as a run of its own, and all would write the same files.
+# one_world LAUNCHER: do the ranks find each other? With a launcher that does not support the
+# program's MPI, every rank would start a separate run, and all would write the same files.
 one_world() {
   local answers
   # shellcheck disable=SC2086  # the launcher is a list of words
@@ -47,21 +47,22 @@ one_world() {
   return 1
 }
 
-# Waits for the program. A signal that this shell gets ends `wait` early, not the program.
+# Waits for the program. A signal to this shell interrupts `wait`, not the program.
 await_program() {
   local code
   while kill -0 "$program_id" 2>/dev/null; do wait "$program_id"; done
   wait "$program_id"
   code=$?
   program_id=
-  # A signal that comes before the program listens ends it; its last checkpoint stands.
+  # A signal that arrives before the program handles signals kills it; its last checkpoint stays
+  # valid.
   if [ -n "$asked" ] && [ "$code" -gt 128 ]; then code=$stopped; fi
   return "$code"
 }
 
 # stop_file DIRECTORY: prints the name of the STOP file, if there is one. It means: stop, and stay
-# so until I remove it. It lies in the run directory; of a sweep, in that of the task or of all.
-# The task's number there has zeros before it in a sweep of ten or more.
+# stopped until the file is removed. It is in the run directory; in a sweep, in that of the task or
+# of the whole sweep. The task number in that name is zero-padded in a sweep of more than ten tasks.
 stop_file() {
   local file mine="/(task_0*${SLURM_ARRAY_TASK_ID:-none}_[^/]*/)?STOP$"
   for file in "$1/STOP" "$1"/task_*/STOP; do
@@ -77,14 +78,14 @@ ask_slurm() (
   exec scontrol "$@"
 )
 
-# Has the user cancelled this job? Then Slurm is ending it, and not for its time limit.
+# Has the user cancelled this job? Then Slurm is ending it for a reason other than its time limit.
 cancelled() {
   case $(ask_slurm --oneliner show job "$(job_id)") in
     *JobState=RUNNING* | *Reason=TimeLimit*) return 1 ;;
   esac
 }
 
-# queue_again DIRECTORY: puts this job back into the queue, or says why not.
+# queue_again DIRECTORY: requeues this job, or says why not.
 queue_again() {
   local file reason restarts=${SLURM_RESTART_COUNT:-0}
   if file=$(stop_file "$1"); then
@@ -92,18 +93,18 @@ queue_again() {
   elif cancelled; then
     reason="it was cancelled"
   elif [ "$restarts" -ge "${GFE_REQUEUES:-100}" ]; then
-    reason="$restarts times are enough (GFE_REQUEUES)"
+    reason="it has been requeued $restarts times, the maximum (GFE_REQUEUES)"
   elif ask_slurm requeue "$(job_id)"; then
     echo "requeue: job $(job_id) is in the queue again, time $((restarts + 1))"
     return
   else
     reason="Slurm refuses"
   fi
-  echo "requeue: job $(job_id) is not queued again: $reason. To go on submit the same command."
+  echo "requeue: job $(job_id) is not queued again: $reason. To continue, submit the same command."
 }
 
 # run_until_done LAUNCHER DIRECTORY INPUT [OPTION...]: ends the script with the exit code of the
-# program. DIRECTORY replaces the input's: where the STOP file may lie must be known here.
+# program. DIRECTORY replaces that of the input, so that this script knows where a STOP file may be.
 run_until_done() {
   local launcher=$1 directory=$2 code=$stopped
   shift 2

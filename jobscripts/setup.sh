@@ -57,17 +57,17 @@ install_packages() {
   fi
   echo "setup: installing$missing"
   apt="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q"
-  $apt update || echo "setup: apt-get update had errors; trying on." >&2
+  $apt update || echo "setup: apt-get update reported errors; continuing." >&2
   # shellcheck disable=SC2086
   $apt install -y --no-install-recommends $missing || { explain_packages "$missing"; return 1; }
 }
 
-# find_python: sets $python to an interpreter with h5py and matplotlib; $PYTHON goes first.
+# find_python: sets $python to an interpreter with h5py and matplotlib; $PYTHON is tried first.
 find_python() {
   for python in "${PYTHON:-}" python3 /usr/bin/python3; do
     [ -n "$python" ] && "$python" -c 'import h5py, matplotlib' 2>/dev/null && return 0
   done
-  echo "setup: no Python with h5py and matplotlib; say which one with PYTHON=/path/to/python3" >&2
+  echo "setup: no Python with h5py and matplotlib found; set PYTHON=/path/to/python3" >&2
   return 1
 }
 
@@ -78,7 +78,7 @@ allow_root() {
   fi
 }
 
-# configure DIRECTORY [MESON OPTION...]: sets a build up, or changes its options.
+# configure DIRECTORY [MESON OPTION...]: sets up a build, or changes its options.
 configure() {
   build_directory=$1
   shift

@@ -1,27 +1,27 @@
 #!/bin/bash
-# A large training on several nodes of a cluster with Slurm. From the repository, after the program
-# was built, with results and data on a file system that all nodes see:
+# Large training runs on several nodes of a cluster with Slurm. From the repository, once the
+# program has been built, with results and data on a file system shared by all nodes:
 #
 #   sbatch jobscripts/several_nodes.sh input.yaml
 #
 # So many ranks want large batches: inputs/fashion_mnist.yaml shows how (1,000 samples, 8 updates each).
-# Read jobscripts/one_node.sh first: the options that are explained there stand here without words.
+# Read jobscripts/one_node.sh first: options that are explained there are not explained here.
 
 #SBATCH --job-name=gfe_large
 #SBATCH --nodes=4                 # computers
 #SBATCH --ntasks-per-node=64      # MPI ranks on each: as many as it has cores
 #SBATCH --cpus-per-task=1
-#SBATCH --exclusive               # no other jobs on these nodes, which would slow all ranks down
+#SBATCH --exclusive               # no other jobs on these nodes: they would slow all ranks down
 #SBATCH --mem=0                   # ... and all of their memory
-#SBATCH --hint=nomultithread      # one rank for a real core, not for each of its hardware threads
+#SBATCH --hint=nomultithread      # one rank per physical core, not per hardware thread
 #SBATCH --time=24:00:00
-#SBATCH --signal=B:USR1@600       # more time: a checkpoint of many ranks on a busy file system
+#SBATCH --signal=B:USR1@600       # longer: many ranks write a checkpoint to a busy file system
 #SBATCH --requeue
 #SBATCH --open-mode=append
 #SBATCH --output=%x_%j.log
 ##SBATCH --account=PROJECT
 ##SBATCH --partition=NAME
-##SBATCH --switches=1             # nodes near each other in the network
+##SBATCH --switches=1             # nodes close to each other in the network
 ##SBATCH --constraint=TYPE        # nodes of one kind of CPU: only then has every run the same bits
 
 # module purge

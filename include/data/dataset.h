@@ -14,7 +14,7 @@
 #include "input/config.h"
 #include "platform/comm.h"
 
-enum { DATASET_AXES = 8, DATASET_PIECE = 1 << 27 };  // bytes in double that are read at a time
+enum { DATASET_AXES = 8, DATASET_PIECE = 1 << 27 };  // axes; bytes, as doubles, read at a time
 
 struct dataset {
   int64_t count;                // samples of the whole set, N
@@ -24,18 +24,19 @@ struct dataset {
   size_t stride;                // real_padded(n)
   int axes;                     // axes of one sample, 0 if it is a single number
   int64_t shape[DATASET_AXES];  // their lengths; the product is n
-  real *y;                      // [local_count][stride], scaled, zero-padded, owned
+  real *y;                      // [local_count][stride], scaled, padded with zeros, owned
   real *w;                      // the same for the weights, or NULL if all are 1, owned
   double *weight_sum;           // [local_count] sum of w, owned; n where w is NULL
   int64_t *label;               // [local_count] or NULL, owned
-  double *real_label;           // the same where labels are real; one of both at the most
-  int64_t *index;               // [local_count] places among all samples of the view, rising, owned
-  int64_t filled;               // entries of the whole set that are the number of data.missing
+  double *real_label;           // the same for real-valued labels; at most one of the two
+  int64_t *index;               // [local_count] numbers among all samples of the view, ascending,
+                                // owned
+  int64_t filled;               // entries of the whole set equal to the number in data.missing
   int64_t *group;  // [local_count] samples of one group (trajectory) stay together when a part is
                    // held out; owned
 };
 
-// What can be said of a set before reading it.
+// What is known about a set before it is read.
 struct dataset_shape {
   int64_t count;  // samples selected
   int axes;
@@ -45,23 +46,25 @@ struct dataset_shape {
   bool missing;  // the file itself says which entries are missing
 };
 
-struct dataset_sources;  // the files of a set, opened: what they hold and what is wanted of it
+struct dataset_sources;  // the opened files of a set: what they contain and which part of it is
+                         // wanted
 
 // Opens the files of `options` (borrowed until dataset_close()), checks names, types, shapes and
 // range, and finds out which samples are selected. `key` (borrowed) is the section's name for
-// messages, such as "data.train"; `seed` is that of synthetic sets. config_check() has seen
-// `options`: one of file and generate is given. Owned, by dataset_close(); NULL on all ranks alike
-// with a message in *error of at least one. Collective.
+// messages, such as "data.train"; `seed` is that of synthetic sets. `options` must have passed
+// config_check(): either file or generate is given. The result is owned by the caller
+// (dataset_close()); NULL on all ranks, with a message in *error on at least one. Collective.
 struct dataset_sources *dataset_open(struct comm *comm, const struct data_options *options,
                                      const char *key, uint64_t seed, struct error *error);
 struct dataset_shape dataset_describe(const struct dataset_sources *sources);
 
-// What the samples are made of; from now on owned by the caller.
+// The view that describes the samples; ownership passes to the caller.
 struct view *dataset_take_view(struct dataset_sources *sources);
 void dataset_close(struct dataset_sources **sources);
 
-// Samples of `b` that are of a trajectory (or, where a single axis numbers samples, are a sample)
-// of `a` are an error that names one. Generated sets are not compared. Collective.
+// It is an error, which names one of them, if samples of `b` belong to a trajectory of `a` (or,
+// where a single axis numbers the samples, are samples of `a`). Generated sets are not compared.
+// Collective.
 void dataset_check_overlap(struct comm *comm, const struct dataset_sources *a,
                            const struct dataset_sources *b, struct error *error);
 
@@ -72,17 +75,17 @@ struct dataset_rules {
   enum loss_kind loss;
 };
 
-// Reads this rank's share, [rank N / R, (rank + 1) N / R), in double, scales it and rounds it last.
+// Reads this rank's share, [rank N / R, (rank + 1) N / R), scales it in double and rounds it last.
 // Entries that are missing (data.missing, or marked by the file itself), masked or of weight 0 get
-// weight 0 and value 0; NaN is an error otherwise. If the loss wants data in [0, 1], a scaled value
-// outside is an error that names sample, entry and value. Returns an owned set, or NULL on all
-// ranks if a share is more than a rank's part of its node's memory or something is wrong.
+// weight 0 and value 0; NaN is an error otherwise. If the loss requires data in [0, 1], a scaled
+// value outside is an error that names sample, entry and value. Returns an owned set, or NULL on
+// all ranks if a share exceeds a rank's part of its node's memory or anything is wrong.
 // Collective; errors as above (comm_settle() them before use).
 struct dataset *dataset_read(struct comm *comm, struct dataset_sources *sources,
                              const struct dataset_rules *rules, struct error *error);
 
-// What entries are like, unscaled, of which `entries` count and `missing` have weight 0. Without
-// any that counts the range is empty and mean and deviation are 0.
+// Statistics of unscaled entries, of which `entries` count and `missing` have weight 0. If none
+// counts, the range is empty, and mean and deviation are 0.
 struct dataset_moments {
   int64_t entries, missing;
   double min, max, mean, deviation;
@@ -92,25 +95,27 @@ struct dataset_survey {
   struct dataset_moments all;
   size_t channels;
   struct dataset_moments *channel;  // [channels], owned
-  int64_t filled;                   // entries that are the number of data.missing
+  int64_t filled;                   // entries equal to the number in data.missing
 };
 
-// Looks through a set without keeping it, in pieces of 128 MiB, twice if it is more than one: finds
-// what dataset_read() would complain of. `channels` of equal size make a sample. Collective; errors
+// Scans a set without keeping it, in pieces of 128 MiB (twice if there is more than one piece), and
+// finds whatever dataset_read() would object to.
+// `channels` of equal size make a sample. Collective; errors
 // as above.
 struct dataset_survey dataset_survey(struct comm *comm, struct dataset_sources *sources,
                                      const struct dataset_rules *rules, size_t channels,
                                      struct error *error);
 
-// For tests: the size of pieces, and parts of a sample that are measured in one go, from now on.
+// For tests: from now on, the size of pieces, and how many parts of a sample are measured at once.
 void dataset_limit_pieces(size_t bytes);
 void dataset_limit_strips(size_t parts);
 
 void dataset_destroy(struct dataset **dataset);
 
-// The scaling that data.scale asks for. Constants that the data decide come from the entries of
-// `train` (else NULL) that count, read in pieces: exact sums, with the same bits for any number of
-// ranks. Where data are constant, or there are none, the scale is 1, and a line says so. `n`:
+// The scaling that data.scale asks for. Constants that depend on the data are computed from the
+// entries of `train` (otherwise NULL) that count, read in pieces, by exact sums with the same bits
+// for any number of ranks. Where data are constant or missing, the scale is 1, and a message says
+// so. `n`:
 // entries of a sample; `view`: its channels. Owned; NULL on all ranks if reading fails. Collective;
 // errors as above.
 struct scaling *dataset_scaling(struct comm *comm, const struct config_scale *scale, size_t n,

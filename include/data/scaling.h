@@ -18,10 +18,10 @@ struct scaling {
 struct scaling *scaling_create(size_t n, size_t count);
 void scaling_destroy(struct scaling **scaling);
 
-// One of rank 0, NULL on the others if it is NULL there, on all ranks; owned. Collective.
+// Gives all ranks the scaling of rank 0, or NULL if it has none; owned. Collective.
 struct scaling *scaling_broadcast(struct comm *comm, struct scaling *scaling);
 
-// The place of an entry's pair.
+// The index of an entry's pair.
 size_t scaling_place(const struct scaling *scaling, size_t entry);
 
 // (raw - offset) / scale, and back, of entry `entry`, in double.

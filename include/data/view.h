@@ -1,6 +1,6 @@
-// What a set's samples are: which axes number them, their channels, and their axes in space. A view
-// is resolved once, when the set is opened (dataset_open()); whoever shows, scales or measures
-// samples asks it.
+// The structure of a set's samples: which axes number them, their channels, and their axes in
+// space. A view is resolved once, when the set is opened (dataset_open()); all code that shows,
+// scales or measures samples consults it.
 #ifndef GFE_VIEW_H
 #define GFE_VIEW_H
 
@@ -12,10 +12,10 @@
 
 enum { VIEW_AXES = 8, VIEW_TEXT = 64 };
 
-// Names as in the data file, made unique; "" for a unit or standard name that it does not give.
+// Names as in the data file, made unique; "" for a unit or standard name that is not given there.
 struct view_axis {
   char name[VIEW_TEXT], units[VIEW_TEXT], standard_name[VIEW_TEXT];
-  int64_t length;         // of what is selected
+  int64_t length;         // of the selection
   int64_t first, stride;  // in the data, the place of the first and from one to the next
   double *coordinates;    // [length], owned; NULL if the file has none
 };
@@ -28,7 +28,8 @@ struct view_channel {
 // fastest.
 struct view {
   char layout[VIEW_TEXT];  // of the files, such as "PDEBench"; "" where there is none to recognise
-  // Axes that number the samples, such as (trajectory, time), the last one fastest. One axis of the
+  // Axes that number the samples, such as (trajectory, time), the last one fastest. A single axis
+  // of the
   // number of samples where the order is not that of a full grid (classes, subsets).
   int numbering_axes;
   struct view_axis numbering[VIEW_AXES];
@@ -40,18 +41,18 @@ struct view {
   struct view_axis space[VIEW_AXES];
 };
 
-// The view of samples of which no more is known than their shape: one channel `name`, space axes
+// The view of samples of which only the shape is known: one channel `name`, space axes
 // axis_0, axis_1, ..., numbered by `sample`. Owned.
 struct view *view_plain(const char *name, int64_t samples, int axes, const int64_t *shape);
 
-// A view of rank 0, NULL on the others, on all ranks; owned. Collective.
+// Gives all ranks the view of rank 0 (NULL on the others); owned. Collective.
 struct view *view_broadcast(struct comm *comm, struct view *view);
 
-// A copy for `samples` of the samples in their order, which are no grid any more; owned.
+// A copy for `samples` of the samples, in order, which no longer form a grid; owned.
 struct view *view_part(const struct view *view, int64_t samples);
 void view_destroy(struct view **view);
 
-// Entries of one channel; all of a sample.
+// Number of entries of one channel, and of a whole sample.
 size_t view_channel_entries(const struct view *view);
 size_t view_entries(const struct view *view);
 

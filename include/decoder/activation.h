@@ -1,6 +1,6 @@
 // Activation functions phi, applied to rows of sums s, and the chain rule through them. Rows have
 // `columns` elements, a multiple of 8, and lie `stride` elements apart, so that the part of the
-// rows that a product has just finished can be treated while it is in the first cache.
+// rows that a product has just finished can be processed while it is still in the L1 cache.
 #ifndef GFE_ACTIVATION_H
 #define GFE_ACTIVATION_H
 
@@ -17,12 +17,12 @@ enum activation_kind {
   ACTIVATION_SIGMOID,
   ACTIVATION_SOFTPLUS,
   ACTIVATION_SILU,
-  ACTIVATION_GELU,  // s Phi(s), Phi being the normal distribution
+  ACTIVATION_GELU,  // s Phi(s), Phi the standard normal distribution function
   ACTIVATION_KINDS
 };
 const char *activation_name(int kind);  // NULL beyond the last
 
-// An activation with what it depends on.
+// An activation with its parameter.
 struct activation {
   enum activation_kind kind;
   real leak;  // leaky_relu: its slope below 0
@@ -35,14 +35,15 @@ struct activation_block {
 // a = phi(s) in place of s, and slope = phi'(s).
 void activation_forward(struct activation phi, struct activation_block block, real *s, real *slope);
 
-// The same, besides curvature = phi''(s).
+// The same, and curvature = phi''(s) as well.
 void activation_curve(struct activation phi, struct activation_block block, real *s, real *slope,
                       real *curvature);
 
 // delta *= slope: from d loss / d a to d loss / d s.
 void activation_backward(struct activation_block block, const real *slope, real *delta);
 
-// A tangent s_dot: bend = phi''(s) s_dot in place of the curvature, then a_dot = phi'(s) s_dot in
+// For a tangent s_dot: bend = phi''(s) s_dot in place of the curvature, then a_dot = phi'(s) s_dot
+// in
 // place of s_dot.
 void activation_tangent(struct activation_block block, const real *slope, real *bend, real *s_dot);
 

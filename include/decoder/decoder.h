@@ -1,5 +1,5 @@
-// The decoder x = D(z; theta): a network, the loss of what it makes, and the block with its
-// parameters; in an autoencoder beside the encoder z = E(y; theta), a network of the same block.
+// The decoder x = D(z; theta): a network, the loss of its output, and the block of its parameters;
+// in an autoencoder also the encoder z = E(y; theta), a network with parameters in the same block.
 #ifndef GFE_DECODER_H
 #define GFE_DECODER_H
 
@@ -15,7 +15,7 @@ struct decoder {
   size_t d, n;  // numbers in a latent, entries of a sample
   enum loss_kind loss;
   struct network *network;  // owned
-  struct network *encoder;  // of an autoencoder, owned, its parameters behind those of the
+  struct network *encoder;  // of an autoencoder, owned, with its parameters after those of the
                             // decoder's network; else NULL
   size_t count;             // elements of theta, gaps included
   real *theta;              // owned
@@ -26,11 +26,12 @@ struct decoder {
   size_t *outputs, *chains;
 };
 
-// A decoder from `d` numbers through `layer_count` layers, with all parameters zero.
+// A decoder that takes `d` numbers through `layer_count` layers, with all parameters zero.
 struct decoder *decoder_create(size_t d, size_t layer_count, const struct layer_spec *specs,
                                enum loss_kind loss);
 
-// The same in two steps, for callers that need the size first: theta is NULL until allocated.
+// The same in two steps, for callers that need to know the size first: theta is NULL until
+// allocated.
 struct decoder *decoder_layout(size_t d, size_t layer_count, const struct layer_spec *specs,
                                enum loss_kind loss);
 void decoder_allocate(struct decoder *decoder);
@@ -41,16 +42,16 @@ size_t decoder_packed_size(const struct decoder *decoder);
 // Packs the weights for products: to be called after every change of theta, before the next pass.
 void decoder_pack(struct decoder *decoder);
 
-// theta and the packed weights, as passes through the networks take them (borrowed).
+// theta and the packed weights, in the form that passes through the networks take (borrowed).
 struct network_values decoder_values(const struct decoder *decoder);
 
-// Gives a decoder whose theta is not allocated yet an encoder from n to d numbers, of layers that
-// fit.
+// Adds an encoder from n to d numbers, with layers that fit, to a decoder whose theta has not been
+// allocated yet.
 void decoder_add_encoder(struct decoder *decoder, size_t layer_count,
                          const struct layer_spec *specs);
 
-// The encoder that mirrors a decoder of dense layers: their widths in reverse order, each hidden
-// layer with its activation, and a linear layer to the `d` numbers of the latent. Fills `mirror`
+// The encoder that mirrors a decoder of dense layers: the hidden layers in reverse order, with
+// their widths and activations, and a linear layer to the `d` numbers of the latent. Fills `mirror`
 // [layer_count]; false if a layer is of another kind.
 bool decoder_mirror(size_t d, size_t layer_count, const struct layer_spec *specs,
                     struct layer_spec *mirror);

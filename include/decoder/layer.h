@@ -1,9 +1,10 @@
 // Layers of a network: pure functions on rows of samples. A layer computes sums s from its input a;
-// the activation (activation.h) makes the next input of them. One file layer_*.c and one row of the
-// table in layer.c per kind. The backward products quote the forward one.
+// the activation (activation.h) turns them into the next input. There is one file layer_*.c and one
+// row of the table in layer.c per kind. The backward products are written in terms of the forward
+// one.
 //
-// Numbers without order are flat: a row of real_padded(width) of them per sample. A field has
-// channels and axes of space; a sample's is kept channel last, a row of real_padded(channels)
+// Numbers without spatial order are flat: a row of real_padded(width) of them per sample. A field
+// has channels and space axes; it is stored channels last, with a row of real_padded(channels)
 // numbers per position, so that each position is a row of a product. (A flat row is a field of one
 // position.) Flattened, a field is channel by channel, in C order. Padding is zero.
 #ifndef GFE_LAYER_H
@@ -39,7 +40,7 @@ struct layer_sizes {
   int64_t count, value[LAYER_AXES];
 };
 
-// What the input file says of a layer. Plain data.
+// A layer as described in the input file. Plain data.
 struct layer_spec {
   enum layer_kind kind;
   int64_t width;  // dense: outputs; conv, conv_transpose: channels
@@ -48,12 +49,12 @@ struct layer_spec {
   struct layer_sizes kernel, stride, padding, output_padding;
   enum padding_mode padding_mode;  // conv
   struct layer_sizes sizes;        // reshape: the new shape; upsample: factors
-  // residual: layers of its two branches, which stand before it in the list one after the other and
-  // begin from the same layer; no layers: what the other begins from.
+  // residual: numbers of layers in its two branches, which precede it in the list one after the
+  // other and start from the same layer; a branch without layers is that layer itself.
   int64_t branch[2];
 };
 
-// Whether two layers are the same, but for what stands before them.
+// Whether two layers are the same, apart from what precedes them.
 bool layer_spec_equal(const struct layer_spec *a, const struct layer_spec *b);
 
 // Channels first; a single axis if flat. A weight has one axis more.
@@ -65,12 +66,12 @@ struct layer_shape {
 enum { LAYER_SHAPE_TEXT = 96 };
 const char *layer_shape_text(const struct layer_shape *shape, char text[LAYER_SHAPE_TEXT]);
 
-// A layer in its place.
+// A layer at its place in a network.
 struct layer {
   enum layer_kind kind;
   enum activation_kind activation;
   struct layer_spec spec;
-  size_t number;  // in the input file's list, in which LAYER_NONE stands for layers of our own
+  size_t number;  // in the input file's list; LAYER_NONE for layers inserted by the program
   struct layer_shape from, to;
   size_t inputs, outputs;            // numbers in them
   size_t weight_rows, weight_count;  // first axis and elements of the weight
@@ -82,43 +83,43 @@ struct layer {
       extension;     // conv: how its input is continued to the map's image, if not by zeros
   size_t sources;    // 1, or 2 if the outputs of two layers are summed
   size_t source[2];  // layers whose outputs it takes; LAYER_NONE: the network's input
-  bool shared[2];    // a later layer, or its own other source, takes the same
-  bool sole[2];      // no other layer takes the same
+  bool shared[2];    // a later layer, or its own other source, uses the same output
+  bool sole[2];      // no other layer uses the same output
   // dense: ends of the chains of products over its outputs, as of a product_matrix; borrowed, NULL
   // but in an excerpt
   const size_t *chains;
 };
 #define LAYER_NONE SIZE_MAX
 
-// Samples on their way through a layer. theta and packed are the blocks of all parameters and of
-// all packed weights; `work` has layer_work() elements.
+// A pass of samples through a layer. theta and packed are the blocks of all parameters and of all
+// packed weights; `work` has layer_work() elements.
 struct layer_rows {
   size_t samples;
   const real *theta, *packed;
   real *work;
 };
 
-// What a gradient of parameters is summed of: delta_s a^T for the weight and, if `affine`, delta_s
-// for the bias.
+// The terms whose sum is a gradient of the parameters: delta_s a^T for the weight and, if `affine`,
+// delta_s for the bias.
 struct layer_pairs {
   const real *delta_s, *a;
   bool affine;
 };
 
 // `finish` acts on rows of s or delta_a, one per position of each sample, as soon as they are
-// complete; NULL: nothing is left to be done.
+// complete; NULL: nothing remains to be done.
 struct layer_ops {
   const char *name;
-  bool flat;           // takes and gives numbers without order only
+  bool flat;           // takes and returns only flat numbers
   bool weight_in_out;  // the weight's axes are (in, out, kernel ...)
-  // Completes a layer of which kind, activation, number and from are set; false with the reason in
+  // Completes a layer whose kind, activation, number and from are set; false with the reason in
   // *error if the shapes do not fit.
   bool (*place)(struct layer *layer, const struct layer_spec *spec, struct error *error);
-  // NULL without parameters: the bound of the uniform distribution they begin with.
+  // The bound of the uniform distribution for initial parameters; NULL for layers without any.
   double (*bound)(const struct layer *layer);
-  // Elements of work space, NULL for none.
+  // Elements of work space; NULL if none is needed.
   size_t (*work)(const struct layer *layer);
-  // Elements of its packed weights, and packing them; NULL for none.
+  // Number of elements of its packed weights, and packing them; NULL if there are none.
   size_t (*packed)(const struct layer *layer);
   void (*pack)(const struct layer *layer, const real *theta, real *packed, real *work);
   // s = W a + b, without b unless `affine`.
@@ -133,7 +134,7 @@ struct layer_ops {
   void (*backward_parameters)(const struct layer *layer, const struct layer_rows *rows,
                               const real *delta_s, const real *a, bool affine, bool add,
                               real *gradient);
-  // NULL: one after the other. The same of two products.
+  // The same for two products; NULL: one after the other.
   void (*backward_parameters_both)(const struct layer *layer, const struct layer_rows *rows,
                                    const struct layer_pairs pairs[2], bool add, real *gradient);
   // NULL: by backward_parameters. Adds the gradients of each tile of `tile` samples, the last of
@@ -150,21 +151,22 @@ const struct layer_ops *layer_ops(enum layer_kind kind);
 // Whether an input or output is a field.
 static inline bool layer_is_field(const struct layer_shape *shape) { return shape->axes > 1; }
 
-// Numbers in a shape.
+// The number of entries of a shape.
 size_t layer_shape_size(const struct layer_shape *shape);
 
 // Fills weight and bias; `index` is the layer's number among those that share theta.
 void layer_initialise(const struct layer *layer, uint64_t seed, uint64_t index, real *theta);
 
-// Positions of a shape: 1 if it is flat; numbers of a position; what a sample takes in memory.
+// Of a shape: its positions (1 if flat); the numbers per position; the elements of a sample in
+// memory.
 size_t layer_positions(const struct layer_shape *shape);
 size_t layer_channels(const struct layer_shape *shape);
 size_t layer_stride(const struct layer_shape *shape);
 
 size_t layer_work(const struct layer *layer);
 
-// Sizes of one kind for each of `axes` axes, `what` names them; false with the reason in *error if
-// their number is neither that nor one.
+// Expands sizes (`what` names them) to one for each of `axes` axes; false with the reason in *error
+// if their number is neither `axes` nor one.
 bool layer_expand(const struct layer_sizes *sizes, size_t axes, const char *what, size_t *value,
                   struct error *error);
 
@@ -172,7 +174,7 @@ bool layer_expand(const struct layer_sizes *sizes, size_t axes, const char *what
 // convolutions.
 void layer_weight_shape(const struct layer *layer, struct layer_shape *shape);
 
-// Stores the shape, if it is not too large.
+// Stores the shape unless it is too large.
 bool layer_set_output(struct layer *layer, const struct layer_shape *to, struct error *error);
 
 #endif

@@ -44,12 +44,13 @@ double loss_row(enum loss_kind kind, size_t n, size_t stride, const struct loss_
 double loss_row_tangent(enum loss_kind kind, size_t n, size_t stride,
                         const struct loss_sample *sample, real *x, real *x_dot);
 
-// Either loss of a sample is, up to a factor and what does not depend on x, sum of w (a(x) - y x):
-// a is x^2 / 2 for mse, softplus(x) for bce. Fills a [stride] from x [stride], of which `n` count,
+// Either loss of a sample is, up to a factor and a term that does not depend on x, sum of w (a(x) -
+// y x), where a is x^2 / 2 for mse and softplus(x) for bce.
+// Fills a [stride] from x [stride], of which `n` count,
 // with zeros in the padding, and returns the sum of a.
 double loss_potential(enum loss_kind kind, size_t n, const real *x, real *a);
 
-// The decoder's output x -> what it says of the data, in place.
+// Converts the decoder's output x to the data it stands for, in place.
 void loss_output(enum loss_kind kind, size_t count, real *x);
 
 #endif

@@ -1,6 +1,7 @@
-// A network: layers whose parameters are one stretch of a block theta, and its passes over rows of
-// samples. Each layer takes the output of the one before it, or where branches begin or are summed
-// of an earlier one. It knows neither loss nor flow: the decoder is a network with a loss, and
+// A network: layers whose parameters form one stretch of a block theta, and passes of rows of
+// samples through it. Each layer takes the output of the previous one or, where branches begin or
+// are summed, of an earlier one.
+// It knows neither loss nor flow: the decoder is a network with a loss, and
 // networks that share a block (an encoder beside a decoder) share its optimiser and sums. Notation:
 // src/decoder/README.md, "Passes through a network".
 #ifndef GFE_NETWORK_H
@@ -22,24 +23,24 @@ struct network {
   size_t packed_begin, packed_end;  // its packed weights within the block of all of them
 };
 
-// The parameters as passes take them: theta, and the weights packed for products, which
-// network_pack() makes of it.
+// The parameters in the form that passes take: theta, and the weights packed for products by
+// network_pack().
 struct network_values {
   const real *theta, *packed;
 };
 
-// The first of `count` layers from `inputs` numbers on that does not fit, with the reason in
-// *error; `count` if all do.
+// The first of `count` layers, starting from `inputs` numbers, that does not fit, with the reason
+// in *error; `count` if all fit.
 size_t network_check(size_t inputs, size_t count, const struct layer_spec *specs,
                      struct error *error);
 
-// The numbers that come out of `count` layers that fit.
+// The number of outputs of `count` layers that fit.
 size_t network_outputs(size_t inputs, size_t count, const struct layer_spec *specs);
 
 // A network from `inputs` numbers through `count` layers that fit; its parameters begin at element
 // `begin` of theta, a multiple of REAL_PAD, and its packed weights at `packed_begin` of theirs.
-// Inputs and outputs are flat: where a layer needs it, or at the end, a reshape is inserted, so
-// layers may be more than `count`.
+// Inputs and outputs are flat: where a layer needs it, and at the end, a reshape is inserted, so
+// there may be more than `count` layers.
 struct network *network_create(size_t inputs, size_t count, const struct layer_spec *specs,
                                size_t begin, size_t packed_begin);
 void network_destroy(struct network **network);
@@ -59,14 +60,14 @@ void network_excerpt_chains(size_t count, const size_t *outputs, size_t *chains)
 void network_excerpt_theta(const struct network *network, const struct network *excerpt,
                            const size_t *outputs, const real *theta, real *excerpt_theta);
 
-// The shape of the outputs as the last layer of the list gives it (borrowed).
+// The shape of the outputs of the last layer in the list (borrowed).
 const struct layer_shape *network_shape(const struct network *network);
 
 // Fills its part of theta with random numbers, a function of `seed` and of `first`, by which
 // networks that share a block differ: the number of its first layer among all.
 void network_initialise(const struct network *network, uint64_t seed, uint64_t first, real *theta);
 
-// Parameters without the gaps.
+// The number of parameters, gaps excluded.
 size_t network_parameters(const struct network *network);
 
 // Multiplications and additions for one sample of a pass forward and back to the input.
@@ -76,18 +77,18 @@ double network_flops(const struct network *network);
 // elements.
 void network_pack(const struct network *network, const real *theta, real *packed, real *work);
 
-// Whether that has been done, by a look at a few weights: for assertions.
+// Whether that has been done, judged by a few weights: for assertions.
 bool network_is_packed(const struct network *network, struct network_values values);
 
-// Elements of work space that the layers need in turn.
+// Elements of work space that the layers need, one after the other.
 size_t network_work(const struct network *network);
 
-// ---- values: a = network(input), and the gradients of what is made of it ----
+// ---- values: a = network(input), and gradients of functions of it ----
 
 struct network_pass;  // owned by the caller of network_pass_create()
 
-// Room for up to `rows` rows through `network` (borrowed); more of it `with_parameters`, for which
-// alone network_pass_gradient() may be called.
+// Room for passes of up to `rows` rows through `network` (borrowed); network_pass_gradient() may be
+// called only if it is created `with_parameters`, which takes more memory.
 struct network_pass *network_pass_create(const struct network *network, size_t rows,
                                          bool with_parameters);
 void network_pass_destroy(struct network_pass **pass);
@@ -98,18 +99,19 @@ size_t network_pass_bytes(const struct network *network, size_t rows, bool with_
 // The rows' inputs, to be filled before a pass: [rows][real_padded(inputs)], borrowed.
 real *network_pass_input(struct network_pass *pass);
 
-// The outputs, [rows][real_padded(outputs)] (borrowed, until the next pass). The pass back begins
-// in the same place: whoever wants it puts d loss / d output there instead, with zeros in the
-// padding.
+// The outputs, [rows][real_padded(outputs)] (borrowed, until the next pass). The backward pass
+// starts from the same place: the caller replaces the outputs by d loss / d output, with zeros in
+// the padding.
 real *network_pass_forward(struct network_pass *pass, struct network_values values, size_t rows);
 
 // d loss / d input, [rows][real_padded(inputs)] (borrowed, until the next pass; the caller may add
-// to it); NULL and less work without `to_input`, where only the gradient of theta is wanted.
+// to it). Without `to_input`, if only the gradient of theta is wanted, it is NULL and takes less
+// work.
 real *network_pass_backward(struct network_pass *pass, struct network_values values, size_t rows,
                             bool to_input);
 
-// The sum over rows first ... first + count - 1 of the last pass back of d loss / d theta, into the
-// network's part of `gradient`, which is shaped like theta.
+// The sum of d loss / d theta over rows first ... first + count - 1 of the last backward pass, into
+// the network's part of `gradient`, which is shaped like theta.
 void network_pass_gradient(struct network_pass *pass, size_t first, size_t count, real *gradient);
 
 // Adds the same of each tile of `tile` rows, the last of which may have fewer, to exact sums over
@@ -132,7 +134,7 @@ struct network_pair {
   real *value, *dot;
 };
 
-// As of a pass.
+// As for a pass.
 struct network_tangent *network_tangent_create(const struct network *network, size_t rows,
                                                bool with_parameters);
 void network_tangent_destroy(struct network_tangent **tangent);
@@ -142,8 +144,8 @@ size_t network_tangent_bytes(const struct network *network, size_t rows, bool wi
 real *network_tangent_input(struct network_tangent *tangent);
 real *network_tangent_direction(struct network_tangent *tangent);
 
-// x and x_dot (borrowed, until the next sweep). The sweep back begins in the same place: whoever
-// wants it puts d loss / d x and its tangent there instead.
+// x and x_dot (borrowed, until the next sweep). The backward sweep starts from the same place: the
+// caller replaces them by d loss / d x and its tangent.
 struct network_pair network_tangent_forward(struct network_tangent *tangent,
                                             struct network_values values, size_t rows);
 
@@ -152,7 +154,7 @@ struct network_pair network_tangent_forward(struct network_tangent *tangent,
 real *network_tangent_backward(struct network_tangent *tangent, struct network_values values,
                                size_t rows);
 
-// Adds the sum over rows first ... first + count - 1 of d/dtheta [v . g] to the network's part of
+// Adds the sum of d/dtheta [v . g] over rows first ... first + count - 1 to the network's part of
 // `gradient`.
 void network_tangent_gradient(struct network_tangent *tangent, size_t first, size_t count,
                               real *gradient);

@@ -16,7 +16,7 @@ struct objective_row {
   const real *y;              // [real_padded(n)]
   const real *w;              // the same, or NULL: 1 everywhere
   double weight_sum;          // sum of w
-  const struct prior *prior;  // of its latent, or NULL: the objective is the loss alone
+  const struct prior *prior;  // of its latent; NULL: the objective is the loss alone
 };
 
 // The same as the loss wants it of a decoder's output.
@@ -24,8 +24,9 @@ struct loss_sample objective_sample(const struct decoder *decoder, const struct 
 
 struct objective;  // owned by the caller of objective_create()
 
-// Room for evaluations of up to `rows` rows with `decoder` (borrowed); more of it
-// `with_parameters`, for which alone objective_parameter_gradient() may be called.
+// Room for evaluations of up to `rows` rows with `decoder` (borrowed);
+// objective_parameter_gradient() may be called only if it is created `with_parameters`, which takes
+// more memory.
 struct objective *objective_create(const struct decoder *decoder, size_t rows,
                                    bool with_parameters);
 void objective_destroy(struct objective **objective);
@@ -36,21 +37,21 @@ size_t objective_bytes(const struct decoder *decoder, size_t rows, bool with_par
 // The rows' latents, to be filled before an evaluation: [rows][real_padded(d)], borrowed.
 real *objective_latents(struct objective *objective);
 
-// loss[rows], of each row with its prior's part, and, as the return value, the gradients with
+// Fills loss[rows], including the contribution of each row's prior, and returns the gradients with
 // respect to z, [rows][real_padded(d)] (borrowed, until the next evaluation).
 const real *objective_evaluate(struct objective *objective, size_t rows,
                                const struct objective_row *samples, double *loss);
 
-// The losses alone, with the priors' parts.
+// The losses alone, including the contributions of the priors.
 void objective_losses(struct objective *objective, size_t rows, const struct objective_row *samples,
                       double *loss);
 
-// The sum over rows first ... first + count - 1 of the last evaluation of d loss / d theta, into
+// The sum of d loss / d theta over rows first ... first + count - 1 of the last evaluation, into
 // gradient [decoder->count].
 void objective_parameter_gradient(struct objective *objective, size_t first, size_t count,
                                   real *gradient);
 
-// Adds that of each tile of `tile` of the `rows` rows to exact sums over theta. `gradient`
+// Adds the gradient of each tile of `tile` of the `rows` rows to exact sums over theta. `gradient`
 // [decoder->count] is work space.
 void objective_sum_gradients(struct objective *objective, size_t rows, size_t tile, real *gradient,
                              struct reduction *sums);

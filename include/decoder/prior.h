@@ -1,9 +1,11 @@
-// A Gaussian prior of latents, N(mean, covariance), and what it adds to the loss of a sample. With
-// the likelihood of the observed entries it makes the flow's end the maximum a posteriori latent:
+// A Gaussian prior of latents, N(mean, covariance), and what it adds to the loss of a sample.
+// Combined with the likelihood of the observed entries, it turns the end of the flow into the
+// maximum a posteriori latent:
 //
 //   objective = loss + (variance / weight_sum) (z - mean)^T covariance^-1 (z - mean),
 //
-// where `variance` is that of an entry's error for mse, and 1/2 for bce (src/decoder/README.md,
+// where `variance` is the variance of an entry's error for mse, and 1/2 for bce
+// (src/decoder/README.md,
 // "A prior of the latent").
 #ifndef GFE_PRIOR_H
 #define GFE_PRIOR_H
@@ -19,8 +21,8 @@ struct prior {
   double *precision;  // [d][d], covariance^-1, owned
 };
 
-// From the mean [d] and the lower triangle of the covariance [d][d]; NULL if that is not positive
-// definite. Owned by the caller.
+// From the mean [d] and the lower triangle of the covariance [d][d]; NULL if the covariance is not
+// positive definite. Owned by the caller.
 struct prior *prior_create(size_t d, const double *mean, const double *covariance, double variance);
 void prior_destroy(struct prior **prior);
 

@@ -14,8 +14,8 @@
 
 struct tangent;  // owned by the caller of tangent_create()
 
-// Room for up to `rows` rows with `decoder` (borrowed); more of it `with_parameters`, for which
-// alone tangent_parameter_gradient() may be called.
+// Room for up to `rows` rows with `decoder` (borrowed); tangent_parameter_gradient() may be called
+// only if it is created `with_parameters`, which takes more memory.
 struct tangent *tangent_create(const struct decoder *decoder, size_t rows, bool with_parameters);
 void tangent_destroy(struct tangent **tangent);
 size_t tangent_bytes(const struct decoder *decoder, size_t rows, bool with_parameters);
@@ -29,7 +29,7 @@ real *tangent_directions(struct tangent *tangent);
 const real *tangent_sweep(struct tangent *tangent, size_t rows,
                           const struct objective_row *samples);
 
-// Adds the sum over rows first ... first + count - 1 of the last sweep of d/dtheta [v . g] to
+// Adds the sum of d/dtheta [v . g] over rows first ... first + count - 1 of the last sweep to
 // gradient [decoder->count].
 void tangent_parameter_gradient(const struct tangent *tangent, size_t first, size_t count,
                                 real *gradient);

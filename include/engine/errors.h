@@ -1,7 +1,7 @@
 // How far reconstructions are from the samples, in the data's own units (the scaling undone), as
-// relative L2 errors ||x - y|| / ||y||. Entries of weight 0 are left out, all others count alike,
-// whatever their weight in the loss. For a loss whose output is a logit, x is the mean that it
-// stands for.
+// relative L2 errors ||x - y|| / ||y||. Entries of weight 0 are left out; all others count equally,
+// whatever their weight in the loss. For a loss whose output is a logit, x is the mean that the
+// logit represents.
 #ifndef GFE_ERRORS_H
 #define GFE_ERRORS_H
 
@@ -11,28 +11,29 @@
 
 #include "engine/run.h"
 
-// Reconstructions that are held at a time, here and by whoever writes them; one at the least.
+// Size of the blocks of reconstructions, here and where they are written; at least one of them.
 enum { ERRORS_BLOCK = 1 << 24 };  // bytes
 
-// What is known of a whole set.
+// Error measures of a whole set.
 enum errors_number {
   ERRORS_RELATIVE,  // of the set as one vector: the ratio of Frobenius norms
   ERRORS_MEAN,      // over the samples' own relative errors, like the next three
   ERRORS_MEDIAN,
   ERRORS_P95,
   ERRORS_WORST,
-  ERRORS_CENTRED,  // over ||y - mean||: 1 is what the mean sample would have
+  ERRORS_CENTRED,  // relative to ||y - mean||: 1 for the mean sample
   ERRORS_MAX,      // the largest |x - y| of an entry, in the data's units
   ERRORS_NUMBERS
 };
-const char *errors_name(enum errors_number number);  // "relative_l2_mean", ...: as files say it
-const char *errors_text(enum errors_number number);  // what it is, in a line
+const char *errors_name(enum errors_number number);  // "relative_l2_mean", ...: the name used in
+                                                     // files
+const char *errors_text(enum errors_number number);  // a description in one line
 
-// What has made the reconstructions; the prefix of its names in files: "", "encoder_", "pod_".
+// The source of the reconstructions; its prefix for names in files: "", "encoder_", "pod_".
 enum errors_source { ERRORS_BY_FLOW, ERRORS_BY_ENCODER, ERRORS_BY_POD, ERRORS_SOURCES };
 const char *errors_prefix(enum errors_source source);
 
-// A ratio whose denominator is 0 is NaN; such a sample has no part in mean, median, p95 and worst.
+// A ratio whose denominator is 0 is NaN; such a sample is left out of mean, median, p95 and worst.
 // A reconstruction that is not finite makes its sample's numbers infinite, and the set's NaN.
 struct errors {
   double number[ERRORS_NUMBERS];
@@ -43,7 +44,7 @@ struct errors {
   double *sample_max;        // the same
 };
 
-// What a scaled entry was before. One that was 0 and comes back as a rounding error is 0.
+// The unscaled value of an entry. One that was 0 and comes back as a rounding error becomes 0.
 static inline double errors_unscaled(double scaled, double scale, double offset) {
   static const double epsilon = sizeof(real) == sizeof(double) ? 0x1p-52 : 0x1p-23;
   const double value = scaled * scale + offset;

@@ -1,6 +1,6 @@
-// Encoding a whole data set with the decoder as it stands: the latents, their losses,
-// and how the flows went; besides, what the encoder of an autoencoder makes of the same samples. It
-// can be done in slices, and taken up again from a checkpoint.
+// Encoding a whole data set with the decoder in its present state: the latents, their losses,
+// and how the flows went; for an autoencoder, also the latents given by its encoder. It can be
+// done in slices and resumed from a checkpoint.
 #ifndef GFE_EVALUATION_H
 #define GFE_EVALUATION_H
 
@@ -16,8 +16,7 @@
 struct pod_codes;
 
 // Where flows begin: where evaluation.start puts those of new samples; where training has left the
-// latents; or, for a share of the training samples, as if they were new, never at their own
-// latents.
+// latents; or, for some of the training samples, as if they were new, never at their own latents.
 enum evaluation_kind { EVALUATION_NEW, EVALUATION_TRAINED, EVALUATION_AS_NEW };
 
 struct evaluation {
@@ -25,13 +24,13 @@ struct evaluation {
   enum set set;
   struct encoding *encoding;    // of this rank's samples, owned
   struct encoding *by_encoder;  // z and loss by the autoencoder's encoder, owned; NULL without one
-  // Once all are:
+  // Once all samples are encoded:
   double loss;          // mean over the whole set; NaN if one is not finite
-  double objective;     // mean of what flows minimised, where a prior has a part; else NaN
+  double objective;     // mean of what flows minimised, if a prior contributes; else NaN
   double loss_encoder;  // the same of `by_encoder`; NaN without an encoder
   struct tally tally;   // of the whole set
   struct errors *errors[ERRORS_SOURCES];  // owned; NULL: not measured, or no such source
-  // How sure latents are, if asked for (evaluation.uncertainty), else NULL: standard deviations
+  // Uncertainty of latents, if requested (evaluation.uncertainty), else NULL: standard deviations
   // [count][d] and covariances [count][d][d]. Owned.
   double *z_std, *z_covariance;
   struct pod_codes *pod;  // from evaluation_measure() on, owned; NULL: without POD
@@ -40,19 +39,19 @@ struct evaluation {
   struct samples samples;
   struct ensemble *ensemble;
   struct observation *observation;  // of the samples under way, owned; NULL: all outputs
-  struct posterior *bars;           // of uncertainties where flows took none; owned
-  struct posterior *posterior;      // with which flows are followed; NULL: by the loss alone
+  struct posterior *bars;           // for uncertainties where flows had none; owned
+  struct posterior *posterior;      // used by the flows; NULL: they follow the loss alone
   double begun;
-  int64_t identity;  // of all that decides the latents
+  int64_t identity;  // of everything that determines the latents
   bool flows_ended;
   int64_t passed;  // samples through the autoencoder's encoder
 };
 
-// An evaluation of which nothing is done yet, of a set that is loaded. Of the kinds other than
-// EVALUATION_NEW the set is that of training, and run->latents are there.
+// A new evaluation of a set that is loaded. For all kinds except EVALUATION_NEW, the set is the
+// training set, and run->latents must exist.
 struct evaluation *evaluation_create(struct run *run, enum set set, enum evaluation_kind kind);
 
-// Samples that are encoded: of EVALUATION_AS_NEW at most AS_NEW_MOST, evenly spaced.
+// The samples that are encoded: for EVALUATION_AS_NEW, at most AS_NEW_MOST, evenly spaced.
 enum { AS_NEW_MOST = 2000 };
 int64_t evaluation_samples(const struct evaluation *evaluation);
 void evaluation_destroy(struct evaluation **evaluation);
@@ -61,18 +60,18 @@ void evaluation_destroy(struct evaluation **evaluation);
 // samples are left. Collective, with the same answer on all ranks.
 bool evaluation_advance(struct evaluation *evaluation, double seconds);
 
-// Samples of the whole set that are encoded. Collective.
+// The number of samples of the whole set that have been encoded. Collective.
 int64_t evaluation_count(const struct evaluation *evaluation);
 
-// Adds what has been encoded to a state; samples under way count as not begun. A state that has
+// Adds what has been encoded to a state; samples in progress count as not begun. A state that has
 // been read takes effect in evaluation_resume().
 void evaluation_state(struct evaluation *evaluation, struct state *state);
 
-// Once a state has been read, the decoder's too: false if it was encoded with other options,
-// parameters, first guesses or data than these, and the set begins anew.
+// To be called once a state, including that of the decoder, has been read: false if the set was
+// encoded with different options, parameters, first guesses or data; it is then encoded anew.
 bool evaluation_resume(struct evaluation *evaluation);
 
-// Adds all that is known of the set's samples to a state, as the columns of results.h5 (borrowed).
+// Adds everything known about the set's samples to a state, as columns of results.h5 (borrowed).
 void evaluation_columns(const struct evaluation *evaluation, struct state *state);
 
 // Fills x [count][real_padded(n)] with the reconstructions, scaled, of this rank's samples from
@@ -80,7 +79,7 @@ void evaluation_columns(const struct evaluation *evaluation, struct state *state
 void evaluation_reconstruct(const struct evaluation *evaluation, enum errors_source source,
                             int64_t first, int64_t count, real *x);
 
-// Measures how sure the latents of a set of new samples are that is encoded. Collective.
+// Computes the uncertainty of the latents of an encoded set of new samples. Collective.
 void evaluation_measure_uncertainty(struct evaluation *evaluation);
 
 // After that, fills x [count][real_padded(n)] with the standard deviations, scaled, of this rank's

@@ -15,21 +15,22 @@ enum gradient_kind {
 
 struct gradient_check {
   int64_t count;  // samples: the first of data.train
-  int kinds;      // GRADIENT_WHOLE is left out for flows without an adjoint (lbfgs, a shared step)
-  bool encoder;   // the latents of GRADIENT_WHOLE are an encoder's
+  int kinds;      // GRADIENT_WHOLE is omitted for flows without an adjoint (lbfgs, a shared step)
+  bool encoder;   // the latents of GRADIENT_WHOLE come from an encoder
   struct taylor taylor[GRADIENT_KINDS];  // of the mean loss, along random directions
   real *gradient;                        // [decoder->count] dL/dtheta of the mean loss, through the
                                          // flow if it has an adjoint, or the encoder; owned
 };
 
-// Checks. Collective. Needs the double precision program; setup_prepare() refuses the other.
+// Runs the check. Collective. Needs the double-precision program; setup_prepare() refuses the
+// other.
 struct gradient_check *gradient_check_run(struct run *run);
 void gradient_check_destroy(struct gradient_check **check);
 
-// What a kind (enum gradient_kind) is called in the log and in results.h5 (static).
+// The name of a kind (enum gradient_kind) in the log and in results.h5 (static).
 const char *gradient_check_name(const struct gradient_check *check, enum gradient_kind kind);
 
-// Whether the slope of a kind is 2 within 0.05.
+// Whether the slope of a kind is 2 to within 0.05.
 bool gradient_check_passed(const struct gradient_check *check, enum gradient_kind kind);
 
 #endif

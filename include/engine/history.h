@@ -13,7 +13,7 @@ struct history_step {
   double loss;             // mean over the batch, at the latents found
   double evaluations;      // gradient evaluations per sample, mean over the batch
   double learning_rate;
-  double seconds;  // since the beginning of training, restarts not counted
+  double seconds;  // since the beginning of training, excluding restarts
 };
 
 struct history_epoch {
@@ -23,10 +23,10 @@ struct history_epoch {
   double validation_loss;        // NaN where it was not evaluated
   double evaluations_mean;       // gradient evaluations per sample and encoding
   int64_t evaluations_p50, evaluations_p99, evaluations_max;
-  int64_t not_converged;  // encodings that ended neither converged nor at tau
+  int64_t not_converged;  // encodings that neither converged nor reached tau
   double imbalance;       // of the ranks' times in flows, the longest over the mean
   double seconds;         // as of a step
-  double cpu_seconds;     // the same of all ranks' CPUs
+  double cpu_seconds;     // CPU seconds of all ranks, likewise
 };
 
 struct history;  // owned by the caller of history_create()
@@ -35,8 +35,8 @@ struct history;  // owned by the caller of history_create()
 struct history *history_create(bool keeps_steps);
 void history_destroy(struct history **history);
 
-// Begins the CSV file `path` with the steps so far; every later one is added at once. For a history
-// that keeps them.
+// Begins the CSV file `path` with the steps so far; every later step is appended at once. For a
+// history that keeps its steps.
 void history_open(struct history *history, const char *path);
 
 void history_add_step(struct history *history, struct history_step step);
@@ -47,7 +47,7 @@ int64_t history_epochs(const struct history *history);
 const struct history_step *history_step(const struct history *history, int64_t i);
 const struct history_epoch *history_epoch(const struct history *history, int64_t i);
 
-// One member of the records of a series; all are of 8 bytes.
+// One member of the records of a series; each has 8 bytes.
 struct history_column {
   const char *name, *unit, *text;
   enum state_type type;  // STATE_INT64 or STATE_DOUBLE
@@ -65,10 +65,11 @@ struct history_series {
 enum { HISTORY_SERIES = 2 };
 struct history_series history_series(const struct history *history, int which);
 
-// Makes room for so many steps and epochs that history_state() will read.
+// Makes room for the given numbers of steps and epochs, which history_state() will read.
 void history_resize(struct history *history, int64_t steps, int64_t epochs);
 
-// Adds all columns to a state, as those of rank 0 (`rank` is the caller's): times differ elsewhere.
+// Adds all columns to a state, taken from rank 0 (`rank` is the caller's), since times differ
+// elsewhere.
 void history_state(struct history *history, int rank, struct state *state);
 
 #endif

@@ -1,5 +1,5 @@
-// What is trained: how the latents of a batch are obtained, and with them the gradient of its mean
-// loss. A row of the table in model.c per kind (enum model_kind in config.h).
+// What is trained: how the latents of a batch, and with them the gradient of its mean loss, are
+// obtained. There is one row of the table in model.c per kind (enum model_kind in config.h).
 #ifndef GFE_MODEL_H
 #define GFE_MODEL_H
 
@@ -12,14 +12,14 @@
 
 struct model;  // owned by the caller of model_create()
 
-// The model that the input file names, of run->decoder (run is borrowed).
+// The model named in the input file, for run->decoder (run is borrowed).
 struct model *model_create(struct run *run);
 void model_destroy(struct model **model);
 
-// What a step found.
+// The result of a step.
 struct model_step {
   struct batch_totals totals;  // its notices are to be set before the step
-  double seconds;  // of this rank's work on its samples, as far as it differs from rank to rank
+  double seconds;              // of this rank's work on its samples, where it differs between ranks
 };
 
 // What the latents are with which the samples of a step come: of the epoch before, or zero; of the
@@ -32,19 +32,19 @@ enum model_latents { LATENTS_EARLIER, LATENTS_OF_BATCH, LATENTS_DRAWN };
 bool model_step(struct model *model, struct shard *shard, enum model_latents latents,
                 real *gradient, struct model_step *step);
 
-// Whether training leaves latents at which flows of its samples go on.
+// Whether training leaves latents from which later flows of its samples continue.
 bool model_keeps_latents(const struct run *run);
 
-// Whether the flows of a training may run on any rank: not if there are none, nor if an adjoint
-// walks them back, which it does where their tiles are. And whether they take different numbers of
-// evaluations then: not if they share their steps.
+// Whether training flows may run on any rank: not if there are none, nor if an adjoint follows them
+// back, which it does on the ranks of their tiles. And whether they then take different numbers of
+// evaluations: not if they share their steps.
 bool model_flows_are_free(const struct run *run);
 bool model_flows_are_uneven(const struct run *run);
 
-// Adds what decides later steps, beside theta, to a state.
+// Adds what determines later steps, other than theta, to a state.
 void model_state(struct model *model, struct state *state);
 
-// Bytes of work space for a step, without what is recorded of flows.
+// Bytes of work space for a step, excluding the recorded steps of flows.
 double model_bytes(const struct run *run);
 
 // Bytes of what flows of `samples` samples leave behind for the gradient and the next step.

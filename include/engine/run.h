@@ -1,4 +1,4 @@
-// A run that is set up (app/setup): what the tasks work with.
+// A run that has been set up (app/setup): the data that the tasks work with.
 #ifndef GFE_RUN_H
 #define GFE_RUN_H
 
@@ -22,20 +22,21 @@ struct pod;
 
 struct run {
   struct comm *comm;
-  struct config config;                        // with what decoder.file decides filled in
+  struct config config;                        // including what decoder.file determines
   bool used[SET_COUNT];                        // which sets the tasks need
   struct dataset_shape shapes[SET_COUNT];      // of the used ones
   struct dataset_sources *sources[SET_COUNT];  // of the used ones, until loaded; else NULL; owned
   struct dataset *sets[SET_COUNT];             // of the used ones, once loaded; else NULL; owned
   struct view *views[SET_COUNT];               // of the used ones; owned
-  struct hold_out *hold_out;      // what of data.train is in SET_VALIDATION; NULL: nothing; owned
+  struct hold_out *hold_out;      // the part of data.train that is in SET_VALIDATION; NULL: none;
+                                  // owned
   struct scaling *scaling;        // owned; NULL until it is known
   bool scaled_by_file;            // `scaling` comes from decoder.file
   bool file_predicts;             // decoder.file has a predictor
   int64_t file_dictionary;        // entries of its dictionary
   struct decoder *decoder;        // owned
-  struct pod *pod;                // that the decoder begins at, owned, or NULL
-  struct predictor *predictor;    // of the decoder as it stands, owned; NULL: not fitted
+  struct pod *pod;                // from which the decoder starts, owned, or NULL
+  struct predictor *predictor;    // of the present decoder, owned; NULL: not fitted
   struct dictionary *dictionary;  // the same
   // Where training has left the latents of this rank's training samples, [local_count]
   // [real_padded(d)], borrowed; NULL: nowhere.
@@ -48,15 +49,16 @@ struct run {
   // decoder.file gave, parameters (with the predictor if nothing is trained) and predictor (0:
   // nothing, or, of the predictor, the decoder has changed since).
   uint64_t data_checksum[SET_COUNT], decoder_checksum, predictor_checksum, dictionary_checksum;
-  uint64_t given_files;                   // what the files read were at the start; of rank 0
-  uint64_t input_hash;                    // config_hash() of the input as it was given; of rank 0
+  uint64_t given_files;                   // fingerprint of the input files at the start; on rank 0
+  uint64_t input_hash;                    // config_hash() of the input as given; on rank 0
   bool shares_update;                     // each rank updates its share of the parameters
   int64_t tile;                           // samples per tile in training
-  size_t training_rows, evaluation_rows;  // rows of products at most
+  size_t training_rows, evaluation_rows;  // largest number of rows of a product
   bool keeps_passes;  // flows leave their last passes to the gradient (engine/carry.h)
 };
 
-// Before the decoder changes: predictor and dictionary are those of the old theta.
+// To be called before the decoder changes: drops predictor and dictionary, which belong to the old
+// theta.
 void run_forget_guesses(struct run *run);
 
 void run_destroy(struct run **run);
@@ -64,7 +66,7 @@ void run_destroy(struct run **run);
 // That loss, or the one that decoder.file has; NaN if it is not known.
 double run_held_out_loss(const struct run *run);
 
-// The section of the input file that tells where a set's samples are; borrowed.
+// The section of the input file that says where a set's samples are; borrowed.
 const struct data_options *run_data(const struct run *run, enum set set);
 
 #endif

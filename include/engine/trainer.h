@@ -1,7 +1,7 @@
-// Training: batches of flows, the parameter gradient at their ends, the optimiser's step. It goes
-// on in slices, so that between two steps the run can be saved or stopped. One that validates ends
-// with the decoder it keeps; with training.refit it then begins anew, from the start and with all
-// samples, and ends after as many passes as that decoder has had.
+// Training: batches of flows, the parameter gradient at their ends, the optimiser's step. It
+// advances in slices, so that the run can be saved or stopped between two steps. Training with
+// validation ends with the decoder to keep; with training.refit it then starts again from the
+// initial decoder, with all samples, and ends after as many passes as the decoder kept has had.
 #ifndef GFE_TRAINER_H
 #define GFE_TRAINER_H
 
@@ -14,21 +14,21 @@
 #include "engine/validation.h"
 #include "ground/state.h"
 
-// Where a training stands; the same on all ranks.
+// How far training has got; the same on all ranks.
 struct trainer_position {
-  int64_t epoch, batch;  // both from 0: of the batch to come
+  int64_t epoch, batch;  // of the next batch, both from 0
   int64_t step;          // updates of the decoder so far
   int64_t testing;       // 1 while the test set is encoded at the end of an epoch
   int64_t validating;    // at the start or the end of an epoch: 1 while the validation set is
                          // encoded, 2 once it has been
-  int64_t stopped;       // 1 once no lower validation loss has come for too long
+  int64_t stopped;       // 1 once there has been no lower validation loss for too long
   int64_t kept;          // passes that the decoder to keep has had
-  int64_t refit;         // 1 in the second training; the others then count in that alone
-  int64_t passes_before, samples_before;  // then: of the first
+  int64_t refit;         // 1 in the second training; the other numbers then refer to that alone
+  int64_t passes_before, samples_before;  // then: those of the first training
 };
 
-// What came of a piece of work. EPOCH and DONE: it ended an epoch, whose record is the history's
-// last, and with DONE that was the last one.
+// The result of a piece of work. EPOCH and DONE: it completed an epoch, whose record is the last
+// one in the history; with DONE, that was the last epoch.
 enum trainer_progress { TRAINER_RUNNING, TRAINER_EPOCH, TRAINER_DONE, TRAINER_DIVERGED };
 
 struct trainer;  // owned by the caller of trainer_create()
@@ -37,20 +37,20 @@ struct trainer;  // owned by the caller of trainer_create()
 struct trainer *trainer_create(struct run *run, struct history *history);
 void trainer_destroy(struct trainer **trainer);
 
-// To be called until it is done: one batch, or a part of the encoding of the validation or the test
-// set at the start or the end of an epoch. Diverged: the loss or the gradient ceased to be finite,
-// a message has been printed, and the decoder is the one before that step. Collective, with the
-// same answer on all ranks. The ranks may tell each other something with it, at no cost: notices[0
-// ... TRAINER_NOTICES
-// - 1] are what this rank has to say, and become the greatest of all ranks.
+// To be called until training is done: advances by one batch, or by a part of the encoding of the
+// validation or test set at the start or the end of an epoch. Diverged: the loss or the gradient is
+// no longer finite, a message has been printed, and the decoder is the one before that step.
+// Collective, with the same answer on all ranks. The ranks can exchange notices with it at no extra
+// cost: notices[0 ... TRAINER_NOTICES - 1] are those of this rank, and become the maxima over all
+// ranks.
 enum { TRAINER_NOTICES = BATCH_NOTICES };
 enum trainer_progress trainer_advance(struct trainer *trainer, int64_t notices[TRAINER_NOTICES]);
 
 struct trainer_position trainer_position(const struct trainer *trainer);
 bool trainer_is_done(const struct trainer *trainer);
 
-// What has come of the validations; NULL until the (first) training has ended, or if there were
-// none. Borrowed.
+// The outcome of the validations; NULL until the (first) training has ended, or if there were none.
+// Borrowed.
 const struct validation_choice *trainer_choice(const struct trainer *trainer);
 
 // The test set as encoded with the decoder at the end of the training; NULL if it was not. The
@@ -70,7 +70,7 @@ struct trainer_cost trainer_cost(const struct trainer *trainer);
 void trainer_resume(struct trainer *trainer, struct trainer_position position);
 void trainer_settle(struct trainer *trainer);
 
-// Adds all that decides the rest of the training to a state. Collective.
+// Adds everything that determines the rest of the training to a state. Collective.
 void trainer_state(struct trainer *trainer, struct state *state);
 
 #endif

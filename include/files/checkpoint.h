@@ -1,8 +1,8 @@
-// Checkpoints: what a run needs to go on as if nothing had happened, on any number of ranks. The
+// Checkpoints: what a run needs to continue as if nothing had happened, on any number of ranks. The
 // run directory holds the last one, checkpoint.h5, and the one before it, checkpoint.h5.prev; a new
-// one is written beside them, read back and compared, and renamed into place, so that at every
-// moment a complete one exists. A file is HDF5 behind a block of text with its length and the
-// checksum of all its bytes; it is believed only if these hold.
+// one is written beside them, read back and compared, and renamed into place, so that a complete
+// one exists at every moment. A file consists of a block of text, with the length and the checksum
+// of all its bytes, followed by HDF5; it is trusted only if both match.
 #ifndef GFE_CHECKPOINT_H
 #define GFE_CHECKPOINT_H
 
@@ -18,27 +18,27 @@ struct checkpoint;  // owned by the caller of checkpoint_create()
 struct checkpoint *checkpoint_create(struct run *run, const char *command);
 void checkpoint_destroy(struct checkpoint **checkpoint);
 
-// Writes the state. A failure is the environment's error: what was there before stays. Collective.
+// Writes the state. A failure is the environment's error; earlier checkpoints are kept. Collective.
 void checkpoint_write(struct checkpoint *checkpoint, const struct state *state);
 
-// Seconds that checkpoint_write() took last; before it was ever called, a guess. Rank 0's clock.
+// Seconds that the last checkpoint_write() took; an estimate if there was none. Rank 0's clock.
 double checkpoint_seconds(const struct checkpoint *checkpoint);
 
-// Finds the checkpoint that run.restart asks for: the newest that is whole. False if the run is to
-// begin from the start. Damage that leaves nothing to go on from, and changes of the input or the
-// data that contradict what has been computed, are errors of the user's; lesser ones are logged.
+// Finds the checkpoint that run.restart asks for: the newest intact one. False if the run is to
+// begin from scratch. Damage that leaves nothing to resume from, and changes to the input or the
+// data that contradict what has been computed, are the user's errors; lesser ones are logged.
 // Collective.
 bool checkpoint_open(struct checkpoint *checkpoint, struct error *error);
 
-// Reads the fields of a state from the checkpoint that is open; each must be there with its shape.
+// Reads the fields of a state from the open checkpoint; each must be present with its shape.
 // Collective; errors as above (comm_settle() them before use).
 void checkpoint_read(struct checkpoint *checkpoint, const struct state *state, struct error *error);
 
-// Whether a set holds other samples than when the checkpoint that is open was written, so that what
-// it says of them is void.
+// Whether a set contains different samples from when the open checkpoint was written, so that what
+// the checkpoint says about them is invalid.
 bool checkpoint_data_changed(const struct checkpoint *checkpoint, enum set set);
 
-// The path of the checkpoint that is open, borrowed.
+// The path of the open checkpoint, borrowed.
 const char *checkpoint_path(const struct checkpoint *checkpoint);
 
 #endif

@@ -1,5 +1,5 @@
-// Decoders in HDF5 files: the group /decoder of results.h5, or one that somebody else wrote in the
-// same form (README).
+// Decoders in HDF5 files: the group /decoder of results.h5, or one written elsewhere in the same
+// form (postprocess/README.md).
 #ifndef GFE_DECODER_FILE_H
 #define GFE_DECODER_FILE_H
 
@@ -11,14 +11,14 @@
 #include "platform/comm.h"
 #include "platform/h5.h"
 
-// Reads latent, layers and loss of config->decoder.file into *config where the input file leaves
-// them open; where both speak they must agree. So with an encoder (group /encoder), unless
-// run.model is gfe; the model itself is left open too. *scaling (owned by the caller) if the file
-// has one, else NULL. Not collective: rank 0 calls it.
+// Reads latent, layers and loss from config->decoder.file into *config where the input file leaves
+// them open; where both specify them, they must agree. The same applies to an encoder (group
+// /encoder), unless run.model is gfe, and to the model itself. *scaling (owned by the caller) is
+// NULL if the file has none. Not collective: rank 0 calls it.
 bool decoder_file_describe(struct config *config, struct scaling **scaling, struct error *error);
 
-// Reads the parameters into `decoder`, which decoder_file_describe() has shaped. Those of an
-// encoder stay as they are if the file has none. Not collective.
+// Reads the parameters into `decoder`, which was set up by decoder_file_describe(). Those of an
+// encoder are left unchanged if the file has none. Not collective.
 bool decoder_file_read(const char *path, struct decoder *decoder, struct error *error);
 
 // Declares the group /decoder in a file being created by rank 0, with all attributes, and /encoder
@@ -31,18 +31,17 @@ void decoder_file_declare(struct h5_file *file, const struct decoder *decoder,
 bool decoder_file_read_scaling(struct h5_file *file, const char *name, size_t n,
                                struct scaling **scaling, struct error *error);
 
-// The scaling, below the group /decoder that is declared: by rank 0; then its numbers,
-// collectively.
+// Declares the scaling in the group /decoder, by rank 0; then writes its numbers, collectively.
 void decoder_file_declare_scaling(struct h5_file *file, const struct scaling *scaling);
 void decoder_file_write_scaling(struct h5_file *file, const struct scaling *scaling, int rank);
 
-// Declares the weight and bias of a layer that has them, or what is shaped like them, below
+// Declares the weight and bias of a layer that has them, or arrays of the same shapes, in
 // `group`/layer_NUMBER, which must not exist yet.
 void decoder_file_declare_layer(struct h5_file *file, const char *group, const struct layer *layer,
                                 const char *description);
 
-// Writes a network's part of theta, or of `values` shaped like it, below `group` ("/decoder",
-// "/encoder" for the parameters); those of rank 0 are written. Collective.
+// Writes rank 0's values of a network's part of theta, or of an array `values` of the same shape,
+// to `group` ("/decoder" or "/encoder" for the parameters). Collective.
 void decoder_file_write(struct h5_file *file, const char *group, const struct network *network,
                         const real *values, int rank);
 

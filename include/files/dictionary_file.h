@@ -13,15 +13,15 @@
 void dictionary_declare(struct h5_file *file, const struct dictionary *dictionary,
                         double held_out_loss);
 
-// Writes what rank 0 has (`rank` is the caller's). Collective.
+// Writes the dictionary of rank 0 (`rank` is the caller's). Collective.
 void dictionary_write(struct h5_file *file, const struct dictionary *dictionary, int rank);
 
-// Trained entries that the dictionary of `path` (decoder.file) has; 0: there is none. Not
+// The number of trained entries of the dictionary in `path` (decoder.file); 0 if there is none. Not
 // collective.
 int64_t dictionary_count_in(const char *path);
 
-// Reads it into a dictionary of as many entries; false with a message in *error if it is not one
-// for latents of its length. Not collective.
+// Reads it into a dictionary with that many entries; false with a message in *error if it is not
+// for latents of the same length. Not collective.
 bool dictionary_read(const char *path, struct dictionary *dictionary, struct error *error);
 
 #endif

@@ -8,12 +8,12 @@
 #include "engine/run.h"
 #include "ground/error.h"
 
-// Names what they are now, as `fingerprint` does. By one rank.
+// A fingerprint of their present state. By one rank.
 uint64_t given_files_fingerprint(const struct run *run);
 
-// Whether none of them, nor what run.restart names, is a file that the run will write, replace or
-// remove, by whatever name or link; and whether a results.h5 that is there is a run's. False with a
-// message. By one rank.
+// True if none of them, nor the file named by run.restart, is one that the run will write, replace
+// or remove, under any name or link, and if an existing results.h5 was written by a run. Otherwise
+// false with a message. By one rank.
 bool given_files_check(const struct run *run, struct error *error);
 
 #endif

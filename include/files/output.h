@@ -12,27 +12,27 @@
 #include "engine/validation.h"
 #include "platform/h5.h"
 
-// What the tasks have made; members of tasks that were not run are NULL.
+// The results of the tasks; members of tasks that were not run are NULL.
 struct outcome {
   struct evaluation *evaluations[SET_COUNT];
-  struct evaluation *as_new;  // of the training set, beside the trained latents
+  struct evaluation *as_new;  // of the training set, in addition to the trained latents
   struct history *history;
   struct gradient_check *check;
   const struct validation_choice *choice;  // borrowed
   struct trainer_cost cost;                // of a training that has ended; else NaN or 0
 };
 
-// How the loss of the training samples, encoded as if they were new (never from their own latents),
-// compares with that of their trained latents: the ratio; NaN if one is not known.
+// The ratio of the loss of the training samples, encoded as if they were new (never from their own
+// latents), to that of their trained latents; NaN if either is unknown.
 double outcome_as_new(const struct outcome *outcome);
 
-// Removes what killed jobs left half-written and writes used_parameters.yaml. Collective.
+// Removes files left incomplete by killed jobs and writes used_parameters.yaml. Collective.
 void output_begin(const struct run *run);
 
-// Attributes of a file being created by rank 0 that tell where it comes from.
+// Attributes of a file being created by rank 0 that record its origin.
 void output_provenance(const struct run *run, struct h5_file *file, const char *command);
 
-// The type in a file of an array of a state (enum state_type).
+// The type used in a file for an array of a state (enum state_type).
 enum h5_type output_type(enum state_type type);
 
 // Writes results.h5: the evaluated sets, history, decoder, gradient check and provenance. An

@@ -1,5 +1,5 @@
-// What summary.json tells of the run in a directory: how it ended, and of which input, data and
-// decoder it was. output_summary() writes it. Not collective.
+// What summary.json records about the run in a directory: how it ended, and with which input, data
+// and decoder. It is written by output_summary(). Not collective.
 #ifndef GFE_SUMMARY_H
 #define GFE_SUMMARY_H
 
@@ -9,14 +9,14 @@
 #include "engine/run.h"
 
 struct summary {
-  char exit_reason[64];  // "done", or why the run was stopped
-  bool finished;         // done, of the input asked for, and its results.h5 has the size it had
+  char exit_reason[64];       // "done", or why the run was stopped
+  bool finished;              // done, for the given input, and results.h5 has its recorded size
   uint64_t results_checksum;  // fingerprint_content() of results.h5 as it was written; 0: not told
-  // As in struct run; 0: not told.
+  // As in struct run; 0: not recorded.
   uint64_t given_files, decoder_checksum, data_checksum[SET_COUNT];
 };
 
-// False if the directory has none that can be read. `config_hash` names the input asked for.
+// False if the directory has no readable summary. `config_hash` identifies the given input.
 bool summary_read(const char *directory, uint64_t config_hash, struct summary *summary);
 
 // The size of results.h5; -1: there is none.

@@ -3,7 +3,8 @@
 // never calls the decoder: that is what lets the engine advance thousands of independent adaptive
 // flows in full matrix products.
 //
-// One file and one row of the table in solver.c per solver. The methods: src/flow/README.md.
+// There is one file and one row of the table in solver.c per solver. src/flow/README.md describes
+// the methods.
 #ifndef GFE_SOLVER_H
 #define GFE_SOLVER_H
 
@@ -21,7 +22,7 @@ enum solver_status {
   STATUS_CONVERGED,  // the loss has stopped falling
   STATUS_TAU,        // integrated to time tau
   STATUS_LIMIT,      // max_iterations reached
-  STATUS_UNDERFLOW,  // no acceptable step however small
+  STATUS_UNDERFLOW,  // no acceptable step, however small
   STATUS_NONFINITE,  // loss or gradient is not finite
   STATUS_COUNT,
   STATUS_RUNNING = -1
@@ -31,7 +32,7 @@ const char *status_name(int status);  // NULL beyond the last
 enum solver_kind { SOLVER_LBFGS, SOLVER_AMD, SOLVER_EULER, SOLVER_RK4, SOLVER_HEUN, SOLVER_DOPRI5 };
 const char *solver_name(int kind);  // NULL beyond the last, as for all *_name functions
 
-enum solver_time { TIME_MEAN, TIME_SUM };  // unit of flow time: of the mean loss or of the sum
+enum solver_time { TIME_MEAN, TIME_SUM };  // unit of flow time: for the mean loss or for the sum
 const char *solver_time_name(int kind);
 
 enum solver_coupling { COUPLING_NONE, COUPLING_BATCH };
@@ -46,13 +47,13 @@ struct solver_options {
   double alpha;            // factor of the flow's right-hand side
   double tau;              // flow time at which to end (all but lbfgs)
   bool root_loss;          // the flow is down the square root of the loss
-  double tolerance;        // relative decrease of the loss that counts as standing still
-  double slope;            // amd: mean decrease per step of the last 5 losses that counts as such
-  int64_t max_iterations;  // accepted steps at the most
+  double tolerance;        // relative decrease of the loss that counts as converged
+  double slope;            // amd: mean decrease per step of the last 5 losses, likewise
+  int64_t max_iterations;  // maximum number of accepted steps
   int64_t memory;          // lbfgs: pairs kept
   double h0, h_min, h_max, growth, shrink;  // amd: step sizes, in flow time, and their factors
   double armijo;                            // amd: sigma
-  int64_t max_reductions;                   // amd: rejected trials of one step at the most
+  int64_t max_reductions;                   // amd: maximum number of rejected trials of one step
   bool restart;                             // nesterov: set the momentum to 0 whenever p.g > 0
   double step;                              // euler, rk4: the step; heun, dopri5: the first trial
   double step_floor;                        // heun, dopri5: a smaller step ends the flow
@@ -69,29 +70,29 @@ struct solver_problem {
   const void *curvature;  // what an earlier flow of the sample has kept (keep_curvature), or NULL
 };
 
-// What every solver's state begins with.
+// The common beginning of every solver's state.
 struct solver_state {
-  real *point;         // where loss and gradient are wanted next; at the end, the latent found
+  real *point;         // where loss and gradient are needed next; at the end, the latent found
   double loss;         // of the best point accepted so far
   int64_t iterations;  // accepted steps
   int64_t rejected;    // rejected trials
 };
 
-// What there is to know of a solver following a flow.
+// Everything there is to know about a solver for a flow.
 struct solver_ops {
   const char *name;
-  const struct butcher *tableau;  // what a step is to the adjoint; NULL: solver-specific or none
-  bool ends_at_minimum;  // not at a time: it records no trajectory, and the adjoint's term vanishes
-  bool controls_step;    // begins with the step h0 and keeps it in [h_min, h_max]
-  bool shares_step;      // can take one step for a whole batch, COUPLING_BATCH
+  const struct butcher *tableau;  // a step as the adjoint sees it; NULL: solver-specific or none
+  bool ends_at_minimum;  // rather than at a time: no trajectory, and the adjoint's term vanishes
+  bool controls_step;    // starts with the step h0 and keeps it in [h_min, h_max]
+  bool shares_step;      // can use one step for a whole batch, COUPLING_BATCH
   bool takes_metric;     // of problem.metric
   // Bytes of one sample's state.
   size_t (*state_size)(const struct solver_options *options, size_t d);
-  // Begins a flow at z: fills `state`. The first evaluation is wanted at z itself.
+  // Begins a flow at z: fills `state`. The first evaluation is requested at z itself.
   void (*start)(const struct solver_options *options, const struct solver_problem *problem,
                 const real *z, struct solver_state *state);
-  // Takes loss and gradient at the point wanted last. Returns STATUS_RUNNING if the flow goes on,
-  // else how it ended.
+  // Takes loss and gradient at the requested point. Returns STATUS_RUNNING if the flow goes on,
+  // otherwise how it ended.
   enum solver_status (*advance)(const struct solver_options *options,
                                 const struct solver_problem *problem, double loss,
                                 const real *gradient, struct solver_state *state);
@@ -105,13 +106,13 @@ struct solver_ops {
 extern const struct solver_ops solver_lbfgs, solver_amd, solver_amd_nesterov, solver_euler,
     solver_rk4, solver_heun, solver_dopri5;
 
-// The row of a solver following a flow (amd has one for each); NULL if it cannot.
+// The row of a solver for a flow (amd has one for each); NULL if it cannot follow that flow.
 const struct solver_ops *solver_find(enum solver_kind kind, enum flow_kind flow);
 
-// The one that the options ask for, which there must be.
+// The row that the options ask for, which must exist.
 const struct solver_ops *solver_ops(const struct solver_options *options);
 
-// Points that a trajectory of this solver has per step; 0 if it records none (lbfgs).
+// Number of points per step in a trajectory of this solver; 0 if it records none (lbfgs).
 int solver_stages(const struct solver_options *options);
 
 // Dot product of two padded vectors, summed in double.
@@ -123,9 +124,9 @@ static inline double solver_dot(size_t d, const real *a, const real *b) {
   return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
 }
 
-// The approximate Wolfe test of Hager and Zhang (2005), which still works where differences of the
-// loss drown in rounding, or the plain Armijo test, for a step along p: `slope` is g.p at its
-// beginning, `slope_end` at its end, and `step` multiplies p.
+// Whether a step along p passes the plain Armijo test or the approximate Wolfe test of Hager and
+// Zhang (2005), which still works where differences of the loss are lost in rounding. `slope` is
+// g.p at the beginning of the step, `slope_end` at its end, and `step` multiplies p.
 static inline bool solver_accepts(double armijo, double step, double loss, double loss_end,
                                   double slope, double slope_end) {
   return loss_end <= loss + armijo * step * slope ||

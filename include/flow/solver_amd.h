@@ -1,6 +1,6 @@
-// What adaptive minimise distance (src/flow/README.md, "Adaptive minimise distance") knows of its
-// steps, of one sample or of a group of samples that shares them: their lengths, and whether the
-// loss still falls.
+// What adaptive minimise distance (src/flow/README.md, "Adaptive minimise distance") keeps track
+// of, for one sample or for a group of samples that share their steps: step lengths, and whether
+// the loss is still falling.
 #ifndef GFE_SOLVER_AMD_H
 #define GFE_SOLVER_AMD_H
 
@@ -9,14 +9,15 @@
 
 #include "flow/solver.h"
 
-enum { AMD_WINDOW = 5 };  // accepted points that the tests of rest look back on
+enum { AMD_WINDOW = 5 };  // accepted points that the convergence tests look back on
 
 struct amd_steps {
-  double t, h, step;          // flow time, step control, length of the present trial
-  double losses[AMD_WINDOW];  // of the last accepted points, a ring
+  double t, h, step;          // flow time, controlled step size, length of the current trial
+  double losses[AMD_WINDOW];  // of the last accepted points, a ring buffer
   int64_t iterations;         // accepted steps
-  int64_t reductions;         // of the present step
-  int standing;               // steps in a row that changed the loss by less than `tolerance` of it
+  int64_t reductions;         // in the current step
+  int standing;               // consecutive steps that changed the loss by less than `tolerance` of
+                              // it
 };
 
 // At the beginning of a flow.
@@ -25,15 +26,15 @@ struct amd_steps amd_begin(const struct solver_options *options);
 // The length of the next trial; the last step is shortened to end at tau.
 double amd_next(struct amd_steps *steps, const struct solver_options *options);
 
-// The trial is rejected: the next one is shorter. False if there have been too many.
+// The trial is rejected, and the next one is shorter. False if there have been too many.
 bool amd_reduce(struct amd_steps *steps, const struct solver_options *options);
 
 // The trial is accepted, at a point where the loss has fallen by `decrease` from `loss`. A
-// shortened step does not feed the step control.
+// shortened step does not affect the step control.
 void amd_accept(struct amd_steps *steps, const struct solver_options *options, double loss,
                 double decrease);
 
-// Takes down the loss of the point accepted last, the first one included.
+// Records the loss of the last accepted point, including the first one.
 void amd_note(struct amd_steps *steps, double loss);
 
 // Whether the loss has stopped falling, by `slope` if that is set, else by `tolerance`.

@@ -1,5 +1,5 @@
-// What must be the same on all ranks, compared: a rank that has gone astray, by bad memory or
-// another program on its node, would spoil the results without a word.
+// Comparison of what must be the same on all ranks: a rank that has gone astray, because of bad
+// memory or a different program on its node, would spoil the results silently.
 #ifndef GFE_AGREEMENT_H
 #define GFE_AGREEMENT_H
 
@@ -7,11 +7,11 @@
 
 #include "ground/ranks.h"
 
-// Each rank compares its `text`, of fewer than 256 bytes, with rank 0's. One that differs is the
-// environment's error, with `what` it is, both texts and both hosts. Collective.
+// Each rank compares its `text`, of fewer than 256 bytes, with that of rank 0. A difference is the
+// environment's error; the message gives `what` it is, both texts and both hosts. Collective.
 void agreement_check(const struct ranks *ranks, const char *what, const char *text);
 
-// The same of the checksum of some bytes.
+// The same for the checksum of some bytes.
 void agreement_check_bytes(const struct ranks *ranks, const char *what, const void *data,
                            size_t bytes);
 

@@ -17,13 +17,13 @@ const char *phase_name(enum phase phase);
 // Seconds of a clock that never goes back.
 double clock_seconds(void);
 
-// Seconds that this process has kept a CPU busy, all its threads together.
+// CPU seconds used by this process, over all its threads.
 double clock_cpu_seconds(void);
 
 // The clock at the first clock_enter(): when the program started.
 double clock_started(void);
 
-// From now on time counts for `phase`. Returns the phase before, to be restored.
+// From now on, time counts towards `phase`. Returns the previous phase, to be restored.
 enum phase clock_enter(enum phase phase);
 
 // Seconds spent in each phase so far.

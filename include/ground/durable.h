@@ -1,14 +1,14 @@
-// Files that are whole after a crash of the program or the machine, or are not there.
+// Files that, after a crash of the program or the machine, are either complete or absent.
 #ifndef GFE_DURABLE_H
 #define GFE_DURABLE_H
 
 // All failures are the environment's errors.
 
-// Renames a file within its directory, replacing what is there, and makes that safe. `from` need
-// not exist: then nothing happens.
+// Durably renames a file within its directory, replacing any existing one. Does nothing if `from`
+// does not exist.
 void durable_rename(const char *from, const char *to);
 
-// Brings a file's bytes safely to its disk, then durable_rename(): a complete file takes its place.
+// Flushes a file's bytes to disk, then calls durable_rename(): a complete file takes its place.
 void durable_put(const char *from, const char *to);
 
 #endif

@@ -17,32 +17,32 @@ enum exit_code {
   EXIT_CODE_RESUBMIT = 75,  // EX_TEMPFAIL: stopped in good order, run the same command again
 };
 
-// One mistake of the user's. An empty text means that there is none.
+// A mistake made by the user. An empty text means that there is none.
 struct error {
   char text[4096];
 };
 
-// Records a message unless an earlier one stands (the first is the cause). Always returns false, so
-// that a function that found a mistake can end with `return error_set(error, ...)`. Control
+// Records a message unless there already is one (the first is the cause). Always returns false, so
+// that a function that has found a mistake can end with `return error_set(error, ...)`. Control
 // characters become spaces: a message is one line.
 bool error_set(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 bool error_is_set(const struct error *error);
 
-// The entry of `names` (count of them, NULL entries allowed) that is most like `word`, or NULL when
-// none is like enough to be worth suggesting.
+// The entry of `names` (count of them, NULL entries allowed) that is most similar to `word`, or
+// NULL if none is similar enough to be worth suggesting.
 const char *error_nearest(const char *word, const char *const *names, size_t count);
 
-// Who this rank is and how to end the whole job; registered by comm. Before that, error_fatal()
-// ends the process alone.
+// The number of this rank and the way to abort the whole job; registered by comm. Before that,
+// error_fatal() ends only this process.
 void error_register_abort(int rank, void (*abort_all)(int code));
 
-// Names a file that error_fatal() removes on its way out, one that is not finished and only takes
-// up room; NULL: none.
+// Names an unfinished file that error_fatal() removes on its way out, as it would only take up
+// space; NULL: none.
 void error_remove_on_failure(const char *path);
 
-// The environment failed (file system full, out of memory, a library's call): prints rank, place
-// and message on stderr and ends the job with exit code 3. Does not return.
+// The environment failed (file system full, out of memory, a failed library call): prints rank,
+// place and message to stderr and ends the job with exit code 3. Does not return.
 #define error_fatal(...) error_fatal_at(__FILE__, __LINE__, __VA_ARGS__)
 _Noreturn void error_fatal_at(const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

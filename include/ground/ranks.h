@@ -1,6 +1,6 @@
-// The ranks of a run as seen by code that knows no MPI: what they say to each other, as functions
-// that the caller gives (platform/comm.h has MPI's). NULL stands for a process that is alone: then
-// nothing is to be done.
+// The ranks of a run as seen by code that does not know MPI: their communication, as functions
+// supplied by the caller (platform/comm.h has those of MPI). NULL stands for a single process, for
+// which there is nothing to do.
 #ifndef GFE_RANKS_H
 #define GFE_RANKS_H
 
@@ -13,7 +13,7 @@ struct ranks_numbers;
 
 struct ranks {
   void *context;
-  int rank, size;  // this one, from 0; how many there are
+  int rank, size;  // number of this rank, from 0; how many there are
   void (*sum_int64)(void *context, int64_t *values, size_t count);
   void (*sum_double)(void *context, double *values, size_t count);
   void (*max_int64)(void *context, int64_t *values, size_t count);
@@ -23,7 +23,7 @@ struct ranks {
   void (*broadcast)(void *context, void *data, size_t bytes, int root);
 };
 
-// Numbers of which the ranks are to know the sums and the greatest, in place and in one message.
+// Numbers to be replaced, in one message, by their sums or maxima over the ranks.
 struct ranks_numbers {
   int64_t *sums, *maxima;
   size_t sum_count, max_count;  // the same on all ranks; small

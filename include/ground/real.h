@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-// real_bits: the integer as wide.
+// real_bits: the integer of the same width.
 #ifdef GFE_DOUBLE
 typedef double real;
 typedef int64_t real_bits;
@@ -17,7 +17,7 @@ typedef int32_t real_bits;
 #define REAL_NAME "float32"
 #endif
 
-// a b + c, rounded once: an instruction in kernels, else a call.
+// a b + c, rounded once: an instruction in kernels, otherwise a call.
 static inline real real_fma(real a, real b, real c) {
 #ifdef GFE_DOUBLE
   return __builtin_fma(a, b, c);
@@ -26,7 +26,7 @@ static inline real real_fma(real a, real b, real c) {
 #endif
 }
 
-// |x| as an integer: ordered like the magnitudes, and beyond them infinity and NaN.
+// |x| as an integer: ordered like the magnitudes, followed by infinity and NaN.
 static inline real_bits real_magnitude(real x) {
   real_bits bits;
   memcpy(&bits, &x, sizeof bits);

@@ -24,12 +24,12 @@ uint64_t rng_bits(uint64_t seed, uint64_t purpose, uint64_t a, uint64_t b);
 // Uniform in the open interval (0, 1), 53 bits.
 double rng_uniform(uint64_t seed, uint64_t purpose, uint64_t a, uint64_t b);
 
-// The image of i in a random permutation of 0 ... count - 1 that `key` names (say, the epoch).
-// Costs no memory: a Feistel network on the next even number of bits, walked until it lands in the
-// range.
+// The image of i in the random permutation of 0 ... count - 1 identified by `key` (say, the epoch).
+// Takes no memory: a Feistel network on the next even number of bits, iterated until it lands in
+// the range.
 int64_t rng_permute(uint64_t seed, uint64_t key, int64_t count, int64_t i);
 
-// The number whose image is i.
+// The inverse: the number whose image is i.
 int64_t rng_permute_back(uint64_t seed, uint64_t key, int64_t count, int64_t i);
 
 #endif

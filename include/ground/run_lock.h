@@ -1,17 +1,18 @@
-// One job at a time in a run directory. The system's lock on the file run.lock decides: it ends
-// with the process, however that ends. Where the file system has no locks, a heartbeat in the same
-// file takes its place, and what a killed job left counts for 5 minutes more.
+// One job at a time in a run directory. This is ensured by the operating system's lock on the file
+// run.lock, which ends with the process, however it ends. Where the file system does not support
+// locks, a heartbeat in the same file takes its place, and that of a killed job stays valid for 5
+// minutes.
 #ifndef GFE_RUN_LOCK_H
 #define GFE_RUN_LOCK_H
 
 #include "ground/error.h"
 
-// "HOST.PROCESS", which names this process among all that may write in the directory; static.
+// "HOST.PROCESS", which identifies this process among all that may write in the directory; static.
 const char *run_lock_owner(void);
 
-// Takes the directory, which is there, for this process until run_lock_release() or its end. False
-// with a message that names the holder if another job has it. By one rank, once at a time: nothing
-// else of the process may open run.lock, as closing it would end the lock.
+// Locks the directory, which must exist, for this process until run_lock_release() or its end.
+// False, with a message that names the holder, if another job has locked it. By one rank, one lock
+// at a time: nothing else in the process may open run.lock, as closing it would end the lock.
 bool run_lock_take(const char *directory, struct error *error);
 void run_lock_release(void);
 

@@ -1,5 +1,5 @@
-// What decides the future of a run, as a list of named arrays: each module with a state adds its
-// own, and the checkpoint writes, checks and reads whatever is on the list.
+// What determines the future of a run, as a list of named arrays: each module with a state adds its
+// own, and checkpoints write, check and read whatever is on the list.
 #ifndef GFE_STATE_H
 #define GFE_STATE_H
 
@@ -12,17 +12,17 @@ size_t state_type_size(enum state_type type);
 
 enum { STATE_FIELDS = 96 };
 
-// An array of rows, each of `width` elements, `stride` bytes from one to the next. Names and data
-// are borrowed; `data` is what is read into.
+// An array of rows of `width` elements each, `stride` bytes apart. Names and data are borrowed;
+// reading stores into `data`.
 struct state_field {
-  const char *group, *name, *text;       // such as "history", "step_loss", and what it is
+  const char *group, *name, *text;       // such as "history", "step_loss", and a description
   const char *unit;                      // NULL: "1"
   const char *(*value_name)(int value);  // names of its values 0, 1, ..., or NULL
   const char *dimension, *components;    // names of the axes; components NULL: rows of one number
   enum state_type type;
   void *data;
   bool newer;                   // checkpoints of earlier versions lack it; `data` stays then
-  bool shared;                  // ranks hold different rows; else all hold all
+  bool shared;                  // ranks have different rows; otherwise each has all
   bool even;                    // shared, but each rank's rows begin at a multiple of 8
   int64_t total, first, count;  // rows in all, and those of this rank
   size_t width, stride;

@@ -1,6 +1,6 @@
-// What an input file says, as plain data. Every parameter is one declarative row of the table in
-// config_table.c, from which reading, checking, help, the reference and the echo of the values
-// come.
+// The contents of an input file, as plain data. Every parameter is one declarative row of the table
+// in config_table.c, from which reading, checking, help, the reference and the echo of the values
+// are derived.
 #ifndef GFE_CONFIG_H
 #define GFE_CONFIG_H
 
@@ -21,8 +21,8 @@ enum {
   CONFIG_NUMBERS = 64,
   CONFIG_NAMES = 32,       // in a list
   CONFIG_NAME = 256,       // bytes of one
-  CONFIG_AXES = 9,         // of a dataset, at the most
-  CONFIG_PARAMETERS = 256  // room for, not how many there are: config_parameter_count()
+  CONFIG_AXES = 9,         // of a dataset, at most
+  CONFIG_PARAMETERS = 256  // upper bound; the number is config_parameter_count()
 };
 
 enum task { TASK_TRAIN, TASK_EVALUATE, TASK_ENCODE, TASK_GRADIENT_CHECK, TASK_COUNT };
@@ -34,7 +34,7 @@ const char *missing_name(int kind);
 enum scale_kind { SCALE_NONE, SCALE_NUMBER, SCALE_MINMAX, SCALE_STANDARDISE };
 const char *scale_name(int kind);
 
-// How a file of fields is laid out.
+// The layout of a file of fields.
 enum layout_kind {
   LAYOUT_AUTO,
   LAYOUT_PLAIN,
@@ -45,7 +45,7 @@ enum layout_kind {
 };
 const char *layout_name(int kind);
 
-// What has constants of its own: all entries of the data together, each channel or each entry.
+// What has its own constants: all entries of the data together, each channel, or each entry.
 enum scale_per { SCALE_PER_ALL, SCALE_PER_CHANNEL, SCALE_PER_ENTRY };
 const char *scale_per_name(int per);
 
@@ -83,19 +83,19 @@ enum { TRIES_MAX = 10 };
 const char *start_name(int kind);  // of those that can be chosen
 const char *start_taken_name(int kind);
 
-// What is known of a latent before its sample is looked at.
+// What is assumed about a latent before its sample is seen.
 enum prior_kind { PRIOR_AUTO, PRIOR_NONE, PRIOR_GAUSSIAN };
 const char *prior_name(int kind);
 
-// Whether it is found how sure latents are, and with covariances.
+// Whether uncertainties of latents are computed, and whether with covariances.
 enum uncertainty_kind { UNCERTAINTY_NONE, UNCERTAINTY_DEVIATION, UNCERTAINTY_COVARIANCE };
 const char *uncertainty_name(int kind);
 
-// Texts of run.restart with a meaning of their own.
+// Texts of run.restart with a special meaning.
 #define RESTART_AUTO "auto"
 #define RESTART_NEVER "never"
 
-// A list of different integers; count 0 = not given.
+// A list of distinct integers; count 0 = not given.
 struct config_integers {
   int64_t count;
   int64_t values[CONFIG_INTEGERS];
@@ -107,17 +107,17 @@ struct config_numbers {
   double values[CONFIG_NUMBERS];
 };
 
-// The axis of the files of a pattern, where none of data.*.axes has this name.
+// The axis formed by the files of a pattern, unless one of data.*.axes has this name.
 #define CONFIG_FILE_AXIS "file"
 
-// A list of different names; count 0 = not given.
+// A list of distinct names; count 0 = not given.
 struct config_names {
   int64_t count;
   char name[CONFIG_NAMES][CONFIG_NAME];
 };
 
-// What is taken of some axes: places first, first + stride, ...; count 0 = to the end. Of an axis
-// with `single` one place, after which the axis is gone.
+// What to take along some axes: places first, first + stride, ...; count 0 = to the end. Along an
+// axis with `single`, only one place is taken, and the axis disappears.
 struct config_select {
   int64_t count;  // axes; 0 = not given
   struct config_axis {
@@ -127,20 +127,21 @@ struct config_select {
   } axis[CONFIG_AXES];
 };
 
-// One of data.train, data.test, data.encode, data.validation. Empty texts mean "not given". Of the
-// range of samples those of some classes are kept, of these every stride-th, of these a random
-// subset.
+// One of data.train, data.test, data.encode, data.validation. Empty texts mean "not given". From
+// the range of samples, those of some classes are kept; of these, every stride-th; of these, a
+// random subset.
 struct data_options {
   char file[CONFIG_TEXT];          // HDF5, IDX (also gzipped), .npy or CIFAR-10; or a pattern
   char dataset[CONFIG_TEXT];       // HDF5: path of the samples inside the file
-  struct config_names fields;      // HDF5: paths of datasets that are stacked as channels, instead
+  struct config_names fields;      // HDF5, instead: paths of datasets to stack as channels
   enum layout_kind layout;         // HDF5
   struct config_names axes;        // of the dataset, in order
-  struct config_names samples;     // those of the axes that number the samples
-  struct config_select select;     // what is taken of the axes
-  char labels[CONFIG_TEXT];        // HDF5: a path inside the file; else a file of the same format
+  struct config_names samples;     // the axes that number the samples
+  struct config_select select;     // what to take along the axes
+  char labels[CONFIG_TEXT];        // HDF5: a path inside the file; otherwise a file of the same
+                                   // format
   char weights[CONFIG_TEXT];       // the same, one weight >= 0 per entry
-  char mask[CONFIG_TEXT];          // FILE, FILE:/path or, beside `dataset`, a path inside
+  char mask[CONFIG_TEXT];          // FILE, FILE:/path or, with `dataset`, a path inside
   enum generator generate;         // a synthetic set instead of a file
   int64_t first, count;            // the range of samples; count 0 = all from first on
   struct config_integers classes;  // labels to take
@@ -148,7 +149,8 @@ struct data_options {
   int64_t subset, subset_seed;     // how many to draw; 0 = all
 };
 
-// The path inside of a file in FILE:/path, with its slash; the end of the text if there is none.
+// The part of FILE:/path that is a path inside the file, with its slash; the end of the text if
+// none.
 const char *config_inner_path(const char *text);
 
 // Transformed copies of the training samples, drawn anew for each pass; all 0 = none.
@@ -167,14 +169,14 @@ struct config_layers {
   struct layer_spec list[CONFIG_LAYERS];
 };
 
-// Who decides a value: the input file or a default, or the program. Until it has done so, the value
-// is 0.
+// Who determines a value: the input file or a default, or the program. Until the program has done
+// so, the value is 0.
 enum config_automatic { AUTOMATIC_NO, AUTOMATIC_OPEN, AUTOMATIC_CHOSEN };
 
 // Plain data without pointers: read on rank 0, broadcast as bytes.
 struct config {
-  // Of each parameter, by its index in the table: whether it has a value, be it the default (false
-  // too for what is left to decoder.file), and whether that value is `auto`.
+  // For each parameter, by its index in the table: whether it has a value, even if by default
+  // (false also for what is left to decoder.file), and whether that value is `auto`.
   bool given[CONFIG_PARAMETERS];
   enum config_automatic automatic[CONFIG_PARAMETERS];
   struct {
@@ -187,7 +189,7 @@ struct config {
     double memory_limit;        // bytes that a rank may take
   } run;
   struct {
-    double minutes;         // between checkpoints; 0 = off, like the others
+    double minutes;         // between checkpoints; 0 = off, as for the others
     int64_t epochs, steps;  // the same
   } checkpoint;
   struct {
@@ -207,7 +209,7 @@ struct config {
     int64_t latent;
     struct config_layers layers;  // none only if decoder.file is given
     enum loss_kind loss;
-    enum initial initial;  // settled when the samples have been counted
+    enum initial initial;  // resolved once the samples have been counted
     char file[CONFIG_TEXT];
   } decoder;
   struct {
@@ -223,10 +225,10 @@ struct config {
     int64_t second_flow;  // epochs between those with second flows; 0 = none
     enum order order;
     enum adjoint_kind adjoint;
-    double validation;  // share of the training samples that is held out; 0 = none
-    enum keep keep;     // which decoder of a training that validates
-    int64_t patience;   // validations without a lower loss that end it; 0 = off
-    bool refit;         // train again, on all samples, for the passes found
+    double validation;  // fraction of the training samples held out; 0 = none
+    enum keep keep;     // which decoder is kept, with validation
+    int64_t patience;   // validations without a lower loss that end training; 0 = off
+    bool refit;         // train again, on all samples, for the number of passes found
     struct config_copies copies;
   } training;
   struct {
@@ -234,11 +236,11 @@ struct config {
     int64_t every;            // epochs between evaluations of the test set; 0 = only at the end
     bool train;               // whether the training set is encoded at the end
     bool start[START_COUNT];  // where flows may begin
-    int64_t tries;            // flows of a sample, at most if that is left to the program
+    int64_t tries;            // flows per sample; the maximum if left to the program
     enum prior_kind prior;
     struct config_numbers noise;        // of measurements, in data units: one, or one per channel
     enum uncertainty_kind uncertainty;  // false, true or covariance
-    bool pod;                           // whether the errors of POD are found, too
+    bool pod;                           // whether the errors of POD are also computed
   } evaluation;
   struct {
     int64_t count;  // samples
@@ -248,11 +250,11 @@ struct config {
   } output;
 };
 
-// Whether a section names a set at all.
+// Whether a section specifies a set at all.
 bool config_data_is_given(const struct data_options *data);
 
-// Whether the training is validated: by a share of its samples (training.validation) or by a set of
-// its own (data.validation).
+// Whether there is validation: by a share of the training samples (training.validation) or by a
+// separate set (data.validation).
 bool config_validates(const struct config *config);
 
 // Whether the training learns from transformed copies of its samples.

@@ -1,5 +1,5 @@
-// Input files with their overrides, parsed once: from one come the values of a single run or, with
-// other values for some keys each time, those of many.
+// Input files with their overrides, parsed once: each gives the values of a single run or, with
+// different values for some keys each time, those of many.
 #ifndef GFE_CONFIG_READ_H
 #define GFE_CONFIG_READ_H
 
@@ -20,7 +20,8 @@ bool config_read(struct config *config, const char *path, const char *const *ove
 
 struct config_source;
 
-// A value in place of the file's. The node is borrowed; NULL or a null means the default.
+// A value that replaces the one in the file. The node is borrowed; NULL or a null means the
+// default.
 struct config_assignment {
   int parameter;  // config_parameter()
   const struct yaml_tree *node;
@@ -41,15 +42,16 @@ uint64_t config_source_hash(const struct config_source *source);
 // The override that sets a parameter, borrowed, or NULL.
 const char *config_source_override(const struct config_source *source, int parameter);
 
-// Checks every value and stores it in *config. Assignments win over what the file says. False with
-// a message in *error.
+// Checks every value and stores it in *config. Assignments take precedence over the file. False
+// with a message in *error.
 bool config_source_resolve(const struct config_source *source,
                            const struct config_assignment *assignments, size_t assignment_count,
                            struct config *config, struct error *error);
 
 // ---- one parameter ----
 
-// Stores what place->node says of a parameter, or its default if the node is NULL. False with a
+// Stores the value of a parameter given by place->node, or its default if the node is NULL. False
+// with a
 // message in *error.
 bool config_parameter_read(const struct config_parameter *parameter,
                            const struct config_place *place, struct config *config,
@@ -57,15 +59,15 @@ bool config_parameter_read(const struct config_parameter *parameter,
 
 // ---- full keys, such as "training.batch" ----
 
-enum { CONFIG_KEY_TEXT = 160 };  // bytes of a full key, whatever a user writes
+enum { CONFIG_KEY_TEXT = 160 };  // bytes of a full key, however long it is in the file
 
 // The one section that holds no parameters: a study of many runs (sweep.h).
 #define CONFIG_SWEEP "sweep"
 
-// "section.name", or "name" in the whole file, cut off where it is too long.
+// "section.name", or just "name" at the top level, truncated if it is too long.
 void config_key_join(char key[CONFIG_KEY_TEXT], const char *section, const char *name);
 
-// The parameter of the full key at a place, or -1 with a message that names the first part of the
+// The parameter with the full key of a place, or -1 with a message that names the first part of the
 // key that is wrong.
 int config_key_find(const struct config_place *place, struct error *error);
 

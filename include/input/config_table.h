@@ -18,7 +18,7 @@ enum config_type {      // stored as
   TYPE_TEXT,            // char[CONFIG_TEXT]
   TYPE_DIRECTORY,       // char[CONFIG_TEXT]
   TYPE_FILE,            // char[CONFIG_TEXT], a file that exists
-  TYPE_FILES,           // char[CONFIG_TEXT], a file that exists or a pattern that some match
+  TYPE_FILES,           // char[CONFIG_TEXT], a file that exists or a pattern that matches some
   TYPE_FILE_OR_INSIDE,  // the same, or a path inside the HDF5 file if `dataset` is given
   TYPE_MASK,            // the same, or a file and a path in it, FILE:/path
   TYPE_CHOICES,         // bool[], one per name: a list of some of them
@@ -30,23 +30,23 @@ enum config_type {      // stored as
   TYPE_SELECT,          // struct config_select
   TYPE_LAYERS,          // struct config_layers
   TYPE_SIZES,           // struct layer_sizes
-  TYPE_BRANCHES         // int64_t[2] in the layer, whose branches stand before it
+  TYPE_BRANCHES         // int64_t[2] in the layer, whose branches precede it
 };
 
-// What a number may be: [lower, upper], or without its ends.
+// The range of a number: [lower, upper], with or without its ends.
 struct config_range {
   double lower, upper;
   enum { CLOSED = 0, OPEN_LOWER = 1, OPEN_UPPER = 2, OPEN = OPEN_LOWER | OPEN_UPPER } ends;
 };
 
-// What a restart makes of another value than the earlier run's. Of a row's and its section's the
-// later one counts.
+// How a restart treats a value that differs from that of the earlier run. Of those for a row and
+// for its section, the one listed later applies.
 enum config_change {
-  CHANGE_REFUSED,           // the value decides what has been computed already
-  CHANGE_UNLESS_SCHEDULED,  // refused if the learning rate's schedule or validations depend on it,
+  CHANGE_REFUSED,           // the value has already influenced the results
+  CHANGE_UNLESS_SCHEDULED,  // refused if the learning rate schedule or validations depend on it,
                             // else taken
   CHANGE_UNLESS_RECORDED,   // refused if the test set was encoded while training, else taken
-  CHANGE_TAKEN,             // results are made anew with it
+  CHANGE_TAKEN,             // results are computed anew with it
   CHANGE_IRRELEVANT         // no result depends on it
 };
 
@@ -54,7 +54,7 @@ struct config_row {
   const char *key;
   enum config_type type;
   size_t offset;              // from the section's struct
-  const char *otherwise;      // the default as the input file would give it, NULL = not given
+  const char *otherwise;      // the default as written in an input file, NULL = not given
   struct config_range range;  // numbers
   const char *(*name)(int);   // TYPE_CHOICE: the names, NULL beyond the last
   const char *unit;           // NULL for pure numbers and texts
@@ -63,9 +63,9 @@ struct config_row {
   unsigned activations;       // rows of a layer: bits of the activations that have it, 0 = all
   bool newer;                 // rows of a layer: decoder files without it mean the default
   const char *attribute;      // rows of a layer: its name in a decoder file, NULL = the key
-  const char *most;           // TYPE_INTEGER: what the largest value is called, or NULL
-  const char *automatic;  // can be `auto`, which is this text to restarts, and to input files too
-  const char *text;       // one line for the user
+  const char *most;           // TYPE_INTEGER: the name of the largest value, or NULL
+  const char *automatic;      // can be `auto`; its text for restarts and in input files
+  const char *text;           // one line for the user
   enum config_change change;
 };
 
@@ -75,7 +75,7 @@ struct config_section {
   size_t offset;  // in struct config
   const struct config_row *rows;
   size_t count;
-  bool evaluation;  // the rows' defaults are those of `evaluation`
+  bool evaluation;  // the defaults of the rows are those of `evaluation`
   enum config_change change;
 };
 
@@ -87,27 +87,27 @@ struct config_parameter {
   char key[64];  // "training.batch"
 };
 
-// The number of parameters, and each in the order of the table.
+// The number of parameters, and each of them, in the order of the table.
 size_t config_parameter_count(void);
 struct config_parameter config_parameter(size_t index);
 
 // The index of a full key, or -1.
 int config_parameter_find(const char *key);
 
-// The default as text; NULL if there is none or, in evaluation, if it is encoding's value.
+// The default as text; NULL if there is none or, in evaluation, if it is the value in encoding.
 const char *config_parameter_otherwise(const struct config_parameter *parameter);
 
-// Whether a value not given is the one of the same key in encoding.
+// Whether a value that is not given is that of the same key in encoding.
 bool config_parameter_inherits(const struct config_parameter *parameter);
 
-// What a restart makes of another value.
+// How a restart treats a changed value.
 enum config_change config_parameter_change(const struct config_parameter *parameter);
 
 // Where in struct config a parameter's value is, in bytes.
 size_t config_parameter_offset(const struct config_parameter *parameter);
 
-// Whether the parameter of a full key has a value: false where nobody gave one and where it is left
-// to decoder.file.
+// Whether the parameter with a full key has a value: false if none was given and if it is left to
+// decoder.file.
 bool config_is_given(const struct config *config, const char *key);
 
 // How the program chooses the value of a parameter: stores it in *config, knowing `facts`.
@@ -116,8 +116,8 @@ struct config_rule {
   void (*choose)(struct config *config, const void *facts);
 };
 
-// Chooses what the input leaves to the program, by the rule of each parameter that is `auto`. It
-// must have one.
+// Chooses the values that the input leaves to the program, by the rule of each parameter that is
+// `auto`, which must have one.
 void config_resolve(struct config *config, const struct config_rule *rules, size_t count,
                     const void *facts);
 
@@ -125,13 +125,13 @@ void config_resolve(struct config *config, const struct config_rule *rules, size
 void config_row_describe(const struct config_row *row, char *text, size_t size);
 
 // The keys of one entry of decoder.layers, stored in struct layer_spec. A key that is a
-// layer_name() says what kind of layer it is; each entry has exactly one such key. The other keys
-// of a kind without a default must be given.
+// layer_name() gives the kind of layer; each entry has exactly one such key. Of the other keys of
+// that kind, those without a default must be given.
 extern const struct config_row config_layer_rows[];
 extern const size_t config_layer_row_count;
 
-// Whether layers of this kind have the row's key, and whether this layer does, whose activation
-// stands in a row before.
+// Whether layers of this kind have the row's key, and whether this layer does, given its
+// activation, which is in an earlier row.
 bool config_layer_has(const struct config_row *row, enum layer_kind kind);
 bool config_layer_uses(const struct config_row *row, const struct layer_spec *layer);
 

@@ -1,4 +1,4 @@
-// One value of the input file: from a node of the file to where it is stored.
+// One value of the input file: from a node of the file to the place where it is stored.
 #ifndef GFE_CONFIG_VALUE_H
 #define GFE_CONFIG_VALUE_H
 
@@ -13,20 +13,21 @@ struct config_place {
   const char *path;              // the input file
   const char *override;          // the text after --set that gives it, or NULL
   const char *key;               // in full
-  const struct yaml_tree *node;  // borrowed; NULL if nobody gave it
+  const struct yaml_tree *node;  // borrowed; NULL if it was not given
 };
 
 // Records "path:line: key = value: reason", or "--set text: ..." for an override. Returns false.
 bool config_complain(const struct config_place *place, struct error *error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-// Whether what place->node says, or the default `otherwise` if the node is NULL, is `auto`.
+// Whether the value given by place->node, or the default `otherwise` if the node is NULL, is
+// `auto`.
 bool config_value_is_automatic(const struct config_row *row, const char *otherwise,
                                const struct config_place *place);
 
-// Stores what place->node says, checking type and bounds; the default `otherwise` if the node is
-// NULL, and nothing if that is NULL too. Not for lists of layers (config_layers_read()), for names
-// and what is taken of axes (config_fields.h), and for `auto`.
+// Stores the value given by place->node, checking type and bounds; the default `otherwise` if the
+// node is NULL, and nothing if that is NULL too. Not for lists of layers (config_layers_read()),
+// lists of names and selections along axes (config_fields.h), or `auto`.
 bool config_value_read(const struct config_row *row, const char *otherwise,
                        const struct config_place *place, void *storage, struct error *error);
 

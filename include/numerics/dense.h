@@ -1,6 +1,7 @@
-// Small dense algebra in double, up to a few thousand rows, wherever it decides a bit of a result:
-// the same bits with every compiler and CPU, which LAPACK does not promise. Each sum has one order,
-// whatever the width of the vectors. Matrices are row-major [n][n]; only the lower triangle of a
+// Small dense algebra in double, up to a few thousand rows, for use wherever it affects the bits of
+// a result: the same bits with every compiler and CPU, which LAPACK does not guarantee. Each sum
+// has a fixed order, whatever the width of the vectors.
+// Matrices are row-major [n][n]; only the lower triangle of a
 // symmetric one is read.
 #ifndef GFE_DENSE_H
 #define GFE_DENSE_H
@@ -8,13 +9,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// a . b in 8 partial sums, which are then added one after the other; numbers beyond the last 8 join
-// the first ones.
+// a . b in 8 partial sums, which are then added one after the other; the numbers beyond the last
+// full group of 8 are added to the first of these.
 double dense_dot(size_t n, const double *a, const double *b);
 
-// The Cholesky factor L of a = L L^T takes the place of the lower triangle; what stands above it
-// stays. False, with the triangle half done, if `a` is not positive definite, to rounding, or not
-// finite. About n^3 / 3 operations (Golub and Van Loan 2013, section 4.2).
+// Replaces the lower triangle by the Cholesky factor L of a = L L^T; the part above it is
+// unchanged. False, with the triangle partly overwritten, if `a` is not positive definite, up to
+// rounding, or not finite. About n^3 / 3 operations (Golub and Van Loan 2013, section 4.2).
 bool dense_cholesky(size_t n, double *a);
 
 // Solves L L^T x = b in place for `columns` right-hand sides, one after the other in b
@@ -22,7 +23,7 @@ bool dense_cholesky(size_t n, double *a);
 void dense_cholesky_solve(size_t n, const double *l, size_t columns, double *b);
 
 // All eigenvalues of a symmetric matrix, descending, in values [n], and orthonormal eigenvectors in
-// the rows of vectors [n][n], of each the component of largest magnitude (the first of several)
+// the rows of vectors [n][n], each with its component of largest magnitude (the first of several)
 // positive. `a` is destroyed. Errors of eigenvalues are a few units in the last place of the
 // largest: those that should be 0 may be slightly negative. False if `a` is not finite (what is
 // returned is then undefined). About 9 n^3 operations; memory for 2 n^2 numbers beyond the
@@ -30,7 +31,7 @@ void dense_cholesky_solve(size_t n, const double *l, size_t columns, double *b);
 bool dense_eigen(size_t n, double *a, double *values, double *vectors);
 
 // c += a b for a [rows][depth], b [depth][columns]: each sum is a chain of fused multiply-adds over
-// the depth from 0 on, added to c. At the machine's speed.
+// the depth from 0 on, added to c. Runs close to the machine's peak speed.
 enum { DENSE_COLUMNS = 16 };
 struct dense_product {
   size_t rows, depth, columns;  // the columns a multiple of DENSE_COLUMNS

@@ -1,5 +1,6 @@
-// exp, log(1 + u) and friends without branches or library calls, so that loops over them in kernels
-// (numerics/vector.h) compile to SIMD code, with the same bits on every instruction set. Errors are
+// exp, log(1 + u) and related functions without branches or library calls, so that loops over them
+// in kernels (numerics/vector.h) compile to SIMD code, with the same bits for every instruction
+// set. Errors are
 // a few units in the last place over the whole range; beyond it the results saturate instead of
 // overflowing.
 #ifndef GFE_ELEMENTARY_H
@@ -107,7 +108,7 @@ static inline struct logistic logistic_real(real x) {
 // sqrt(2 pi) and its upper tail Q(x) = erfc(x / sqrt(2)) / 2. With w = 4 / (x + 4) and v = 1 - 2 w,
 // from -1 to 1, Q(x) e^(x^2 / 2) / w is a polynomial in v (the variable of Shepherd and
 // Laframboise, Math. Comp. 36, 1981), here the interpolant in Chebyshev's nodes, with a relative
-// error of 1.1e-8 (float64: 3.4e-17). At the end both are below 1e-35 (1e-297), but numbers of full
+// error of 1.1e-8 (float64: 3.4e-17). At the end both are below 1e-35 (1e-297), but still have full
 // precision.
 #ifdef GFE_DOUBLE
 #define NORMAL_END 37.0
@@ -155,7 +156,7 @@ static inline struct normal normal_real(real x) {
   p = real_fma(p, v, -0.151974162f);
   p = real_fma(p, v, 0.188821284f);
 #endif
-  // The rounding of x^2 would be multiplied by x^2 / 2.
+  // Otherwise the rounding error of x^2 would be multiplied by x^2 / 2.
   const real square = x * x, rest = real_fma(x, x, -square);
   const real e = exp_real((real)-0.5 * square), power = real_fma((real)-0.5 * rest, e, e);
   return (struct normal){.density = power * (real)0.3989422804014327, .tail = power * (w * p)};

@@ -9,17 +9,18 @@
 
 enum isa { ISA_PLAIN, ISA_NEON, ISA_AVX2, ISA_AVX512, ISA_COUNT };
 
-// "plain", "neon", "avx2", "avx512"; NULL beyond them.
+// "plain", "neon", "avx2", "avx512"; NULL beyond the last.
 const char *isa_name(int isa);
 
 // Whether this binary has kernels for a set and this CPU runs them.
 bool isa_is_there(enum isa isa);
 
-// The set in use: the fastest that is there, unless isa_choose() has named another.
+// The set in use: the fastest one available, unless isa_choose() has selected another.
 enum isa isa_chosen(void);
 
-// Takes the set that the environment variable GFE_ISA names, if it does. False with a message in
-// *error if there is no such set or the CPU lacks it. To be called before the first product.
+// Selects the set named by the environment variable GFE_ISA, if it is set. False with a message in
+// *error if there is no such set or the CPU does not support it. To be called before the first
+// product.
 bool isa_choose(struct error *error);
 
 // The variants of a table of kernels, indexed by the set: NULL where this binary has none.

@@ -23,7 +23,7 @@ struct optimiser_options {
   double momentum;          // sgd
   double epsilon;           // adam, rmsprop; 0 = the optimiser's own (adam 1e-8, rmsprop 1e-6)
   double schedule_factor;   // step: multiplies the rate; cosine: last rate / first rate
-  int64_t schedule_epochs;  // step: every so many epochs
+  int64_t schedule_epochs;  // step: interval in epochs
 };
 
 struct optimiser;  // owned by the caller of optimiser_create()
@@ -38,8 +38,8 @@ size_t optimiser_bytes(const struct optimiser_options *options, size_t count);
 // theta -= rate * direction(gradient); `rate` comes from optimiser_rate().
 void optimiser_update(struct optimiser *optimiser, double rate, const real *gradient, real *theta);
 
-// Adds all that decides later updates to a state. Where an optimiser has a rank's share of `total`
-// parameters, from `first` (a multiple of 8) on, `total` is more than it has.
+// Adds everything that determines later updates to a state. Where an optimiser has a rank's share
+// of `total` parameters, from `first` (a multiple of 8) on, `total` is more than it has.
 void optimiser_state(struct optimiser *optimiser, size_t first, size_t total, struct state *state);
 
 // The learning rate of a step: `step` of `steps` in the whole training, in epoch `epoch` (from 0).

@@ -1,10 +1,11 @@
 // exp, log, pow, sin and cos in double, with the same bits from every compiler, libm and CPU.
 //
-// The functions of libm differ in the last bit from one version to the next, and inside of one
-// version from CPU to CPU, since it selects its kernel at run time. So whatever decides a bit of a
-// result calls these: learning rates, step control, random values. They use only operations that
-// IEEE 754 rounds in one way (+ - * / and the exact floor, frexp, ldexp), never fused
-// (-ffp-contract=off). A call takes 0.02 to 0.1 microseconds; loops over samples want elementary.h.
+// The functions of libm differ in the last bit from one version to the next and, within one
+// version, from CPU to CPU, as libm selects its kernels at run time. Code that affects the bits of
+// a result therefore calls these functions: learning rates, step control, random values. They use
+// only operations with a unique IEEE 754 rounding (+ - * / and the exact floor, frexp, ldexp),
+// never fused (-ffp-contract=off). A call takes 0.02 to 0.1 microseconds; loops over samples should
+// use elementary.h.
 //
 // Largest errors found: 0.5 units in the last place for log, 0.8 for the others. Powers that a
 // double can represent (8 = 2^3, x = x^1) are exact.

@@ -1,6 +1,6 @@
-// Products whose rows are read where they stand in a field, so that a convolution need not copy the
-// same numbers once for every tap that sees them. The terms of a chain lie in pieces, side by side
-// within each of them and apart from one to the next.
+// Products whose rows are read in place from a field, so that a convolution need not copy the same
+// numbers for every tap that uses them. The terms of a chain come in pieces, contiguous within each
+// piece but not from one to the next.
 //
 // Bits are those of product.h: an output is a chain of fused multiply-adds over the terms in the
 // order of the pieces. A call is one chain, which the caller keeps to PRODUCT_CHAIN terms; the sums
@@ -14,7 +14,7 @@
 #include "ground/real.h"
 #include "numerics/product.h"
 
-// Terms side by side: how many, and where the first of them stands on both sides of the product.
+// Contiguous terms: how many, and where the first of them is on both sides of the product.
 struct product_piece {
   size_t count, a, b;
 };
@@ -57,8 +57,8 @@ void product_sum_pairs(const struct product_pairs *pairs);
 void product_transpose(size_t rows, size_t columns, const real *from, size_t from_stride, real *to,
                        size_t to_stride);
 
-// The same of at most REAL_PAD rows; the REAL_PAD elements of a row of `to` beyond them become
-// zero.
+// The same for at most REAL_PAD rows; the elements of a row of `to` beyond them, up to REAL_PAD,
+// become zero.
 void product_put_columns(size_t rows, size_t columns, const real *from, size_t from_stride,
                          real *to, size_t to_stride);
 

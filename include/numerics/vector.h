@@ -1,10 +1,10 @@
-// The vectors of the instruction set that a kernel is being compiled for. Only kernels include this
-// header: sources in the meson list `kernels`, which are compiled once per set with -DGFE_ISA=SET.
+// The vectors of the instruction set for which a kernel is being compiled. Only kernels include
+// this header: the sources in the meson list `kernels`, compiled once per set with -DGFE_ISA=SET.
 // Everything but the fused multiply-add and the broadcast is written with the compiler's vector
 // extensions or as plain loops.
 //
-// Bits: no compiler contracts a * b + c here (-ffp-contract=off), so a kernel says itself where it
-// wants vector_fma(), and a result does not depend on how many lanes a vector has.
+// Bits: no compiler contracts a * b + c here (-ffp-contract=off), so a kernel uses vector_fma()
+// explicitly where it is wanted, and results do not depend on the number of lanes of a vector.
 #ifndef GFE_VECTOR_H
 #define GFE_VECTOR_H
 
@@ -17,7 +17,7 @@
 #define VECTOR_JOINED(name, set) VECTOR_JOIN(name, set)
 #define VECTOR_VARIANT(name) VECTOR_JOINED(name, GFE_ISA)  // name_avx512, name_avx2, ...
 
-// TILE_ROWS: rows of a register tile that is two vectors wide.
+// TILE_ROWS: the number of rows of a register tile that is two vectors wide.
 #if defined GFE_ISA_avx512
 #include <immintrin.h>
 enum { VECTOR_BYTES = 64, TILE_ROWS = 12 };
@@ -31,7 +31,7 @@ enum { VECTOR_BYTES = 16, TILE_ROWS = 12 };
 enum { VECTOR_BYTES = 16, TILE_ROWS = 4 };
 #endif
 
-// Before a loop over registers: all of it, or they would be an array in memory.
+// Unrolls a loop over registers completely; otherwise they would become an array in memory.
 #ifdef __clang__
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else

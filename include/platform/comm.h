@@ -20,10 +20,10 @@ void comm_finish(struct comm **comm);
 int comm_rank(const struct comm *comm);
 int comm_size(const struct comm *comm);
 
-// The same for code that knows no MPI (borrowed).
+// The same for code that does not know MPI (borrowed).
 const struct ranks *comm_ranks(const struct comm *comm);
 
-// The address of the MPI_Comm, for libraries that want one (borrowed).
+// The address of the MPI_Comm, for libraries that need one (borrowed).
 const void *comm_handle(const struct comm *comm);
 
 // The MPI library's own version line (borrowed, static).
@@ -38,8 +38,8 @@ void comm_barrier(struct comm *comm);
 // Copies `bytes` bytes at `data` from rank `root` to all. Collective.
 void comm_broadcast(struct comm *comm, void *data, size_t bytes, int root);
 
-// If any rank's `error` is set: rank 0 prints the message of the lowest such rank on stderr, MPI is
-// finished and every rank exits with code 2. Returns only if none is set. Collective.
+// If `error` is set on any rank, rank 0 prints the message of the lowest such rank to stderr, MPI
+// is finalised and every rank exits with code 2. Returns only if none is set. Collective.
 void comm_settle(struct comm *comm, const struct error *error);
 
 // Element-wise reductions in place. The sum of doubles has the same bits in any order only if none
@@ -65,29 +65,29 @@ void comm_collect_shares(struct comm *comm, void *values, size_t count, size_t s
 // Sums and maxima of a few numbers in one reduction. Collective.
 void comm_combine(struct comm *comm, const struct ranks_numbers *numbers);
 
-// Rank r's `count` elements of `values` arrive at all + r * count on rank 0 (NULL elsewhere).
+// Gathers rank r's `count` elements of `values` at all + r * count on rank 0 (NULL elsewhere).
 // Collective.
 void comm_gather_double(struct comm *comm, const double *values, size_t count, double *all);
 
-// Bytes for or from a rank, which may be the own one.
+// Bytes for or from a rank, which may be this one.
 struct comm_piece {
   int rank;
-  void *data;  // only read where it is sent
+  void *data;  // only read if it is sent
   size_t bytes;
 };
 
-// Sends and receives at once. All pieces for a rank make one message, in the order in which they
-// are given, or one per GiB; the receiver knows its length, and may cut it into other pieces. Only
-// ranks that have something for each other take part.
+// Sends and receives at the same time. All pieces for a rank form one message, in the given order,
+// or one per GiB; the receiver knows its length and may divide it into different pieces. Only ranks
+// that have something for each other take part.
 void comm_transfer(struct comm *comm, const struct comm_piece *sent, size_t sent_count,
                    const struct comm_piece *received, size_t received_count);
 
 // For tests: messages of at most `bytes` bytes instead of a GiB, on all ranks alike.
 void comm_limit_messages(struct comm *comm, size_t bytes);
 
-// Who has which of `count` things in a row (samples, tiles, words): each of `ranks` ranks a range,
-// as even as can be. Where a rank's range begins (that of rank `ranks` would begin at `count`), and
-// the rank that has thing i.
+// The division of `count` items in order (samples, tiles, words) among `ranks` ranks, each of which
+// has a range, as evenly as possible: where a rank's range begins (that of rank `ranks` would begin
+// at `count`), and the rank that has item i.
 int64_t comm_share_first(int64_t count, int ranks, int rank);
 int comm_share_home(int64_t count, int ranks, int64_t i);
 

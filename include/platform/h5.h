@@ -23,15 +23,15 @@ struct h5_file;  // owned by the caller of an open or create
 
 // ---- reading, by any rank on its own through the serial driver ----
 
-// NULL with a message in *error (naming `key`, the input file's key, and the path) if the file
-// cannot be opened or is not HDF5.
+// NULL with a message in *error (which names `key`, the key in the input file, and the path) if the
+// file cannot be opened or is not HDF5.
 struct h5_file *h5_open(const char *path, const char *key, struct error *error);
 
-// The path by which it was opened, the file's own.
+// The path by which the file was opened, owned by it.
 const char *h5_path(const struct h5_file *file);
 
-// Rank and lengths of a dataset; a missing one is an error that names the nearest existing dataset
-// of the file; more than H5_AXES axes, or a type that is not numeric (integer or float), too.
+// Rank and lengths of a dataset. A missing dataset is an error that names the nearest existing one
+// in the file; so are more than H5_AXES axes, or a type that is not numeric (integer or float).
 bool h5_shape(struct h5_file *file, const char *dataset, const char *key, int *axes,
               int64_t shape[H5_AXES], struct error *error);
 bool h5_exists(struct h5_file *file, const char *path);
@@ -58,25 +58,25 @@ bool h5_read_block(struct h5_file *file, const char *dataset, int axes, const in
                    const int64_t *stride, const int64_t *count, double *values,
                    struct error *error);
 
-// Whether the numbers of a dataset that lie elsewhere, in external raw files or as a virtual
-// dataset in other HDF5 files, are all there: HDF5 itself reads zeros where they are not. False
-// with a message that names what is missing or too short.
+// Whether the numbers of a dataset that are stored elsewhere, in external raw files or, for a
+// virtual dataset, in other HDF5 files, are all available: where they are not, HDF5 itself reads
+// zeros. False with a message that names what is missing or too short.
 bool h5_check_sources(struct h5_file *file, const char *dataset, const char *key,
                       struct error *error);
 
-// How a dataset's numbers are stored: 'i', 'u' or 'f' as in NumPy ('u' also for bools), 0 if it is
-// not there or none are; and in how many bytes.
+// How a dataset's numbers are stored: 'i', 'u' or 'f' as in NumPy ('u' also for bools), 0 if there
+// is no such dataset or it does not contain numbers; and in how many bytes.
 char h5_number_kind(struct h5_file *file, const char *dataset, int *bytes);
 
-// The names of the members of a group in the order of names, in an owned array; *count 0 and NULL
-// if there are none. `datasets`: of its datasets, else of its groups. Longer names are left out.
+// The names of the members of a group, sorted, in an owned array; *count 0 and NULL if there are
+// none. `datasets`: those of its datasets, otherwise of its groups. Longer names are left out.
 enum { H5_NAME = 256 };
 char (*h5_members(struct h5_file *file, const char *group, bool datasets, int64_t *count))[H5_NAME];
 
-// What a file says of an axis of a dataset, as netCDF-4 does by dimension scales: `scale` is the
-// path of the first dataset attached to it, "" if there is none; `values` tells whether that holds
-// coordinates or only gives the axis its name (its own, the last part of its path); `label` is the
-// axis' label, or "". False if there is no such axis.
+// What a file says about an axis of a dataset, as in netCDF-4 by dimension scales: `scale` is the
+// path of the first dataset attached to it, "" if there is none; `values` tells whether that
+// contains coordinates or only names the axis (by the last part of its path); `label` is the label
+// of the axis, or "". False if there is no such axis.
 struct h5_axis {
   char scale[1024], label[64];
   bool values;
@@ -86,19 +86,19 @@ bool h5_read_axis(struct h5_file *file, const char *dataset, int axis, struct h5
 // Whether a dataset is itself a dimension scale.
 bool h5_is_scale(struct h5_file *file, const char *dataset);
 
-// The value that the file declares for entries never written; false if it declares none.
+// The fill value that the file declares for entries never written; false if it declares none.
 bool h5_fill_value(struct h5_file *file, const char *dataset, double *value);
 
 // Whether `object` has an attribute.
 bool h5_has_attribute(struct h5_file *file, const char *object, const char *name);
 
 // The numbers of an attribute of any shape, at most `size`; returns how many it has, -1 if it is
-// absent or holds no numbers. `kind` (may be NULL): as h5_number_kind().
+// absent or not numeric. `kind` (may be NULL): as h5_number_kind().
 int64_t h5_read_numbers(struct h5_file *file, const char *object, const char *name, int64_t size,
                         double *values, char *kind);
 
 // The texts of an attribute that is a list of them (or one), of fixed or variable length, at most
-// `size`, cut to H5_NAME; returns how many it has, -1 if it is absent or holds none.
+// `size`, cut to H5_NAME; returns how many it has, -1 if it is absent or has none.
 int64_t h5_read_texts(struct h5_file *file, const char *object, const char *name, int64_t size,
                       char (*texts)[H5_NAME]);
 
@@ -110,15 +110,15 @@ bool h5_read_number(struct h5_file *file, const char *object, const char *name, 
 
 // ---- creating, by rank 0 alone; failures are the environment's errors (error_fatal) ----
 
-// `user_block`: bytes at the beginning of the file that HDF5 leaves to the caller; 0 or a power of
-// two from 512 on.
+// `user_block`: bytes at the beginning of the file that HDF5 leaves to the caller; 0, or a power of
+// two that is at least 512.
 struct h5_file *h5_create(const char *path, size_t user_block);
 void h5_group(struct h5_file *file, const char *path, const char *description);
 
 // Declares a named dimension in a group, with no coordinate values, once.
 void h5_dimension(struct h5_file *file, const char *group, const char *name, int64_t length);
 
-// The same with the coordinates of its places, in `units`; or with a name for each.
+// The same with the coordinates of its places, in `units`, or with a name for each place.
 void h5_coordinate(struct h5_file *file, const char *group, const char *name, int64_t length,
                    const double *values, const char *units, const char *description);
 void h5_place_names(struct h5_file *file, const char *group, const char *name, int64_t length,

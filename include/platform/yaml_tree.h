@@ -1,4 +1,4 @@
-// A YAML text as a plain tree of nodes: the one module that calls libyaml. It takes the part of
+// A YAML text as a plain tree of nodes: the one module that calls libyaml. It accepts the part of
 // YAML that an input file needs (scalars, lists, maps) and refuses the rest: anchors, aliases, tags
 // and keys that are not scalars.
 #ifndef GFE_YAML_TREE_H
@@ -37,8 +37,8 @@ struct yaml_tree {
 struct yaml_tree *yaml_tree_parse(const char *text, size_t length, const char *name,
                                   struct error *error);
 
-// The same for a file, which names itself in messages. A pipe is read once, until its writers have
-// closed it; a signal ends the waiting with an error.
+// The same for a file, whose path is used as the name in messages. A pipe is read once, until its
+// writers have closed it; a signal ends the waiting with an error.
 struct yaml_tree *yaml_tree_read(const char *path, struct error *error);
 
 void yaml_tree_destroy(struct yaml_tree **tree);

@@ -17,10 +17,10 @@ const struct cli_option cli_options[CLI_OPTION_COUNT] = {
      "file sizes and the resolved input; write nothing"},
     {"--set", "section.key=value", "override a value of the input file; may be repeated"},
     {"--tasks", NULL,
-     "list the tasks of an input with a section sweep, with state,\n"
+     "list the tasks of an input with a section sweep, with their state,\n"
      "directory and values"},
-    {"--task", "N", "run one of them, counted from 0 (default: SLURM_ARRAY_TASK_ID)"},
-    {"--parameters", NULL, "print every parameter, documented, as a valid input file"},
+    {"--task", "N", "run one task, numbered from 0 (default: SLURM_ARRAY_TASK_ID)"},
+    {"--parameters", NULL, "print every parameter with its documentation, as a valid input file"},
     {"--version", NULL, "print version, revision and compiler"},
     {"--help", NULL, "print this"},
 };
@@ -63,7 +63,7 @@ static bool read_argument(struct cli *cli, int argc, char **argv, int *i, struct
                      nearest != NULL ? " (did you mean " : "", nearest != NULL ? nearest : "",
                      nearest != NULL ? "?)" : "");
   } else if (cli->input != NULL) {
-    return error_set(error, "two input files, %s and %s; give one", cli->input, argument);
+    return error_set(error, "two input files, %s and %s; give only one", cli->input, argument);
   } else {
     cli->input = argument;
   }
@@ -98,14 +98,14 @@ static void print_option(const struct cli_option *option) {
 
 static void print_help(void) {
   puts(
-      "gfe_hpc: learn a compact representation of scientific data without an encoder.\n"
+      "gfe_hpc: learn a compact representation of scientific data without training an encoder.\n"
       "\n"
       "  mpirun -n RANKS gfe_hpc [options] input.yaml\n");
   for (size_t k = 0; k < CLI_OPTION_COUNT; k++) print_option(&cli_options[k]);
   puts(
       "\n"
-      "Exit codes: 0 done, 2 a mistake in the input, 3 the system failed (disk, memory, MPI),\n"
-      "4 the training diverged, 75 stopped in good order: the same command resumes.\n"
+      "Exit codes: 0, done; 2, a mistake in the input; 3, a system failure (disk, memory, MPI);\n"
+      "4, training diverged; 75, stopped cleanly: the same command resumes the run.\n"
       "\n"
       "--check shows what a run would do. Parameters of the input file:\n");
   config_write_summary(stdout);

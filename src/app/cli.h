@@ -18,21 +18,21 @@ struct cli {
   int64_t task;  // of --task; -1 if it is not given
 };
 
-// An option of the command line. `text` has its lines broken to stand behind a column of --help.
+// An option of the command line. The lines of `text` are broken to fit the right column of --help.
 struct cli_option {
   const char *name, *argument, *text;  // argument NULL: it takes none
 };
 enum { CLI_OPTION_COUNT = 7 };
 extern const struct cli_option cli_options[CLI_OPTION_COUNT];
 
-// False with a message in *error if the command line is wrong.
+// False with a message in *error if the command line is invalid.
 bool cli_parse(struct cli *cli, int argc, char **argv, struct error *error);
 // Whether the action reads an input file.
 bool cli_needs_input(const struct cli *cli);
 
 void cli_clear(struct cli *cli);
 
-// What --help, --version and --parameters print; does nothing for other actions.
+// Prints what --help, --version and --parameters ask for; does nothing for other actions.
 void cli_answer(const struct cli *cli);
 
 // The command line as one text, owned by the caller.

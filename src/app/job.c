@@ -23,12 +23,12 @@
 #include "ground/text.h"
 #include "input/config_compare.h"
 
-static const double slice = 1.0;  // seconds of encoding between two looks at stop and time
+static const double slice = 1.0;  // seconds of encoding between two checks of stop and time
 
-// What is encoded at the end: the sets and, behind them, the training set as if it were new.
+// What is encoded at the end: the sets, followed by the training set as if it were new.
 enum { ENCODING_AS_NEW = SET_COUNT, ENCODINGS };
 
-// Where a job stands: what has to be known before the rest of a state can be read.
+// The progress of a job: what has to be known before the rest of a state can be read.
 struct job_position {
   int64_t training;  // 1 if the job trains
   struct trainer_position trainer;
@@ -44,13 +44,13 @@ struct job {
                             // not asked for, not yet, or run->pod is the same
   struct checkpoint *checkpoint;
   struct stop *stop;        // rank 0's
-  enum stop_reason reason;  // not STOP_NONE: the job is to end
-  bool diverged;            // the training has; the last good checkpoint stays
+  enum stop_reason reason;  // not STOP_NONE: the job must end
+  bool diverged;            // training has diverged; the last good checkpoint is kept
   bool moved;               // something has been done since the last checkpoint
   bool kept;                // something has been saved by this job
   double saved;             // the clock at the last checkpoint
-  double longest;           // seconds of the longest piece of work between two looks, lately
-  double looked;            // the clock at the last look
+  double longest;           // seconds of the longest recent piece of work between two checks
+  double looked;            // the clock at the last check
   struct job_position position;
 };
 
@@ -80,8 +80,8 @@ static void list_position(struct job *job, struct state *state) {
       "has begun");
 }
 
-// Everything that decides the rest of the job, as it is now or, after a position has been read, as
-// it is to become. Collective.
+// Everything that determines the rest of the job, as it is now or, once a position has been read,
+// as it will be. Collective.
 static void list_state(struct job *job, struct state *state) {
   if (job->trainer != NULL) {
     trainer_state(job->trainer, state);
@@ -126,7 +126,7 @@ static void say_where(struct job *job) {
   }
 }
 
-// Takes up what a checkpoint holds, if there is one. The user's mistakes end all ranks.
+// Restores the state from a checkpoint, if there is one. Mistakes by the user end all ranks.
 static void restore(struct job *job) {
   struct error error = {""};
   struct comm *comm = job->run->comm;
@@ -147,7 +147,7 @@ static void restore(struct job *job) {
 
   if (job->trainer != NULL) trainer_resume(job->trainer, position->trainer);
   history_resize(job->outcome.history, position->steps, position->epochs);
-  // More epochs than before: the decoder that the sets were encoded with is not the final one.
+  // More epochs than before: the decoder with which the sets were encoded is not the final one.
   const bool final = !trains(job) || trainer_is_done(job->trainer);
   for (int k = 0; k < ENCODINGS; k++)
     if (position->encoded[k] && job->run->used[set_of(k)] && final &&
@@ -166,7 +166,7 @@ static void restore(struct job *job) {
     const bool kept = evaluation == NULL ? !checkpoint_data_changed(job->checkpoint, set_of(k))
                                          : evaluation_resume(evaluation);
     if (!kept && k != ENCODING_AS_NEW)
-      log_line("  changed  %s is encoded again: decoder, data or evaluation have changed",
+      log_line("  changed  %s is encoded again: decoder, data or evaluation settings have changed",
                set_name(k));
   }
   say_where(job);
@@ -174,7 +174,7 @@ static void restore(struct job *job) {
 
 // ---- between two pieces of work ----
 
-// Whether so many steps or epochs have been completed that a checkpoint is due.
+// Whether enough steps or epochs have been completed for a checkpoint to be due.
 static bool is_due(const struct job *job) {
   const struct config *config = &job->run->config;
   if (job->trainer == NULL) return false;
@@ -189,13 +189,14 @@ static bool is_time(const struct job *job) {
   return minutes > 0.0 && clock_seconds() - job->saved >= 60.0 * minutes;
 }
 
-// The seconds that `pieces` pieces of work, a checkpoint at their end and a late one may take.
+// The seconds that `pieces` pieces of work, a checkpoint after them and a delayed one may take.
 static double reserve(const struct job *job, int pieces) {
   return pieces * job->longest + 2.0 * checkpoint_seconds(job->checkpoint) + 1.0;
 }
 
 // What a rank has noticed: a reason to stop (enum stop_reason) before more than `pieces` further
-// pieces of work are done, and the time to save. Time and file are rank 0's to look after.
+// pieces of work are done, and whether it is time to save. Time and STOP file are checked by rank
+// 0.
 enum { NOTICED_STOP, NOTICED_TIME, NOTICES };
 
 static void look(struct job *job, int pieces, int64_t noticed[NOTICES]) {
@@ -206,7 +207,7 @@ static void look(struct job *job, int pieces, int64_t noticed[NOTICES]) {
   noticed[NOTICED_TIME] = comm_rank(job->run->comm) == 0 && is_time(job);
 }
 
-// Heeds what the ranks have noticed: saves if it is due, or if the job is to stop and there is
+// Acts on what the ranks have noticed: saves if that is due, or if the job is to stop and there is
 // still time for it. True if the job may go on. Collective.
 static bool heed(struct job *job, const int64_t noticed[NOTICES]) {
   job->reason = (enum stop_reason)noticed[NOTICED_STOP];
@@ -214,15 +215,15 @@ static bool heed(struct job *job, const int64_t noticed[NOTICES]) {
     if (is_due(job) || noticed[NOTICED_TIME]) save(job);
     return true;
   }
-  // A job that has saved nothing yet tries it in any case: else its successor would begin where it
-  // began, and so on without an end.
+  // A job that has not saved anything yet tries to in any case; otherwise its successor would begin
+  // where this one began, and so on for ever.
   int64_t fits = !job->kept || stop_seconds_left(job->stop) > checkpoint_seconds(job->checkpoint);
   comm_broadcast(job->run->comm, &fits, sizeof fits, 0);
   if (job->moved && fits) save(job);
   if (job->moved && !job->diverged)
     log_warning(
-        "no time was left for a checkpoint, so what was done since the last one is lost; give the "
-        "run more time, or checkpoint.minutes a smaller number");
+        "no time was left for a checkpoint: all work since the last one is lost; give the "
+        "run more time, or reduce checkpoint.minutes");
   return false;
 }
 
@@ -242,7 +243,8 @@ static bool train(struct job *job) {
     const bool chosen = trainer_choice(job->trainer) != NULL;
     int64_t noticed[TRAINER_NOTICES];
     _Static_assert(TRAINER_NOTICES == (int)NOTICES, "what is noticed travels with a step");
-    look(job, 2, noticed);  // once they know, the ranks are in this step, and may want another
+    look(job, 2, noticed);  // by the time they know, the ranks are in this step, and may need
+                            // another
     const enum trainer_progress progress = trainer_advance(job->trainer, noticed);
     job->moved = true;
     job->diverged = progress == TRAINER_DIVERGED;
@@ -265,7 +267,7 @@ static bool encodes_train(const struct job *job) {
   return trains(job) && job->run->config.evaluation.train;
 }
 
-// Fitted when it is first wanted. Collective.
+// Fitted when it is first needed. Collective.
 static const struct pod *pod_of(struct job *job) {
   struct run *run = job->run;
   if (!run->config.evaluation.pod || job->pod != NULL) return job->pod;
@@ -300,8 +302,8 @@ static bool check_gradients(struct job *job) {
   return true;
 }
 
-// Trains if asked to, then encodes every set at hand with the decoder that came of it. Returns the
-// exit code.
+// Trains if asked to, then encodes every set in use with the resulting decoder. Returns the exit
+// code.
 static int run_tasks(struct job *job) {
   if (trains(job) && !train(job)) return EXIT_CODE_RESUBMIT;
   log_text("\n");
@@ -319,7 +321,7 @@ static int run_tasks(struct job *job) {
 
 // ---- the whole ----
 
-// Whether results of this input are there, whatever it read. By one rank.
+// Whether there are results for this input, whatever files it read. By one rank.
 static bool has_results(const struct run *run, struct summary *summary) {
   const struct config *config = &run->config;
   return strcmp(config->run.restart, RESTART_AUTO) == 0 &&
@@ -365,7 +367,8 @@ void job_check_directory(const struct run *run) {
   comm_settle(run->comm, &error);
 }
 
-// Makes the run directory, which no other job may be working in. The user's mistakes end all ranks.
+// Creates the run directory, in which no other job may be working. Mistakes by the user end all
+// ranks.
 static void claim(const struct run *run) {
   struct error error = {""};
   if (comm_rank(run->comm) == 0) {
@@ -406,7 +409,7 @@ static void end(struct job *job) {
 static void say_stopped(const struct job *job) {
   const char *directory = job->run->config.run.directory;
   log_progress_end();
-  log_line("\nstopped in good order: %s; the same command resumes here%s%s%s",
+  log_line("\nstopped cleanly: %s; the same command resumes from here%s%s%s",
            stop_name(job->reason), job->reason == STOP_FILE ? ", once " : "",
            job->reason == STOP_FILE ? directory : "",
            job->reason == STOP_FILE ? "/STOP is removed" : "");

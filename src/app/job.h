@@ -7,12 +7,12 @@
 
 #include "engine/run.h"
 
-// Whether an earlier run has done all that this input asks for, and the files that it read have not
-// been touched since. Collective.
+// Whether an earlier run has done everything that this input asks for, and the files that it read
+// have not been touched since. Collective.
 bool job_is_finished(const struct run *run);
 
-// The same once the data are loaded: the files may have been touched, copied or written anew, but
-// what they hold is the same. Says what is not. Collective.
+// The same once the data are loaded: the files may have been touched, copied or rewritten, as long
+// as their contents are the same. Says what differs. Collective.
 bool job_is_unchanged(const struct run *run);
 
 // Ends all ranks with the user's mistake if another job works in the run directory. Collective.

@@ -65,7 +65,8 @@ static void list_tasks(struct comm *comm, const struct cli *cli) {
 
 int main(int argc, char **argv) {
   clock_enter(PHASE_DATA);
-  stop_catch_signals();  // first of all: a job may be asked to stop while its ranks still gather
+  stop_catch_signals();  // first of all: a job may be asked to stop while its ranks are still
+                         // starting
   memory_require(memory_of_libraries);
   struct comm *comm = comm_start(&argc, &argv);
   agreement_check(comm_ranks(comm), "the program", provenance_program());
@@ -84,7 +85,7 @@ int main(int argc, char **argv) {
     list_tasks(comm, &cli);
   else if (comm_rank(comm) == 0)
     cli_answer(&cli);
-  if (cli.action != CLI_RUN) log_finish();  // what was asked for is what is printed
+  if (cli.action != CLI_RUN) log_finish();  // the printed text is the result
   memory_free(&command);
   cli_clear(&cli);
   comm_finish(&comm);

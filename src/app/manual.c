@@ -1,5 +1,6 @@
-// Prints the manual page gfe_hpc.1. A program of its own, without MPI, so that it runs wherever the
-// build does: on the login node of a cluster, too. Options and parameters come from the tables that
+// Prints the manual page gfe_hpc.1. A separate program, without MPI, so that it runs wherever the
+// build does, including the login node of a cluster.
+// Options and parameters come from the tables that
 // the program itself reads.
 //
 // The page is made of macros of man(7), and is plain ASCII.
@@ -10,7 +11,7 @@
 #include "ground/error.h"
 #include "input/config_write.h"
 
-// Prints text that roff is to show as it is.
+// Prints text that roff is to show unchanged.
 static void print_escaped(const char *text) {
   static const char special[] = "\\-'`^~", *const escaped[] = {"\\e",   "\\-",   "\\(aq",
                                                                "\\(ga", "\\(ha", "\\(ti"};
@@ -23,7 +24,7 @@ static void print_escaped(const char *text) {
   }
 }
 
-// A line of running text; one that begins with a dot would be a request.
+// A line of running text (a line that begins with a dot would be a request).
 static void print_line(const char *text) {
   fputs("\\&", stdout);
   print_escaped(text);
@@ -79,9 +80,9 @@ static void print_parameters(void) {
   puts(
       ".SH PARAMETERS\n"
       "The input file is YAML; training.batch is the key \\fBbatch\\fR of the section\n"
-      "\\fBtraining\\fR. Behind the purpose of a parameter stand, in parentheses, the values that "
+      "\\fBtraining\\fR. The purpose of a parameter is followed, in parentheses, by the values it "
       "it\n"
-      "accepts and their unit. One without a default is not given unless the input names it.");
+      "accepts and their unit. A parameter without a default is unset unless the input sets it.");
   const struct config_section *last = NULL;
   const size_t count = config_parameter_count();
   for (size_t i = 0; i < count; i++) {
@@ -98,20 +99,21 @@ static void print_parameters(void) {
   print_layer_keys();
   puts(
       ".SS sweep\n"
-      "Many runs from one input: lists of values for any keys, combined by \\fBgrid\\fR (every\n"
+      "Many runs from one input: lists of values for any keys, combined with \\fBgrid\\fR (every\n"
       "combination), \\fBzip\\fR (side by side), \\fBlist\\fR (as written) or \\fBrandom\\fR. Each "
       "run\n"
-      "is a task with a directory of its own; see \\fB\\-\\-tasks\\fR and \\fB\\-\\-task\\fR.");
+      "is a task with its own directory; see \\fB\\-\\-tasks\\fR and \\fB\\-\\-task\\fR.");
 }
 
-// ---- what no table knows ----
+// ---- what is not in any table ----
 
 static void print_head(void) {
   puts(
       ".TH GFE_HPC 1 \"\" \"gfe_hpc " GFE_VERSION
       "\" \"User commands\"\n"
       ".SH NAME\n"
-      "gfe_hpc, gfe_hpc_double \\- learn a compact representation of scientific data without an\n"
+      "gfe_hpc, gfe_hpc_double \\- learn a compact representation of scientific data without "
+      "training an\n"
       "encoder\n"
       ".SH SYNOPSIS\n"
       ".B mpirun \\-n\n"
@@ -130,12 +132,12 @@ static void print_head(void) {
       "field, a spectrum. \\fBgfe_hpc\\fR trains the decoder and finds the latent of each sample "
       "by\n"
       "following a gradient flow to the point where the decoder reconstructs the sample best\n"
-      "(gradient flow encoding). Results do not depend on the number of ranks, on restarts or on\n"
+      "(gradient flow encoding). Results do not depend on the number of ranks, on restarts, or on\n"
       "the instruction set of the CPU: they are the same bit for bit.\n"
       ".PP\n"
       "The same command starts a run and resumes it after any interruption. The program stops in\n"
       "good order before its time limit (run.walltime or Slurm's, whichever comes first), on the\n"
-      "signals USR1, USR2 and TERM, and when there is a file \\fISTOP\\fR in the run directory.\n"
+      "signals USR1, USR2 and TERM, and when it finds a file \\fISTOP\\fR in the run directory.\n"
       ".PP\n"
       "\\fBgfe_hpc\\fR computes in single precision, \\fBgfe_hpc_double\\fR in double precision.\n"
       "Without \\fBmpirun\\fR the program runs on one rank.");
@@ -150,22 +152,22 @@ static void print_files(void) {
        "HDF5: latents, losses, errors and reconstructions of each set, the history of the "
        "training, "
        "the decoder"},
-      {"history.csv", "losses of the training, written as it runs"},
-      {"summary.json", "the run in a few numbers, and why it ended (exit_reason)"},
-      {"used_parameters.yaml", "every value of the run, exact: an input file of the same run"},
+      {"history.csv", "training losses, written while the run progresses"},
+      {"summary.json", "the main figures of the run, and why it ended (exit_reason)"},
+      {"used_parameters.yaml", "every value of the run, exactly: an input file for the same run"},
       {"checkpoint.h5, checkpoint.h5.prev",
        "the state from which an interrupted run is resumed, and the one before it; damage to any "
        "byte is detected"},
-      {"STOP", "created by the user: stop in good order, and do not start again while it is there"},
-      {"run.lock", "held while a job works in the directory"},
+      {"STOP", "created by the user: stop cleanly, and do not start again while it exists"},
+      {"run.lock", "locked while a job is working in the directory"},
       {"sweep.json, task_N_HASH/",
-       "of a sweep: its tasks, and the run directory of each, named by number and input"},
+       "for a sweep: its tasks, and the run directory of each, named after number and input"},
   };
   for (size_t i = 0; i < sizeof files / sizeof *files; i++)
     print_tagged(files[i][0], NULL, files[i][1]);
   puts(
       ".PP\n"
-      "Examples of inputs, job scripts for Slurm and the Python package \\fBgfe\\fR, which reads "
+      "Example inputs, job scripts for Slurm and the Python package \\fBgfe\\fR, which reads "
       "and\n"
       "plots results, are installed in \\fIshare/gfe_hpc\\fR.");
 }
@@ -181,7 +183,7 @@ static void print_environment(void) {
        "them, instead of what suits their numbers; results do not depend on it"},
       {"SLURM_ARRAY_TASK_ID", "the task of a sweep to run, unless --task names one"},
       {"SLURM_JOB_END_TIME",
-       "end of the job, in seconds since 1970, before which the program stops in good order"},
+       "end of the job, in seconds since 1970, before which the program stops cleanly"},
       {"HDF5_EXTFILE_PREFIX, HDF5_VDS_PREFIX",
        "where HDF5 looks for external files and for the sources of virtual datasets"},
       {"HOME, and any other variable", "expanded in paths of the input file: ~, $VAR, ${VAR}"},
@@ -198,10 +200,11 @@ static void print_exit_status(void) {
   } codes[] = {
       {EXIT_CODE_DONE, "done"},
       {EXIT_CODE_USER,
-       "a mistake in the input, found before any work, or another job works in the run directory"},
-      {EXIT_CODE_ENVIRONMENT, "the system failed: disk, memory, MPI"},
-      {EXIT_CODE_NUMERICAL, "the training diverged, or a gradient check failed"},
-      {EXIT_CODE_RESUBMIT, "stopped in good order: the same command resumes the run"},
+       "a mistake in the input, reported before any work is done, or another job is using the run "
+       "directory"},
+      {EXIT_CODE_ENVIRONMENT, "a system failure: disk, memory, MPI"},
+      {EXIT_CODE_NUMERICAL, "training diverged, or a gradient check failed"},
+      {EXIT_CODE_RESUBMIT, "stopped cleanly: the same command resumes the run"},
   };
   for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
     char number[16];
@@ -213,11 +216,12 @@ static void print_exit_status(void) {
 static void print_examples(void) {
   puts(".SH EXAMPLES");
   static const char *const examples[][2] = {
-      {"Read everything, print shapes, memory and the resolved input, compute nothing:",
+      {"Read everything and print shapes, memory and the resolved input, without computing "
+       "anything:",
        "gfe_hpc --check input.yaml"},
-      {"Train on four ranks, with more passes than the input asks for:",
+      {"Train on four ranks, with more passes than the input specifies:",
        "mpirun -n 4 gfe_hpc --set training.epochs=20 input.yaml"},
-      {"Every parameter with its default, as a first input to cut down:",
+      {"Print every parameter with its default, as a template for an input file:",
        "gfe_hpc --parameters > input.yaml"},
       {"List the tasks of a sweep, and run one of them:",
        "gfe_hpc --tasks sweep.yaml\nmpirun -n 4 gfe_hpc --task 3 sweep.yaml"},

@@ -121,7 +121,7 @@ static void report_copies(const struct run *run) {
   log_line("%s", run->config.run.model == MODEL_GFE ? "; flows from z = 0" : "");
 }
 
-// What begins at POD, and what that makes of the layers of the input file.
+// What starts from POD, and how that changes the layers of the input file.
 static void report_pod(const struct run *run) {
   if (!pod_start_wanted(run)) return;
   const int64_t d = run->config.decoder.latent, count = run->shapes[SET_TRAIN].count;
@@ -132,8 +132,8 @@ static void report_pod(const struct run *run) {
         "pod", (long long)d, (long long)count);
   else
     log_line(
-        "  %-8s begins at POD: the layers given, with output 0 at first, beside a linear "
-        "one with the %lld leading modes",
+        "  %-8s starts from POD: the given layers, whose output is 0 at first, plus a linear "
+        "layer with the %lld leading modes",
         "", (long long)d);
 }
 
@@ -141,7 +141,7 @@ void report_start(const struct run *run) {
   const struct config *config = &run->config;
   const struct decoder *decoder = run->decoder;
   log_line("gfe_hpc %s: %s", GFE_VERSION,
-           config->run.model == MODEL_POD ? "POD, the linear decoder of least loss"
+           config->run.model == MODEL_POD ? "POD, the linear decoder with the smallest loss"
            : decoder->encoder != NULL     ? "learning an autoencoder"
                                           : "learning a decoder by gradient flow encoding");
   for (int set = 0; set < SET_COUNT; set++)
@@ -170,7 +170,7 @@ void report_start(const struct run *run) {
     const int64_t parts = model_flows_are_free(run) ? batch : tiles;
     if (comm_size(run->comm) > parts)
       log_warning(
-          "%d ranks share the %lld %s of a batch, so some stand idle while training; "
+          "%d ranks share the %lld %s of a batch, so some are idle while training; "
           "raise training.batch%s",
           comm_size(run->comm), (long long)parts, parts == batch ? "samples" : "tiles",
           parts == batch ? "" : " or lower training.tile");
@@ -198,7 +198,7 @@ static void check_network(const char *name, const struct network *network) {
              layer->weight_count + layer->bias_count);
   }
   log_line("  in all %59zu", network_parameters(network));
-  log_line("  there and back for one sample: %.3g MFLOP", 1e-6 * network_flops(network));
+  log_line("  forward and backward pass for one sample: %.3g MFLOP", 1e-6 * network_flops(network));
 }
 
 static void check_memory(const struct run *run) {
@@ -259,7 +259,7 @@ static void check_axis(const struct view_axis *axis, const char *what) {
   log_line("%s%s", axis->units[0] != '\0' ? " " : "", axis->units);
 }
 
-// What a set's samples are made of.
+// The structure of a set's samples.
 static void check_view(const struct run *run, enum set set, const struct dataset_survey *survey) {
   const struct view *view = run->views[set];
   const bool known = view->layout[0] != '\0';
@@ -288,12 +288,13 @@ void report_check(const struct run *run, const struct dataset_survey surveys[SET
   check_files(run);
   log_line("\ninput, with all defaults");
   if (comm_rank(run->comm) == 0) config_write(&run->config, stdout);
-  log_line("\nThe input is good. Nothing has been written.");
+  log_line("\nThe input is valid. Nothing has been written.");
 }
 
 void report_finished(const struct run *run) {
   log_line(
-      "\nfinished already: %s/results.h5 holds all that this input asks for; run.restart = never "
+      "\nalready finished: %s/results.h5 contains everything this input asks for; run.restart = "
+      "never "
       "runs it again",
       run->config.run.directory);
 }
@@ -311,7 +312,7 @@ void report_epoch_header(const struct run *run) {
       run->used[SET_VALIDATION] ? "   validation loss" : "");
 }
 
-// A loss, or a dash if it was not found, at the end of a column.
+// A loss, or a dash if it was not computed, at the end of a column.
 static void report_loss(int width, double loss) {
   char text[32] = "-";
   if (!isnan(loss)) snprintf(text, sizeof text, "%.6f", loss);
@@ -346,7 +347,7 @@ void report_choice(const struct run *run, const struct trainer *trainer) {
     log_line("  kept     epoch %lld of %lld: validation loss %.6f (start %.6f)",
              (long long)choice->kept, had, choice->kept_loss, choice->start);
   if (at.refit)
-    log_line("  refit    from the start with all %lld samples, %lld epochs",
+    log_line("  refit    from the initial decoder with all %lld samples, %lld epochs",
              (long long)run->shapes[SET_TRAIN].count, (long long)at.kept);
 }
 
@@ -374,10 +375,10 @@ void report_as_new(double ratio) {
   static const double far_above = 1.5;
   if (!(ratio > far_above)) return;
   log_warning(
-      "the training samples, encoded as if they were new, have %.3g times the loss of their "
+      "encoded as if they were new, the training samples have %.3g times the loss of their "
       "trained "
       "latents: flows do not find the minima that training found, so latents and losses of new "
-      "samples are poor as well, whatever their status says. Try evaluation.start: auto, more "
+      "samples are poor, too, whatever their status. Try evaluation.start: auto, more "
       "evaluation.tries or evaluation.max_iterations, or more latents",
       ratio);
 }
@@ -390,10 +391,12 @@ void report_gradient_check(const struct gradient_check *check) {
     const struct taylor *taylor = &check->taylor[kind];
     log_line("  %-28s %12.3g %12.3g %8.3f   %s", gradient_check_name(check, kind), taylor->h[0],
              taylor->remainder[0], taylor->slope,
-             gradient_check_passed(check, kind) ? "right (slope 2)" : "WRONG, or not smooth here");
+             gradient_check_passed(check, kind) ? "right (slope 2)"
+                                                : "WRONG, or the loss is not "
+                                                  "smooth here");
   }
   if (check->kinds < GRADIENT_KINDS)
-    log_line("  The solver lbfgs has no adjoint: its flow is not differentiated.");
+    log_line("  The solver lbfgs has no adjoint, so its flow is not differentiated.");
 }
 
 void report_phases(struct run *run) {

@@ -1,4 +1,4 @@
-// What the run says on screen.
+// Output of the run on screen.
 #ifndef GFE_REPORT_H
 #define GFE_REPORT_H
 
@@ -11,32 +11,32 @@
 // What will run: samples, decoder, ranks, tile, instruction set.
 void report_start(const struct run *run);
 
-// The long answer of --check: what the sets are like, the decoder layer by layer, memory, file
+// The detailed output of --check: statistics of the sets, the decoder layer by layer, memory, file
 // sizes, the resolved input.
 void report_check(const struct run *run, const struct dataset_survey surveys[SET_COUNT]);
 
-// That an earlier run has done everything, and how to run it again.
+// Says that an earlier run has done everything, and how to run it again.
 void report_finished(const struct run *run);
 
-// One line per epoch, which counts from 0.
+// One line per epoch; epochs are numbered from 0.
 void report_epoch_header(const struct run *run);
 void report_epoch(const struct run *run, int64_t epoch, const struct history_epoch *record);
 
 // The table of the gradient check, with verdicts.
 void report_gradient_check(const struct gradient_check *check);
 
-// Which decoder a training that validates has kept, and why; nothing before that is settled.
+// Which decoder training with validation has kept, and why; nothing before this is decided.
 void report_choice(const struct run *run, const struct trainer *trainer);
 
 void report_evaluation(const struct run *run, const struct evaluation *evaluation);
 
-// That the training samples, encoded as if they were new, have so many times the loss that they
-// were trained at, if that is far above 1.
+// Warns if the loss of the training samples, encoded as if they were new, is far above that at
+// their trained latents.
 void report_as_new(double ratio);
 // A table of the errors of a set, with a column per source of reconstructions.
 void report_errors(const struct run *run, const struct evaluation *evaluation);
 
-// Phases: min, mean, max over ranks and share of the whole. Collective.
+// Time per phase: min, mean and max over ranks, and the share of the total. Collective.
 void report_phases(struct run *run);
 
 #endif

@@ -7,7 +7,7 @@
 
 enum { CHANNELS_SHOWN = 12, NAME = 34 };  // of a set; characters of a row's name
 
-// What is known of a set: a column per source of reconstructions.
+// The errors of a set: a column per source of reconstructions.
 struct page {
   const struct errors *errors[ERRORS_SOURCES];  // NULL: no column
 };
@@ -44,7 +44,7 @@ static void name_with_unit(char name[2 * VIEW_TEXT + 32], const char *text,
            unit[0] != '\0' ? "]" : "");
 }
 
-// A row per channel: of its relative L2 error, or of its largest error.
+// A row per channel, with its relative L2 error or its largest error.
 static void put_channels(const struct page *page, const struct view *view, bool largest) {
   for (int64_t c = 0; c < view->channels && c < CHANNELS_SHOWN; c++) {
     char name[2 * VIEW_TEXT + 32], text[VIEW_TEXT + 2];

@@ -24,7 +24,7 @@
 
 static const char *const set_keys[] = {"data.train", "data.test", "data.encode", "data.validation"};
 
-// Taylor tests drown in the rounding of float32.
+// Taylor tests are swamped by the rounding of float32.
 static void check_precision(const struct config *config, struct error *error) {
   if (config->run.task[TASK_GRADIENT_CHECK] && sizeof(real) != sizeof(double))
     error_set(error, "run.tasks: gradient_check needs double precision; run gfe_hpc_double");
@@ -46,12 +46,12 @@ static void check_start(struct run *run, struct error *error) {
   for (int kind = 0; kind < START_COUNT; kind++)
     if (config->evaluation.start[kind] && fitted[kind] && !there[kind])
       error_set(error,
-                "evaluation.start = %s: decoder.file = %s has none; the task train with "
+                "evaluation.start = %s: not present in decoder.file = %s; the task train with "
                 "training.epochs = 0, this decoder.file and data.train makes a file that has",
                 start_name(kind), file);
 }
 
-// The layers fit, which the input file alone cannot tell if decoder.file has a part of them.
+// Checks that the layers fit, which the input file alone cannot tell if decoder.file provides some.
 static bool check_layers(const char *what, const char *file, size_t inputs,
                          const struct config_layers *layers, struct error *error) {
   struct error reason = {""};
@@ -94,7 +94,7 @@ static void add_encoder(struct run *run, struct error *error) {
               outputs, d);
 }
 
-// What a sample's axes say beside their product.
+// What the axes of a sample say beyond their product.
 static void append_shape(char *text, size_t size, const struct layer_shape *shape) {
   char sizes[LAYER_SHAPE_TEXT];
   if (shape->axes > 1)
@@ -103,7 +103,7 @@ static void append_shape(char *text, size_t size, const struct layer_shape *shap
     text[0] = '\0';
 }
 
-// Lengths without those that are 1.
+// The lengths other than 1.
 static size_t squeeze(size_t axes, const int64_t *lengths, int64_t *kept) {
   size_t count = 0;
   for (size_t a = 0; a < axes; a++)
@@ -116,9 +116,9 @@ static void append_lengths(char *text, size_t size, size_t axes, const int64_t *
     text_append(text, size, "%s%lld", a > 0 ? " x " : "", (long long)lengths[a]);
 }
 
-// The entries of a sample are those of the decoder's last layer, axis by axis: in space they must
-// have the same lengths, but for axes of length 1; what is before is channels. Samples with a
-// single axis have no order to be mistaken.
+// The entries of a sample must match those of the decoder's last layer axis by axis: spatial axes
+// must have the same lengths, apart from axes of length 1; what precedes them is channels. For
+// samples with a single axis the order cannot be wrong.
 static void check_order(const struct run *run, enum set set, struct error *error) {
   const struct dataset_shape *shape = &run->shapes[set];
   const struct layer_shape *to = network_shape(run->decoder->network);
@@ -135,7 +135,7 @@ static void check_order(const struct run *run, enum set set, struct error *error
   append_lengths(entries, sizeof entries, (size_t)shape->axes, shape->shape);
   error_set(
       error,
-      "decoder.layers: end in %s, but a sample of %s is %s: as many numbers in another order; "
+      "decoder.layers: they end in %s, but a sample of %s is %s: the same size in another order; "
       "%s%s%s",
       outputs, set_keys[set], entries,
       last ? "its channels are last: with names of axes, such as " : "", last ? set_keys[set] : "",
@@ -167,7 +167,7 @@ static void check_shapes(const struct run *run, struct error *error) {
   }
 }
 
-// A decoder scales each channel, or each entry, of data that have as many.
+// A decoder with scaling per channel, or per entry, needs data with as many channels or entries.
 static void check_channels(const struct run *run, struct error *error) {
   if (!run->scaled_by_file) return;
   const size_t count = run->scaling->count;
@@ -267,7 +267,7 @@ static struct dataset_rules rules_of(const struct run *run) {
   return (struct dataset_rules){run->config.data.missing, run->scaling, run->config.decoder.loss};
 }
 
-// Finds the scaling that data.scale asks for, if it is not the decoder file's. Collective.
+// Finds the scaling that data.scale asks for, unless it comes from the decoder file. Collective.
 static void find_scaling(struct run *run) {
   struct error error = {""};
   const struct config *config = &run->config;
@@ -278,12 +278,12 @@ static void find_scaling(struct run *run) {
   comm_settle(run->comm, &error);
 }
 
-// A number that marks missing entries and never occurs is likely to be misspelt.
+// A number that marks missing entries but never occurs is probably a typing error.
 static void warn_of_missing(const struct run *run, int64_t filled) {
   char text[TEXT_NUMBER];
   const struct config_missing *missing = &run->config.data.missing;
   if (missing->kind == MISSING_NUMBER && filled == 0)
-    log_warning("data.missing = %s: no entry of the data is this number",
+    log_warning("data.missing = %s: no entry of the data has this value",
                 text_number(missing->value, text));
 }
 
@@ -309,7 +309,7 @@ static void load_predictor(struct run *run) {
   run->predictor_checksum = predictor_checksum(run->predictor);
 }
 
-// A prior that was asked for needs latents that differ.
+// A prior that has been requested needs latents that differ.
 static void check_covariance(const struct run *run, struct error *error) {
   const struct config *config = &run->config;
   if (comm_rank(run->comm) != 0 || error_is_set(error)) return;

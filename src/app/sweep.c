@@ -53,14 +53,14 @@ static bool read_task(struct sweep *sweep, int64_t index, struct config *config,
   return true;
 }
 
-// A value on the command line for a key that is swept would say two things at once.
+// A value on the command line for a key that is swept would be ambiguous.
 static bool check_overrides(const struct sweep *sweep, struct error *error) {
   const struct sweep_key *keys;
   const size_t count = sweep_plan_keys(sweep->plan, &keys);
   for (size_t k = 0; k < count; k++) {
     const char *override = config_source_override(sweep->source, keys[k].parameter);
     if (override != NULL)
-      return error_set(error, "--set %.200s: %s is swept in %s:%d; take it out of one of them",
+      return error_set(error, "--set %.200s: %s is also swept in %s:%d; remove it from one of them",
                        override, keys[k].key, sweep->path, keys[k].node->line);
   }
   return true;
@@ -76,7 +76,7 @@ static bool read_tasks(struct sweep *sweep, int64_t count, struct error *error) 
   return read;
 }
 
-// Names input file, overrides and program.
+// A hash of input file, overrides and program.
 static uint64_t hash_input(const struct config_source *source, const char *const *overrides,
                            size_t count) {
   char *text = NULL;
@@ -92,8 +92,8 @@ static uint64_t hash_input(const struct config_source *source, const char *const
   return hash;
 }
 
-// All tasks, unless an earlier start with this very input has read, checked and recorded them: a
-// study of thousands is not to be read thousands of times.
+// Reads all tasks, unless an earlier start with exactly this input has read, checked and recorded
+// them: a study with thousands of tasks should not be read thousands of times.
 static bool read_needed(struct sweep *sweep, struct error *error) {
   sweep->count = sweep_plan_count(sweep->plan);
   sweep->tasks = memory_new(struct sweep_task, sweep->count);
@@ -152,7 +152,10 @@ static bool slurm_task(int64_t *task, struct error *error) {
   errno = 0;
   *task = strtoll(text, &end, 10);
   if (*end == '\0' && errno == 0 && *task >= 0) return true;
-  return error_set(error, "SLURM_ARRAY_TASK_ID = %.64s: is no task; --task N names one", text);
+  return error_set(error,
+                   "SLURM_ARRAY_TASK_ID = %.64s: not the number of a task; give one with "
+                   "--task N",
+                   text);
 }
 
 bool sweep_choose(struct sweep *sweep, int64_t task, struct config *config, struct error *error) {

@@ -39,8 +39,8 @@ static bool parse_name(const char *name, int64_t *index, uint64_t *hash) {
   return true;
 }
 
-// A directory of an earlier start is used again, however many zeros its name has; one of the same
-// index and another input stands in the way of the whole sweep.
+// A directory from an earlier start is reused, however many zeros its name has; one with the same
+// index but a different input blocks the whole sweep.
 void sweep_find_directories(struct sweep *sweep) {
   DIR *directory = opendir(sweep->directory);
   sweep->clash = sweep->count;
@@ -59,7 +59,7 @@ void sweep_find_directories(struct sweep *sweep) {
   closedir(directory);
 }
 
-// Appends lines, each behind `*separator`, which becomes "; ".
+// Appends lines, each preceded by `*separator`, which then becomes "; ".
 static void append_lines(char *text, size_t size, const char *lines, const char **separator) {
   while (*lines != '\0') {
     const int length = (int)strcspn(lines, "\n");
@@ -96,15 +96,15 @@ bool sweep_check_directories(const struct sweep *sweep, struct error *error) {
   char differences[1024] = "";
   append_differences(sweep, differences, sizeof differences);
   return error_set(error,
-                   "%s: task %lld would run in %s/%s, but %s is there, of another input%s; give "
-                   "another run.directory, or move that one away",
+                   "%s: task %lld would run in %s/%s, but %s exists and has another input%s; give "
+                   "another run.directory, or move the old one away",
                    sweep->path, (long long)sweep->clash, sweep->directory,
                    sweep->tasks[sweep->clash].name, sweep->clash_name, differences);
 }
 
 // ---- states ----
 
-// What a task's directory tells of it.
+// What a task's directory says about it.
 static void describe_state(const struct sweep *sweep, const struct sweep_task *task, char *state,
                            size_t size) {
   struct stat status;
@@ -172,7 +172,7 @@ static void write_keys(const struct sweep_key *keys, size_t count, FILE *stream)
   fputs("\n  ],\n", stream);
 }
 
-// What sweep.json holds; owned.
+// The contents of sweep.json; owned.
 static char *describe(const struct sweep *sweep) {
   char *content = NULL;
   size_t size = 0;
@@ -200,7 +200,7 @@ static char *describe(const struct sweep *sweep) {
   return content;
 }
 
-// Many tasks may write at once: each writes a file of its own, and renames it.
+// Many tasks may write at the same time: each writes its own file and renames it.
 void sweep_record(const struct sweep *sweep) {
   if (sweep->plan == NULL || sweep->recorded) return;
   directory_make(sweep->directory);

@@ -19,10 +19,10 @@ struct sweep {
   struct sweep_plan *plan;      // NULL without a section `sweep`
   char directory[CONFIG_TEXT];  // run.directory as given
   uint64_t hash;                // of the input
-  bool recorded;                // sweep.json is of this input, so that all tasks were good
+  bool recorded;                // sweep.json belongs to this input, so all tasks were valid
   int64_t count;
   struct sweep_task *tasks;
-  int64_t clash;                // the first task whose place is taken; `count` if there is none
+  int64_t clash;                // the first task whose directory is taken; `count` if there is none
   char clash_name[SWEEP_NAME];  // by this directory
 };
 
@@ -33,13 +33,14 @@ bool sweep_read_all(struct sweep *sweep, struct error *error);
 
 // ---- sweep_files.c ----
 
-// Whether sweep.json is of this input, when the first task has been read.
+// Whether sweep.json belongs to this input; to be called once the first task has been read.
 bool sweep_is_recorded(const struct sweep *sweep);
 
-// Looks for the directories of earlier starts, of the tasks that have been read.
+// Looks for directories from earlier starts, for the tasks that have been read.
 void sweep_find_directories(struct sweep *sweep);
 
-// False with a message, with what differs, if the directory of another input is in the way.
+// False, with a message that says what differs, if the directory of a different input is in the
+// way.
 bool sweep_check_directories(const struct sweep *sweep, struct error *error);
 
 #endif

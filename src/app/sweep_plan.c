@@ -22,10 +22,9 @@ struct range {
 
 // The values of one key: by position from a list, or drawn by it from a list or a range.
 struct column {
-  int key;  // of the plan's
-  const struct yaml_tree *
-      *nodes;         // borrowed nodes; one is NULL where an entry leaves the key alone
-  size_t node_count;  // 0 for a range
+  int key;                         // of the plan's
+  const struct yaml_tree **nodes;  // borrowed nodes; NULL where an entry does not set the key
+  size_t node_count;               // 0 for a range
   struct range range;
 };
 
@@ -55,7 +54,7 @@ static bool is_among(const char *word, const char *const *names, size_t count) {
   return false;
 }
 
-// Says what a key of the sweep itself may be. Returns false.
+// Reports which keys the section sweep itself may have. Returns false.
 static bool complain_of_name(const struct config_place *place, const char *const *names,
                              size_t count, struct error *error) {
   char list[64] = "";
@@ -89,8 +88,7 @@ static int take_key(struct sweep_plan *plan, const struct factor *factor,
     return -1;
   }
   if (strcmp(child->key, "run.directory") == 0) {
-    config_complain(&place, error,
-                    "cannot be swept: each task has a directory of its own inside of it");
+    config_complain(&place, error, "cannot be swept: each task has its own directory inside it");
     return -1;
   }
   if (plan->key_count == SWEEP_KEYS) {
@@ -150,7 +148,7 @@ static bool must_be_map(const struct sweep_plan *plan, const char *name,
 static bool read_grid(struct sweep_plan *plan, const struct yaml_tree *part, struct error *error) {
   if (!must_be_map(plan, "sweep.grid", part, "a list of values each", error)) return false;
   for (const struct yaml_tree *child = part->first; child != NULL; child = child->next) {
-    // A key that is there already is a mistake, so there is always room for one more factor.
+    // A key that is already present is a mistake, so there is always room for one more factor.
     struct factor *factor = add_factor(plan, (int64_t)child->count);
     if (!add_values(plan, factor, child, child, error)) return false;
   }
@@ -241,14 +239,14 @@ static bool read_range(const struct sweep_plan *plan, const struct yaml_tree *ch
       row->type != TYPE_SCALE)
     return config_complain(&place, error, "a range needs a key with numbers; give choices: [...]");
   if (ends->kind != TREE_LIST || ends->count != 2)
-    return config_complain(&place, error, "the range must be two numbers, [least, greatest]");
+    return config_complain(&place, error, "the range must be two numbers, [lowest, highest]");
   range->integer = row->type == TYPE_INTEGER;
   if (!read_option(plan, &log_row, child, &range->log, error) ||
       !read_end(plan, child->key, row, ends->first, &range->lower, error) ||
       !read_end(plan, child->key, row, ends->first->next, &range->upper, error))
     return false;
   if (range->lower > range->upper)
-    return config_complain(&place, error, "the range must be [least, greatest]");
+    return config_complain(&place, error, "the range must be [lowest, highest]");
   if (range->log && range->lower <= 0)
     return config_complain(&place, error, "a range with log: true must begin above 0");
   return true;
@@ -277,7 +275,7 @@ static bool read_random_key(struct sweep_plan *plan, struct factor *factor,
   if (config_key_find(&place, error) < 0 || !check_options(plan, child, error)) return false;
   if ((range == NULL) == (choices == NULL) || (choices != NULL && child->count > 1))
     return config_complain(&place, error,
-                           "must be {range: [least, greatest]}, with log: true if wanted, or "
+                           "must be {range: [lowest, highest]}, optionally with log: true, or "
                            "{choices: [values]}");
   if (choices != NULL) return add_values(plan, factor, child, choices, error);
   struct column *column = add_column(plan, factor, child, 0, error);
@@ -303,7 +301,7 @@ static bool read_random(struct sweep_plan *plan, const struct yaml_tree *part,
     if (!read_random_key(plan, factor, child, error)) return false;
   }
   if (factor->column_count > 0) return true;
-  return config_complain(&place, error, "names no key to draw");
+  return config_complain(&place, error, "names no key to vary");
 }
 
 // ---- the section ----
@@ -395,8 +393,8 @@ static size_t draw_index(size_t count, uint64_t seed, const char *key, int64_t s
   return index < count ? index : count - 1;
 }
 
-// Six digits are enough for a study. The logarithms are subtracted, because the ratio of two
-// numbers can be too large for one.
+// Six digits are enough for a study. Logarithms are subtracted because the ratio of two numbers can
+// overflow.
 static double draw_number(const struct range *range, double u) {
   const double a = range->lower, b = range->upper;
   char text[TEXT_NUMBER];
@@ -442,7 +440,7 @@ static const struct yaml_tree *value_at(struct sweep_plan *plan, const struct fa
   return node;
 }
 
-// The values of a task, [at most SWEEP_KEYS]; returns how many. The nodes stand until the next
+// The values of a task, [at most SWEEP_KEYS]; returns how many. The nodes are valid until the next
 // call.
 static size_t assign(struct sweep_plan *plan, int64_t task, struct config_assignment *assignments) {
   size_t count = 0;

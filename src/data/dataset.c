@@ -10,7 +10,7 @@
 
 // ---- reading ----
 
-// Whether a rank's share of samples and weights could be in its part of the node's memory.
+// Whether a rank's share of samples and weights fits into its part of the node's memory.
 // Collective.
 static bool check_memory(struct comm *comm, const struct dataset_sources *sources,
                          struct error *error) {
@@ -22,11 +22,11 @@ static bool check_memory(struct comm *comm, const struct dataset_sources *source
          error_set(
              error,
              "%s: %.4g GB per rank (%.0f samples of %zu entries) cannot be held in %.4g GB of "
-             "memory: take more ranks, or fewer samples by %s.count",
+             "memory: use more ranks, or fewer samples (%s.count)",
              sources->key, 1e-9 * bytes, rows, shape.n, 1e-9 * memory, sources->key);
 }
 
-// Of this rank's share, without values.
+// A data set for this rank's share, without values.
 static struct dataset *create(const struct dataset_sources *sources) {
   const struct dataset_shape shape = dataset_describe(sources);
   const struct source_range share = sources->share;
@@ -64,7 +64,7 @@ static bool has_nan(const double *y, size_t n) {
   return false;
 }
 
-// Takes over the piece that was read last.
+// Takes over the piece read last.
 static bool take_piece(struct dataset *dataset, const struct dataset_sources *sources,
                        const struct dataset_rules *rules, struct error *error) {
   const struct dataset_piece *piece = sources->piece;

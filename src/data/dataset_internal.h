@@ -1,4 +1,4 @@
-// The opened sources of a set, as the files of the module dataset share them.
+// The opened sources of a set, shared by the files of the module dataset.
 #ifndef GFE_DATASET_INTERNAL_H
 #define GFE_DATASET_INTERNAL_H
 
@@ -20,8 +20,8 @@ struct dataset_sources {
   struct source_range range;
   struct view *view;  // owned
   int64_t count;      // samples selected from the range
-  // This rank's part of those of the range that are of the classes wanted: `before` are on lower
-  // ranks, `total` on all. `candidates` is owned, NULL if all of the range are.
+  // This rank's part of the samples of the range that belong to the wanted classes: `before` are on
+  // lower ranks, `total` on all. `candidates` is owned, NULL if the whole range belongs to them.
   int64_t *candidates;
   int64_t candidate_count, before, total;
   // Of the passes: this rank's share and its rows, and the piece read last; owned, or NULL.
@@ -30,11 +30,11 @@ struct dataset_sources {
   struct dataset_piece *piece;
 };
 
-// Finds the candidates and counts what is selected of them, for dataset_open(). The same errors.
+// Finds the candidates and counts how many are selected, for dataset_open(). The same errors.
 // Collective.
 bool dataset_count(struct comm *comm, struct dataset_sources *sources, struct error *error);
 
-// The rows of this rank's share of the selected samples, owned. Collective.
+// The row numbers of this rank's share of the selected samples, owned. Collective.
 int64_t *dataset_select(struct comm *comm, const struct dataset_sources *sources);
 
 // ---- what all samples have in common ----
@@ -42,8 +42,9 @@ int64_t *dataset_select(struct comm *comm, const struct dataset_sources *sources
 // Whether a source is of HDF5 files.
 bool dataset_is_hdf5(const struct source *source);
 
-// Makes a companion of samples that are put together the same, so that its rows are theirs; one row
-// if it is the same for all of them (*common). *plan is then its own; if that fails, NULL with a
+// Prepares a companion that is assembled in the same way as the samples, so that its rows
+// correspond to theirs; a single row if it is the same for all of them (*common).
+// *plan is then its own; if that fails, NULL with a
 // message. By rank 0 alone.
 bool dataset_join(const struct dataset_sources *sources, struct source *source,
                   struct view_plan **plan, bool *common, struct error *error);
@@ -54,8 +55,8 @@ bool dataset_open_file(struct source *source, struct error *error);
 // Opens the mask, if one is given: sources->common. By rank 0 alone.
 bool dataset_open_mask(struct dataset_sources *sources, struct error *error);
 
-// Reads sources->common, of which rank 0 knows, once the view is there, and makes the weights of
-// it. False on all ranks if that fails, with a message on all of them. Collective.
+// Reads sources->common, known to rank 0, once the view exists, and computes the weights from it.
+// False on all ranks, with a message on all of them, if that fails. Collective.
 bool dataset_read_common(struct comm *comm, struct dataset_sources *sources, struct error *error);
 
 // ---- passes ----
@@ -79,9 +80,9 @@ struct dataset_pass {
   int64_t most, pieces, next;  // rows of a piece; how many pieces; which is next
 };
 
-// Begins a pass. The next piece, borrowed until the next call; NULL, on all ranks alike, at the end
-// or if values or weights cannot be read or used: an error, then. A rank may get a piece without
-// rows. Both collective.
+// Begins a pass, and returns its next piece, borrowed until the next call; NULL, on all ranks, at
+// the end or, with an error, if values or weights cannot be read or used. A rank may get a piece
+// without rows. Both are collective.
 void dataset_pass_begin(struct dataset_pass *pass, struct comm *comm,
                         struct dataset_sources *sources, struct config_missing missing);
 const struct dataset_piece *dataset_pass_next(struct dataset_pass *pass, struct error *error);
@@ -98,14 +99,14 @@ static inline double dataset_weight(const struct dataset_sources *sources, size_
 bool dataset_check_scaling(const struct dataset_sources *sources, const struct dataset_rules *rules,
                            struct error *error);
 
-// Scales row i of the piece, rounds it once and looks at what comes out; what does not count
-// becomes 0.
+// Scales row i of the piece, rounds it once and checks the result; entries that do not count become
+// 0.
 bool dataset_scale_row(const struct dataset_sources *sources, const struct dataset_rules *rules,
                        size_t i, real *y, struct error *error);
 
-// Of the entries of each of `pairs` equal parts of the samples, those that count. Exact but for the
-// last rounding, whatever the ranks. If `rules` are given, what dataset_read() would find wrong is
-// found. False on all ranks if that, or reading, fails. Collective.
+// Statistics of the entries that count, for each of `pairs` equal parts of the samples. Exact
+// except for a final rounding, for any number of ranks. If `rules` are given, also checks whatever
+// dataset_read() would. False on all ranks if that, or reading, fails. Collective.
 bool dataset_measure(struct comm *comm, struct dataset_sources *sources,
                      struct config_missing missing, const struct dataset_rules *rules, size_t pairs,
                      struct dataset_moments *moments, int64_t *filled, struct error *error);

@@ -15,7 +15,7 @@ static bool exists(const char *path) {
   return stream != NULL;
 }
 
-// One that lies as the fields do in their files is put together as they are.
+// One that is stored in the same files and in the same way as the fields is assembled like them.
 static void join(struct dataset_sources *sources) {
   struct source made = sources->common;
   struct error ignored = {""};
@@ -42,7 +42,7 @@ bool dataset_open_mask(struct dataset_sources *sources, struct error *error) {
   }
   if (!dataset_open_file(source, error)) return false;
   if (source->name[0] != '\0' && !dataset_is_hdf5(source))
-    return error_set(error, "%s: only HDF5 files have datasets inside; %s is of the format %s",
+    return error_set(error, "%s: only HDF5 files contain datasets; the format of %s is %s",
                      source->label, source->path, readers[source->reader]->name);
   join(sources);
   return true;
@@ -92,7 +92,7 @@ static bool check_shape(const struct dataset_sources *sources, struct error *err
 
 // ---- reading ----
 
-// From what stands in the file to the weight of an entry.
+// Converts a value in the file to the weight of an entry.
 static bool weigh(const struct dataset_sources *sources, size_t entry, double *value,
                   struct error *error) {
   const bool mask = sources->options->mask[0] != '\0';
@@ -101,7 +101,8 @@ static bool weigh(const struct dataset_sources *sources, size_t entry, double *v
     return true;
   }
   return error_set(error,
-                   mask ? "%s: entry %zu is %g; it must be 0, or another number to leave it out"
+                   mask ? "%s: entry %zu is %g; it must be 0 to keep the entry, or another number "
+                          "to leave it out"
                         : "%s: the weight of entry %zu is %g; weights must be finite and at "
                           "least 0",
                    sources->common.label, entry, *value);
@@ -115,7 +116,7 @@ static bool weigh_all(const struct dataset_sources *sources, double *values, siz
     if (!weigh(sources, j, &values[j], error)) return false;
     any = any || values[j] > 0;
   }
-  return any || error_set(error, "%s: leaves no entry of a sample", sources->common.label);
+  return any || error_set(error, "%s: no entry of a sample is left", sources->common.label);
 }
 
 bool dataset_read_common(struct comm *comm, struct dataset_sources *sources, struct error *error) {

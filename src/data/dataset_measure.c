@@ -1,14 +1,15 @@
-// What the entries of a set are like: counts, extremes, mean and deviation of all, of each channel
-// or of each entry. Sums are exact (numerics/exact_sum.h), so that the bits depend neither on ranks
-// nor on pieces: first the mean, in a second pass the mean square of what deviates from it.
+// Statistics of the entries of a set: counts, extremes, mean and deviation, of all entries, of each
+// channel or of each entry. Sums are exact (numerics/exact_sum.h), so that the bits depend neither
+// on ranks nor on pieces: first the mean and, in a second pass, the mean square of deviations from
+// it.
 #include <math.h>
 
 #include "data/dataset_internal.h"
 #include "ground/memory.h"
 #include "numerics/exact_sum.h"
 
-// Parts of a sample that are measured in one go, 544 bytes each; how many of them are summed before
-// the next row, so that a line of memory is used as a whole.
+// Parts of a sample that are measured at once, 544 bytes each; how many of them are summed before
+// moving on to the next row, so that whole cache lines are used.
 enum { BLOCK = 8 };
 static size_t strip_parts = 1 << 16;
 
@@ -63,8 +64,8 @@ static void combine_sums(struct comm *comm, struct strip *strip) {
   comm_sum_int64(comm, (int64_t *)strip->sums, strip->count * EXACT_NUMBERS);
 }
 
-// A sum by a count, rounded once but for rare cases: a mean that is off by the last bit of the sum
-// would show where values hardly differ.
+// A sum divided by a count, rounded once except in rare cases: a mean that is off by the last bit
+// of the sum would matter where values hardly differ.
 static double divide(const struct exact_sum *sum, int64_t count) {
   struct exact_sum rest = *sum;
   const double rounded = exact_sum_value(sum), divisor = (double)count;
@@ -110,7 +111,7 @@ static void finish_squares(struct comm *comm, struct strip *strip) {
   }
 }
 
-// Looks at the rows of the piece as dataset_read() would.
+// Checks the rows of the piece as dataset_read() would.
 static void try_rows(const struct dataset_sources *sources, const struct dataset_rules *rules,
                      real *row, struct error *error) {
   for (size_t i = 0; i < (size_t)sources->piece->count; i++)

@@ -27,7 +27,7 @@ static bool complain_of_format(const struct source *source, struct error *error)
       snprintf(known + length, sizeof known - length, "%s%s", length > 0 ? ", " : "",
                readers[i]->name);
   }
-  return error_set(error, "%s: the file's format is not recognised; known are %s", source->label,
+  return error_set(error, "%s: the file format is not recognised; known are %s", source->label,
                    known);
 }
 
@@ -91,7 +91,7 @@ static void resolve(const char *path, const char *neighbour, char resolved[CONFI
   if (length < CONFIG_TEXT && exists(beside)) memcpy(resolved, beside, (size_t)length + 1);
 }
 
-// ---- what a source must be like ----
+// ---- requirements on a source ----
 
 static const char *shape_text(const struct source *source, char text[256]) {
   size_t length = (size_t)snprintf(text, 256, "(");
@@ -105,12 +105,12 @@ static const char *shape_text(const struct source *source, char text[256]) {
 static bool check_samples(const struct source *source, struct error *error) {
   char shape[256];
   if (source->axes == 0)
-    return error_set(error, "%s: a single number; samples need a first axis", source->label);
+    return error_set(error, "%s: a single number; samples need an axis", source->label);
   shape_text(source, shape);
   if (source->shape[0] == 0) return error_set(error, "%s: 0 samples", source->label);
   for (int a = 1; a < source->axes; a++)
     if (source->shape[a] == 0)
-      return error_set(error, "%s: samples without entries: the shape is %s", source->label, shape);
+      return error_set(error, "%s: samples with no entries: the shape is %s", source->label, shape);
   const int64_t n = source_row(source);
   if (n < 0 || n > entries_max)
     return error_set(error,
@@ -127,7 +127,7 @@ static bool check_range(struct dataset_sources *sources, struct error *error) {
   const char *key = sources->key;
   const int64_t held = source->shape[0], first = options->first, count = options->count;
   if (first < 0 || first >= held)
-    return error_set(error, "%s.first = %lld: must be in [0, %lld]; %s holds %lld samples", key,
+    return error_set(error, "%s.first = %lld: must be in [0, %lld]; %s contains %lld samples", key,
                      (long long)first, (long long)(held - 1), source->path, (long long)held);
   if (count < 0 || count > held - first)
     return error_set(error,
@@ -139,7 +139,7 @@ static bool check_range(struct dataset_sources *sources, struct error *error) {
   const int64_t row_bytes = (int64_t)(real_padded((size_t)source_row(source)) * sizeof(real));
   int64_t bytes;
   if (range->count > samples_max || __builtin_mul_overflow(range->count, row_bytes, &bytes))
-    return error_set(error, "%s.count = %lld: too many samples for any memory", key,
+    return error_set(error, "%s.count = %lld: too many samples to fit in memory", key,
                      (long long)range->count);
   return true;
 }
@@ -152,11 +152,11 @@ static bool check_labels(const struct dataset_sources *sources, struct error *er
     return error_set(error, "%s: must be one number per sample; the shape is %s", labels->label,
                      shape_text(labels, shape));
   if (!labels->integer && sources->options->classes.count > 0)
-    return error_set(error, "%s: these labels are real numbers, no classes; leave out %s.classes",
+    return error_set(error, "%s: these labels are real numbers, not classes; leave out %s.classes",
                      labels->label, sources->key);
   const int64_t needed = sources->range.first + sources->range.count;
   if (labels->shape[0] < needed)
-    return error_set(error, "%s: %lld labels, too few for samples %lld to %lld", labels->label,
+    return error_set(error, "%s: only %lld labels, too few for samples %lld to %lld", labels->label,
                      (long long)labels->shape[0], (long long)sources->range.first,
                      (long long)(needed - 1));
   return true;
@@ -182,25 +182,24 @@ static bool says_axes(const struct data_options *options) {
   return options->axes.count > 0 || options->samples.count > 0 || options->select.count > 0;
 }
 
-// What only files with axes can have.
+// Options that only files with axes can have.
 static bool check_axes(const struct data_options *options, const char *key,
                        const struct source *source, struct error *error) {
   const char *format = readers[source->reader]->name;
   if (options->dataset[0] != '\0' || options->fields.count > 0)
-    return error_set(error,
-                     "%s.%s = %s: only HDF5 files have datasets inside; %s is of the format %s",
+    return error_set(error, "%s.%s = %s: only HDF5 files contain datasets; the format of %s is %s",
                      key, options->dataset[0] != '\0' ? "dataset" : "fields",
                      options->dataset[0] != '\0' ? options->dataset : options->fields.name[0],
                      source->path, format);
   if (readers[source->reader]->block != NULL) return true;
   if (pattern_is(options->file))
     return error_set(error,
-                     "%s.file = %s: only HDF5 and .npy files can be many; %s is of the format %s",
+                     "%s.file = %s: patterns are for HDF5 and .npy files; the format of %s is %s",
                      key, options->file, source->path, format);
   return !says_axes(options) ||
          error_set(
              error,
-             "%s.%s: only of HDF5 and .npy files axes can be named and selected; %s is of the "
+             "%s.%s: axes can be named and selected only in HDF5 and .npy files; %s is of the "
              "format %s",
              key,
              options->axes.count > 0      ? "axes"
@@ -209,7 +208,7 @@ static bool check_axes(const struct data_options *options, const char *key,
              source->path, format);
 }
 
-// The first file of those that the key names.
+// The first of the files that the key names.
 static void find_first(const char *pattern, char path[CONFIG_TEXT]) {
   size_t count;
   char **list = pattern_list(pattern, &count);
@@ -231,8 +230,8 @@ static void label_samples(const struct data_options *options, const char *key,
            fields ? "fields" : "dataset", names, options->file);
 }
 
-// Resolves the view. Rows of one dataset as they lie there need no plan for being read, but have
-// one until all is open.
+// Resolves the view. Plain rows of a single dataset need no plan to be read, but have one until
+// everything is open.
 static bool open_view(struct dataset_sources *sources, struct error *error) {
   struct source *source = &sources->samples;
   sources->samples_plan = view_plan_open(source, sources->options, error);
@@ -384,7 +383,7 @@ static void broadcast(struct comm *comm, struct dataset_sources *sources) {
 
 // ---- the view ----
 
-// What the names of a format's axes are, where it has fixed ones.
+// The names of the axes of a format that has fixed ones.
 static void name_known(struct view *view, const struct source *source) {
   static const char *const colours[] = {"red", "green", "blue"};
   if (readers[source->reader] != &reader_cifar) return;
@@ -401,7 +400,7 @@ static void name_known(struct view *view, const struct source *source) {
   snprintf(view->space[1].name, sizeof view->space[1].name, "x");
 }
 
-// What numbers the samples that are taken of all: a part of a single axis, or no grid.
+// The numbering of the selected samples: part of a single axis, or not a grid.
 static void cut_numbering(const struct dataset_sources *sources, struct view *view) {
   const struct data_options *options = sources->options;
   if (sources->count == sources->samples.shape[0]) return;

@@ -1,6 +1,6 @@
-// Whether two sets have samples in common, or samples of the same trajectory: of the same place
-// along the first axis that numbers samples, in the same dataset of the same file, by whatever
-// name.
+// Whether two sets have samples in common, or samples of the same trajectory, that is, samples at
+// the same place along the first axis that numbers samples, in the same dataset of the same file,
+// under whatever name.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +31,7 @@ static bool same_file(const char *a, const char *b) {
          one.st_ino == other.st_ino;
 }
 
-// Numbers the files of `set`: as in `first` where that has the same, else behind its own. Owned.
+// Numbers the files of `set`: as in `first` if it has the same file, otherwise after those. Owned.
 static int64_t *number_files(const struct dataset_sources *set, const struct dataset_sources *first,
                              bool *common) {
   const int64_t count = file_count(set), before = file_count(first);
@@ -80,7 +80,7 @@ static int first_axis(const struct dataset_sources *set, int64_t array) {
   return plan != NULL ? where_is(plan, array, plan->numbering[0]) : 0;
 }
 
-// Whether the places taken of two axes have one in common.
+// Whether the places selected on two axes have one in common.
 static bool meet(const struct plan_axis *a, const struct plan_axis *b) {
   int64_t i = 0, j = 0;
   while (i < a->count && j < b->count) {
@@ -94,7 +94,7 @@ static bool meet(const struct plan_axis *a, const struct plan_axis *b) {
   return false;
 }
 
-// Whether samples of both could be of the same place, judged by the axes alone.
+// Whether samples of both could be from the same place, judged by the axes alone.
 static bool could_meet(const struct view_plan *a, int64_t i, const struct view_plan *b, int64_t j) {
   for (int where = ALONG_PARTS; where < SOURCE_AXES; where++) {
     const struct plan_axis *one = axis_at(a, i, where), *other = axis_at(b, j, where);
@@ -188,8 +188,9 @@ static void complain(const struct dataset_sources *a, const struct dataset_sourc
   if (common >= 0)
     snprintf(place, sizeof place, " %lld", (long long)(common & (((int64_t)1 << FILE_SHIFT) - 1)));
   error_set(error,
-            "%s: %s%s of %s is in %s, too, and what is measured on samples that were learned says "
-            "nothing; take others by first and count or by select, or data.allow_overlap: true",
+            "%s: %s%s of %s is also in %s, and errors on samples used in training are not "
+            "meaningful; choose others with first and count or select, or set data.allow_overlap: "
+            "true",
             b->key, axis, place, path, a->key);
 }
 

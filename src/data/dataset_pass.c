@@ -1,5 +1,5 @@
-// Passes over a set: its rows in double, in pieces of bounded memory, with what does not count set
-// apart. A set that is one piece is read once for all passes.
+// Passes over a set: its rows in double, in pieces of bounded size, with entries that do not count
+// marked. A set that fits into one piece is read once for all passes.
 #include <math.h>
 #include <string.h>
 
@@ -13,13 +13,13 @@ void dataset_limit_pieces(size_t bytes) { piece_bytes = bytes; }
 
 // ---- what counts ----
 
-// Whether y is the number that marks a missing entry, or what float32 makes of it.
+// Whether y is the number that marks a missing entry, or that number rounded to float32.
 static bool is_fill(const struct config_missing *missing, double y) {
   return missing->kind == MISSING_NUMBER &&
          (y == missing->value || y == (double)(float)missing->value);
 }
 
-// Checks entry j of the sample `index` with its weight; one that does not count becomes NaN.
+// Checks entry j of sample `index` and its weight; an entry that does not count becomes NaN.
 static bool check_entry(struct dataset_pass *pass, int64_t index, size_t j, double weight,
                         double *y, struct error *error) {
   const struct dataset_sources *sources = pass->sources;
@@ -44,13 +44,13 @@ static bool check_entry(struct dataset_pass *pass, int64_t index, size_t j, doub
                    sources->samples.label, (long long)index, j);
 }
 
-// A sample of which no entry counts.
+// Complains about a sample of which no entry counts.
 static bool complain_of_row(const struct dataset_pass *pass, int64_t index, double sum,
                             struct error *error) {
   const struct dataset_sources *sources = pass->sources;
   if (sources->weights.axes > 0)
     return error_set(error,
-                     "%s: the weights of sample %lld sum to %g; at least one entry must count",
+                     "%s: the weights of sample %lld sum to %g; at least one must be positive",
                      sources->weights.label, (long long)index, sum);
   if (sources->pattern == NULL && pass->missing.kind == MISSING_NAN)
     return error_set(error,
@@ -138,7 +138,7 @@ static void read_piece(struct dataset_pass *pass, int64_t number, struct error *
 
 const struct dataset_piece *dataset_pass_next(struct dataset_pass *pass, struct error *error) {
   const bool held = pass->pieces == 1 && pass->sources->piece != NULL && pass->next == 0;
-  // Also after an error on this rank, of which the others do not know yet.
+  // Also called after an error on this rank that the others do not know about yet.
   if (pass->next < pass->pieces && !held) read_piece(pass, pass->next, error);
   int64_t failed = error_is_set(error);
   comm_max_int64(pass->comm, &failed, 1);

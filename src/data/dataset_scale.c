@@ -22,10 +22,10 @@ static void set_pair(struct scaling *scaling, size_t k, enum scale_kind kind,
     scaling->scale[k] = range ? moments->max - moments->min : moments->deviation;
 }
 
-// Says that data of which `moments` are known cannot be scaled by what they vary.
+// Reports that data with these `moments` cannot be scaled by their variation.
 static void say_constant(const char *what, const struct dataset_moments *moments) {
   if (moments->entries == 0)
-    log_warning("data.scale: %s has no entry that counts in the training data: scaled by 1", what);
+    log_warning("data.scale: %s has no valid entry in the training data: scaled by 1", what);
   else
     log_warning("data.scale: %s is constant in the training data, %g: scaled by 1", what,
                 moments->min);
@@ -35,7 +35,7 @@ static void say_constants(const struct config_scale *scale, const struct view *v
                           const struct dataset_moments *moments, size_t pairs) {
   size_t count = 0;
   for (size_t k = 0; k < pairs; k++) {
-    char what[VIEW_TEXT + 32] = "all there is";
+    char what[VIEW_TEXT + 32] = "the whole set";
     if (!is_constant(&moments[k])) continue;
     count++;
     if (scale->per == SCALE_PER_ENTRY) continue;
@@ -48,16 +48,16 @@ static void say_constants(const struct config_scale *scale, const struct view *v
              "scale", count, pairs);
 }
 
-// Channels that the file does not name as such are taken for an axis in space.
+// Channels that the file does not identify as such are taken for a spatial axis.
 static void say_no_channels(const struct config_scale *scale, const struct view *view) {
   if (scale->per != SCALE_PER_CHANNEL || view->has_channel_axis || view->space_axes < 3) return;
   log_warning(
       "data.scale: per channel, but samples of data.train have one channel, so all of it "
-      "is scaled alike; if %s is an axis of channels, call it component in data.train.axes",
+      "is scaled alike; if %s is an axis of channels, name it component in data.train.axes",
       view->space[0].name);
 }
 
-// What has a pair of constants.
+// The number of pairs of constants.
 static size_t count_pairs(const struct config_scale *scale, size_t n, const struct view *view) {
   const bool measured = scale->kind == SCALE_MINMAX || scale->kind == SCALE_STANDARDISE;
   if (!measured || scale->per == SCALE_PER_ALL) return 1;

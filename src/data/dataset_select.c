@@ -1,7 +1,7 @@
-// Which samples of a range make a set: those of the classes wanted, of these every k-th, of these a
-// random subset. A rank judges its part of the range, and a sample's fate follows from how many
-// candidates come before it on all ranks, so no rank needs the list of all. What is found then goes
-// to the ranks that will hold it.
+// Which samples of a range form a set: those of the wanted classes; of these, every k-th; of these,
+// a random subset. Each rank examines its part of the range, and whether a sample is selected
+// follows from the number of candidates before it on all ranks, so no rank needs the complete list.
+// The selected samples are then sent to the ranks that will hold them.
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -53,7 +53,7 @@ static bool next_label(struct comm *comm, const int64_t *labels, int64_t count, 
   return values[0] != 0;
 }
 
-// Says which labels there are instead. Collective.
+// Reports which labels exist instead. Collective.
 static bool complain_of_class(struct comm *comm, int64_t missing,
                               const struct dataset_sources *sources, const int64_t *labels,
                               int64_t count, struct error *error) {
@@ -126,11 +126,11 @@ bool dataset_count(struct comm *comm, struct dataset_sources *sources, struct er
     sources->before = share.first - sources->range.first;
     sources->total = sources->range.count;
   }
-  assert(sources->total > 0);  // a range has samples, and a class that is wanted occurs in it
+  assert(sources->total > 0);  // a range has samples, and wanted classes occur in it
   const int64_t stride = stride_of(options), left = (sources->total - 1) / stride + 1;
   if (options->subset > left)
     return error_set(error,
-                     "%s.subset = %lld: must be in [1, %lld], or 0 for all: so many samples are "
+                     "%s.subset = %lld: must be in [1, %lld], or 0 for all: this many samples are "
                      "left by first, count, classes and stride",
                      sources->key, (long long)options->subset, (long long)left);
   sources->count = options->subset > 0 ? options->subset : left;
@@ -147,8 +147,8 @@ static int64_t overlap(struct source_range a, struct source_range b) {
   return end > first ? end - first : 0;
 }
 
-// From the rows that each rank has found, in the order of the ranks, to those of its share of all
-// `total`, owned. Collective.
+// Redistributes the rows that each rank has found, in the order of the ranks, to equal shares of
+// all `total` rows; owned. Collective.
 static int64_t *share_out(struct comm *comm, const int64_t *found, int64_t count, int64_t total) {
   const int ranks = comm_size(comm), rank = comm_rank(comm);
   const struct source_range share = source_share(comm, (struct source_range){0, total});

@@ -26,7 +26,7 @@ static int64_t count_up_to(struct comm *comm, const uint64_t *drawn, int64_t loc
   return count;
 }
 
-// The least bound up to which there are at least `wanted` samples, 1 or more. Collective.
+// The smallest bound up to which there are at least `wanted` samples (1 or more). Collective.
 static uint64_t find_bound(struct comm *comm, const uint64_t *drawn, int64_t local_count,
                            int64_t wanted) {
   uint64_t least = 0, most = UINT64_MAX;
@@ -96,7 +96,7 @@ static void copy_row(const struct column *to, int64_t i, const struct column *fr
   memmove(*to->rows + (size_t)i * to->bytes, *from->rows + (size_t)j * from->bytes, to->bytes);
 }
 
-// Takes the rows that are held to an owned array; the others close up.
+// Moves the rows that are held out to an owned array and closes the gaps.
 static char *take_rows(const struct hold_out *hold_out, const struct column *column,
                        int64_t count) {
   char *taken = memory_new(char, (size_t)count * column->bytes);
@@ -111,7 +111,7 @@ static char *take_rows(const struct hold_out *hold_out, const struct column *col
   return taken;
 }
 
-// The other way, from the last row on.
+// The reverse, starting from the last row.
 static void put_rows(const struct hold_out *hold_out, const struct column *column,
                      const struct column *part, int64_t kept, int64_t held) {
   for (int64_t i = hold_out->local_whole; i-- > 0;) {
@@ -134,7 +134,7 @@ static int64_t *gather_firsts(struct comm *comm, int64_t local_count) {
   return first;
 }
 
-// The same in the shares that all sets have.
+// The same for the standard shares of a set.
 static int64_t *even_firsts(struct comm *comm, int64_t count) {
   const int ranks = comm_size(comm);
   int64_t *first = memory_new(int64_t, ranks + 1);
@@ -157,8 +157,8 @@ static size_t list_common(struct comm *comm, const int64_t *mine, const int64_t 
   return count;
 }
 
-// Moves the samples from shares that begin at `from` to those that begin at `to`; this rank's rows
-// then have room for `room` of them. Collective.
+// Moves the samples from the shares that begin at `from` to those that begin at `to`; afterwards
+// this rank has room for `room` of them. Collective.
 static void move_rows(struct comm *comm, struct dataset *dataset, const int64_t *from,
                       const int64_t *to, int64_t room) {
   const int rank = comm_rank(comm), ranks = comm_size(comm);
@@ -202,7 +202,7 @@ static void move_back(struct comm *comm, struct dataset *dataset, const int64_t 
   memory_free(&even);
 }
 
-// ---- to and fro ----
+// ---- splitting and reuniting ----
 
 void hold_out_split(struct hold_out *hold_out, struct comm *comm, struct dataset *dataset,
                     struct view **view, struct dataset **part, struct view **part_view) {

@@ -48,7 +48,7 @@ static bool find_paths(const struct layout_ops *ops, const struct layout_request
   if (paths->count > 0) return true;
   char list[2048];
   h5_list(request->file, "", list, sizeof list);
-  return error_set(error, "%s: which of the datasets of %s are the fields? %s", request->key,
+  return error_set(error, "%s: say which datasets of %s are the fields; %s", request->key,
                    h5_path(request->file), list);
 }
 
@@ -70,13 +70,13 @@ static bool is_taken(const struct layout_array *array, int a) {
 
 _Static_assert((int)SOURCE_AXES <= 9, "one digit numbers the axes of a name");
 
-// Later axes of a name get a number.
+// Later axes with the same name get a number.
 static void make_unique(struct layout_array *array) {
   for (int a = 1; a < array->axes; a++) {
     char *name = array->axis[a].name;
     size_t length = strlen(name);
     if (length > VIEW_TEXT - 4) length = VIEW_TEXT - 4;
-    while (((unsigned char)name[length] & 0xC0) == 0x80) length--;  // not inside of a character
+    while (((unsigned char)name[length] & 0xC0) == 0x80) length--;  // not inside a character
     for (char digit = '2'; is_taken(array, a); digit++) {
       name[length] = '_';
       name[length + 1] = digit;
@@ -85,7 +85,7 @@ static void make_unique(struct layout_array *array) {
   }
 }
 
-// Everything of a field but what its axes mean. `path`: of the dataset itself.
+// Everything about a field except the meaning of its axes. `path`: that of the dataset itself.
 static bool read_array(const struct layout_request *request, const char *path, int64_t groups,
                        struct layout_array *array, struct error *error) {
   int64_t shape[H5_AXES];
@@ -108,7 +108,7 @@ static bool read_array(const struct layout_request *request, const char *path, i
   return true;
 }
 
-// Whether the field has the same shape in all groups, and all numbers of it are there.
+// Whether the field has the same shape in all groups, and all its numbers are available.
 static bool check_groups(const struct layout_request *request, const struct layout *layout,
                          const struct layout_array *array, struct error *error) {
   for (int64_t g = 1; g < layout->groups; g++) {
@@ -180,7 +180,7 @@ void layout_path(const struct layout *layout, const struct layout_array *array, 
              array->path + 2);
 }
 
-// Cuts the last of length + 1 times, or takes the middles between as many edges.
+// Drops the last of length + 1 times, or takes the midpoints between as many edges.
 static void shorten(const struct layout_axis *axis, double *values) {
   for (int64_t i = 0; axis->role != AXIS_TIME && i < axis->length; i++)
     values[i] = values[i] + (values[i + 1] - values[i]) / 2;

@@ -1,6 +1,6 @@
-// How scientists lay out fields in an HDF5 file: which datasets are fields, what their axes are
-// called and mean, where the coordinates stand. One file layout_*.c per layout. For src/data only;
-// what the user wants of it is the view's business.
+// How fields are laid out in an HDF5 file: which datasets are fields, what their axes are called
+// and mean, and where the coordinates are. There is one file layout_*.c per layout. For src/data
+// only; what the user selects from it is handled by the view.
 #ifndef GFE_LAYOUT_H
 #define GFE_LAYOUT_H
 
@@ -13,11 +13,11 @@
 #include "ground/error.h"
 #include "platform/h5.h"
 
-// What an axis is along: it is the layout's opinion, from names and places, and the user's word
-// counts for more.
+// The meaning of an axis: a guess by the layout, from names and positions, which the user's input
+// overrides.
 enum axis_role { AXIS_SAMPLE, AXIS_TIME, AXIS_SPACE, AXIS_COMPONENT };
 
-// Names are unique in an array; "" for a unit or standard name that the file does not give.
+// Names are unique within an array; "" for a unit or standard name that the file does not give.
 struct layout_axis {
   char name[VIEW_TEXT], units[VIEW_TEXT], standard_name[VIEW_TEXT];
   int64_t length;
@@ -26,8 +26,8 @@ struct layout_axis {
   enum axis_role role;
 };
 
-// A dataset that is a field. Where each sample has a group of its own, `path` has '*' in place of
-// the group's name, and the groups are the first axis.
+// A dataset that is a field. If each sample has its own group, `path` has '*' in place of the name
+// of the group, and the groups are the first axis.
 struct layout_array {
   char path[CONFIG_TEXT];
   char name[VIEW_TEXT], units[VIEW_TEXT], standard_name[VIEW_TEXT];
@@ -42,11 +42,11 @@ struct layout {
   char (*group)[VIEW_TEXT];  // [groups] their names, in the order of the samples, owned
   int count;
   struct layout_array *array;  // [count], owned
-  bool reversed;  // MATLAB: who wrote the file calls the last axis of the file the first
+  bool reversed;               // MATLAB: the first axis for the author is the last one in the file
 };
 
-// What an open HDF5 file has, for the fields (paths; 0: all that the layout holds) that the user
-// names. A field of a group per sample may be named "/*/data" or "data". `kind`: "auto", or a
+// The contents of an open HDF5 file, for the fields that the user names (paths; 0: all fields of
+// the layout). A field of a group per sample may be named "/*/data" or "data". `kind`: "auto", or a
 // layout's key, "pdebench", "well", "netcdf", "matlab" or "plain". `key` is that of the fields for
 // messages, such as "data.train.fields". Checks that each field holds numbers that this HDF5 can
 // read, also that external and virtual sources are there. Rank 0 alone. False with a message; else
@@ -60,8 +60,8 @@ void layout_path(const struct layout *layout, const struct layout_array *array, 
                  char path[CONFIG_TEXT]);
 
 // The coordinates of an axis, [axis->length], owned; NULL if the file has none that can be read, or
-// more than 2^24. A dataset that has one more is cut (time) or holds the edges of cells (space):
-// then the middles.
+// more than 2^24. A dataset with one number too many is truncated (time) or contains the edges of
+// cells (space), whose midpoints are then taken.
 double *layout_coordinates(struct h5_file *file, const struct layout_axis *axis);
 
 #endif

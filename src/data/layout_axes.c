@@ -1,5 +1,5 @@
-// What names, units and attributes say of axes, and which datasets could be fields: what the
-// layouts share.
+// What names, units and attributes say about axes, and which datasets could be fields: the code
+// shared by the layouts.
 #include <stdio.h>
 #include <string.h>
 
@@ -70,7 +70,7 @@ void layout_set_coordinates(struct h5_file *file, const char *path, struct layou
   read_text(file, path, "standard_name", axis->standard_name);
 }
 
-// Words, by upper or lower case alike, that say what an axis is along.
+// Words, regardless of case, that give the meaning of an axis.
 static const char *const samples[] = {
     "sample",     "samples", "n",          "realization", "realisation", "member",
     "ensemble",   "number",  "trajectory", "traj",        "case",        "run",

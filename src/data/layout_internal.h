@@ -1,10 +1,10 @@
-// What the layouts share: a row of the table, and what is asked of it.
+// Definitions shared by the layouts: a row of the table, and the request to it.
 #ifndef GFE_LAYOUT_INTERNAL_H
 #define GFE_LAYOUT_INTERNAL_H
 
 #include "data/layout.h"
 
-// What layout_recognise() was asked.
+// The request to layout_recognise().
 struct layout_request {
   struct h5_file *file;
   const char *key;
@@ -25,16 +25,16 @@ struct layout_ops {
   // Whether the file, for these fields, is laid out so.
   bool (*matches)(const struct layout_request *request);
 
-  // Fills `paths` with what the file has for fields where the user names none; if that is not clear
-  // it stays empty. May also fill layout->group.
+  // Fills `paths` with the fields of the file if the user names none; if they are not clear, it
+  // stays empty. May also fill layout->group.
   void (*find)(const struct layout_request *request, struct layout_paths *paths);
 
   // Whether each sample has a group of its own; then fills layout->group. NULL: never.
   bool (*find_groups)(const struct layout_request *request, struct layout *layout,
                       struct error *error);
 
-  // Names the axes of an array whose path, name and lengths are known; with groups, of which the
-  // first is `path`, the axis of the groups is there already and called "sample".
+  // Names the axes of an array whose path, name and lengths are known. If there are groups, `path`
+  // is in the first, and the axis of the groups already exists and is called "sample".
   bool (*describe)(const struct layout_request *request, const char *path,
                    struct layout_array *array, struct error *error);
 };
@@ -44,8 +44,8 @@ extern const struct layout_ops layout_matlab, layout_well, layout_pdebench, layo
 
 // ---- for layouts ----
 
-// Copies a text of the file, cut to what fits: what is no UTF-8, or a control character, becomes
-// '?', so that it can be shown and written.
+// Copies a text from the file, truncated to fit: anything that is not UTF-8, or is a control
+// character, becomes '?', so that it can be shown and written.
 void layout_copy(const char *text, char copy[VIEW_TEXT]);
 
 // The last part of a path.
@@ -58,7 +58,7 @@ void layout_name_axis(struct layout_axis *axis, const char *name, enum axis_role
 // with them its units and standard name.
 void layout_set_coordinates(struct h5_file *file, const char *path, struct layout_axis *axis);
 
-// The role that an axis' name, units and standard name speak for. False if they say nothing.
+// The role suggested by the name, units and standard name of an axis. False if they suggest none.
 bool layout_guess_role(struct h5_file *file, struct layout_axis *axis);
 
 // The roles of the axes of an array that its layout does not give: what the names say, and if none
@@ -70,7 +70,7 @@ void layout_guess_roles(struct h5_file *file, struct layout_array *array, int fi
 void layout_add_path(struct layout_paths *paths, const char *path);
 void layout_root_paths(struct h5_file *file, int axes, struct layout_paths *paths);
 
-// Keeps those with the most axes if they have all the same shape, else none.
+// Keeps those with the most axes if they all have the same shape, otherwise none.
 void layout_keep_largest(struct h5_file *file, struct layout_paths *paths);
 
 // Lengths of a dataset's axes; 0 axes if there is no dataset of numbers.

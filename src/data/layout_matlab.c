@@ -1,5 +1,5 @@
-// MATLAB's .mat files from version 7.3 on. MATLAB's arrays have their first index fastest, so a
-// file has their axes in reverse. Samples are numbered by the first axis as MATLAB counts.
+// MATLAB's .mat files from version 7.3 on. In MATLAB's arrays the first index varies fastest, so
+// their axes are reversed in the file. Samples are numbered by the first axis in MATLAB's order.
 #include <stdio.h>
 #include <string.h>
 

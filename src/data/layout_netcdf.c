@@ -1,5 +1,5 @@
-// netCDF-4 with the conventions CF: dimensions have names and often coordinates, by HDF5's
-// dimension scales; a variable's attributes say its units and how it is packed.
+// netCDF-4 with the CF conventions: dimensions have names and often coordinates, through HDF5's
+// dimension scales; the attributes of a variable give its units and how it is packed.
 #include <stdio.h>
 #include <string.h>
 
@@ -23,7 +23,7 @@ static bool matches(const struct layout_request *request) {
   return found;
 }
 
-// ---- variables that are no fields ----
+// ---- variables that are not fields ----
 
 // Whether `name` is one of the words of a text such as "lat lon" or "area: cell_area".
 static bool has_word(const char *text, const char *name) {
@@ -33,7 +33,8 @@ static bool has_word(const char *text, const char *name) {
   return false;
 }
 
-// The texts by which variables name others as their bounds, coordinates, ... (CF 1.8, 3.4, 5, 7).
+// The attributes by which variables name others as their bounds, coordinates, ... (CF 1.8, 3.4, 5,
+// 7).
 static void list_mentions(struct h5_file *file, const struct layout_paths *all,
                           struct layout_paths *mentions) {
   static const char *const attributes[] = {"bounds", "coordinates", "ancillary_variables",

@@ -36,8 +36,8 @@ static bool has_in_group(struct h5_file *file, const char *group, const char *pa
   return has_dataset(file, whole);
 }
 
-// Whether the first group of the file has a grid and all the fields; and they are not to be found
-// from the root.
+// Whether the first group of the file has a grid and all the fields, and these are not found in the
+// root group.
 static bool is_grouped(const struct layout_request *request) {
   static const char *const usual[] = {"data"};
   const int fields = request->fields > 0 ? request->fields : 1;
@@ -91,7 +91,7 @@ static void find(const struct layout_request *request, struct layout_paths *path
 
 static bool is_number(const char *name) { return strspn(name, "0123456789") == strlen(name); }
 
-// Numbers by their size, before other names by their letters.
+// Numeric names in numerical order, followed by other names in alphabetical order.
 static int compare(const void *a, const void *b) {
   const char *first = a, *second = b;
   if (is_number(first) != is_number(second)) return is_number(first) ? -1 : 1;
@@ -129,7 +129,7 @@ static bool find_groups(const struct layout_request *request, struct layout *lay
 
 // ---- axes ----
 
-// Where the coordinates of a field stand: along x, y and z as far as they are given, and time.
+// Where the coordinates of a field are: along x, y and z, if given, and time.
 struct grid {
   int space;
   char time[CONFIG_TEXT], along[SPACE_MAX][CONFIG_TEXT];
@@ -199,7 +199,7 @@ static bool describe(const struct layout_request *request, const char *path,
   static const char *const orders[] = {"s", "ts", "cs", "sc", "tsc", "tcs"};
   struct grid grid;
   find_grid(request->file, path, strncmp(array->path, "/*/", 3) == 0, &grid);
-  // Without coordinates (Darcy's flow) all is space but an axis of length 1.
+  // Without coordinates (Darcy flow), all axes are spatial except one of length 1.
   const bool channel = array->axes > 2 && array->axis[1].length == 1;
   const int space = grid.space > 0 ? grid.space : array->axes - 1 - channel;
   layout_name_axis(&array->axis[0], "sample", AXIS_SAMPLE);
@@ -210,7 +210,8 @@ static bool describe(const struct layout_request *request, const char *path,
   }
   return error_set(error,
                    "%s: %s in %s, which is laid out as PDEBench, has %d axes whose lengths do not "
-                   "fit its coordinates in %d dimensions; with layout: plain the axes can be named",
+                   "match its coordinates in %d dimensions; with layout: plain, the axes can be "
+                   "named",
                    request->key, path, h5_path(request->file), array->axes, grid.space);
 }
 

@@ -1,5 +1,5 @@
-// An HDF5 file of no known layout. Samples are numbered by the first axis; the labels of axes
-// (HDF5's dimension scales) are their names if there are any.
+// An HDF5 file with no known layout. Samples are numbered by the first axis; the labels of axes
+// (HDF5's dimension scales), if any, are their names.
 #include <stdio.h>
 
 #include "data/layout_internal.h"
@@ -10,7 +10,7 @@ static bool matches(const struct layout_request *request) {
 }
 
 static void find(const struct layout_request *request, struct layout_paths *paths) {
-  (void)request, (void)paths;  // which datasets are meant cannot be known
+  (void)request, (void)paths;  // there is no way to know which datasets are meant
 }
 
 static bool describe(const struct layout_request *request, const char *path,

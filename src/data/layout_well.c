@@ -30,7 +30,7 @@ static bool varies_in_space(struct h5_file *file, const char *path) {
   return varying[0] != 0.0 && varying[1] != 0.0 && varying[2] != 0.0;
 }
 
-// All fields that vary with sample, time and space; the others belong to the setting.
+// All fields that vary with sample, time and space; the others describe the setup.
 static void find(const struct layout_request *request, struct layout_paths *paths) {
   struct h5_file *file = request->file;
   for (int k = 0; k < ORDERS; k++) {
@@ -49,7 +49,7 @@ static void find(const struct layout_request *request, struct layout_paths *path
 
 // ---- axes ----
 
-// What The Well says of a field.
+// What The Well says about a field.
 struct field {
   int order;  // of the tensor
   bool sample, time;

@@ -68,7 +68,7 @@ static bool read_scale(const struct variable *variable, struct packing *packing,
                    variable->key, text_number(packing->offset, text), variable->dataset);
 }
 
-// netCDF's classic types have no unsigned ones but bytes: the attribute _Unsigned says what is
+// Among netCDF's classic types, only bytes can be unsigned; the attribute _Unsigned says what is
 // meant.
 static void read_sign(const struct variable *variable, struct packing *packing) {
   char text[H5_NAME] = "";
@@ -88,7 +88,7 @@ static void add_missing(const struct variable *variable, struct packing *packing
   if (packing->missing_count < PACKING_MISSING) packing->missing[packing->missing_count++] = raw;
 }
 
-// What netCDF fills a variable with that is given no _FillValue; nothing for bytes.
+// The value with which netCDF fills a variable that has no _FillValue; none for bytes.
 static bool is_netcdf_fill(const struct variable *variable, double value) {
   static const double fill[2][3] = {{-32767.0, -2147483647.0, -9223372036854775806.0},
                                     {65535.0, 4294967295.0, 18446744073709551614.0}};
@@ -112,15 +112,15 @@ static bool read_missing(const struct variable *variable, struct packing *packin
   return count >= 0;
 }
 
-// Whether bounds of this kind are meant for what the numbers become, as netCDF's attribute
-// conventions have it: floats where the numbers are integers to be unpacked.
+// Whether bounds of this kind refer to unpacked numbers, according to netCDF's attribute
+// conventions: floats for integers that are to be unpacked.
 static bool bounds_are_unpacked(const struct variable *variable, const struct packing *packing,
                                 char kind) {
   return kind == 'f' && variable->kind != 'f' && (packing->factor != 1.0 || packing->offset != 0.0);
 }
 
-// The raw number that comes nearest to what a bound means: it may be off by the rounding of factor
-// and offset.
+// The raw number closest to the meaning of a bound, which may be off by the rounding of factor and
+// offset.
 static double pack(const struct packing *packing, double bound) {
   return rint((bound - packing->offset) / packing->factor);
 }

@@ -1,6 +1,6 @@
-// How the numbers that a file stores become the numbers they mean, as the conventions CF 1.8
-// (2.5.1, 8.1) and netCDF's attributes say: value = raw * scale_factor + add_offset, and some raw
-// numbers mean that there is none.
+// Conversion of the numbers stored in a file to the values they represent, according to the CF 1.8
+// conventions (2.5.1, 8.1) and netCDF's attributes: value = raw * scale_factor + add_offset, and
+// some raw numbers mean that there is no value.
 #ifndef GFE_PACKING_H
 #define GFE_PACKING_H
 
@@ -23,18 +23,19 @@ struct packing {
   double valid_min, valid_max;  // -INFINITY, INFINITY if every number is valid
 };
 
-// Numbers that are what they are.
+// For numbers that are not packed.
 struct packing packing_none(void);
 bool packing_is_none(const struct packing *packing);
 
-// What the attributes of a dataset say: scale_factor, add_offset, _FillValue, missing_value,
-// valid_range, valid_min, valid_max and _Unsigned; the fill value that netCDF writes by itself
-// where _FillValue is not given. A factor that is 0 or not finite, or a text where a number should
+// The packing given by the attributes of a dataset:
+// scale_factor, add_offset, _FillValue, missing_value,
+// valid_range, valid_min, valid_max and _Unsigned; netCDF's default fill value if _FillValue is not
+// given. A factor that is 0 or not finite, or a text where a number should
 // be, is a mistake. `key` for messages. By any rank on its own.
 bool packing_read(struct h5_file *file, const char *dataset, const char *key,
                   struct packing *packing, struct error *error);
 
-// Makes `count` raw numbers what they mean, in place; NaN where there is none.
+// Converts `count` raw numbers to the values they represent, in place; NaN where there is none.
 void packing_apply(const struct packing *packing, size_t count, double *values);
 
 #endif

@@ -71,7 +71,8 @@ FILE *source_file(const struct source *source, const char *path, struct error *e
 
 // ---- reading ----
 
-// Rows rise, on a rank and from rank to rank, and lie in the source. For an assertion. Collective.
+// Whether rows are ascending, on each rank and from rank to rank, and are in the source. For an
+// assertion. Collective.
 __attribute__((unused)) static bool are_in_order(struct comm *comm, const struct source *source,
                                                  const struct source_rows *rows) {
   const int ranks = comm_size(comm), rank = comm_rank(comm);

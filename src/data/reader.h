@@ -19,8 +19,8 @@ enum { SOURCE_AXES = 9, SOURCE_LABEL = 2 * CONFIG_TEXT + 128, SOURCE_OWN = 32 };
 
 #define SOURCE_OWN_LABELS "labels"
 
-// An array of numbers in a file, its first axis the sample: what rank 0 finds out when it opens the
-// file and all ranks know when they read from it. Plain data, broadcast as bytes.
+// An array of numbers in a file, with samples along its first axis: what rank 0 finds out when it
+// opens the file, and what all ranks know when they read from it. Plain data, broadcast as bytes.
 struct source {
   char label[SOURCE_LABEL];  // for messages: "data.train.labels = x.npy"
   char key[64];              // "data.train.labels"
@@ -34,7 +34,7 @@ struct source {
   int axes;  // may be 0 for a file that holds a single number
   int64_t shape[SOURCE_AXES];
   bool integer;
-  bool marks_missing;  // the file says which numbers are missing: read as double, these are NaN
+  bool marks_missing;  // the file says which numbers are missing: they are NaN when read as double
   unsigned char own[SOURCE_OWN];  // what the reader keeps for read(), see source_keep()
 };
 
@@ -43,7 +43,7 @@ struct source_range {
   int64_t first, count;
 };
 
-// The rows of a source that this rank wants, in rising order.
+// The rows of a source that this rank needs, in ascending order.
 struct source_rows {
   const int64_t *index;  // [count], borrowed
   int64_t count;
@@ -55,18 +55,18 @@ enum element { ELEMENT_DOUBLE, ELEMENT_INT64 };
 struct reader {
   const char *name;          // as in messages
   enum generator generator;  // GENERATE_NONE for a file format
-  bool own_labels;           // the labels stand beside the samples: the array SOURCE_OWN_LABELS
+  bool own_labels;           // the labels are stored with the samples: the array SOURCE_OWN_LABELS
 
-  // Whether the file, or with size 0 the directory, is of this format, of which the first `size`
-  // bytes are `head`. NULL for a synthetic set.
+  // Whether the file with the first `size` bytes `head` (or, for size 0, the directory) is of this
+  // format. NULL for a synthetic set.
   bool (*matches)(const char *path, const unsigned char *head, size_t size);
 
   // Fills axes, shape, integer and what read() needs, and finds out whether the file is complete
   // where that is cheap. By rank 0 alone.
   bool (*open)(struct source *source, struct error *error);
 
-  // Reads this rank's rows into `values`, gap-free; no rank wants a row before one of a lower
-  // rank's. Collective; an error on one rank keeps no other waiting.
+  // Reads this rank's rows into `values`, gap-free; no rank needs a row before those of a lower
+  // rank. Collective; an error on one rank does not keep the others waiting.
   void (*read)(struct comm *comm, const struct source *source, const struct source_rows *rows,
                enum element element, void *values, struct error *error);
 
@@ -87,7 +87,7 @@ extern const struct reader reader_hdf5, reader_idx, reader_npy, reader_cifar, re
 extern const struct reader *const readers[];
 extern const int reader_count;
 
-// Reads this rank's rows of a source by its reader. Collective.
+// Reads this rank's rows of a source with its reader. Collective.
 void source_read(struct comm *comm, const struct source *source, const struct source_rows *rows,
                  enum element element, void *values, struct error *error);
 
@@ -96,7 +96,7 @@ void source_read(struct comm *comm, const struct source *source, const struct so
 int64_t source_row(const struct source *source);
 size_t source_row_bytes(const struct source *source, enum element element);
 
-// How many rows from place `i` of `rows` on follow each other in the source.
+// How many rows, from place `i` of `rows` on, are consecutive in the source.
 int64_t source_run(const struct source_rows *rows, int64_t i);
 
 // This rank's part of a range.
@@ -119,7 +119,7 @@ struct element_format {
 // regular file nor a directory: opening a pipe could wait for ever.
 FILE *source_file(const struct source *source, const char *path, struct error *error);
 
-// Bytes of all numbers of a source at so many each, -1 if they do not fit an int64_t.
+// Bytes of all numbers of a source at the given size, -1 if that does not fit an int64_t.
 int64_t source_bytes(const struct source *source, int bytes);
 
 // Converts `count` numbers of a file to double or int64_t; an unsigned integer that does not fit

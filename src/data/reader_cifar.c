@@ -1,7 +1,7 @@
 // The binary version of CIFAR-10: records of one byte for the label and 3 x 32 x 32 for the image,
 // channel by channel, without a header. https://www.cs.toronto.edu/~kriz/cifar.html
 //
-// As nothing in such a file says what it is, its name does: it ends in ".bin". A directory that
+// Nothing in such a file identifies it, so its name must: it ends in ".bin". A directory that
 // holds data_batch_1.bin is one set of all its data_batch_N.bin, in this order.
 #include <errno.h>
 #include <stdio.h>
@@ -51,7 +51,7 @@ static bool check_labels(FILE *stream, const char *path, int64_t records,
       return error_set(error, "%s: cannot read %s: %s", source->label, path, strerror(errno));
     if (label >= CLASSES)
       return error_set(error,
-                       "%s: %s is no batch of CIFAR-10, which .bin stands for: image %lld has the "
+                       "%s: %s is not a CIFAR-10 batch, as .bin implies: image %lld has the "
                        "label %d, not 0 to 9",
                        source->label, path, (long long)i, label);
   }

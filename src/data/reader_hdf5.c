@@ -15,11 +15,13 @@ static bool matches(const char *path, const unsigned char *head, size_t size) {
   return h5_is_hdf5(path);
 }
 
-// data.*.dataset is missing: names what the file has.
+// data.*.dataset is missing: the message names what the file has.
 static bool ask_for_name(struct h5_file *file, const struct source *source, struct error *error) {
   char list[2048];
   h5_list(file, "", list, sizeof list);
-  return error_set(error, "%s is missing: %s is an HDF5 file, in which the samples have a path; %s",
+  return error_set(error,
+                   "%s is missing: %s is an HDF5 file, so the path of the samples in it is "
+                   "needed; %s",
                    source->key, source->path, list);
 }
 
@@ -38,8 +40,8 @@ static bool open_dataset(struct source *source, struct error *error) {
   return good;
 }
 
-// The place behind the last row that is read together with the one at place `i`. A compressed chunk
-// costs the same for one of its rows as for all, so rows are read across small gaps.
+// The place after the last row that is read together with the one at place `i`. One row of a
+// compressed chunk costs as much as all of them, so rows are read across small gaps.
 static int64_t end_of_block(const struct source_rows *rows, int64_t i, size_t bytes) {
   int64_t end = i + source_run(rows, i);
   const int64_t most = (int64_t)(BLOCK / bytes), first = rows->index[i];

@@ -1,8 +1,8 @@
 // IDX, the format of MNIST, plain or gzipped: 0, 0, type, number of axes, a big-endian 32-bit
 // length per axis, big-endian numbers. http://yann.lecun.com/exdb/mnist/
 //
-// A gzipped file can only be read from its beginning, so rank 0 reads and sends the others their
-// rows in blocks, each announced by a status: when rank 0 fails, nobody waits for rows.
+// A gzipped file can only be read from the beginning, so rank 0 reads it and sends the others their
+// rows in blocks, each announced by a status: if rank 0 fails, nobody waits for rows.
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -89,7 +89,7 @@ static bool check_size(const struct source *source, const struct idx *idx, bool 
     return error_set(error, "%s: the lengths in the header are impossibly large", source->label);
   if (compressed ? size < bytes / DEFLATE_RATIO : size - idx->offset < bytes)
     return error_set(error,
-                     "%s: the file is truncated: its header promises %lld bytes of numbers, "
+                     "%s: the file is truncated: its header announces %lld bytes of numbers, "
                      "too many for a%s file of %lld bytes",
                      source->label, (long long)bytes, compressed ? " gzipped" : "",
                      (long long)size);
@@ -120,8 +120,8 @@ static void next_block(struct parcel *parcel) {
   parcel->left -= parcel->block;
 }
 
-// One rank's rows on their way from the file to where they belong: on rank 0 the values, on its way
-// to another rank a message, and there the values.
+// The transfer of one rank's rows from the file to their destination: directly into the values on
+// rank 0; for another rank, into a message and from there into the values.
 struct passage {
   struct comm *comm;
   const struct source *source;

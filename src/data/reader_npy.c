@@ -244,8 +244,8 @@ static void *begin(const struct source *source, const char *path, struct error *
   return good ? opened : NULL;
 }
 
-// Reads along the last axis, place by place of the others. Numbers that are apart are read with
-// those between them.
+// Reads along the last axis, place by place along the others. Numbers that are not contiguous are
+// read together with those between them.
 static bool read_part(void *file, const char *name, int axes, const int64_t *start,
                       const int64_t *stride, const int64_t *count, double *values,
                       struct error *error) {

@@ -1,4 +1,4 @@
-// Labels and weights of the samples of a view: arrays that stand in the same files.
+// Labels and weights of the samples of a view: arrays stored in the same files.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -64,7 +64,7 @@ static struct view_plan *label_by_axis(const struct view_plan *plan, const char 
 
 // ---- arrays ----
 
-// The places that the first file has of an axis, which all numbers but those of components have.
+// The length of an axis in the first file, shared by all its arrays unless it is one of components.
 static int64_t length_in_file(const struct view_plan *plan, int i) {
   int64_t length = 0;
   if (i != plan->part_axis) return plan->axis[i].is.length;
@@ -81,8 +81,8 @@ struct found {
   int64_t shape[SOURCE_AXES];
 };
 
-// The axes of labels: some of those that number samples, in order. An axis of length 1 may be one
-// more, as MATLAB makes them: place[] is then that of `single`.
+// The axes of labels: some of those that number samples, in order. There may be one more axis of
+// length 1, as produced by MATLAB: place[] is then that of `single`.
 static bool place_labels(const struct view_plan *plan, const struct found *found, int single,
                          int place[SOURCE_AXES]) {
   int next = 0;
@@ -100,8 +100,8 @@ static bool place_labels(const struct view_plan *plan, const struct found *found
   return true;
 }
 
-// The axes of weights: those of a field, of which some that number samples, and that of components,
-// may be lacking.
+// The axes of weights: those of a field; some of those that number samples, and that of components,
+// may be absent.
 static bool place_weights(const struct view_plan *plan, const struct found *found,
                           int place[SOURCE_AXES]) {
   const struct view_array *first = plan->array;

@@ -1,5 +1,5 @@
-// What the files of a set hold, by their layouts: their arrays, the axes of these, and how files
-// and groups follow each other.
+// The contents of the files of a set, according to their layouts: their arrays, the axes of these,
+// and the sequence of files and groups.
 #include <stdio.h>
 #include <string.h>
 
@@ -30,8 +30,7 @@ static bool describe_npy(const struct source *source, const char *path, struct l
   snprintf(one->label, sizeof one->label, "%s = %s", source->file_key, path);
   const bool good =
       readers[one->reader]->open(one, error) &&
-      (one->axes > 0 ||
-       error_set(error, "%s: a single number; samples need a first axis", one->label));
+      (one->axes > 0 || error_set(error, "%s: a single number; samples need an axis", one->label));
   if (good) {
     *layout =
         (struct layout){.name = "plain", .count = 1, .array = memory_new(struct layout_array, 1)};
@@ -86,7 +85,7 @@ static const char *shape_text(const struct layout_array *array, char text[SHAPE]
 
 // ---- the first file: axes ----
 
-// Axis `a` of an array in the order of who wrote the file, from that of the file and back.
+// Converts the number of an axis from file order to the order of the file's author, and back.
 static int turned(const struct layout *layout, const struct layout_array *array, int a) {
   return layout->reversed ? array->axes - 1 - a : a;
 }
@@ -229,7 +228,7 @@ static void add_part(struct view_plan *plan, struct view_part part) {
   plan->part = parts;
 }
 
-// The groups of a file, each a place of its own.
+// The groups of a file, each being a separate place.
 static void add_groups(struct view_plan *plan, const struct layout *layout, int64_t file,
                        int64_t first) {
   const int64_t before = plan->groups, total = before + layout->groups;

@@ -29,7 +29,7 @@ static bool complain_of_axis(const struct view_plan *plan, const struct source *
   for (int i = 0; i < plan->axes; i++) names[i] = plan->axis[i].is.name;
   text_append_names(list, sizeof list, names, (size_t)plan->axes);
   const char *nearest = error_nearest(name, names, (size_t)plan->axes);
-  return error_set(error, "%.*s.%s: there is no axis %s in %s, but %s%s%s%s", SECTION(source), item,
+  return error_set(error, "%.*s.%s: no axis %s in %s; it must be %s%s%s%s", SECTION(source), item,
                    name, source->path, list, nearest != NULL ? "; did you mean " : "",
                    nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
 }
@@ -56,7 +56,7 @@ static bool choose_selected(struct view_plan *plan, const struct source *source,
     if (!wanted->single) continue;
     if (axis->role == PLAN_NUMBERS)
       return error_set(error,
-                       "%.*s.select: takes one place of %s, which then cannot number samples; "
+                       "%.*s.select: takes a single place on %s, which then cannot number samples; "
                        "leave it out of %.*s.samples",
                        SECTION(source), axis->is.name, SECTION(source));
     if (axis->role == PLAN_SPACE) axis->role = PLAN_FIXED;
@@ -100,7 +100,7 @@ static bool choose_first(struct view_plan *plan, const struct source *source, st
   for (int i = 0; i < plan->axes && plan->numbering_axes == 0; i++)
     if (plan->axis[i].role == PLAN_SPACE) add_numbering(plan, source, i, error);
   return plan->numbering_axes > 0 ||
-         error_set(error, "%.*s.samples: no axis is left to number samples", SECTION(source));
+         error_set(error, "%.*s.samples: no axis is left to number the samples", SECTION(source));
 }
 
 static bool choose_parts(struct view_plan *plan, const struct source *source, struct error *error) {
@@ -189,7 +189,7 @@ static bool take_all(struct view_plan *plan, const struct source *source, struct
     fits = fits && multiply(&plan->samples, plan->axis[plan->numbering[k]].count);
   for (int k = 0; k < plan->space_axes; k++)
     fits = fits && multiply(&plan->entries, plan->axis[plan->space[k]].count);
-  return fits || error_set(error, "%s: too many numbers for any memory", source->label);
+  return fits || error_set(error, "%s: too many numbers to fit in memory", source->label);
 }
 
 struct view_plan *view_plan_open(const struct source *source, const struct data_options *options,

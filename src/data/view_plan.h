@@ -1,6 +1,6 @@
-// A view resolved: which places of which arrays make a sample, and how samples are read. For
-// src/data only. Axes have names and a place in the plan; an array of a file (struct view_array)
-// says which axis of the plan each of its own is.
+// A resolved view: which places of which arrays make up a sample, and how samples are read. For
+// src/data only. Axes have names and a number in the plan; an array of a file (struct view_array)
+// says which axis of the plan each of its own axes is.
 #ifndef GFE_VIEW_PLAN_H
 #define GFE_VIEW_PLAN_H
 
@@ -12,10 +12,11 @@
 // Those of a dataset, that of the files of a pattern, and one of a single place.
 enum { PLAN_AXES = SOURCE_AXES + 2 };
 
-// What an axis does: it numbers samples, holds components, is a sample's own, or is one place.
+// The role of an axis: it numbers samples, holds components, belongs to a sample, or is a single
+// place.
 enum plan_role { PLAN_NUMBERS, PLAN_COMPONENT, PLAN_SPACE, PLAN_FIXED };
 
-// An axis, and the places taken of it: first, first + stride, ... (count of them).
+// An axis, and the places selected on it: first, first + stride, ... (count of them).
 struct plan_axis {
   struct layout_axis is;  // its length is that in all files together, or of the first component
   enum plan_role role;
@@ -65,26 +66,26 @@ struct view_plan {
 
 // ---- by rank 0 alone ----
 
-// The plan of a section's samples, as the input file and the files (the pattern data.*.file) say.
+// The plan of a section's samples, according to the input file and the data files (data.*.file).
 // `source` has the first file's reader, path and keys. Owned; NULL with a message.
 struct view_plan *view_plan_open(const struct source *source, const struct data_options *options,
                                  struct error *error);
 
-// What the files say, before the input file's word: used by view_plan_open().
+// What the files say, before the input file is taken into account: used by view_plan_open().
 bool view_plan_describe(struct view_plan *plan, const struct source *source,
                         const struct data_options *options, struct error *error);
 
-// What each axis does, before the lengths of all files are known: for view_plan_describe().
+// The role of each axis, before the lengths in all files are known: for view_plan_describe().
 bool view_plan_choose(struct view_plan *plan, const struct source *source,
                       const struct data_options *options, struct error *error);
 
-// Whether rows of the one dataset, as they lie in the file, are the samples.
+// Whether the samples are simply the rows of a single dataset.
 bool view_plan_is_plain(const struct view_plan *plan);
 
 // What the source then is: a sample is (channel, space...).
 void view_plan_shape(const struct view_plan *plan, struct source *source);
 
-// What there is to say of the samples; with coordinates. Owned.
+// The view of the samples, with coordinates. Owned.
 struct view *view_plan_view(const struct view_plan *plan);
 
 // Plans of labels or weights of the samples of `plan`: source->name is a path in the same files,

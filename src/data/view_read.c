@@ -1,6 +1,6 @@
-// Samples by a plan: blocks of each array, put in their places. Samples that follow each other
-// along the last numbering axis are read together, so that a compressed chunk is decoded once for
-// them.
+// Reads samples according to a plan: blocks of each array are put in their places. Consecutive
+// samples along the last numbering axis are read together, so that a compressed chunk is decoded
+// only once for them.
 #include <stdio.h>
 #include <string.h>
 
@@ -115,8 +115,8 @@ static void array_path(const struct view_plan *plan, const struct view_array *ar
              plan->group[part->group], star + 1);
 }
 
-// What of an array makes the samples of a block, and how far apart the places of each of the plan's
-// axes lie in what is read (0 for an axis that the array has not).
+// The part of an array that contributes to the samples of a block, and the distance between places
+// along each axis of the plan in what is read (0 for an axis that the array does not have).
 struct extent {
   int64_t start[SOURCE_AXES], stride[SOURCE_AXES], count[SOURCE_AXES], total;
   int64_t apart[PLAN_AXES];

@@ -5,7 +5,7 @@
 #include "numerics/vector.h"
 
 // The value phi(s), the slope phi'(s) and the curvature phi''(s) of an activation. Loops that do
-// not look at one of them do not compute it.
+// not use one of them do not compute it.
 struct point {
   real value, slope, curvature;
 };
@@ -50,8 +50,8 @@ static inline struct point silu(real s) {
                         slope * ((real)2 + s * ((real)1 - (real)2 * sigma))};
 }
 
-// s Phi(s), Phi(s) + s phi(s) and (2 - s^2) phi(s), phi being the density of Phi; where they do not
-// change any more, at the last s where they do.
+// s Phi(s), Phi(s) + s phi(s) and (2 - s^2) phi(s), phi being the density of Phi; beyond the last s
+// at which they still change, their values there.
 static inline struct point gelu(real s) {
   const real low = s < -NORMAL_END ? -NORMAL_END : s;
   const real x = low > NORMAL_END ? NORMAL_END : low;
@@ -90,7 +90,7 @@ INLINED void curve(point_function *phi, real leak, struct activation_block block
   }
 }
 
-// An activation of which `leak` is no part.
+// An activation that does not depend on `leak`.
 #define DEFINE_POINT(name, phi)                                   \
   static inline struct point name##_leakless(real s, real leak) { \
     (void)leak;                                                   \

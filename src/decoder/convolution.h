@@ -7,23 +7,27 @@
 //   to_image    image[i] = bias + sum over g, t with g stride - padding + t = i of W[t]^T grid[g]
 //   to_weight   dW[t]    = sum over samples and g of grid[g] image[g stride - padding + t]^T
 //
-// A convolution is to_grid, and to_image is its way back; a transposed one the other way round.
+// A convolution is to_grid, with to_image as its backward pass; for a transposed one it is the
+// reverse.
 //
-// A field is channels last: [position][real_padded(channels)], positions in C order, channels
-// beyond the last one zero. Samples follow each other, so that a row of a dense layer is a field of
-// one position, and the positions of all samples are rows of a product.
+// Fields are stored channels last: [position][real_padded(channels)], positions in C order,
+// channels beyond the last one zero. Samples follow one another, so that a row of a dense layer is
+// a field with one position, and the positions of all samples are rows of a product.
 //
-// Bits follow from a written order and the geometry, as those of product.h do; a sample's depend on
-// no other sample. An output is a chain over the taps that reach it, in the order in which the
-// positions they come from lie in memory, and over the channels of each; a position outside of the
-// field counts as zero. Where that would be at least twice as many products as pairs of a source
-// and a tap (a few sources, and a large kernel), an output instead begins with the bias, and of one
-// source after the other the chain over its channels is added. Chains end after PRODUCT_CHAIN
+// As in product.h, bits follow from a prescribed order and the geometry; those of a sample do not
+// depend on any other sample.
+// An output is a chain over the taps that reach it, in the order in which the
+// positions they come from lie in memory, and over the channels of each; a position outside the
+// field counts as zero. If that would take at least twice as many products as there are pairs of a
+// source and a tap (a few sources and a large kernel), an output instead begins with the bias, to
+// which the chains over the channels of one source after another are added.
+// Chains end after PRODUCT_CHAIN
 // terms, and their sums are added in order.
 //
 // The derivative is summed over boxes of the grid of at most CONVOLUTION_BOX positions: as long as
-// possible along the last axis, then along the one before, parts differing by one at the most; if a
-// sample is a box, as many samples as there is room for. A chain goes through a box, sample by
+// possible along the last axis, then along the one before, with lengths that differ by at most one;
+// if a sample fits into a box, the box contains as many samples as there is room for.
+// A chain goes through a box, sample by
 // sample and position by position, and the sums of boxes are added in order.
 #ifndef GFE_CONVOLUTION_H
 #define GFE_CONVOLUTION_H
@@ -34,7 +38,7 @@
 #include "ground/real.h"
 #include "numerics/product.h"
 
-enum { CONVOLUTION_AXES = 3 };  // of space; those that are not there come first and have length 1
+enum { CONVOLUTION_AXES = 3 };  // spatial axes; absent ones come first and have length 1
 enum { CONVOLUTION_BOX = 128 };
 
 // Plain data.
@@ -48,12 +52,12 @@ static inline size_t convolution_positions(const size_t size[CONVOLUTION_AXES]) 
   return size[0] * size[1] * size[2];
 }
 
-// Weights of both directions as the products read them: elements, and packing, which is due
-// whenever the weight has changed.
+// Weights for both directions in the form in which products read them: their number of elements,
+// and packing, which is needed whenever the weight has changed.
 size_t convolution_packed_size(const struct convolution *c);
 void convolution_pack(const struct convolution *c, const real *weight, real *packed, real *work);
 
-// Elements of `work`, for whatever number of samples.
+// Elements of `work`, for any number of samples.
 size_t convolution_work(const struct convolution *c);
 
 // Samples that go from one side to the other.
@@ -61,7 +65,7 @@ struct convolution_rows {
   size_t samples;
   const real *from;
   const real *bias;  // [real_padded(channels)]; NULL: none
-  bool add;          // to what stands in `to`, instead of the bias
+  bool add;          // to the contents of `to`, instead of the bias
   real *to;
   // Acts on rows, the positions of all samples counted through, once they are complete and while
   // they are in the cache, over all channels. NULL: nothing.
@@ -72,7 +76,7 @@ void convolution_to_grid(const struct convolution *c, const real *packed,
 void convolution_to_image(const struct convolution *c, const real *packed,
                           const struct convolution_rows *rows, real *work);
 
-// The gradient of the weight, in the weight's layout; `add`: added to what stands there.
+// The gradient of the weight, in the layout of the weight; `add`: added to the existing contents.
 void convolution_to_weight(const struct convolution *c, size_t samples, const real *grid,
                            const real *image, bool add, real *gradient, real *work);
 

@@ -1,5 +1,5 @@
-// The derivative of a convolution: sums over boxes of the grid of what stands there times what is
-// seen there, in a frame of the image.
+// The derivative of a convolution: sums over boxes of the grid of the grid's values times the part
+// of the image that each sees, in a frame of the image.
 #include <string.h>
 
 #include "decoder/convolution_internal.h"
@@ -7,7 +7,7 @@
 // How the boxes of the grid lie, and how sums are kept until the last of them: with a vector along
 // the channels of the grid, [line of the kernel][tap of it][image channel][grid channel], or, where
 // these are few, along what a line of the kernel sees, [grid channel][line][tap, image channel].
-// Lines that see very little are gathered beside each other, and count as a single one.
+// Lines that see very little are gathered side by side and treated as a single one.
 struct derivative {
   struct pass pass;
   struct parts parts[CONVOLUTION_AXES];
@@ -94,7 +94,7 @@ static size_t pieces_of(const struct seen *seen, size_t z, size_t y,
   return count;
 }
 
-// The same of all lines of the grid, of which all that they see was gathered.
+// The same for all lines of the grid, if everything that they see has been gathered.
 static size_t gathered_pieces(const struct seen *seen,
                               struct product_piece piece[CONVOLUTION_BOX]) {
   const struct range *q = seen->q;

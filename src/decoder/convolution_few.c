@@ -1,5 +1,5 @@
-// Few channels would leave most of a vector empty: here it lies along the positions of a box, in
-// its frame transposed, so that those are side by side. The chains are the same.
+// With few channels, most of a vector would be empty. Here vectors run along the positions of a
+// box, in its transposed frame, where positions are contiguous. The chains are the same.
 #include "decoder/convolution_internal.h"
 
 // A row of the transposed frame, in which a vector may begin at any position.
@@ -65,7 +65,7 @@ static void put_plane(const struct box *box, const struct share *share, const re
              row_size(&box->frame), to + (y * p->to_step[1] * p->to[2]) * REAL_PAD);
 }
 
-// One sample's plane. Sums that are added to what is there are put there chain by chain.
+// The plane of one sample. Sums that are added to existing contents are added chain by chain.
 static void multiply_plane(const struct box *box, const struct class *class,
                            const struct share *share, size_t plane, const real *weights,
                            const real *frame, real *sums, real *to) {

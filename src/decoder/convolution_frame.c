@@ -1,4 +1,4 @@
-// Frames: what a box of outputs sees of a field.
+// Frames: the part of a field that a box of outputs sees.
 #include <string.h>
 
 #include "decoder/convolution_internal.h"
@@ -69,8 +69,8 @@ void frame_fill(const struct pass *p, const struct frame *frame,
     }
 }
 
-// Lines are copied by `width` elements, a constant where it is called; the next line overwrites
-// what is too much.
+// Lines are copied in units of `width` elements, a constant at each call; the next line overwrites
+// the excess.
 static inline __attribute__((always_inline)) void gather(const size_t width,
                                                          const struct gathering *g,
                                                          const real *frame, real *to) {

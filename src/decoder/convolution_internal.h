@@ -1,4 +1,5 @@
-// What the files of convolution share: the geometry of one direction, frames, and the ways to go.
+// Definitions shared by the files of convolution: the geometry of one direction, frames, and the
+// methods.
 #ifndef GFE_CONVOLUTION_INTERNAL_H
 #define GFE_CONVOLUTION_INTERNAL_H
 
@@ -15,7 +16,7 @@ struct range {
 };
 static inline size_t range_length(struct range range) { return range.end - range.begin; }
 
-// Parts of an axis whose lengths differ by one at the most.
+// Parts of an axis whose lengths differ by at most one.
 struct parts {
   size_t begin, count, length;
 };
@@ -60,7 +61,7 @@ struct class class_of(const struct pass *p, size_t number);
 // The tap of the kernel that is number j of a class.
 size_t class_tap(const struct pass *p, const struct class *class, const size_t j[CONVOLUTION_AXES]);
 
-// The q of a class within begin ... end - 1 whose outputs are there.
+// The q of a class within begin ... end - 1 whose outputs exist.
 struct range class_range(const struct pass *p, const struct class *class, size_t axis,
                          struct range within);
 
@@ -68,7 +69,7 @@ struct range class_range(const struct pass *p, const struct class *class, size_t
 bool class_meets(const struct pass *p, const struct class *class, size_t axis, struct range q,
                  size_t j);
 
-// Tells of rows, the positions of all samples counted through, that are complete.
+// Reports complete rows, which number the positions of all samples consecutively.
 static inline void pass_finish(const struct pass *p, const struct convolution_rows *rows,
                                size_t begin, size_t end) {
   if (rows->finish != NULL && end > begin)
@@ -77,7 +78,7 @@ static inline void pass_finish(const struct pass *p, const struct convolution_ro
 
 // ---- frames (convolution_frame.c) ----
 
-// A part of a field, with zeros where it reaches beyond, without the padding of its channels.
+// A part of a field, with zeros beyond its ends, and without the padding of its channels.
 struct frame {
   size_t channels, size[CONVOLUTION_AXES];
 };
@@ -103,10 +104,10 @@ struct gathering {
 };
 void frame_gather(const struct gathering *gathering, const real *frame, real *to);
 
-// Whether lines of the kernel are too short to be multiplied one by one.
+// Whether lines of the kernel are too short to be multiplied individually.
 static inline bool line_is_thin(size_t line, size_t lines) { return line < REAL_PAD && lines > 1; }
 
-// ---- the ways to go ----
+// ---- the methods ----
 
 // A box of outputs, of some samples whose frames follow each other.
 struct box {
@@ -126,7 +127,7 @@ struct share {
 };
 bool class_share(const struct box *box, const struct class *class, struct share *share);
 
-// Few channels go out (convolution_few.c): a vector lies along the positions.
+// For few output channels (convolution_few.c): vectors run along the positions.
 bool pass_is_few(const struct pass *p);
 size_t few_work(const struct pass *p, const struct frame *frame);
 void few_multiply(const struct box *box, const real *weights, real *work);
@@ -137,10 +138,10 @@ size_t spread_work(const struct pass *p);
 void spread(const struct pass *p, const real *panels, const struct convolution_rows *rows,
             real *work);
 
-// Every output sees one source, and they lie in the same order.
+// Every output sees one source, and both are in the same order.
 bool pass_is_trivial(const struct pass *p);
 
-// All others, and few, box by box (convolution_multiply.c).
+// All other cases, and few, box by box (convolution_multiply.c).
 size_t multiply_work(const struct pass *p);
 void multiply(const struct pass *p, const real *packed, const struct convolution_rows *rows,
               real *work);

@@ -1,5 +1,6 @@
-// Products with what a box of outputs sees, a frame that stays in the cache. The taps of a line of
-// the kernel lie side by side in it, so that they need not be gathered, unless they are very few.
+// Products with the part of a field that a box of outputs sees, a frame that stays in the cache.
+// The taps of a line of the kernel are contiguous in it, so they need not be gathered unless they
+// are very few.
 #include "decoder/convolution_internal.h"
 
 enum { FRAMES = 1 << 15 };  // elements of frames at a time, if a line has no more
@@ -110,7 +111,7 @@ static size_t pieces_of(const struct box *box, const struct class *class, const 
   return count;
 }
 
-// Samples whose only line it is are lines themselves; lines that follow each other are one.
+// Samples with a single line count as lines; consecutive lines count as one.
 static void join_lines(const struct box *box, const struct standing *rows, size_t planes,
                        size_t sample, struct product_lines *product) {
   if (planes == 1 && product->lines == 1) {

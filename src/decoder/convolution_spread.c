@@ -1,5 +1,5 @@
-// Where few sources see many taps, each source gives to its outputs: a product makes what it gives
-// through every tap, [source][tap][channel], and this is added where it belongs.
+// Where few sources meet many taps, each source is spread over its outputs: a product computes its
+// contribution through every tap, [source][tap][channel], which is then added to the right output.
 #include "decoder/convolution_internal.h"
 
 enum { SPREAD = 1 << 15 };  // elements of such a product, if it has more than one row
@@ -89,8 +89,8 @@ static void begin_sample(const struct pass *p, const struct convolution_rows *ro
     for (size_t o = 0; o < width; o++) to[o] = rows->bias != NULL ? rows->bias[o] : 0;
 }
 
-// Outputs of a sample that no source from `next` on reaches: lines or planes across the first axis
-// that there is.
+// Outputs of a sample that no source from `next` on reaches: lines or planes across the first
+// existing axis.
 static size_t complete(const struct pass *p, size_t next) {
   const size_t count = positions(p->from);
   if (next == count) return positions(p->to);

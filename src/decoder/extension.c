@@ -24,7 +24,7 @@ size_t extension_stride(const struct extension *e) {
   return extended(e, 0) * extended(e, 1) * extended(e, 2) * real_padded(e->channels);
 }
 
-// The position of the field that stands at position i of the extended one.
+// The position of the field that corresponds to position i of the extended one.
 static size_t position(const struct extension *e, size_t axis, size_t i) {
   const size_t padding = e->padding[axis], length = e->size[axis];
   const bool before = i < padding;
@@ -40,7 +40,7 @@ static size_t position(const struct extension *e, size_t axis, size_t i) {
   }
 }
 
-// Where the line of the field begins that stands in line (z, y) of the extended one.
+// Where the line of the field that corresponds to line (z, y) of the extended one begins.
 static size_t line_of(const struct extension *e, size_t sample, size_t z, size_t y) {
   const size_t plane = sample * e->size[0] + position(e, 0, z);
   return (plane * e->size[1] + position(e, 1, y)) * e->size[2] * real_padded(e->channels);

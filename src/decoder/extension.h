@@ -1,5 +1,6 @@
-// Fields continued beyond their ends, as convolutions see them whose padding is not zeros, and the
-// transpose of that. Along an axis of n positions, position i of the extended field is position
+// Fields continued beyond their ends, as seen by convolutions whose padding is not zeros, and the
+// transpose of this operation.
+// Along an axis of n positions, position i of the extended field is position
 // i - padding of the field, and beyond its ends, for k = 1 ... padding,
 //
 //   periodic    -k: n - k     n - 1 + k: k - 1        padding <= n
@@ -19,13 +20,13 @@
 enum padding_mode { PADDING_ZERO, PADDING_PERIODIC, PADDING_REFLECT, PADDING_REPLICATE };
 const char *padding_mode_name(int mode);  // NULL beyond the last
 
-// Plain data. Nothing is extended by zeros: convolutions do that themselves.
+// Plain data. Extension by zeros is not included: convolutions do that themselves.
 struct extension {
   enum padding_mode mode;
   size_t channels, size[CONVOLUTION_AXES], padding[CONVOLUTION_AXES];
 };
 
-// The widest padding that an axis of `length` positions has.
+// The largest padding that an axis of `length` positions allows.
 size_t extension_most(enum padding_mode mode, size_t length);
 
 // Elements of an extended sample.
@@ -35,8 +36,8 @@ size_t extension_stride(const struct extension *e);
 void extension_spread(const struct extension *e, size_t samples, const real *fields,
                       real *extended);
 
-// fields = the sums over all positions of `extended` in which a position stands, in the order in
-// which they lie there; `add`: added one after the other to what is there.
+// fields = for each position, the sum over all its copies in `extended`, in memory order; `add`:
+// added one after the other to the existing contents.
 void extension_collect(const struct extension *e, size_t samples, const real *extended, bool add,
                        real *fields);
 

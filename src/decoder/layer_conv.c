@@ -1,11 +1,11 @@
-// Convolutions and transposed convolutions, with weights as PyTorch keeps them. Both are one map
-// and its transpose (convolution.h):
+// Convolutions and transposed convolutions, with weights in PyTorch's layout. They are a map and
+// its transpose (convolution.h):
 //
 //   conv             W [outputs][inputs][kernel], from the image to the grid
 //   conv_transpose   W [inputs][outputs][kernel], from the grid to the image
 //
-// An input that is not continued by zeros is extended first (extension.h), some samples at a time,
-// and the map goes from the extended image, without padding of its own.
+// An input that is not padded with zeros is extended first (extension.h), a few samples at a time,
+// and the map, then without padding, is applied to the extended image.
 #include <math.h>
 #include <string.h>
 
@@ -74,7 +74,7 @@ static bool finish(struct layer *layer, const struct layer_shape *to, bool trans
   return true;
 }
 
-// Whether padding other than zeros finds enough positions inside.
+// Whether there are enough positions inside for padding other than zeros.
 static bool check_padding(const struct layer *layer, enum padding_mode mode, size_t axis,
                           size_t padding, struct error *error) {
   char text[LAYER_SHAPE_TEXT];
@@ -94,7 +94,7 @@ static bool place_conv(struct layer *layer, const struct layer_spec *spec, struc
     const size_t at = CONVOLUTION_AXES - to.axes + axis;
     const size_t room = layer->from.size[axis] + 2 * c->padding[at];
     if (room < c->kernel[at])
-      return error_set(error, "kernel %zu is wider than axis %zu of its input %s with padding %zu",
+      return error_set(error, "kernel %zu is longer than axis %zu of its input %s with padding %zu",
                        c->kernel[at], axis, layer_shape_text(&layer->from, text), c->padding[at]);
     if (!check_padding(layer, spec->padding_mode, axis, c->padding[at], error)) return false;
     to.size[axis] = (room - c->kernel[at]) / c->stride[at] + 1;
@@ -126,7 +126,8 @@ static bool place_transpose(struct layer *layer, const struct layer_spec *spec,
   return finish(layer, &to, true, error);
 }
 
-// As PyTorch's nn.Conv and nn.ConvTranspose: 1/sqrt of the numbers behind the weight's first axis.
+// As in PyTorch's nn.Conv and nn.ConvTranspose: 1/sqrt of the product of the weight's axes after
+// the first.
 static double bound(const struct layer *layer) {
   return 1.0 / sqrt((double)(layer->weight_count / layer->weight_rows));
 }
@@ -163,7 +164,7 @@ static void pack(const struct layer *layer, const real *theta, real *packed, rea
 
 static bool is_transposed(const struct layer *layer) { return layer->kind == LAYER_CONV_TRANSPOSE; }
 
-// What is to be done with rows that are counted from a later one on.
+// The same processing for rows that are numbered from a later one.
 struct later {
   const struct product_finish *finish;
   size_t row;

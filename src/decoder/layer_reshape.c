@@ -1,11 +1,11 @@
-// Layers that only pass numbers on: reshape, whose output may be flat where its input is a field,
-// and residual, whose second source the network adds.
+// Layers that only pass numbers through: reshape, whose output may be flat where its input is a
+// field, and residual, whose second source is added by the network.
 #include <string.h>
 
 #include "decoder/layer.h"
 
-// A sample's numbers in the order of one shape -> in that of the other; flattened, both are channel
-// by channel. `add`: added to what stands there.
+// Converts the numbers of a sample from the order of one shape to that of the other; flattened,
+// both are channel by channel. `add`: added to the existing contents.
 static void reorder(const struct layer_shape *from, const struct layer_shape *to, const real *a,
                     bool add, real *s) {
   const size_t from_stride = real_padded(layer_channels(from));

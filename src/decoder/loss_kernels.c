@@ -30,7 +30,8 @@ static double lane_sum(const double lane[SUM_LANES]) {
 // ---- over a row: each is compiled once per loss, with the entry's function inlined ----
 //
 // Rows are summed in SUM_LANES partial sums, which vectorises without reordering anything. Padding
-// is treated like the rest, for whole vectors, and then taken out: its y is 0 and its x is 0.
+// is processed like the rest, to have whole vectors, and then subtracted: its y is 0 and its x is
+// 0.
 
 typedef struct entry entry_function(real x, real y);
 #define INLINED static inline __attribute__((always_inline))

@@ -13,9 +13,9 @@ struct sources {
   size_t count, source[2];
 };
 
-// A layer takes what the one before it gives, but the second branch of a residual begins where the
-// first one does, and the residual takes the end of both. Backwards through the list, so that what
-// encloses a residual is settled before it.
+// A layer takes the output of the previous one, except that the second branch of a residual begins
+// where the first one does, and the residual takes the ends of both. The list is traversed
+// backwards, so that what encloses a residual is resolved before it.
 static void find_sources(size_t count, const struct layer_spec *specs, struct sources *sources) {
   for (size_t l = 0; l < count; l++)
     sources[l] = (struct sources){1, {l > 0 ? l - 1 : LAYER_NONE, LAYER_NONE}};
@@ -40,7 +40,7 @@ static bool is_branch(const struct layer_spec *specs, int64_t begin, int64_t end
   return end == begin;
 }
 
-// Backwards from a residual its branches stand; at least one of them is not empty.
+// The branches of a residual precede it; at least one of them is not empty.
 static bool check_branches(const struct layer_spec *specs, size_t l, struct error *error) {
   const int64_t *branch = specs[l].branch, end = (int64_t)l;
   if (specs[l].kind != LAYER_RESIDUAL) return true;
@@ -48,7 +48,7 @@ static bool check_branches(const struct layer_spec *specs, size_t l, struct erro
       is_branch(specs, end - branch[1], end) &&
       is_branch(specs, end - branch[1] - branch[0], end - branch[1]))
     return true;
-  return error_set(error, "%lld and %lld layers before it are no two branches",
+  return error_set(error, "the %lld and %lld layers before it are not two branches",
                    (long long)branch[0], (long long)branch[1]);
 }
 
@@ -93,7 +93,7 @@ static bool append(struct network *network, size_t number, const struct layer_sp
   return true;
 }
 
-// Appends a reshape behind layer `source` that makes a field flat.
+// Appends a reshape after layer `source` that flattens a field.
 static void flatten(struct network *network, size_t source) {
   struct error error = {""};
   const struct layer *layer = &network->layers[source];
@@ -103,7 +103,7 @@ static void flatten(struct network *network, size_t source) {
   append(network, LAYER_NONE, &spec, &(struct sources){1, {source, LAYER_NONE}}, &error);
 }
 
-// How often a layer's output, or the network's input, is taken from layer `from` on.
+// How often a layer's output, or the network's input, is used by layers from `from` on.
 static size_t count_users(const struct network *network, size_t source, size_t from) {
   size_t count = 0;
   for (size_t l = from; l < network->layer_count; l++)
@@ -112,8 +112,8 @@ static size_t count_users(const struct network *network, size_t source, size_t f
   return count;
 }
 
-// Marks sources that something later takes as well, which the way back has reached before, and
-// those that nothing else takes.
+// Marks sources that are also used later, which the backward pass has reached before, and those
+// that nothing else uses.
 static void find_shared(struct network *network) {
   for (size_t l = 0; l < network->layer_count; l++)
     for (size_t k = 0; k < network->layers[l].sources; k++) {

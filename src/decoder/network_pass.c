@@ -1,5 +1,5 @@
-// Values and tangents through a network, and the gradients back. Activations act on what a layer's
-// products have just finished (product.h).
+// Passes of values and tangents through a network, and of gradients back. Activations are applied
+// to what a layer's products have just finished (product.h).
 #include <assert.h>
 #include <string.h>
 
@@ -47,13 +47,13 @@ static void field_destroy(struct field *f, enum field_kind kind, const struct ne
   memory_free(&f->input);
 }
 
-// The way back needs slopes alone, so that a delta may stand where the layer's output was; the
-// gradient of theta wants both.
+// The backward pass needs only slopes, so a delta may overwrite the layer's output; the gradient of
+// theta needs both.
 static enum field_kind deltas_of(bool with_parameters) {
   return with_parameters ? FIELD_DELTAS : FIELD_INPUT;
 }
 
-// Creates delta beside what it may stand in.
+// Creates delta, sharing memory with whatever it may overwrite.
 static void deltas_create(struct field *delta, enum field_kind kind, const struct network *network,
                           size_t rows, const struct field *a) {
   field_create(delta, kind, network, rows);
@@ -144,15 +144,15 @@ static void layer_forward(const struct layer *layer, const struct layer_rows *ro
                 real_padded(layer_channels(&layer->to)));
 }
 
-// Whether the way back through a source's activation can be done as soon as this layer has given
-// its delta: no other layer adds to it, and there is an activation.
+// Whether the backward pass through a source's activation can be done as soon as this layer has
+// computed its delta: no other layer adds to it, and there is an activation.
 static bool finishes(const struct network *network, const struct layer *layer, size_t k) {
   return layer->source[k] != LAYER_NONE && layer->sole[k] &&
          network->layers[layer->source[k]].activation != ACTIVATION_IDENTITY;
 }
 
-// Whether a layer's delta is still that of its output, so that its activation is to be passed: it
-// is the last one, or several layers have added to it.
+// Whether a layer's delta is still that of its output, so that its activation remains to be passed:
+// it is the last layer, or several layers have added to its delta.
 static bool unfinished(const struct network *network, size_t l) {
   if (network->layers[l].activation == ACTIVATION_IDENTITY) return false;
   for (size_t later = l + 1; later < network->layer_count; later++)
@@ -187,7 +187,7 @@ static struct layer_pairs pairs_of(const struct layer *layer, size_t l, size_t f
                               source_of(a, layer, 0) + first * layer_stride(&layer->from), affine};
 }
 
-// A layer's gradient of each tile, by way of an array of all parameters, to the sums.
+// Adds a layer's gradient of each tile to the sums, via an array of all parameters.
 static void layer_sums_by_array(const struct layer *layer, struct layer_rows rows, size_t tile,
                                 const real *delta_s, const real *a, real *gradient,
                                 struct reduction *sums) {

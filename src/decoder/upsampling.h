@@ -1,5 +1,5 @@
-// Nearest upsampling of fields as convolution.h has them: every position becomes a box of equal
-// ones; and the way back, the sum of the box.
+// Nearest-neighbour upsampling of fields, stored as in convolution.h: every position becomes a box
+// of equal ones; the backward pass is the sum over the box.
 #ifndef GFE_UPSAMPLING_H
 #define GFE_UPSAMPLING_H
 

@@ -10,7 +10,7 @@ static int64_t cost_of(int64_t cost) { return cost > 1 ? cost : 1; }
 
 // ---- many flows ----
 
-// A flow belongs where the middle of its part of the whole cost lies.
+// A flow goes to the rank that contains the middle of its part of the total cost.
 static void cut(int64_t count, const int64_t *costs, int ranks, int *rank_of) {
   int64_t total = 0, before = 0;
   for (int64_t i = 0; i < count; i++) total += cost_of(costs[i]);
@@ -43,7 +43,7 @@ static int is_less(struct load a, struct load b) {
   return a.cost < b.cost || (a.cost == b.cost && a.rank < b.rank);
 }
 
-// The first of a heap has become larger: it sinks to where the least is the first again.
+// The first element of the heap has become larger: it sinks until the smallest is first again.
 static void sink(struct load *heap, int ranks) {
   const struct load load = heap[0];
   int at = 0;

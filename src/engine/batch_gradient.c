@@ -17,7 +17,8 @@ enum {
   ADJOINT_ROWS = 120      // values and tangents: more rows fall out of the cache
 };
 
-// A stack is as many tiles as are computed in common products, their samples one after the other.
+// A stack is the number of tiles that are computed in common products, their samples one after
+// another.
 struct batch_gradient {
   struct comm *comm;
   const struct decoder *decoder;
@@ -28,7 +29,7 @@ struct batch_gradient {
   struct objective_row *rows;    // [room] samples of a stack
   double *loss;                  // [room]
   real *gradients;               // [stack][decoder->count]; without an adjoint work space of one
-  struct network_pass *encoder;  // makes the latents; NULL where flows have found them
+  struct network_pass *encoder;  // computes the latents; NULL if flows have found them
   size_t *missing;               // [room] rows whose passes no flow has left behind
   real *pass;                    // work space: one of them
   struct reduction *reduction;
@@ -36,7 +37,7 @@ struct batch_gradient {
   struct tangent *tangent;
   char *states;  // [room] of the samples' adjoints
   size_t state_size;
-  size_t *wanting;               // [room] rows of the stack whose adjoints want a product
+  size_t *wanting;               // [room] rows of the stack whose adjoints request a product
   struct objective_row *wanted;  // [room] their samples
   struct trajectory **trajectories;
   int64_t trajectory_count;
@@ -261,8 +262,8 @@ static void start_adjoints(struct batch_gradient *b, const struct shard *shard,
   }
 }
 
-// Puts what the adjoints of a part's rows ask for behind the `wanted` rows of the sweep. Returns
-// how many there are then.
+// Appends the requests of the adjoints of some rows to the `wanted` rows of the sweep. Returns the
+// new number of rows.
 static size_t place_requests(struct batch_gradient *b, struct part part, size_t wanted) {
   const size_t d = real_padded(b->decoder->d);
   real *z = tangent_latents(b->tangent), *v = tangent_directions(b->tangent);
@@ -274,8 +275,8 @@ static size_t place_requests(struct batch_gradient *b, struct part part, size_t 
   return wanted;
 }
 
-// Walks the flows of a stack back, all samples in step, and adds their part to the tiles'
-// gradients.
+// Follows the flows of a stack backwards, all samples in step, and adds their contributions to the
+// gradients of the tiles.
 static void walk_back(struct batch_gradient *b, const struct shard *shard, struct stretch stack,
                       int64_t first, size_t count) {
   const size_t d = real_padded(b->decoder->d);
@@ -305,7 +306,7 @@ static real *make_latents(struct batch_gradient *b, size_t rows) {
   return z;
 }
 
-// Keeps what the samples of a stack got: latents and losses, found by one evaluation.
+// Stores the latents and losses of the samples of a stack, found by one evaluation.
 static void keep_latents(struct batch_gradient *b, const struct shard *shard,
                          struct stretch stack) {
   const size_t d = real_padded(b->decoder->d);
@@ -350,7 +351,7 @@ static void add_stack(struct batch_gradient *b, const struct shard *shard, int64
   place_stack(b, shard, stack);
   real *z = b->encoder != NULL ? make_latents(b, rows) : NULL;
   const real *gradient = objective_evaluate(b->objective, rows, b->rows, b->loss);
-  if (b->encoder != NULL) {  // theta acts on the loss through z, too
+  if (b->encoder != NULL) {  // theta also affects the loss through z
     memcpy(z, gradient, rows * real_padded(b->decoder->d) * sizeof *z);
     network_pass_backward(b->encoder, decoder_values(b->decoder), rows, false);
     keep_latents(b, shard, stack);

@@ -1,6 +1,7 @@
-// The gradient of a batch's mean loss with respect to theta, at the latents that the flows found,
-// and through the flows if an adjoint is asked for; or at the latents that an encoder makes, and
-// through it. Summed over tiles so that the bits do not depend on the ranks (reduction.h).
+// The gradient of a batch's mean loss with respect to theta: at the latents that the flows found,
+// and through the flows if an adjoint is requested; or at the latents that an encoder computes, and
+// through the encoder. It is summed over tiles so that the bits do not depend on the ranks
+// (reduction.h).
 #ifndef GFE_BATCH_GRADIENT_H
 #define GFE_BATCH_GRADIENT_H
 
@@ -31,7 +32,7 @@ void batch_gradient_want_share(struct batch_gradient *batch);
 // NULL if there is no adjoint.
 struct trajectory **batch_gradient_trajectories(struct batch_gradient *batch, int64_t count);
 
-// What all ranks learn of a step in the message that the gradient needs anyway.
+// What all ranks learn about a step from the message that the gradient needs anyway.
 enum { BATCH_NOTICES = 2 };
 struct batch_totals {
   double loss;                     // sum of the batch's losses
@@ -41,12 +42,13 @@ struct batch_totals {
 
 // gradient [decoder->count, or this rank's share] of the mean loss of the batch whose part on this
 // rank is `shard`, at its latents; where these come from the encoder, they and the losses are
-// stored in the shard's encoding. An adjoint wants flows to run where their tiles are. False if it
+// stored in the shard's encoding. An adjoint requires flows to run on the ranks of their tiles.
+// False if it
 // or the loss is not finite. Collective.
 bool batch_gradient_compute(struct batch_gradient *batch, struct shard *shard,
                             struct batch_totals *totals, real *gradient);
 
-// Adds what decides later gradients to a state.
+// Adds what determines later gradients to a state.
 void batch_gradient_state(struct batch_gradient *batch, struct state *state);
 
 // Bytes that a batch gradient takes on a rank, without the trajectories; and, at the most, those of

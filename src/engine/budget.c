@@ -21,12 +21,12 @@
 
 enum {
   PROGRAM_BYTES = 32 << 20,  // the program itself, MPI and HDF5, as measured on a few ranks
-  TILE_BYTES = 1 << 27       // of work space that a tile may take, if it is not a single sample
+  TILE_BYTES = 1 << 27       // of work space that a tile may take, unless it is a single sample
 };
-// Entries of training data whose POD is found unasked: what takes seconds.
+// Entries of training data up to which POD is computed by default: it then takes seconds.
 static const double pod_entries[] = {[LOSS_BCE] = 1e6, [LOSS_MSE] = 1e8};
 
-// ---- what takes memory ----
+// ---- items that take memory ----
 
 // Samples of a set on a rank at most.
 static double share_of(const struct run *run, int set) {
@@ -38,7 +38,7 @@ static bool has_weights(const struct run *run, int set) {
          run->config.data.missing.kind != MISSING_ERROR;
 }
 
-// A sample with its weights, and what is known of its latent.
+// A sample with its weights, and what is known about its latent.
 static double sample_bytes(const struct run *run, int set) {
   const double copies = has_weights(run, set) ? 2.0 : 1.0;
   double bytes = copies * (double)(real_padded(run->shapes[set].n) * sizeof(real));
@@ -48,7 +48,7 @@ static double sample_bytes(const struct run *run, int set) {
   return bytes;
 }
 
-// Where a part is held out, each array is there twice for a moment.
+// If a part is held out, each array exists twice for a moment.
 static double samples_bytes(const struct run *run) {
   double bytes = 0.0;
   if (run->used[SET_TRAIN] && run->config.training.validation > 0.0)
@@ -92,7 +92,7 @@ static double tiled_samples(const struct run *run) {
   return (double)((tiles + ranks - 1) / ranks * run->tile);
 }
 
-// On several ranks, samples may be where their flows are and, besides, where their tiles are.
+// On several ranks, samples may be both where their flows are and where their tiles are.
 static double batch_bytes(const struct run *run) {
   const double copies = comm_size(run->comm) > 1 ? 2.0 : 1.0;
   return copies * tiled_samples(run) * sample_bytes(run, SET_TRAIN) +
@@ -114,7 +114,7 @@ static double images_bytes(const struct run *run) {
   return fmin(most, fmax(row, (double)ERRORS_BLOCK)) + 3.0 * row;
 }
 
-// The gradient as it is, with an adjoint and of the flow's own differences.
+// The gradient itself, the gradient with an adjoint, and that by the flow's own differences.
 static double check_bytes(const struct run *run) { return 3.0 * model_bytes(run); }
 
 static bool trains(const struct run *run) { return run->config.run.task[TASK_TRAIN]; }
@@ -155,7 +155,7 @@ static double observed_bytes(const struct run *run) {
   return most;
 }
 
-// Where the flows begin is found before them.
+// The starts of the flows are found before the flows are run.
 static double encoding_bytes(const struct run *run) {
   return observed_bytes(run) +
          fmax(evaluation_bytes(run), guesses(run) ? first_guess_bytes(run) : 0.0);
@@ -168,10 +168,10 @@ static const struct {
   double (*bytes)(const struct run *run);
   bool (*wanted)(const struct run *run);  // NULL: always
 } all_parts[] = {
-    {"samples and latents", "take more ranks on more nodes, or fewer samples (data.train.count)",
+    {"samples and latents", "use more ranks on more nodes, or fewer samples (data.train.count)",
      samples_bytes, NULL},
     {"parameters, and packed for products", "make decoder.layers smaller", parameters_bytes, NULL},
-    {"encoding: where flows begin, and flows",
+    {"encoding: starts of flows, and flows",
      "make decoder.layers smaller, take fewer samples (data.train.count) or more ranks, or set "
      "evaluation.start to zero",
      encoding_bytes, has_flows},
@@ -196,7 +196,7 @@ static const struct {
     {"reconstructions and their errors", "", images_bytes, encodes}};
 _Static_assert(2 + LENGTH(all_parts) <= BUDGET_PARTS, "there is room for all parts");
 
-// Of the set with the largest pieces, in double; there is nothing of a run yet but samples and
+// For the set with the largest pieces, in double; at that stage a run has only samples and
 // parameters.
 static double reading_bytes(const struct run *run) {
   double most = 0.0;
@@ -231,7 +231,7 @@ double budget_bytes(const struct run *run) {
   return sum;
 }
 
-// ---- what is left to the program ----
+// ---- choices left to the program ----
 
 // At least 1, and `samples` where each weight is used once on each way.
 static int64_t tile_limit(const struct network *network, double samples) {
@@ -263,7 +263,7 @@ static void choose_limit(struct config *config, const void *context) {
   config->run.memory_limit = floor(comm_memory(run->comm));
 }
 
-// Several starts pay where a flow goes down to a minimum, and where trained latents show the way.
+// Several starts pay off if flows go down to a minimum, and if trained latents show the way.
 static void choose_start(struct config *config, const void *context) {
   const struct run *run = context;
   const struct solver_options *options = &config->evaluation.solver;
@@ -303,14 +303,10 @@ static void choose_second_flow(struct config *config, const void *context) {
 
 // The facts are a struct run.
 static const struct config_rule rules[] = {
-    {"training.tile", choose_tile},
-    {"training.second_flow", choose_second_flow},
-    {"training.updates", plan_updates},
-    {"training.learning_rate", plan_rate},
-    {"training.schedule", plan_schedule},
-    {"evaluation.pod", choose_pod},
-    {"run.memory_limit", choose_limit},
-    {"evaluation.start", choose_start},
+    {"training.tile", choose_tile},       {"training.second_flow", choose_second_flow},
+    {"training.updates", plan_updates},   {"training.learning_rate", plan_rate},
+    {"training.schedule", plan_schedule}, {"evaluation.pod", choose_pod},
+    {"run.memory_limit", choose_limit},   {"evaluation.start", choose_start},
     {"evaluation.tries", choose_tries}};
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
@@ -356,6 +352,6 @@ void budget_settle(struct run *run, struct error *error) {
   run->tile = run->config.training.tile < batch ? run->config.training.tile : batch;
   if (find_rows(run)) return;
   if (run->config.automatic[config_parameter_find("evaluation.pod")] != AUTOMATIC_NO)
-    run->config.evaluation.pod = false;  // nobody has asked for it
+    run->config.evaluation.pod = false;  // it was not requested
   if (!find_rows(run)) refuse(run, error);
 }

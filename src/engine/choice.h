@@ -1,5 +1,5 @@
-// Some of the training samples, copied side by side: what predictors and dictionaries are fitted
-// to.
+// A selection of training samples, copied side by side, to which predictors and dictionaries are
+// fitted.
 #ifndef GFE_CHOICE_H
 #define GFE_CHOICE_H
 
@@ -14,8 +14,8 @@ struct choice {
   double *weight_sum;
 };
 
-// `chooses` says which number the sample at place `i` of this rank has among the `total` that are
-// chosen on all ranks, or -1. Owned by the caller.
+// `chooses` gives the number of the sample at place `i` of this rank among the `total` chosen on
+// all ranks, or -1. Owned by the caller.
 struct choice *choice_create(const struct dataset *data, int64_t total,
                              int64_t (*chooses)(const void *context, int64_t sample),
                              const void *context);

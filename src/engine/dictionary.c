@@ -8,7 +8,7 @@
 #include "numerics/dense.h"
 
 enum { LEAST = 64 };
-static const double ridge = 1e-6;  // of the mean variance: latents may be unused
+static const double ridge = 1e-6;  // of the mean variance, as some latents may be unused
 
 // Ranking takes a product of n terms per entry; an evaluation goes forward and back.
 int64_t dictionary_most(const struct decoder *decoder) {
@@ -79,7 +79,7 @@ double dictionary_add_ridge(size_t d, double *covariance) {
   return trace;
 }
 
-// The Cholesky factor of a covariance, in its place; the identity's if latents have none.
+// Replaces a covariance by its Cholesky factor; the identity if there is none.
 static void find_factor(size_t d, double *factor) {
   const double trace = dictionary_add_ridge(d, factor);
   if (trace > 0.0 && dense_cholesky(d, factor)) return;

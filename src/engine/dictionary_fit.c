@@ -11,7 +11,7 @@
 #include "ground/rng.h"
 #include "numerics/reduction.h"
 
-// Of rng_permute(), as a key that no epoch and no subset has.
+// A key for rng_permute() that no epoch and no subset has.
 static const uint64_t dictionary_key = UINT64_MAX - 1;
 
 static int64_t trained_count(const struct run *run) {
@@ -50,7 +50,8 @@ static bool is_finite(size_t d, const real *z) {
   return true;
 }
 
-// What is told of every entry, in numbers that ranks can add up: latents, then origin and loss.
+// What ranks exchange about every entry, as numbers that can be added up: latents, then origin and
+// loss.
 struct told {
   double *z, *loss;
   int64_t *origin;
@@ -89,7 +90,7 @@ static struct told tell(const struct run *run, const struct choice *choice,
   return told;
 }
 
-// Those whose flow was lost are left out.
+// Entries whose flow failed are left out.
 static struct dictionary *assemble(const struct told *told, size_t d, int64_t total) {
   int64_t good = 0;
   for (int64_t k = 0; k < total; k++) good += isfinite(told->loss[k]);
@@ -142,8 +143,8 @@ static int64_t sum_latents(const struct latents *latents, double *mean) {
   return total;
 }
 
-// The steps of integers for distances from the mean: the largest distance is so many of them that
-// `total` products of two fit into 63 bits.
+// The unit in which distances from the mean are rounded to integers: small, but such that the sum
+// of `total` products of two distances fits into 63 bits.
 static void find_units(const struct latents *latents, const double *mean, int64_t total,
                        double *unit) {
   int bits = 0;
@@ -201,8 +202,8 @@ static struct dictionary *collect(const struct run *run, const struct choice *ch
   return dictionary;
 }
 
-// Flows from z = 0 may have ended in poor minima. Each sample tries once more, from the best of the
-// others' ends, and keeps the lower one.
+// Flows from z = 0 may have ended in poor minima. Each sample tries once more, from the best end of
+// the others, and keeps the lower one.
 static void follow_others(struct run *run, const struct choice *choice, struct encoding *encoding) {
   const size_t stride = real_padded(run->decoder->d);
   const int64_t count = choice->samples.count;

@@ -4,13 +4,13 @@
 
 #include "engine/run.h"
 
-// Entries that the dictionary of a run has at the most.
+// The largest number of entries in the dictionary of a run.
 int64_t dictionary_fit_entries(const struct run *run);
 
-// The latents of training samples that `run->config.run.seed` draws: from where training has left
-// them (run->latents), or z = 0, the flows of the evaluation are followed under the decoder as it
-// stands. Mean and covariance are those of all latents as training has left them. Owned by the
-// caller. Collective.
+// The latents of training samples drawn by `run->config.run.seed`: flows, with the options of the
+// evaluation, are run with the present decoder from where training has left the latents
+// (run->latents) or from z = 0. Mean and covariance are those of all latents as left by training.
+// Owned by the caller. Collective.
 struct dictionary *dictionary_fit(struct run *run);
 
 // The same of latents as they are, [local_count][real_padded(d)], without a flow or a loss; those

@@ -72,7 +72,7 @@ double ensemble_bytes(const struct decoder *decoder, const struct solver_options
          (double)rows * (double)solver_ops(options)->state_size(options, decoder->d);
 }
 
-// A sample under way and its solver's state.
+// A sample in progress and the state of its solver.
 struct flow {
   int64_t sample, evaluations, iterations, rejected;  // those of earlier tries included
   size_t attempt;                                     // from 0
@@ -80,7 +80,7 @@ struct flow {
   struct solver_state *state;
 };
 
-// Flows under way stand in the first `active` places; the states of the others are free.
+// Flows in progress occupy the first `active` places; the states of the others are free.
 struct pool {
   const struct samples *samples;
   struct encoding *encoding;
@@ -133,7 +133,7 @@ static void begin(const struct ensemble *e, const struct pool *pool, struct flow
   solver_ops(&e->options)->start(&e->options, &problem, z, flow->state);
 }
 
-// Starts waiting samples in free places. Returns whether flows are under way.
+// Starts waiting samples in free places. Returns whether any flows are in progress.
 static bool pool_fill(const struct ensemble *e, struct pool *pool) {
   for (; pool->active < e->room && pool->next < pool->samples->count; pool->next++) {
     const int64_t i = pool->next;
@@ -155,7 +155,7 @@ static void pool_place(struct ensemble *e, const struct pool *pool) {
   }
 }
 
-// Keeps the end of a flow that is the sample's first or lower than those before.
+// Keeps the end of a flow if it is the sample's first or lower than the earlier ones.
 static void keep(const struct ensemble *e, struct pool *pool, struct flow *flow, int status) {
   const size_t i = (size_t)flow->sample, stride = real_padded(e->decoder->d);
   struct encoding *encoding = pool->encoding;
@@ -185,7 +185,7 @@ static void record(struct pool *pool, const struct flow *flow) {
   encoding->status[i] = (int8_t)flow->status;
 }
 
-// Where the sample tries again, NULL if it is good enough or has no further start.
+// The point from which the sample tries again; NULL if it is good enough or has no further start.
 static const real *next_start(const struct ensemble *e, const struct pool *pool,
                               const struct flow *flow) {
   const struct encoding *encoding = pool->encoding;

@@ -1,6 +1,6 @@
-// Many flows advanced together. Each evaluation of the objective takes all flows under way as rows
-// of the same products, and the place of one that is done goes to a sample that waits. What is
-// computed for a sample depends on no other sample (product.h).
+// Many flows advanced together. Each evaluation of the objective takes all flows in progress as
+// rows of the same products, and when a flow is done, its place goes to a waiting sample. What is
+// computed for a sample does not depend on any other sample (product.h).
 #ifndef GFE_ENSEMBLE_H
 #define GFE_ENSEMBLE_H
 
@@ -16,9 +16,9 @@
 
 struct ensemble;  // owned by the caller of ensemble_create()
 
-// An ensemble for `decoder` (borrowed) in products of up to `rows` rows. `ranks` (borrowed;
-// NULL: this process is alone) matter only where samples on several of them share a step. Ensembles
-// know nothing of each other: threads may each have one, also of the same decoder.
+// An ensemble for `decoder` (borrowed) with products of up to `rows` rows. `ranks` (borrowed; NULL:
+// a single process) matter only if samples on several of them share a step. Ensembles are
+// independent of each other: each thread may have one, even for the same decoder.
 struct ensemble *ensemble_create(const struct ranks *ranks, const struct decoder *decoder,
                                  const struct solver_options *options, size_t rows);
 void ensemble_destroy(struct ensemble **ensemble);
@@ -33,11 +33,11 @@ void ensemble_leave_passes(struct ensemble *ensemble);
 void ensemble_run(struct ensemble *ensemble, const struct samples *samples, int64_t group,
                   struct encoding *encoding);
 
-// The same in slices. ensemble_begin() takes up the samples whose status is STATUS_RUNNING, which
+// The same in slices. ensemble_begin() accepts the samples whose status is STATUS_RUNNING, which
 // must be whole groups if these share a step; ensemble_advance() works for about `seconds` (one
 // step of all groups if coupled) and returns whether flows are left, on this rank (on any rank if
-// coupled). A sample's results stand in `encoding` once its status is another than STATUS_RUNNING.
-// ensemble_end() drops the flows that are left. Samples and encoding are borrowed in between. All
+// coupled). A sample's results are in `encoding` once its status is no longer STATUS_RUNNING.
+// ensemble_end() drops the remaining flows. Samples and encoding are borrowed in between. All
 // are collective if coupled.
 void ensemble_begin(struct ensemble *ensemble, const struct samples *samples, int64_t group,
                     struct encoding *encoding);

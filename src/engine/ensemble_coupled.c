@@ -23,7 +23,7 @@ struct group {
   enum solver_status status;
 };
 
-// What the ranks tell each other of a group after an evaluation: sums of integers.
+// What the ranks tell each other about a group after an evaluation: sums of integers.
 struct ballot {
   int64_t loss;       // sum of losses in units of 2^(exponent - UNIT_BITS)
   int64_t objecting;  // samples that do not accept the step
@@ -146,10 +146,11 @@ static bool decide(struct group *group, const struct ballot *ballot,
   return true;
 }
 
-// What a step did to a group.
+// The effect of a step on a group.
 enum { GROUP_IDLE, GROUP_STAYED, GROUP_MOVED };
 
-// Moves accepted samples; what ended is recorded, what goes on gets its next trial point.
+// Moves accepted samples; records those that have ended and gives the others their next trial
+// point.
 static void move(struct coupled *c) {
   const size_t stride = stride_of(c);
   for (int64_t i = 0; i < c->samples->count; i++) {
@@ -196,7 +197,7 @@ static int64_t step(struct coupled *c) {
   return running;
 }
 
-// Groups whose samples are encoded already, on whichever ranks, take no further part.
+// Groups whose samples are already encoded, on whichever ranks, take no further part.
 static void drop_finished(struct coupled *c) {
   int64_t *finished = memory_new(int64_t, c->group_count);
   for (int64_t i = 0; i < c->samples->count; i++)

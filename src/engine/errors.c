@@ -18,7 +18,7 @@ static const struct {
     [ERRORS_RELATIVE] = {"relative_l2", "||x - y|| / ||y|| over all entries of all samples"},
     [ERRORS_MEAN] = {"relative_l2_mean", "mean of the samples' relative L2 errors"},
     [ERRORS_MEDIAN] = {"relative_l2_median", "median of the samples' relative L2 errors"},
-    [ERRORS_P95] = {"relative_l2_p95", "what 95 % of the samples' relative L2 errors are below"},
+    [ERRORS_P95] = {"relative_l2_p95", "95th percentile of the samples' relative L2 errors"},
     [ERRORS_WORST] = {"relative_l2_worst", "the largest of the samples' relative L2 errors"},
     [ERRORS_CENTRED] = {"relative_l2_centred",
                         "||x - y|| / ||y - mean sample|| over all entries of all samples"},
@@ -61,7 +61,7 @@ real *errors_mean_sample(const struct run *run, enum set set) {
 
 // ---- a channel of a sample ----
 
-// Some entries of a sample, scaled, and how each is brought to the data's units.
+// Some entries of a sample, scaled, and how to convert each to the data's units.
 struct entries {
   size_t count;
   const real *x, *y, *w;  // w may be NULL

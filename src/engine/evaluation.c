@@ -18,7 +18,7 @@
 #include "input/config_compare.h"
 #include "numerics/reduction.h"
 
-// Names all that decides the latents of a set.
+// A hash of everything that determines the latents of a set.
 static uint64_t identify(const struct run *run, enum set set, enum evaluation_kind kind) {
   const struct decoder *decoder = run->decoder;
   const uint64_t parts[] = {config_encoding_hash(&run->config),
@@ -82,7 +82,7 @@ static void start_where_trained(struct evaluation *evaluation) {
   }
 }
 
-// Begins to encode what is left.
+// Starts encoding what is left.
 static void begin(struct evaluation *evaluation) {
   struct run *run = evaluation->run;
   struct encoding *encoding = evaluation->encoding;
@@ -117,7 +117,7 @@ static void blank_left_out(struct evaluation *evaluation) {
   }
 }
 
-// What flows have minimised, and of it the loss of the data.
+// What flows have minimised, and the loss of the data as part of it.
 static void split_objective(struct evaluation *evaluation) {
   const struct run *run = evaluation->run;
   struct encoding *encoding = evaluation->encoding;
@@ -280,14 +280,14 @@ static void add_column(struct state *state, const struct evaluation *evaluation,
   state_add(state, field);
 }
 
-// What is told of training samples encoded as if they were new: beside the columns of the trained
-// latents, NaN for those that are not among them.
+// What is reported about training samples encoded as if they were new, next to the columns of the
+// trained latents: NaN for samples that are not among them.
 static const struct as_new_column {
   const char *column, *name, *text;
 } as_new_columns[] = {
     {"z", "z_as_new",
      "latent of each sample encoded as if it were new, never from its own latent; "
-     "NaN for those beyond the share that is"},
+     "NaN for samples that were not encoded again"},
     {"loss", "loss_as_new", "reconstruction loss at z_as_new"},
     {"start", "start_as_new", "where the flow of z_as_new began"},
     {"evaluations", "evaluations_as_new", "gradient evaluations of the flow to z_as_new"}};
@@ -317,11 +317,11 @@ static void add_errors(struct state *state, const struct evaluation *evaluation)
       [ERRORS_BY_FLOW] = {"||x - y|| / ||y|| of the reconstruction x of each sample y, in data "
                           "units; NaN where y is 0",
                           "largest |x - y| of an entry of each sample, in data units"},
-      [ERRORS_BY_ENCODER] = {"the same relative_l2 of what the decoder makes of z_encoder",
-                             "the same max_error of what the decoder makes of z_encoder"},
-      [ERRORS_BY_POD] = {"the same relative_l2 of POD of the training samples, with as many modes "
+      [ERRORS_BY_ENCODER] = {"relative_l2 of the reconstruction from z_encoder",
+                             "max_error of the reconstruction from z_encoder"},
+      [ERRORS_BY_POD] = {"relative_l2 of the POD of the training samples, with as many modes "
                          "as a latent has numbers",
-                         "the same max_error of that POD"}};
+                         "max_error of that POD"}};
   for (int source = 0; source < ERRORS_SOURCES; source++) {
     const struct errors *errors = evaluation->errors[source];
     if (errors == NULL) continue;

@@ -1,4 +1,4 @@
-// How sure the latents and reconstructions of a set are.
+// Uncertainties of the latents and reconstructions of a set.
 #include <assert.h>
 #include <math.h>
 
@@ -13,7 +13,7 @@ static size_t rows_of(const struct run *run) {
   return run->evaluation_rows > 1 ? run->evaluation_rows / 2 : 1;
 }
 
-// That of the flows, or one that none of them needed.
+// The posterior of the flows, or one that none of them needed.
 static const struct posterior *posterior_of(const struct evaluation *evaluation) {
   return evaluation->posterior != NULL ? evaluation->posterior : evaluation->bars;
 }

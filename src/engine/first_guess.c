@@ -18,7 +18,7 @@
 #include "input/config_table.h"
 
 static const double poor =
-    5.0;  // times the loss of the trained latents, where it pays to try again
+    5.0;  // times the loss of the trained latents, above which it pays to try again
 
 static const bool *wanted(const struct run *run) { return run->config.evaluation.start; }
 
@@ -43,7 +43,7 @@ void first_guess_prepare(struct run *run) {
 
 // ---- candidates ----
 
-// A start of each sample's own.
+// A start specific to each sample.
 typedef void own_start(struct run *run, const struct samples *samples, struct encoding *encoding);
 
 static void start_at_guess(struct run *run, const struct samples *samples,
@@ -51,7 +51,7 @@ static void start_at_guess(struct run *run, const struct samples *samples,
   predictor_apply(run->predictor, samples, encoding);
 }
 
-// Codes for which the decoder's linear layer alone is best.
+// The codes that the decoder's linear layer alone decodes best.
 static void start_at_codes(struct run *run, const struct samples *samples,
                            struct encoding *encoding) {
   struct pod *pod = pod_branch_take(run->decoder);
@@ -129,7 +129,7 @@ static void add_metrics(struct run *run, const struct waiting *waiting, const in
   dictionary_metric_end(&work);
 }
 
-// The starts that all samples share, ranked, with metrics if these are worth it.
+// The starts shared by all samples, ranked, with metrics if these are worthwhile.
 static void add_shared(struct run *run, const struct samples *samples,
                        const struct waiting *waiting, bool exclude_own, bool curved,
                        struct starts *starts) {
@@ -242,8 +242,8 @@ static bool is_automatic(const struct run *run) {
 
 static size_t most_tries(const struct run *run) { return (size_t)run->config.evaluation.tries; }
 
-// How many flows a sample may take. By itself, more where all entries count: with few observed,
-// more tries lower the loss, not the error.
+// How many flows a sample may take. With `auto`, more than one only if all entries count: with few
+// of them observed, more tries lower the loss, but not the error.
 static size_t tries_of(const struct run *run, bool weighted) {
   return is_automatic(run) && weighted ? 1 : most_tries(run);
 }

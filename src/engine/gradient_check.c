@@ -22,7 +22,7 @@ const char *gradient_check_name(const struct gradient_check *check, enum gradien
   return names[kind == GRADIENT_WHOLE && check->encoder ? kind + 1 : kind];
 }
 
-// The samples, and the line in z or theta along which the loss is looked at.
+// The samples, and the line in z or theta along which the loss is examined.
 struct line {
   struct run *run;
   struct sample_order *order;
@@ -131,7 +131,8 @@ static double along_encoder(double h, void *context) {
   return totals.loss / (double)line->shard->size;
 }
 
-// Directions as long as what they change: uniform in +-1 for latents, +-|theta_i| for parameters.
+// Directions of the same size as what they change: uniform in +-1 for latents, +-|theta_i| for
+// parameters.
 static void draw_directions(struct line *line) {
   const struct decoder *decoder = line->run->decoder;
   const uint64_t seed = (uint64_t)line->run->config.run.seed;

@@ -133,7 +133,7 @@ static const struct history_column epoch_columns[] = {
     COLUMN(epoch, STATE_INT64, evaluations_p99, "1", "the same, 99th percentile"),
     COLUMN(epoch, STATE_INT64, evaluations_max, "1", "the same, largest"),
     COLUMN(epoch, STATE_INT64, not_converged, "1",
-           "training flows that ended neither converged nor at tau"),
+           "training flows that neither converged nor reached tau"),
     COLUMN(epoch, STATE_DOUBLE, imbalance, "1",
            "the ranks' times in training flows, the longest over the mean"),
     COLUMN(epoch, STATE_DOUBLE, seconds, "s", "wall time spent since training began"),

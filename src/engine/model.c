@@ -34,7 +34,7 @@ static struct carry *prepare_carry(struct model *model, const struct shard *shar
   return model->carry;
 }
 
-// Gradient flow encoding: the latents are the ends of flows through the decoder as it stands.
+// Gradient flow encoding: the latents are the ends of flows with the present decoder.
 static bool step_gfe(struct model *model, struct shard *shard, enum model_latents latents,
                      real *gradient, struct model_step *step) {
   clock_enter(PHASE_FLOW);
@@ -53,7 +53,7 @@ static bool step_gfe(struct model *model, struct shard *shard, enum model_latent
 }
 
 // The autoencoder that gradient flow encoding is compared with: the latents come from an encoder,
-// whose parameters are trained with the decoder's. One pass there and back does it all.
+// whose parameters are trained with the decoder's. A single forward and backward pass does it all.
 static bool step_autoencoder(struct model *model, struct shard *shard, enum model_latents latents,
                              real *gradient, struct model_step *step) {
   (void)latents;

@@ -26,7 +26,7 @@ void pod_destroy(struct pod **pod) {
   memory_free(pod);
 }
 
-// Modes that are orthonormal with the roots of shared weights as a factor, without it.
+// Removes the square roots of shared weights as a factor from modes that are orthonormal with it.
 static void take_factor_out(const struct pod_samples *samples, size_t d, double *modes) {
   for (size_t j = 0; j < samples->n; j++) {
     const double factor = samples->factor[j];
@@ -45,7 +45,7 @@ static void fit_squares(struct comm *comm, const struct dataset *set, struct pod
   pod_samples_destroy(&samples);
 }
 
-// Begins from the POD of what the logits of data would be.
+// Starts from the POD of what the logits of the data would be.
 static void fit_logistic(struct comm *comm, const struct dataset *set, struct pod *pod,
                          double *modes, double *mean) {
   struct dataset *few = pod_samples_thin(comm, set, POD_LOGISTIC_MOST);

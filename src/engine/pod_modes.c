@@ -8,7 +8,7 @@
 #include "numerics/dense.h"
 
 enum {
-  DIRECT = 512,  // numbers in a vector up to which all eigenpairs are found
+  DIRECT = 512,  // length of a vector up to which all eigenpairs are computed
   SPARE = 8,     // vectors beyond the wanted ones
   BLOCKS = 4,    // of a Krylov space: the vectors, and three times the matrix at the last ones
   CYCLES = 60    // at the most
@@ -20,7 +20,7 @@ static size_t padded(size_t columns) {
   return (columns + DENSE_COLUMNS - 1) / DENSE_COLUMNS * DENSE_COLUMNS;
 }
 
-// The symmetric matrix Y Y^T or Y^T Y, whichever is smaller, as what it does to columns.
+// The symmetric matrix Y Y^T or Y^T Y, whichever is smaller, represented by its action on columns.
 struct matrix {
   const struct pod_samples *samples;
   bool by_sample;      // Y Y^T
@@ -159,7 +159,7 @@ static void krylov_free(struct krylov *s) {
   memory_free(&s->corner);
 }
 
-// Takes what the blocks before have out of a block.
+// Removes from a block its components along the earlier blocks.
 static void project(struct krylov *s, size_t block) {
   for (size_t i = 0; i < block; i++) {
     inner(s->size, s->b, s->basis[i], s->basis[block], s->corner);
@@ -199,7 +199,7 @@ static void orthonormalise(struct krylov *s, size_t block) {
   }
 }
 
-// Eigenpairs of the matrix as the basis sees it.
+// Eigenpairs of the matrix projected onto the basis.
 static void solve_small(struct krylov *s) {
   const size_t b = s->b, k = s->k;
   for (size_t i = 0; i < BLOCKS; i++)
@@ -258,7 +258,8 @@ static void solve_by_cycles(const struct pod_samples *samples, size_t count, siz
 
 // ---- from vectors to modes ----
 
-// Takes the rows before out of row k; returns what is left of its length, as a share.
+// Removes from row k its components along the earlier rows; returns the fraction of its length that
+// is left.
 static double reduce(size_t k, size_t n, double *rows) {
   double *row = rows + k * n;
   const double before = dense_dot(n, row, row);
@@ -272,7 +273,8 @@ static double reduce(size_t k, size_t n, double *rows) {
   return before > 0.0 ? sqrt(after / before) : 0.0;
 }
 
-// Row k becomes what an axis has beyond the rows before: one of the axes that they have least of.
+// Row k becomes the part of a coordinate axis orthogonal to the earlier rows, for the axis of which
+// they contain least.
 static void replace(size_t k, size_t n, double *rows) {
   size_t best = 0;
   double least = INFINITY;
@@ -311,7 +313,7 @@ void pod_modes_orthonormalise(size_t d, size_t n, double *rows, double *s) {
   }
 }
 
-// Eigenvalues that are nothing but rounding, of the largest or of the mean, become 0.
+// Sets eigenvalues to 0 that are mere rounding errors of the largest one or of the mean.
 static void find_deviations(const struct pod_samples *samples, size_t d, const double *values,
                             double *s) {
   const double total = (double)samples->total;

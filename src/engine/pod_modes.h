@@ -6,15 +6,15 @@
 #include "engine/pod_samples.h"
 
 // modes [d][n]: orthonormal, the largest entry (the first of several) positive, 0 if there are more
-// modes than entries; s [d]: standard deviations of the samples along them, falling, 0 from where
-// on they do not differ. Collective.
+// modes than entries; s [d]: standard deviations of the samples along them, descending, 0 from the
+// point where the samples no longer vary. Collective.
 void pod_modes_find(const struct pod_samples *samples, size_t d, double *modes, double *s);
 
-// Makes rows [d][n] orthonormal one after the other (Gram and Schmidt, twice). A row of which
-// nothing is left, or that is marked by s = 0, becomes one that is orthogonal to all before it.
+// Makes rows [d][n] orthonormal one after another (Gram-Schmidt, twice). A row of which nothing is
+// left, or that is marked by s = 0, is replaced by one that is orthogonal to all earlier ones.
 void pod_modes_orthonormalise(size_t d, size_t n, double *rows, double *s);
 
-// Bytes of work space beside the samples; `total` samples of n entries.
+// Bytes of work space in addition to the samples; `total` samples of n entries.
 double pod_modes_bytes(double total, size_t n, size_t d);
 
 #endif

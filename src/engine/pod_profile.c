@@ -12,7 +12,7 @@
 enum { MEMORY = 10, STEPS = 400, HALVINGS = 12 };
 static const double logistic_gradient = 9e-7;  // length at which the minimum is reached
 static const double squares_gradient = 1e-8;   // the same, times the loadings' length, of the loss
-static const double gap_ridge = 1e-4;          // so that what is missing stays finite
+static const double gap_ridge = 1e-4;          // keeps missing entries finite
 
 // A row of loadings: d of them, then the mean. Of this rank's entries alone: gradients and steps.
 struct profile {
@@ -115,7 +115,7 @@ static void profile_free(struct profile *p) {
 
 // ---- value and gradient ----
 
-// The mean loss with all codes at their minima, which begin from those of the last call.
+// The mean loss with all codes at their minima, which are searched from those of the last call.
 static double find_codes(struct profile *p, const double *loadings) {
   const size_t rows = (size_t)p->samples->rows.count;
   p->by_row->count = p->samples->n;
@@ -151,7 +151,7 @@ static void find_gradient(struct profile *p, double *gradient) {
   }
 }
 
-// The scalar product of what all ranks have.
+// The scalar product over all ranks.
 static double inner(struct profile *p, const double *a, const double *b) {
   const size_t u = unknowns(p);
   for (size_t j = 0; j < p->mine; j++) {
@@ -167,7 +167,7 @@ static void add(struct profile *p, double factor, const double *x, double *y) {
   for (size_t i = 0; i < p->mine * unknowns(p); i++) y[i] += factor * x[i];
 }
 
-// Each entry's part of the direction times the inverse of its own second derivatives.
+// Multiplies each entry's part of the direction by the inverse of its own second derivatives.
 static void precondition(struct profile *p) {
   for (size_t j = 0; j < p->mine; j++) {
     double *part = p->direction + j * unknowns(p);
@@ -194,7 +194,7 @@ static void find_direction(struct profile *p) {
   }
 }
 
-// Takes the place of the oldest pair, if it tells of a minimum.
+// Replaces the oldest pair, if the new one has positive curvature.
 static void remember(struct profile *p, double length, const double *before) {
   const size_t i = (p->latest + 1) % MEMORY;
   for (size_t k = 0; k < p->mine * unknowns(p); k++) {
@@ -217,7 +217,7 @@ static void place_next(struct profile *p, double length) {
   pod_samples_share_entries(p->samples, p->columns, p->next);
 }
 
-// Goes down far enough (Armijo); the length of the step, 0 if there is no way down.
+// Descends far enough (Armijo); returns the length of the step, 0 if there is no descent.
 static double descend(struct profile *p) {
   const double slope = inner(p, p->gradient, p->direction);
   double length = slope > 0.0 ? 1.0 : 0.0;
@@ -234,7 +234,7 @@ static double descend(struct profile *p) {
   return 0.0;
 }
 
-// The gradient's length, and whether it is that of a minimum.
+// The length of the gradient, and whether it is small enough for a minimum.
 static double length_of(struct profile *p, bool *flat) {
   const double length = sqrt(inner(p, p->gradient, p->gradient));
   double loadings = 0.0;

@@ -168,7 +168,7 @@ static bool solve_by_factor(struct pod_regression *r, double largest, double *st
   return true;
 }
 
-// The solution of least length, by the eigenpairs that are more than rounding.
+// The solution of smallest length, from the eigenpairs that exceed rounding.
 static void solve_by_eigenpairs(struct pod_regression *r, double *step) {
   const size_t u = r->unknowns;
   double *values = r->step, *given = r->next;
@@ -205,8 +205,8 @@ static double sum_of(size_t count, const double *values) {
   return sum;
 }
 
-// Goes a step down, or half of it and so on if the value does not fall; false if it never does.
-// Least squares need no more than the step.
+// Takes a step, halving it until the value falls; false if it never does. Least squares need only
+// one full step.
 static bool descend(struct pod_regression *r, double *c, const double *step, double *value) {
   enum { HALVINGS = 30 };
   double length = 1.0;

@@ -1,7 +1,8 @@
-// One side of a bilinear model while the other stands still: outputs x_k = f_k . c of given
-// features f_k, of which the last multiplies the bias. For least squares, and for cross-entropy
-// with a ridge on what is not bias, which has a minimum even where all targets are 0 or 1. The
-// ridge is there for terms without weight as well: what is missing does not become anything.
+// One side of a bilinear model while the other is held fixed: outputs x_k = f_k . c for given
+// features f_k, the last of which multiplies the bias. For least squares, and for cross-entropy
+// with a ridge on the part other than the bias, so that there is a minimum even if all targets are
+// 0 or 1. The ridge also applies to terms without weight, so that missing entries do not take
+// arbitrary values.
 #ifndef GFE_POD_REGRESSION_H
 #define GFE_POD_REGRESSION_H
 
@@ -44,14 +45,14 @@ double pod_regression_value(struct pod_regression *regression, const double *c);
 void pod_regression_gradient(struct pod_regression *regression, const double *c);
 void pod_regression_matrix(struct pod_regression *regression);
 
-// step [unknowns] becomes matrix^-1 step. Where the terms do not decide all of it, the smallest.
+// step [unknowns] becomes matrix^-1 step; if the terms do not determine it, the smallest solution.
 void pod_regression_solve(struct pod_regression *regression, double *step);
 
 // Goes from c to the minimum by damped Newton steps; the value there.
 double pod_regression_minimise(struct pod_regression *regression, double *c);
 
-// What the program regards as the target of an entry y in [0, 1] of cross-entropy, and a logit that
-// it has; the ridge. Nothing is quite certain: 1 % of the target is doubt.
+// The target used for an entry y in [0, 1] with cross-entropy, and a corresponding logit; the
+// ridge. Targets are kept away from 0 and 1 by 1 %.
 double pod_regression_target(double y);
 double pod_regression_logit(double y);
 extern const double pod_regression_ridge;

@@ -1,6 +1,7 @@
-// The samples that a POD is fitted to, centred and weighted on the fly: two products with them,
-// whose sums have one order on any number of ranks. A rank makes the sums over entries of its own
-// samples, and those over samples of its own entries, for which it has all samples' part of them.
+// The samples to which a POD is fitted, centred and weighted on the fly: two products with them,
+// whose sums have a fixed order on any number of ranks. A rank computes the sums over entries for
+// its own samples, and those over samples for its own entries, of which it has the values of all
+// samples.
 #ifndef GFE_POD_SAMPLES_H
 #define GFE_POD_SAMPLES_H
 
@@ -48,8 +49,8 @@ void pod_samples_to_rows(const struct pod_samples *samples, size_t columns, cons
 // The sum of squares of all entries of Y. Collective.
 double pod_samples_squares(const struct pod_samples *samples);
 
-// Puts every rank's own rows in their places of all [total][columns]; what stands elsewhere in it
-// is lost. Collective.
+// Puts every rank's own rows in their places in all [total][columns]; other contents are
+// overwritten. Collective.
 void pod_samples_share_rows(const struct pod_samples *samples, size_t columns, const double *rows,
                             double *all);
 

@@ -19,7 +19,7 @@
 enum { FEW = 5000 };             // samples from which on a random start is as good
 static const double gain = 1.4;  // of hidden weights: their deviation times the root of the fan-in
 
-// Here, since a run knows of PODs and no POD of runs.
+// Defined here, because a run knows about PODs, but no POD about runs.
 struct pod *pod_fit(struct run *run, size_t d) {
   return pod_fit_set(run->comm, run->sets[SET_TRAIN], run->config.decoder.loss, d);
 }
@@ -66,7 +66,7 @@ static struct layer_spec linear(size_t width) {
       .kind = LAYER_DENSE, .width = (int64_t)width, .activation = ACTIVATION_IDENTITY};
 }
 
-// Puts a linear layer beside a list of sound layers, if there is none.
+// Adds a linear layer in parallel to a list of valid layers, if there is none.
 static bool put_beside(size_t inputs, const char *key, struct config_layers *layers,
                        struct error *error) {
   if (pod_branch_beside(layers->count, layers->list) > 0) return true;
@@ -91,7 +91,7 @@ static bool put_beside(size_t inputs, const char *key, struct config_layers *lay
   return true;
 }
 
-// The layers that are trained beside the linear one.
+// The layers that are trained in addition to the linear one.
 static struct config_layers without_branch(const struct config_layers *layers) {
   struct config_layers others = *layers;
   const int64_t first = pod_branch_beside(layers->count, layers->list);
@@ -99,7 +99,7 @@ static struct config_layers without_branch(const struct config_layers *layers) {
   return others;
 }
 
-// Whether the layers are such that they may stand beside the POD; why not in *error.
+// Whether the layers can be used in parallel to the POD; if not, the reason is in *error.
 static bool may_begin_at_pod(size_t inputs, const char *key, const struct config_layers *layers,
                              struct error *error) {
   if (network_check(inputs, (size_t)layers->count, layers->list, error) < (size_t)layers->count)
@@ -225,7 +225,7 @@ static void find_codes_of_squares(const struct pod *pod, double *matrix, double 
   memory_free(&column);
 }
 
-// Codes of logits are not linear in the data: the ridge regression comes close.
+// Codes of logits are not linear in the data; a ridge regression comes close.
 static void find_codes_of_logits(struct run *run, double *matrix, double *shift) {
   const size_t d = run->pod->d, n = run->pod->n;
   struct dataset *few = pod_samples_thin(run->comm, run->sets[SET_TRAIN], POD_LOGISTIC_MOST);

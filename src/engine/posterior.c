@@ -177,11 +177,10 @@ static void check_noise(const struct run *run, struct error *error) {
   bool given = false;
   for (int64_t k = 0; k < noise->count; k++) given = given || noise->values[k] > 0.0;
   if (given && run->decoder->loss == LOSS_BCE)
-    error_set(
-        error,
-        "evaluation.noise: with decoder.loss = %s the values are probabilities, which have no "
-        "noise; leave it out",
-        loss_name(LOSS_BCE));
+    error_set(error,
+              "evaluation.noise: with decoder.loss = %s, values are probabilities, which have no "
+              "noise; leave it out",
+              loss_name(LOSS_BCE));
   for (int set = 0; set < SET_COUNT; set++)
     if (run->used[set] && is_new((enum set)set) && noise->count > 1 &&
         noise->count != run->views[set]->channels)

@@ -56,8 +56,8 @@ static void centre(const struct predictor *p, const struct samples *samples, int
     centred[k] = is_observed(p, samples, i, k) ? y[k] - p->mean_sample[k] : 0;
 }
 
-// A fit under way. The samples of all ranks are numbered through; each passes by on every rank, in
-// this order, so that all add the same numbers in the same order.
+// A fit in progress. The samples of all ranks are numbered consecutively; each is broadcast to
+// every rank, in this order, so that all ranks add the same numbers in the same order.
 struct fit {
   const struct ranks *ranks;
   const struct samples *samples;
@@ -165,7 +165,7 @@ static void solve(struct fit *fit, double *products) {
     if (dense_cholesky(m, products))
       dense_cholesky_solve(m, products, d, fit->latents);
     else
-      memset(fit->latents, 0, d * m * sizeof *fit->latents);  // samples without differences
+      memset(fit->latents, 0, d * m * sizeof *fit->latents);  // all samples are equal
   }
   ranks_broadcast(fit->ranks, fit->latents, d * m * sizeof *fit->latents, 0);
 }

@@ -4,8 +4,8 @@
 
 #include "engine/run.h"
 
-// Fitted to training samples evenly spaced, encoded from z = 0 with the decoder as it stands. Owned
-// by the caller. Collective.
+// Fitted to evenly spaced training samples, encoded from z = 0 with the present decoder. Owned by
+// the caller. Collective.
 struct predictor *predictor_fit_train(struct run *run);
 
 // Bytes of the predictor, and of the work space in which it is fitted.

@@ -57,8 +57,8 @@ static size_t samples_at_once(int64_t count) {
   return most < 1 ? 1 : most;
 }
 
-// A score is minus a loss, times what an objective's part of the prior must be multiplied with,
-// too.
+// A score is minus a loss, up to a factor by which the prior's part of the objective must be
+// multiplied, too.
 static double *penalties(const struct ranking *r) {
   const struct prior *prior = r->samples->prior;
   const size_t stride = real_padded(r->decoder->d), count = (size_t)r->dictionary->count;
@@ -193,7 +193,7 @@ static bool lies_apart(const struct dictionary *dictionary, const int64_t *entri
   return true;
 }
 
-// The best entries of one sample that lie apart.
+// The best entries of one sample that are sufficiently far apart.
 static void choose(const struct ranking *r, const struct ranking_wishes *wishes, int64_t sample,
                    const real *scores, size_t tries, int64_t *entries) {
   const int64_t origin =

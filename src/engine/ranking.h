@@ -18,16 +18,17 @@ struct ranking_wishes {
   size_t rows;               // of a pass at most
 };
 
-// Ranks samples of this rank, by the loss and the prior that they have: the first of a sample's
-// `tries` entries, entries [samples->count][tries] (those of samples that are not chosen stay), has
-// the least loss, ties by order; each further one the least of those that lie at least half a
-// standard deviation from all before; -1: there is no more. Not collective.
+// Ranks dictionary entries for samples of this rank, by their loss and prior, into entries
+// [samples->count][tries] (unchanged for samples that are not chosen): the first entry of a sample
+// has the smallest loss, with ties broken by order; each further one has the smallest loss of those
+// that are at least half a standard deviation away from all earlier ones; -1: there are no more.
+// Not collective.
 void ranking_run(const struct decoder *decoder, const struct dictionary *dictionary,
                  const struct samples *samples, const struct ranking_wishes *wishes, size_t tries,
                  int64_t *entries);
 
-// Bytes of its work space with a dictionary of so many entries, and of the dictionary, but for the
-// pass, which comes before that of the flows.
+// Bytes of work space for a dictionary with this many entries, and of the dictionary itself,
+// excluding the pass, which precedes that of the flows.
 double ranking_bytes(const struct decoder *decoder, int64_t entries, int64_t samples, size_t rows);
 
 // The checksum of a sample by which its own entries are known; never 0.

@@ -19,12 +19,12 @@
 typedef bool rows_sweep_wants(const void *context, int64_t i);
 
 struct rows_sweep {
-  // The present block:
+  // The current block:
   size_t rows;
   struct objective_row *row;  // [room]
   int64_t *occupant;          // [room] the sample in a row
   double *loss;               // [room] for whoever evaluates the block
-  int64_t next;               // the first sample behind those placed so far
+  int64_t next;               // the first sample after those placed so far
   // The rest is rows_sweep.c's own.
   size_t room;
   const struct samples *samples;

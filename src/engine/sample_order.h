@@ -1,6 +1,5 @@
-// The order in which a training takes the samples of a set: batches are stretches of it. Any rank
-// can tell which sample stands at a place; which of its own samples stand where, each rank has
-// listed.
+// The order in which training takes the samples of a set; batches are stretches of it. Any rank can
+// tell which sample is at a given place; each rank has a list of the places of its own samples.
 #ifndef GFE_SAMPLE_ORDER_H
 #define GFE_SAMPLE_ORDER_H
 

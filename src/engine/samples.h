@@ -1,4 +1,4 @@
-// Samples to be encoded, and how one of them is put in a row of the objective.
+// Samples to be encoded, and how one of them becomes a row of the objective.
 #ifndef GFE_SAMPLES_H
 #define GFE_SAMPLES_H
 
@@ -23,12 +23,12 @@ struct samples {
 // The position of sample i of these.
 int64_t samples_position(const struct samples *samples, int64_t i);
 
-// What the objective wants to know of sample i, of `n` entries (borrowed from the samples).
+// What the objective needs to know about sample i, of `n` entries (borrowed from the samples).
 struct objective_row samples_row(const struct samples *samples, size_t n, int64_t i);
 
 // The losses, with their priors' parts, of some samples at their latents z
 // [count][real_padded(d)], into losses, the same. In products of up to `rows` rows. `chosen`
-// [wanted]: which of the samples, NULL: the first ones; the others' losses stay.
+// [wanted]: which of the samples; NULL: the first ones. The losses of the others are unchanged.
 void samples_losses(const struct samples *samples, const struct decoder *decoder, size_t rows,
                     int64_t wanted, const int64_t *chosen, const real *z, double *losses);
 

@@ -42,7 +42,7 @@ static bool has_flow(const struct shard *s, int64_t p) {
   return s->plan == NULL || s->plan->flows[p - s->plan->begin] == comm_rank(s->comm);
 }
 
-// Lists the samples that this rank is to hold: own flows, and behind them the rest of its tiles.
+// Lists the samples that this rank will hold: those of its own flows, then the rest of its tiles.
 static void list_samples(struct shard *s) {
   const int rank = comm_rank(s->comm);
   const int64_t tiles_end = s->position_first + s->tiled;
@@ -90,7 +90,7 @@ void shard_mail_transfer(struct comm *comm, struct shard_mail *sent, struct shar
 
 enum { SAMPLE_PIECES = 5 };  // y, w, weight sum, latent, second latent
 
-// Sample i of arrays that hold one after the other. A latent goes only to where the flow is.
+// Sample i of arrays with one sample after another. A latent is sent only to the rank of the flow.
 static void add_sample(struct shard_mail *mail, int rank, const struct dataset *data, const real *y,
                        const real *w, const double *weight_sum, int64_t i) {
   const size_t at = (size_t)i * data->stride, bytes = data->stride * sizeof(real);

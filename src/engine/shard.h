@@ -1,8 +1,7 @@
-// A batch's samples on their way from the ranks that hold them to those that work on them, and what
-// came of it on the way back. The flow of a sample may run on any rank; for the gradient, the batch
-// is cut into tiles of fixed composition, and a tile has one owner. CONTRIBUTING says why: where a
-// sample is computed never changes what is computed. What the ranks have for each other goes point
-// to point.
+// Sends the samples of a batch from the ranks that hold them to those that work on them, and the
+// results back. The flow of a sample may run on any rank; for the gradient, the batch
+// is cut into tiles of fixed composition, and a tile has one owner. CONTRIBUTING.md says why: where
+// a sample is computed never changes what is computed. Ranks communicate point to point.
 #ifndef GFE_SHARD_H
 #define GFE_SHARD_H
 
@@ -33,14 +32,14 @@ struct shard {
   struct shard_plan *plan;        // who has which flows; NULL: the owner of the tile
   int64_t held;                   // samples in all
   int64_t position_first, tiled;  // of this rank's tiles; positions in them
-  int64_t *slot;  // [position - position_first] which of the samples held stands there
+  int64_t *slot;                  // [position - position_first] which of the samples held is there
 };
 
-// Which samples, and how they are spread.
+// Which samples, and how they are distributed.
 struct shard_batch {
   int64_t first, size;  // places in the order of the first sample; how many
   int64_t tile;         // samples per tile
-  // What the flows of this rank's samples took lately: flows are spread accordingly. [local_count]
+  // Recent cost of the flows of this rank's samples, by which flows are distributed. [local_count]
   // on all ranks; NULL on all ranks: the owner of a tile has its flows.
   const int64_t *evaluations;
   int together;  // ranks that share out flows among themselves, at most; 0: 64
@@ -59,7 +58,8 @@ int64_t shard_slot(const struct shard *shard, int64_t position);
 // Takes the latents from where the flows ran to the owners of the tiles. Collective.
 void shard_deliver(struct shard *shard);
 
-// Sends latents and numbers of evaluations back to where the samples live; either may be NULL.
+// Sends latents and numbers of evaluations back to the ranks that hold the samples; either may be
+// NULL.
 // Collective.
 void shard_return(struct shard *shard, real *latents, int64_t *evaluations);
 

@@ -17,7 +17,7 @@ static bool has_weight(const struct network *network, const real *gradient) {
   return false;
 }
 
-// Of a rank's samples: whether one has a loss, and whether one's loss depends on what could move.
+// Whether any of a rank's samples has a loss, and whether any loss depends on what could change.
 struct found {
   int64_t loss, movable;
 };
@@ -57,7 +57,7 @@ void start_check(const struct run *run, struct error *error) {
   const bool given = config->decoder.file[0] != '\0';
   error_set(error,
             "%s%s: nothing can be learned from this start: at z = 0 no training sample's loss "
-            "depends on its latent or on a weight of the decoder. Is a layer 0, or an activation "
+            "depends on its latent or on any weight of the decoder. Is a layer 0, or an activation "
             "flat at 0? Give all layers random weights and biases, as they have without "
             "decoder.file",
             given ? "decoder.file = " : "decoder.layers", given ? config->decoder.file : "");

@@ -1,4 +1,5 @@
-// Where the flows of samples begin: one start each, or several of which the lowest end is kept.
+// Where the flows of samples begin: one start each, or several, of which the one ending lowest is
+// kept.
 #ifndef GFE_STARTS_H
 #define GFE_STARTS_H
 
@@ -13,7 +14,7 @@ struct starts {
   int8_t *kind;         // [count][tries] enum start; START_NONE: no more. Owned
   real *z;              // [count][tries][real_padded(d)], owned
   const real **metric;  // [count][tries] the problem's, borrowed; NULL: that of all samples. Owned
-  double enough;        // no further try where the loss is as low as this
+  double enough;        // no further try once the loss is as low as this
   // L of the covariance L L^T of latents, [d][d], borrowed: further tries are given up where they
   // come near the end that is kept; NULL: they go on.
   const double *factor;

@@ -1,4 +1,4 @@
-// How a set of encodings went: the distribution of gradient evaluations and of statuses.
+// Statistics of a set of encodings: the distribution of gradient evaluations and of statuses.
 #ifndef GFE_TALLY_H
 #define GFE_TALLY_H
 
@@ -39,7 +39,7 @@ double tally_mean(const struct tally *tally);
 // exact below TALLY_EXACT and for p = 1, else at most 1 / TALLY_FINE too large.
 int64_t tally_percentile(const struct tally *tally, double p);
 
-// Encodings that ended otherwise than converged or at time tau.
+// Encodings that neither converged nor reached time tau.
 int64_t tally_not_converged(const struct tally *tally);
 
 #endif

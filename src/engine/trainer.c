@@ -54,7 +54,7 @@ static void tell_held_out(struct trainer *t, bool chosen) {
                                                   : &t->choice.latest;
 }
 
-// What depends on which samples are learned from.
+// What depends on the choice of samples to learn from.
 static void begin_phase(struct trainer *t) {
   const struct config *config = &t->run->config;
   const struct decoder *decoder = t->run->decoder;
@@ -96,7 +96,7 @@ static void end_phase(struct trainer *t) {
   forget_kept(t);
 }
 
-// Puts other parameters in the place of the decoder's.
+// Replaces the parameters of the decoder.
 static void set_parameters(struct trainer *t, const real *theta) {
   struct decoder *decoder = t->run->decoder;
   run_forget_guesses(t->run);
@@ -104,7 +104,7 @@ static void set_parameters(struct trainer *t, const real *theta) {
   decoder_pack(decoder);
 }
 
-// The decoder as it stands, and its latents, are those to keep.
+// The present decoder and its latents are those to keep.
 static void keep_present(struct trainer *t) {
   const struct decoder *decoder = t->run->decoder;
   memcpy(t->kept, decoder->theta, decoder->count * sizeof *t->kept);
@@ -128,8 +128,8 @@ static void begin_refit(struct trainer *t) {
   begin_phase(t);
 }
 
-// The first training has ended: its decoder is the one to keep, and the second begins if one is
-// wanted.
+// The first training has ended: its decoder becomes the one to keep, and the second begins if
+// requested.
 static void end_first(struct trainer *t) {
   const struct config *config = &t->run->config;
   if (!validates(t)) return;
@@ -336,7 +336,7 @@ static bool wants_validation(const struct trainer *t) {
                             validation_is_due(t->at.epoch + 1, t->run->config.training.epochs));
 }
 
-// Enters the loss of the decoder as it stands.
+// Enters the loss of the present decoder.
 static void judge(struct trainer *t, double loss) {
   const int64_t patience = t->run->config.training.patience;
   if (is_at_start(t)) {
@@ -347,8 +347,8 @@ static void judge(struct trainer *t, double loss) {
   t->at.stopped = patience > 0 && t->choice.waited >= patience;
 }
 
-// Encodes a part of the validation set, and at its end enters the loss: an autoencoder's at what
-// its encoder finds, which is what it learns.
+// Encodes a part of the validation set and, at its end, enters the loss: for an autoencoder, the
+// loss with its encoder, which is what it learns to minimise.
 static void validate(struct trainer *t) {
   if (t->validation == NULL)
     t->validation = evaluation_create(t->run, SET_VALIDATION, EVALUATION_NEW);
@@ -407,7 +407,7 @@ static void diverge(struct trainer *t) {
   const bool before = t->kept == NULL;
   log_progress_end();
   log_warning(
-      "the loss ceased to be finite in step %lld of epoch %lld; the decoder %s is kept. Try a "
+      "the loss is no longer finite in step %lld of epoch %lld; the decoder %s is kept. Try a "
       "smaller training.learning_rate (now %g), data.scale, or fewer encoding.max_iterations, in "
       "another run.directory or with run.restart = never",
       (long long)t->at.step + 1, (long long)passes(t) + 1,

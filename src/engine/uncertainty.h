@@ -1,11 +1,11 @@
-// How sure a latent is, by Laplace's approximation with the Gauss-Newton Hessian (MacKay 1992):
-// with J = dD/dz by forward tangents and W the weights of entries over the variances of their
-// errors,
+// The uncertainty of a latent, by Laplace's approximation with the Gauss-Newton Hessian (MacKay
+// 1992): with J = dD/dz, by forward tangents, and W the weights of entries divided by the variances
+// of their errors,
 //
 //   C = (J^T W J + P)^-1,
 //
-// P the precision of the prior, is the covariance of the latent; J C J^T that of the decoder's
-// output. Exact for a linear decoder and mse.
+// with P the precision of the prior, is the covariance of the latent; J C J^T is that of the
+// decoder's output. Both are exact for a linear decoder and mse.
 #ifndef GFE_UNCERTAINTY_H
 #define GFE_UNCERTAINTY_H
 

@@ -5,7 +5,7 @@
 #include "data/hold_out.h"
 #include "ground/log.h"
 
-enum { VALIDATIONS = 50 };  // of a training, about
+enum { VALIDATIONS = 50 };  // about, per training
 
 // ---- the samples ----
 
@@ -20,14 +20,14 @@ static void refuse(const struct run *run, const struct hold_out *hold_out, struc
         share, whole);
   else if (hold_out->count == 0)
     error_set(error,
-              "training.validation = %g: of the %lld samples of data.train none would be held out, "
+              "training.validation = %g: none of the %lld samples of data.train would be held out, "
               "as whole groups (trajectories) are; give at least %.3g, which holds out %lld",
               share, whole, (double)least / (double)whole, least);
   else
     error_set(
         error,
         "training.validation = %g: all %lld samples of data.train would be held out, and none "
-        "is left to learn from; give less",
+        "is left to train with; give a smaller share",
         share, whole);
 }
 
@@ -49,9 +49,10 @@ void validation_hold_out(struct run *run, struct error *error) {
   run->shapes[SET_VALIDATION].count = hold_out->count;
   run->shapes[SET_TRAIN].count -= hold_out->count;
   run->data_checksum[SET_VALIDATION] = dataset_checksum(run->comm, run->sets[SET_VALIDATION]);
-  log_line("  %-8s %lld of the %lld training samples are held out for validation, %lld are learned",
-           "held out", (long long)hold_out->count, (long long)hold_out->whole,
-           (long long)train->count);
+  log_line(
+      "  %-8s %lld of the %lld training samples are held out for validation, %lld are used "
+      "for training",
+      "held out", (long long)hold_out->count, (long long)hold_out->whole, (long long)train->count);
 }
 
 void validation_return(struct run *run) {
@@ -73,7 +74,7 @@ struct validation_choice validation_begin(enum loss_kind kind, double loss) {
                                     .margin = loss_ops(kind)->percent};
 }
 
-// A loss that is not a number is worse than any. `factor`: of the loss that it is to be below.
+// A loss that is NaN is worse than any other. `factor` multiplies the loss that it must be below.
 static bool is_lower(double loss, double than, double factor) {
   return isfinite(loss) && (!isfinite(than) || (loss < than && loss <= factor * than));
 }

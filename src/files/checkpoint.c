@@ -169,7 +169,7 @@ void checkpoint_add_rows(const struct state_field *field, int64_t first, int64_t
     *sum += checksum((const char *)block + (size_t)i * bytes, bytes, (uint64_t)(first + i) * words);
 }
 
-// Rows [*first, *end) of a field that this rank looks after.
+// Rows [*first, *end) of a field that this rank handles.
 static void share_out(const struct comm *comm, const struct state_field *field, int64_t *first,
                       int64_t *end) {
   const int ranks = comm_size(comm), rank = comm_rank(comm);
@@ -210,7 +210,7 @@ static void field_path(const struct state_field *field, char path[PATH]) {
   snprintf(path, PATH, "/%s/%s", field->group, field->name);
 }
 
-// The same as they are in the file, read by other ranks than wrote them.
+// The same as they are in the file, read by ranks other than those that wrote them.
 static void compare_with_file(struct checkpoint *c, const struct state *state,
                               const uint64_t sums[STATE_FIELDS]) {
   struct error error = {""};
@@ -252,7 +252,9 @@ static void write_hex(struct h5_file *file, const char *object, const char *name
 static void declare_run(const struct checkpoint *c, struct h5_file *file) {
   const struct run *run = c->run;
   char *lines = config_lines(&run->config), name[32];
-  h5_write_text(file, "/", "comment", "state of a run; results.h5 is the file for reading");
+  h5_write_text(file, "/", "comment",
+                "state of a run, for resuming it only; the results are in "
+                "results.h5");
   output_provenance(run, file, c->command);
   h5_write_text(file, "/", "parameters", lines);
   h5_write_text(file, "/", "layout", CHECKPOINT_LAYOUT);

@@ -6,7 +6,7 @@
 #include "ground/state.h"
 #include "platform/h5.h"
 
-// To be raised when a state of before can no longer be read.
+// To be raised whenever earlier states can no longer be read.
 #define CHECKPOINT_LAYOUT "3"
 
 enum { CHECKPOINT_PATH = CONFIG_TEXT + 256, CHECKPOINT_BLOCK = 512 };
@@ -16,7 +16,7 @@ struct checkpoint {
   const char *command;
   char current[CHECKPOINT_PATH], previous[CHECKPOINT_PATH];
   char *partial;                 // owned
-  bool rotates;                  // checkpoint.h5 is whole, and worth keeping as checkpoint.h5.prev
+  bool rotates;                  // checkpoint.h5 is intact, and worth keeping as checkpoint.h5.prev
   int64_t serial;                // of the last one written or read
   double seconds;                // what the last one took
   bool data_changed[SET_COUNT];  // since the one that is open was written
@@ -38,11 +38,11 @@ bool checkpoint_sum(struct comm *comm, const char *path, int64_t bytes, uint64_t
 // Whether there is a complete and undamaged checkpoint at a path. Collective.
 bool checkpoint_is_whole(struct comm *comm, const char *path);
 
-// Puts a complete new checkpoint in the place of checkpoint.h5, which becomes checkpoint.h5.prev if
-// it is `whole`. By rank 0 alone.
+// Replaces checkpoint.h5 by a complete new checkpoint; the old one becomes checkpoint.h5.prev if it
+// is `whole`. By rank 0 alone.
 void checkpoint_rotate(const struct checkpoint *c, const char *path, bool whole);
 
-// Writes the block and makes the whole file safe on its disk. Failures are the environment's. By
+// Writes the block and flushes the whole file to disk. Failures are the environment's errors. By
 // rank 0 alone.
 void checkpoint_seal(const char *path, const struct checkpoint_header *header);
 

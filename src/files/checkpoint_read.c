@@ -19,7 +19,7 @@ enum { ATTRIBUTE = 1 << 18 };
 
 enum { CANDIDATES = 3 };
 
-// A file that may be gone on from, as rank 0 sees it.
+// A file from which the run might be resumed, as seen by rank 0.
 struct candidate {
   char path[CHECKPOINT_PATH];
   bool there, whole;
@@ -38,7 +38,7 @@ static struct candidate look_at(struct checkpoint *c, const char *path) {
   return candidate;
 }
 
-// Whether all bytes are what they were when the file was written; says so if not. Collective.
+// Whether all bytes are as they were when the file was written; reports it if not. Collective.
 static bool is_whole(struct checkpoint *c, struct candidate *candidate) {
   uint64_t sum = 0;
   if (candidate->whole &&
@@ -60,7 +60,7 @@ static bool is_better(const struct candidate *a, const struct candidate *b) {
   return a->whole && (!b->whole || a->header.serial > b->header.serial);
 }
 
-// Whether run.restart names a file outside of the run directory.
+// Whether run.restart names a file outside the run directory.
 static bool is_elsewhere(const struct checkpoint *c, const char *path) {
   const char *directory = c->run->config.run.directory;
   const size_t length = strlen(directory);
@@ -98,7 +98,8 @@ static struct candidate look_at_partial(struct checkpoint *c) {
   return candidate;
 }
 
-// Counting goes on behind all that is there, so that what is written from now on is the newest.
+// Numbering continues after all existing files, so that whatever is written from now on is the
+// newest.
 static void count_on(struct checkpoint *c, const struct candidate found[CANDIDATES]) {
   for (int i = 0; i < CANDIDATES; i++)
     if (found[i].whole && found[i].header.serial > c->serial) c->serial = found[i].header.serial;
@@ -119,10 +120,10 @@ static size_t candidates(struct checkpoint *c, struct candidate found[CANDIDATES
     return 1;
   }
   if (!automatic)
-    log_line("  %-8s %s has a checkpoint of its own, which goes before %s", "restart",
+    log_line("  %-8s %s has its own checkpoint, which is used instead of %s", "restart",
              c->run->config.run.directory, restart);
   if (found[0].whole && found[1].whole && found[1].header.serial > found[0].header.serial) {
-    log_warning("%s is older than %s: they have been swapped; the newer one is taken", c->current,
+    log_warning("%s is older than %s: they have been swapped; using the newer one", c->current,
                 c->previous);
     swap(&found[0], &found[1]);
   }
@@ -156,7 +157,7 @@ static bool check_parameters(const struct checkpoint *c, struct h5_file *file,
   if (!error_is_set(error) && !config_compare(before, &c->run->config, &differences))
     error_set(
         error,
-        "a parameter that shaped the run so far has changed since %s was written: %s. Change it "
+        "a parameter that has affected the run has changed since %s was written: %s. Change it "
         "back, or start afresh with another run.directory or run.restart = never",
         c->source, differences.refused);
   else if (differences.taken != NULL && differences.taken[0] != '\0')
@@ -166,8 +167,8 @@ static bool check_parameters(const struct checkpoint *c, struct h5_file *file,
   return !error_is_set(error);
 }
 
-// What has entered the training must be as it was; a set that has only been encoded is encoded
-// again, and one that the checkpoint did not have cannot differ.
+// Data used in training must be unchanged; a set that has only been encoded is encoded again, and
+// one that is not in the checkpoint cannot differ.
 static void check_data(struct checkpoint *c, struct h5_file *file, struct error *error) {
   const struct run *run = c->run;
   const bool trains = run->config.run.task[TASK_TRAIN];
@@ -179,14 +180,16 @@ static void check_data(struct checkpoint *c, struct h5_file *file, struct error 
         before != 0 && run->data_checksum[set] != 0 && before != run->data_checksum[set];
     if (c->data_changed[set] && trains && set != SET_ENCODE)
       error_set(error,
-                "data.%s holds other samples than when %s was written; start afresh with another "
+                "data.%s contains different samples than when %s was written; start afresh with "
+                "another "
                 "run.directory or run.restart = never",
                 set_name(set), c->source);
   }
   const uint64_t before = read_sum(file, c->source, "decoder_file", error);
   if (trains && before != 0 && run->decoder_checksum != 0 && before != run->decoder_checksum)
     error_set(error,
-              "decoder.file = %s holds another decoder than when %s was written; start afresh with "
+              "decoder.file = %s contains a different decoder than when %s was written; start "
+              "afresh with "
               "another run.directory or run.restart = never",
               run->config.decoder.file, c->source);
 }
@@ -212,7 +215,7 @@ static void check_program(const struct checkpoint *c, struct h5_file *file, stru
   memory_free(&layout);
 }
 
-// A checkpoint that was on its way is brought to its place. Collective.
+// Moves a checkpoint whose renaming was interrupted to its place. Collective.
 static void settle_source(struct checkpoint *c) {
   const char *name = strrchr(c->source, '/');
   if (is_elsewhere(c, c->source) || !partial_is_of(name + 1, "checkpoint.h5")) return;
@@ -270,7 +273,7 @@ static bool check_shape(struct h5_file *file, const struct state_field *field, c
   const bool fits = shape[0] == field->total && axes == (field->components == NULL ? 1 : 2) &&
                     (axes == 1 || shape[1] == (int64_t)field->width);
   return fits ||
-         error_set(error, "%s in the checkpoint has another shape than this run needs", path);
+         error_set(error, "%s in the checkpoint has a shape other than this run needs", path);
 }
 
 static uint64_t stored_sum(struct h5_file *file, const char *path) {

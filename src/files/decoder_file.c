@@ -61,7 +61,7 @@ static bool read_sizes(struct h5_file *file, const char *path, const char *name,
 
 // ---- describing ----
 
-// A network in a file while it is read.
+// A network in a file that is being read.
 struct source {
   struct h5_file *file;
   const char *name;
@@ -73,7 +73,7 @@ static const char *attribute_of(const struct config_row *row) {
   return row->attribute != NULL ? row->attribute : row->key;
 }
 
-// One attribute of sizes, which must be there.
+// An attribute with sizes, which must exist.
 static bool need_sizes(const struct source *source, const char *path, const char *name,
                        struct config_range range, struct layer_sizes *sizes, struct error *error) {
   if (read_sizes(source->file, path, name, range, sizes)) return true;
@@ -82,7 +82,7 @@ static bool need_sizes(const struct source *source, const char *path, const char
                    source->name, path, name, (long long)range.lower);
 }
 
-// One attribute of a name, which must be there.
+// An attribute with a name, which must exist.
 static bool need_choice(const struct source *source, const char *path, const char *attribute,
                         const char *(*name)(int), int *choice, struct error *error) {
   char word[NAME];
@@ -94,7 +94,7 @@ static bool need_choice(const struct source *source, const char *path, const cha
                                    source->name, path, attribute, word);
 }
 
-// One attribute of a number, which must be there.
+// An attribute with a number, which must exist.
 static bool need_number(const struct source *source, const char *path, const char *attribute,
                         struct config_range range, double *value, struct error *error) {
   if (h5_read_number(source->file, path, attribute, value) && *value >= range.lower &&
@@ -187,7 +187,7 @@ static bool describe_layer(const struct source *source, size_t l, struct layer_s
          describe_parameters(source, l, spec, inputs, error);
 }
 
-// That a layer's weight has the shape that the layers before it ask for.
+// Checks that a layer's weight has the shape required by the layers before it.
 static bool check_weight(const struct source *source, const struct layer *layer,
                          struct error *error) {
   if (layer->weight_count == 0) return true;
@@ -277,7 +277,7 @@ static bool describe_layers(const struct source *source, struct config_layers *l
   }
 }
 
-// A POD is one as long as nothing is trained.
+// A POD remains one as long as nothing is trained.
 static bool agree_on_pod(struct h5_file *file, struct config *config, struct error *error) {
   char word[NAME];
   const bool trains = config->run.task[TASK_TRAIN] || config->run.task[TASK_GRADIENT_CHECK];
@@ -285,13 +285,13 @@ static bool agree_on_pod(struct h5_file *file, struct config *config, struct err
                      strcmp(word, model_name(MODEL_POD)) == 0;
   const bool given = config_is_given(config, "run.model");
   if (given && config->run.model == MODEL_POD && !there)
-    return error_set(error, "run.model = %s: the decoder in decoder.file = %s is none",
+    return error_set(error, "run.model = %s: the decoder in decoder.file = %s is not one",
                      model_name(MODEL_POD), config->decoder.file);
   if (!given && there && !trains) config->run.model = MODEL_POD;
   return true;
 }
 
-// The encoder of an autoencoder, if that is what is wanted.
+// The encoder of an autoencoder, if requested.
 static bool describe_encoder(struct h5_file *file, struct config *config, struct error *error) {
   const struct source source = {file, config->decoder.file, encoder_group, "encoder.layers"};
   const bool there = has_layers(file, encoder_group);
@@ -329,7 +329,7 @@ static bool describe_decoder(struct h5_file *file, struct config *config, struct
   const char *name = config->decoder.file;
   const struct source source = {file, name, decoder_group, "decoder.layers"};
   if (!has_layers(file, decoder_group))
-    return error_set(error, "decoder.file = %s: no decoder in it: there is no group %s/layer_0",
+    return error_set(error, "decoder.file = %s: contains no decoder: there is no group %s/layer_0",
                      name, decoder_group);
   struct config_layers *layers = memory_new(struct config_layers, 1);
   int64_t latent = 0;

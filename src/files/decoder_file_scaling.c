@@ -63,9 +63,9 @@ void decoder_file_declare_scaling(struct h5_file *file, const struct scaling *sc
   const char *const axis[] = {scaling->count == scaling->n ? "entry" : "channel"};
   h5_dimension(file, decoder_group, axis[0], (int64_t)scaling->count);
   h5_dataset(file, decoder_group, "scale_offset", H5_DOUBLE, 1, axis, "1",
-             "what is subtracted from the data, in their units");
+             "what is subtracted from the data, in the data's units");
   h5_dataset(file, decoder_group, "scale_factor", H5_DOUBLE, 1, axis, "1",
-             "what they are divided by then, in their units");
+             "what the difference is divided by, in the data's units");
 }
 
 void decoder_file_write_scaling(struct h5_file *file, const struct scaling *scaling, int rank) {

@@ -17,8 +17,9 @@ void dictionary_declare(struct h5_file *file, const struct dictionary *dictionar
                         double held_out_loss) {
   if (trained(dictionary) == 0) return;
   h5_group(file, group,
-           "latents of training samples, where flows of new samples may begin: ranked by the loss "
-           "on what is observed of a sample");
+           "latents of training samples at which flows of new samples may begin, ranked by the "
+           "loss "
+           "on the observed entries of a sample");
   h5_write_number(file, group, "trained_loss", dictionary->trained_loss);
   if (isfinite(held_out_loss)) h5_write_number(file, group, "held_out_loss", held_out_loss);
   h5_dimension(file, group, "entry", trained(dictionary));
@@ -26,7 +27,7 @@ void dictionary_declare(struct h5_file *file, const struct dictionary *dictionar
   h5_dataset(file, group, "z", H5_REAL, 2, (const char *const[]){"entry", "latent"}, "1",
              "latent of each entry, the end of its flow with this decoder");
   h5_dataset(file, group, "origin", H5_INT64, 1, (const char *const[]){"entry"}, "1",
-             "checksum of the scaled sample that an entry is of");
+             "checksum of the scaled sample to which an entry belongs");
   h5_write_integer(file, group, "latents", dictionary->latents);
   h5_dataset(file, group, "mean", H5_DOUBLE, 1, (const char *const[]){"latent"}, "1",
              "mean of all trained latents: of the prior that evaluation.prior = gaussian takes");

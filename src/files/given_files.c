@@ -26,8 +26,8 @@ static void add(struct given *list, size_t *count, const char *key, const char *
   snprintf(given->path, sizeof given->path, "%s", path);
 }
 
-// Fills a list; returns how many. What is a place inside of an HDF5 file is listed like a file of
-// its own: hardly ever is there one.
+// Fills a list; returns how many. A path inside an HDF5 file is listed like
+// a file: there is hardly ever a file of that name.
 static size_t list_files(const struct run *run, struct given list[FILES]) {
   static const char *const keys[SET_COUNT][PER_SET] = {
       {"data.train.file", "data.train.labels", "data.train.weights", "data.train.mask"},
@@ -83,7 +83,7 @@ static bool is_among(const char *name, const char *const *names, size_t count) {
   return false;
 }
 
-// Whether an entry of the run directory would be destroyed. A run may go on from its own
+// Whether an entry of the run directory would be destroyed. A run may resume from its own
 // checkpoints.
 static bool is_written(const char *entry, const struct given *given) {
   static const char *const names[] = {"checkpoint.h5", "checkpoint.h5.prev", "results.h5",
@@ -113,7 +113,7 @@ static bool check_entry(const char *entry, const char *path, const struct given 
                         struct error *error) {
   return !is_written(entry, given) || !is_one_of(path, given->path) ||
          error_set(error,
-                   "%s = %s is %s, which this run would write over; give another run.directory, or "
+                   "%s = %s is %s, which this run would overwrite; give another run.directory, or "
                    "take a copy",
                    given->key, given->path, path);
 }
@@ -143,7 +143,8 @@ static bool is_there(const char *directory, const char *name) {
   return there;
 }
 
-// One that cannot be read may be a run's that was damaged; then the run has left other files.
+// One that cannot be read may be a damaged file of a run; in that case, the run has left other
+// files.
 static bool is_of_a_run(const char *directory, const char *results) {
   struct error ignored = {""};
   char software[32] = "";
@@ -161,7 +162,7 @@ static bool check_results(const struct run *run, struct error *error) {
   if (is_there(directory, "results.h5") && !is_of_a_run(directory, path))
     error_set(
         error,
-        "run.directory = %s: there is a %s that no run of this program wrote, and it would be "
+        "run.directory = %s: it contains a %s that was not written by this program and would be "
         "replaced; move it away, or give another run.directory",
         directory, path);
   memory_free(&path);

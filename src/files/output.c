@@ -93,7 +93,7 @@ void output_write_field(struct h5_file *file, const struct state_field *field) {
 
 static void declare_history(const struct outcome *outcome, struct h5_file *file) {
   struct history *history = outcome->history;
-  h5_group(file, "/history", "course of the training, per step and per epoch");
+  h5_group(file, "/history", "training history, per step and per epoch");
   if (outcome->choice != NULL) {
     h5_write_integer(file, "/history", "kept_epoch", outcome->choice->kept);
     h5_write_number(file, "/history", "kept_validation_loss", outcome->choice->kept_loss);

@@ -11,13 +11,13 @@
 FILE *output_open_text(const char *path);
 void output_close_text(FILE *file, const char *path);
 
-// A dataset in a group that is there, with its dimensions; and this rank's rows of it,
+// Declares a dataset, with its dimensions, in an existing group; writes this rank's rows of it,
 // collectively.
 void output_declare_field(struct h5_file *file, const struct state_field *field);
 void output_write_field(struct h5_file *file, const struct state_field *field);
 
-// The group of an encoded set: declared by rank 0 alone, and written collectively. Beside the
-// columns of the training set stand those of its samples encoded as if they were new (NULL: of
+// The group of an encoded set: declared by rank 0 alone, and written collectively. The columns of
+// the training set are accompanied by those of its samples encoded as if they were new (NULL:
 // none).
 void output_declare_set(const struct run *run, const struct evaluation *evaluation,
                         const struct evaluation *as_new, struct h5_file *file);

@@ -28,7 +28,8 @@ static void path_of(const struct evaluation *evaluation, const char *name, char 
 
 // ---- names ----
 
-// An axis is called as in the view, unless something else in the group is: then "_axis" follows.
+// An axis has the same name as in the view, followed by "_axis" if something else in the group has
+// it.
 static void name_axis(struct h5_file *file, const struct evaluation *evaluation, const char *axis,
                       char name[NAME]) {
   static const char *const reserved[] = {
@@ -53,7 +54,7 @@ static void write_standard_name(struct h5_file *file, const char *path, const ch
   if (name[0] != '\0') h5_write_text(file, path, "standard_name", name);
 }
 
-// ---- where a sample stands on the axes that number the samples ----
+// ---- the place of a sample on the axes that number the samples ----
 
 static bool is_grid(const struct view *view, int64_t samples) {
   int64_t places = 1;
@@ -152,7 +153,7 @@ static int64_t shown_count(const struct run *run, enum set set) {
 
 static bool has_weights(const struct run *run, enum set set) { return run->sets[set]->w != NULL; }
 
-// In double where float32 would round away what the samples differ by, or has not the range.
+// In double if float32 would round away the differences between samples, or lacks the range.
 static enum h5_type sample_type(const struct scaling *scaling) {
   for (size_t k = 0; k < scaling->count; k++) {
     const double scale = fabs(scaling->scale[k]), offset = fabs(scaling->offset[k]);
@@ -175,7 +176,7 @@ static const char *common_units(const struct view *view) {
   return unit_or_one(units);
 }
 
-// Names of channels as one text, separated by blanks, and their units, by semicolons.
+// Names of channels as one text, separated by spaces, and their units, separated by semicolons.
 static void write_channels(const struct view *view, struct h5_file *file, const char *path) {
   const size_t size = (size_t)view->channels * (VIEW_TEXT + 2) + 1;
   char *names = memory_new(char, size), *units = memory_new(char, size);
@@ -195,7 +196,7 @@ static void write_channels(const struct view *view, struct h5_file *file, const 
 static void declare_channel_axis(const struct view *view, struct h5_file *file, const char *group) {
   const char **names = memory_new(const char *, view->channels);
   for (int64_t c = 0; c < view->channels; c++) names[c] = view->channel[c].name;
-  h5_place_names(file, group, "channel", view->channels, names, "what a channel holds");
+  h5_place_names(file, group, "channel", view->channels, names, "name of each channel");
   memory_free(&names);
 }
 
@@ -269,8 +270,9 @@ static void declare_samples(const struct run *run, const struct evaluation *eval
   }
   if (evaluation->z_std != NULL)
     h5_dataset(file, group, spread_name, type, axes, dimensions, common_units(view),
-               "standard deviation of each entry of the reconstruction that comes of that of z, in "
-               "data units, without the noise of a measurement");
+               "standard deviation of each entry of the reconstruction that results from that of "
+               "z, in "
+               "data units, without measurement noise");
   if (has_weights(run, evaluation->set))
     h5_dataset(file, group, "weight", H5_REAL, axes, dimensions, "1",
                "weight of each entry in the loss, 0 where it does not count");
@@ -297,7 +299,7 @@ static void to_data_units(const struct run *run, int64_t count, const real *rows
   }
 }
 
-// The same of standard deviations, to which offsets do not matter.
+// The same for standard deviations, which offsets do not affect.
 static void spread_to_data_units(const struct run *run, int64_t count, const real *rows,
                                  enum h5_type type, void *out) {
   const size_t n = run->decoder->n, stride = real_padded(n);

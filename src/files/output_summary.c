@@ -1,4 +1,4 @@
-// summary.json: what a run has come to, for scripts.
+// summary.json: the outcome of a run, for scripts.
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -57,15 +57,15 @@ double outcome_as_new(const struct outcome *outcome) {
                                                                   : NAN;
 }
 
-// Which decoder of a training that validates is kept.
+// Which decoder was kept, for training with validation.
 static void write_choice(FILE *file, const struct validation_choice *choice) {
   fprintf(file, "  \"kept_epoch\": %lld,\n", (long long)choice->kept);
   write_number(file, "kept_validation_loss", choice->kept_loss);
   write_number(file, "start_validation_loss", choice->start);
 }
 
-// What was read, and what was made of it: another start compares them (summary.h). A run that was
-// stopped has made no results.
+// What was read and what resulted from it, for comparison by a later start (summary.h). A run that
+// was stopped has made no results.
 static void write_checksums(FILE *file, const struct run *run, bool done) {
   const char *format = "  \"%s%s\": \"%016" PRIx64 "\",\n";
   fprintf(file, format, "given_files", "", run->given_files);

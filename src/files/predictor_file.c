@@ -17,13 +17,13 @@ void predictor_declare(struct h5_file *file, const struct predictor *p) {
   h5_dataset(file, group, "matrix", H5_REAL, 2, (const char *const[]){"latent", "entry"}, "1",
              "regression coefficients");
   h5_dataset(file, group, "mean_latent", H5_REAL, 1, (const char *const[]){"latent"}, "1",
-             "mean of the latents fitted to");
+             "mean of the latents used in the fit");
   h5_dataset(file, group, "mean_sample", H5_REAL, 1, (const char *const[]){"entry"}, "1",
-             "mean of the samples fitted to, entries in the order of a sample");
+             "mean of the samples used in the fit, with entries in the order of a sample");
   if (p->metric == NULL) return;
   h5_dimension(file, group, "component", (int64_t)p->d);
   h5_dataset(file, group, "metric", H5_REAL, 2, (const char *const[]){"latent", "component"}, "1",
-             "inverse of the mean Hessian of the loss, where lbfgs begins");
+             "inverse of the mean Hessian of the loss, the initial metric of lbfgs");
 }
 
 void predictor_write(struct h5_file *file, const struct predictor *p, int rank) {

@@ -47,7 +47,7 @@ bool summary_read(const char *directory, uint64_t config_hash, struct summary *s
   snprintf(hash, sizeof hash, "%016" PRIx64, config_hash);
   snprintf(bytes, sizeof bytes, "%" PRId64, summary_results_bytes(directory));
   snprintf(summary->exit_reason, sizeof summary->exit_reason, "%s", scalar(tree, "exit_reason"));
-  // An input counts as it was given and with what the run made of it (decoder.initial: pod).
+  // The input matches either as given or as modified by the run (decoder.initial: pod).
   const bool same = strcmp(scalar(tree, "config_hash"), hash) == 0 ||
                     strcmp(scalar(tree, "input_hash"), hash) == 0;
   summary->finished = strcmp(summary->exit_reason, "done") == 0 && same &&

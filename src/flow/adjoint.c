@@ -10,8 +10,8 @@ static const char *const names[] = {"none", "discrete", "continuous"};
 
 const char *adjoint_name(int kind) { return IN_TABLE(names, kind) ? names[kind] : NULL; }
 
-// Vectors are padded; the arrays lie behind the struct in the same block. A "vector" has the
-// components of the flow's state.
+// Vectors are padded; the arrays follow the struct in the same block. A "vector" has the components
+// of the flow's state.
 struct adjoint {
   enum adjoint_kind kind;
   const struct flow_ops *flow;
@@ -21,7 +21,7 @@ struct adjoint {
   size_t stride, size;  // of one component, of a vector
   int64_t step;         // the step being walked back through; -1 at the beginning of the flow
   int stage;            // of the next request
-  bool asked;           // a product has been asked for and has not come yet
+  bool asked;           // a product has been requested but not yet received
   real *lambda;
   real *mu;    // what (df/ds)^T is applied to in the present request
   real *nu;    // [stages] results
@@ -67,7 +67,7 @@ void adjoint_start(enum adjoint_kind kind, const struct solver_options *options,
   begin_step(a);
 }
 
-// Leaves the present step at its beginning; a restart there had dropped the momentum.
+// Leaves the current step at its beginning, where a restart may have dropped the momentum.
 static void end_step(struct adjoint *a) {
   if (a->trajectory->steps[a->step].restarted)
     memset(a->lambda + a->stride, 0, a->stride * sizeof(real));

@@ -25,8 +25,8 @@ struct flow_ops {
   void (*direction)(double alpha, double clock, size_t stride, const real *mu, real *v);
   // nu = (df/ds)^T mu, given H v for that v.
   void (*transpose)(double clock, size_t stride, const real *mu, const real *product, real *nu);
-  // The same along an adjoint lambda that solves the adjoint equation, where it has a limit of its
-  // own as clock goes to 0.
+  // The same along an adjoint lambda that solves the adjoint equation, which has a different limit
+  // as clock goes to 0.
   void (*transpose_adjoint)(double clock, size_t stride, const real *lambda, const real *product,
                             real *nu);
 };

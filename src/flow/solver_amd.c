@@ -1,5 +1,5 @@
 // Adaptive minimise distance (src/flow/README.md, "Adaptive minimise distance"): Euler steps whose
-// length is chosen by descent, here for each sample by itself. On the gradient flow they are
+// length is controlled by descent, here for each sample separately. On the gradient flow they are
 // explicit and must lower the loss, on the second-order flow semi-implicit and must not raise the
 // energy E = alpha loss + |p|^2 / 2.
 #include "flow/solver_amd.h"
@@ -52,7 +52,7 @@ bool amd_rests(const struct amd_steps *steps, const struct solver_options *optio
 
 // ---- a sample ----
 
-// Vectors are padded and lie behind the struct in the same block.
+// Vectors are padded and follow the struct in the same block.
 struct amd {
   struct solver_state common;  // point: the trial
   struct amd_steps steps;
@@ -64,16 +64,16 @@ struct amd {
   bool begun, restarted;
 };
 
-// What the two flows do differently.
+// The differences between the two flows.
 struct variant {
   // The trial from z over a step.
   void (*place)(struct amd *a, size_t stride, double alpha);
   // Whether a trial with this loss and gradient is accepted.
   bool (*accepts)(const struct amd *a, const struct solver_options *options, size_t d, double alpha,
                   double loss, const real *gradient);
-  // p at the point that z has come to.
+  // p at the point that z has reached.
   void (*arrive)(struct amd *a, size_t stride, double alpha);
-  // Whether the steps from z on lead nowhere.
+  // Whether steps from z can no longer make progress.
   bool (*rests)(const struct amd *a, const struct solver_options *options, size_t d);
 };
 
@@ -114,7 +114,7 @@ static void place_nesterov(struct amd *a, size_t stride, double alpha) {
   }
 }
 
-// E+ <= E up to 1e-6 of alpha loss. The trial is the first to see the loss at its end.
+// E+ <= E up to 1e-6 of alpha loss. The loss at the end of the trial is first known here.
 static bool accepts_nesterov(const struct amd *a, const struct solver_options *options, size_t d,
                              double alpha, double loss, const real *gradient) {
   (void)options, (void)gradient;
@@ -128,7 +128,7 @@ static void arrive_nesterov(struct amd *a, size_t stride, double alpha) {
   memcpy(a->p, a->p_trial, stride * sizeof *a->p);
 }
 
-// The loss falls in waves: as many steps in a row must change it little, up or down.
+// The loss oscillates as it falls: several consecutive steps must change it little, up or down.
 static bool rests_nesterov(const struct amd *a, const struct solver_options *options, size_t d) {
   (void)options;
   return (a->square == 0.0 && solver_dot(d, a->p, a->p) == 0.0) || a->steps.standing >= AMD_WINDOW;

@@ -1,5 +1,6 @@
-// Limited-memory BFGS (Nocedal 1980): a quasi-Newton descent of one sample's loss, which aims at
-// the end of the gradient flow, not along its path. Constants: src/flow/README.md, "L-BFGS".
+// Limited-memory BFGS (Nocedal 1980): a quasi-Newton descent of one sample's loss, which heads for
+// the end of the gradient flow instead of following its path.
+// Constants: src/flow/README.md, "L-BFGS".
 #include <assert.h>
 #include <math.h>
 #include <string.h>
@@ -10,12 +11,14 @@
 enum { MAX_REDUCTIONS = 20 };
 
 static const double armijo = 1e-4;
-static const double first_decrease = 0.1;  // of the loss, wanted of a step that knows no curvature
-static const double first_length = 0.01;   // of a warm start's length, at the most, in such a step
+static const double first_decrease = 0.1;  // of the loss, expected of a step without curvature
+                                           // information
+static const double first_length = 0.01;   // maximum length of such a step, relative to that of a
+                                           // warm start
 static const double first_newton = 0.5;    // of the whole step that a metric suggests
-static const double longest_step = 1e3;    // times sqrt(d), of any step: a plateau knows no scale
+static const double longest_step = 1e3;    // times sqrt(d), for any step: a plateau has no scale
 
-// Vectors are padded; the arrays lie behind the struct in the same block.
+// Vectors are padded; the arrays follow the struct in the same block.
 struct lbfgs {
   struct solver_state common;  // point: the trial z + step p
   real *z, *gradient, *p, *scratch;

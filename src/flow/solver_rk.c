@@ -10,7 +10,7 @@
 // The step control (Hairer, Norsett, Wanner 1993, II.4): a proportional-integral controller.
 static const double safety = 0.9, smallest_factor = 0.2, largest_factor = 5.0;
 
-// Vectors are padded; the arrays lie behind the struct in the same block.
+// Vectors are padded; the arrays follow the struct in the same block.
 struct rk {
   struct solver_state common;  // point: the latent of the trial, the first component of `trial`
   real *s, *trial;             // [components] state at the beginning of the step, and at the stage
@@ -85,8 +85,8 @@ static void take_stage(struct rk *r, const struct solver_options *options,
       ->rhs(problem->alpha, clock, stride, r->trial, gradient, r->k + (size_t)r->stage * size);
 }
 
-// The length of the step that begins now, shortened to end at tau; a rest that is but rounding is
-// taken along.
+// The length of the step that begins now, shortened to end at tau; a remainder that is mere
+// rounding is included in it.
 static double step_length(const struct rk *r, const struct solver_options *options,
                           const struct solver_problem *problem) {
   if (problem->replay != NULL) return problem->replay->steps[r->common.iterations].h;
@@ -94,7 +94,7 @@ static double step_length(const struct rk *r, const struct solver_options *optio
   return left <= r->h * (1.0 + 1e-9) ? left : r->h;
 }
 
-// The momentum climbs: p.g > 0.
+// The momentum points uphill: p.g > 0.
 static bool climbs(const struct rk *r, const struct solver_options *options,
                    const struct solver_problem *problem, const real *gradient) {
   if (options->flow != FLOW_NESTEROV) return false;
@@ -175,8 +175,8 @@ static enum solver_status reject(struct rk *r, const struct solver_options *opti
   return STATUS_RUNNING;
 }
 
-// Judges the step of which all stages are there. False if it is rejected, *status then says the
-// rest.
+// Judges a step once all its stages are complete. False if it is rejected; *status then says what
+// follows.
 static bool accept(struct rk *r, const struct solver_options *options,
                    const struct solver_problem *problem, enum solver_status *status) {
   const struct butcher *tableau = tableau_of(options);

@@ -1,5 +1,5 @@
-// The accepted steps of one sample's flow: what the adjoint walks back along, and what a replay of
-// the flow with the same steps needs. Latents are small, so it is stored whole.
+// The accepted steps of one sample's flow, along which the adjoint goes back, and which a replay of
+// the flow with the same steps needs. Latents are small, so the whole trajectory is stored.
 #ifndef GFE_TRAJECTORY_H
 #define GFE_TRAJECTORY_H
 
@@ -25,11 +25,11 @@ struct trajectory {
   real *end;     // [stride] latent after the last step
 };
 
-// An empty trajectory; reused by beginning again.
+// An empty trajectory; it can be reused by beginning again.
 struct trajectory *trajectory_create(void);
 void trajectory_destroy(struct trajectory **trajectory);
 
-// Room grows with the steps, to no more than `limit` of them.
+// Memory grows with the number of steps, up to `limit`.
 void trajectory_begin(struct trajectory *trajectory, size_t d, int stages, int64_t limit);
 
 // Adds an accepted step with its `stages` points, dz/dt at its beginning, and the latent it led to.

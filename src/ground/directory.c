@@ -28,8 +28,8 @@ static bool is_dead_link(const char *path, char target[TARGET]) {
   return true;
 }
 
-// Cuts a path down to the nearest parent that is there, or is a dead link. False if that cannot be
-// told (errno).
+// Shortens a path to the nearest parent that exists or is a dangling link. False if that cannot be
+// determined (errno).
 static bool cut_to_parent(char *path) {
   struct stat status;
   for (char target[TARGET]; stat(path, &status) != 0;) {
@@ -53,7 +53,7 @@ bool directory_check(const char *key, const char *path, struct error *error) {
     good = error_set(error, "%s = %s: %s", key, path, strerror(errno));
   else if (is_dead_link(parent, target))
     good = error_set(error,
-                     "%s = %s: %s is a link to %s, which is not there; make that directory, or "
+                     "%s = %s: %s is a link to %s, which does not exist; create that directory, or "
                      "remove the link",
                      key, path, parent, target);
   else if (stat(parent, &status) != 0 || !S_ISDIR(status.st_mode))

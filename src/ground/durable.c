@@ -15,7 +15,7 @@ static void sync_file(const char *path) {
   close(file);
 }
 
-// Some file systems cannot sync a directory; they are not worse off than without it.
+// Some file systems cannot sync a directory; nothing is lost by trying.
 static void sync_directory_of(const char *path) {
   const char *slash = strrchr(path, '/');
   const size_t length = slash != NULL ? (size_t)(slash - path) + 1 : 1;

@@ -11,8 +11,8 @@ static int abort_rank = 0;
 static void (*abort_job)(int code) = NULL;
 static char unfinished[4096];  // a file to be removed on failure
 
-// Messages quote what users and files say; they stay on one line, and leave a terminal alone,
-// whatever that is.
+// Messages quote text from users and files; whatever that contains, they must stay on one line and
+// must not affect the terminal.
 static void make_one_line(char *text) {
   for (; *text != '\0'; text++)
     if (iscntrl((unsigned char)*text)) *text = ' ';

@@ -13,12 +13,12 @@
 static const double terminal_interval = 0.2, file_interval = 30.0;  // seconds between lines
 
 static int log_rank = 0;
-static bool line_open = false;  // a renewing progress line stands on the terminal
+static bool line_open = false;  // a progress line is being shown on the terminal
 
 void log_start(int rank) { log_rank = rank; }
 
-// Whether a person watches. Open MPI gives rank 0 a terminal of its own even if mpirun writes to a
-// file, so under it the question is where the parent process writes.
+// Whether someone is watching. Open MPI gives rank 0 its own terminal even if mpirun writes to a
+// file, so under Open MPI the question is where the parent process writes.
 static bool on_terminal(void) {
   static int answer = -1;
   if (answer >= 0) return answer == 1;
@@ -72,7 +72,7 @@ void log_progress(const char *task, long done, long total, double seconds, const
   if (now - last < (terminal ? terminal_interval : file_interval)) return;
   last = now;
   const double left = done > 0 ? seconds / (double)done * (double)(total - done) : 0.0;
-  printf("%s  %s %ld of %ld (%.0f %%)  %s  %.0f s gone, about %.0f s left%s", terminal ? "\r" : "",
+  printf("%s  %s %ld of %ld (%.0f %%)  %s  %.0f s done, about %.0f s left%s", terminal ? "\r" : "",
          task, done, total, 100.0 * (double)done / (double)total, note, seconds, left,
          terminal ? "\033[K" : "\n");
   fflush(stdout);

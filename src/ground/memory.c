@@ -8,7 +8,7 @@
 
 #include "ground/error.h"
 
-// What a thread attempts, and the blocks that have been taken meanwhile.
+// An attempt of a thread, and the blocks allocated during it.
 struct attempt {
   jmp_buf failed;
   void **blocks;
@@ -39,7 +39,7 @@ static bool remember(void *block) {
   return true;
 }
 
-// Most blocks are given back soon after they were taken.
+// Most blocks are freed soon after they were allocated.
 static void forget(const void *block) {
   for (size_t i = attempt->count; i-- > 0;)
     if (attempt->blocks[i] == block) {
@@ -92,6 +92,6 @@ void memory_require(size_t bytes) {
     return;
   error_fatal(
       "too little memory: the address space is limited to %llu MiB (ulimit -v, or a queue's "
-      "h_vmem); at least %zu MiB are needed, for MPI and HDF5, and the data beside",
+      "h_vmem); at least %zu MiB are needed for MPI and HDF5, in addition to the data",
       (unsigned long long)limit.rlim_cur >> 20, bytes >> 20);
 }

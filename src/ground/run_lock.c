@@ -52,16 +52,17 @@ static void read_text(const char *path, char text[TEXT]) {
 
 static bool refuse(const char *directory, const char *holder, struct error *error) {
   return error_set(error,
-                   "run.directory = %s: another job works there (%s); wait until it has ended, or "
+                   "run.directory = %s: another job is working there (%s); wait until it has "
+                   "ended, or "
                    "give another run.directory",
-                   directory, holder[0] != '\0' ? holder : "it has not told its name yet");
+                   directory, holder[0] != '\0' ? holder : "not identified yet");
 }
 
 // ---- by the system's lock ----
 
 enum verdict { TAKEN, HELD, AGAIN, NO_LOCKS };
 
-// Whether the open file is still what the path names: a holder that ends removes it.
+// Whether the path still names the open file, which its holder removes on exit.
 static bool is_at(int file, const char *path) {
   struct stat opened, there;
   return fstat(file, &opened) == 0 && stat(path, &there) == 0 && opened.st_dev == there.st_dev &&
@@ -83,7 +84,7 @@ static enum verdict lock(const char *path) {
     close(file);
     return verdict;
   }
-  // Without room for the text nobody learns who holds the lock, but it holds.
+  // If there is no space for the text, nobody can learn who holds the lock, but it is still held.
   const size_t length = strlen(lock_text);
   if (ftruncate(file, 0) == 0 && pwrite(file, lock_text, length, 0) == (ssize_t)length) fsync(file);
   lock_file = file;
@@ -125,18 +126,19 @@ static void write_own(const char *path) {
     error_fatal("cannot write %s: %s", path, strerror(errno));
 }
 
-// Takes away what has no life in it, unless it has just got another holder. By renaming, of which
-// only one of several can succeed.
+// Removes a file without a heartbeat, unless it has just got another holder: by renaming, at which
+// only one of several processes can succeed.
 static void take_away(const char *path, const char *aside, const char *seen) {
   char text[TEXT];
   if (rename(path, aside) != 0) return;
   read_text(aside, text);
   if (strcmp(text, seen) != 0 && link(aside, path) != 0)
-    error_fatal("%s: two jobs begin here at once", path);
+    error_fatal("%s: two jobs are starting here at the same time", path);
   unlink(aside);
 }
 
-// The file's age is told by the file system's own clock, that of `own`, just written.
+// The age of the file is measured by the file system's own clock, through `own`, which was just
+// written.
 static enum verdict try_heartbeat(const char *path, const char *own, const char *aside) {
   struct stat there, now;
   char text[TEXT];

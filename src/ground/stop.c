@@ -16,7 +16,7 @@
 #include "ground/memory.h"
 #include "ground/text.h"
 
-static const double glance = 1.0;   // seconds between two looks at the file
+static const double glance = 1.0;   // seconds between two checks of the file
 static const int patience = 20000;  // milliseconds that squeue may take
 
 static const char *const names[] = {
@@ -89,8 +89,8 @@ static bool slurm_job(char *name) {
   return true;
 }
 
-// Seconds until SLURM_JOB_END_TIME, which Slurm sets from 23.02 on. False if it tells nothing: not
-// set, no number, or in the past, as in an environment that was inherited from an earlier job.
+// Seconds until SLURM_JOB_END_TIME, which Slurm sets from 23.02 on. False if it is of no use: not
+// set, not a number, or in the past, as in an environment inherited from an earlier job.
 static bool slurm_end(double *left) {
   const char *end = getenv("SLURM_JOB_END_TIME");
   if (!is_number(end)) return false;
@@ -98,8 +98,8 @@ static bool slurm_end(double *left) {
   return *left > 0.0;
 }
 
-// The first line that a command prints; false if there is none within `patience`. One that hangs is
-// left to itself.
+// The first line that a command prints; false if there is none within `patience`. A command that
+// hangs is abandoned.
 static bool ask(const char *command, char *answer, int size) {
   FILE *pipe = popen(command, "r");
   if (pipe == NULL) return false;
@@ -113,7 +113,7 @@ static bool ask(const char *command, char *answer, int size) {
   return answered;
 }
 
-// What Slurm leaves this job; infinite without Slurm or without a limit.
+// The time that Slurm leaves this job; infinite without Slurm or without a limit.
 static double slurm_seconds_left(void) {
   char job[64], command[128], answer[64] = "";
   double left;
@@ -121,7 +121,7 @@ static double slurm_seconds_left(void) {
   if (slurm_end(&left)) return left;
   snprintf(command, sizeof command, "squeue -h -j %s -o %%L 2>/dev/null", job);
   if (ask(command, answer, sizeof answer)) return slurm_duration(answer);
-  log_warning("squeue does not tell when job %s ends; give run.walltime", job);
+  log_warning("squeue does not report when job %s ends; set run.walltime", job);
   return INFINITY;
 }
 

@@ -61,7 +61,7 @@ bool text_expand_path(const char *path, char *expanded, size_t size, struct erro
     const bool home = at == path && *at == '~';
     if (home && at[1] != '/' && at[1] != '\0')
       return error_set(error,
-                       "only ~/ is expanded, to the home of who runs the program; give the path in "
+                       "only ~/ is expanded, to the home directory of the user; give the path in "
                        "full, or as ./%s if a file has this name",
                        path);
     const size_t length = home ? 1 : find_variable(at, name);

@@ -22,7 +22,7 @@ static bool section_is_given(const struct config_input *input, const char *secti
   return false;
 }
 
-// Generated data have no file, and no end.
+// Generated data have no file, and their number is unlimited.
 static bool check_generated(const struct config_input *input, const struct data_options *data,
                             const char *section) {
   static const char *const keys[] = {"file",   "dataset", "fields",  "axes", "samples",
@@ -39,10 +39,10 @@ static bool check_generated(const struct config_input *input, const struct data_
   snprintf(key, sizeof key, "%s.count", section);
   const struct config_place place = config_place_of(input, key);
   return config_complain(&place, input->error,
-                         "must be at least 1: generated data need a number of samples");
+                         "must be at least 1: generated data need a given number of samples");
 }
 
-// Two keys of a section that say the same in two ways.
+// Two keys of a section that are alternative ways of saying the same thing.
 static bool exclude(const struct config_input *input, const char *section, const char *one,
                     const char *other, const char *advice) {
   char key[64], beside[64];
@@ -67,22 +67,23 @@ static bool check_axis(const struct config_input *input, const struct data_optio
   text_append_names(list, sizeof list, names, count);
   snprintf(key, sizeof key, "%s.%s", section, item);
   const struct config_place place = config_place_of(input, key);
-  return config_complain(&place, input->error, "%s.axes has no %s, but %s%s%s%s", section, name,
+  return config_complain(&place, input->error, "%s.axes has no %s; give %s%s%s%s", section, name,
                          list, nearest != NULL ? "; did you mean " : "",
                          nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
 }
 
-// What makes a sample.
+// What makes up a sample.
 static bool check_fields(const struct config_input *input, const struct data_options *data,
                          const char *section) {
   static const char *const ranges[] = {"first", "count", "stride"};
-  if (!exclude(input, section, "fields", "dataset", "a single dataset is fields: [it], too"))
+  if (!exclude(input, section, "fields", "dataset", "fields may also name a single dataset"))
     return false;
   const bool differs[] = {data->first != 0, data->count != 0, data->stride != 1};
   for (size_t i = 0; i < LENGTH(ranges); i++)
     if (differs[i] &&
         !exclude(input, section, "select", ranges[i],
-                 "select takes first, count and stride of each axis, that of the samples, too"))
+                 "select accepts first, count and stride for every axis, including that of the "
+                 "samples"))
       return false;
   if (data->axes.count > CONFIG_AXES) {
     char key[64];
@@ -106,7 +107,8 @@ static bool check_mask(const struct config_input *input, const struct data_optio
   snprintf(key, sizeof key, "%s.mask", section);
   const struct config_place place = config_place_of(input, key);
   return config_complain(&place, input->error,
-                         "cannot go with %s.weights: give entries to leave out the weight 0 there",
+                         "cannot be combined with %s.weights: give weight 0 to entries to be left "
+                         "out",
                          section);
 }
 
@@ -122,7 +124,7 @@ static bool check_data(const struct config_input *input, const struct config *co
                          section, section);
 }
 
-// Whether a section that may be left out says more than that nothing is wanted.
+// Whether an optional section says more than that nothing is wanted.
 static bool selects(const struct data_options *data) {
   return config_data_is_given(data) || data->dataset[0] != '\0' || data->labels[0] != '\0' ||
          data->weights[0] != '\0' || data->first > 0 || data->count > 0 ||
@@ -143,7 +145,7 @@ static bool check_tasks(const struct config_input *input, struct config *config)
 
 // ---- decoder ----
 
-// What nobody gave, and decoder.file decides.
+// Values that were not given and are determined by decoder.file.
 static void leave_to_file(const struct config_input *input, struct config *config) {
   static const char *const keys[] = {"run.model", "decoder.latent", "decoder.loss"};
   for (size_t i = 0; i < LENGTH(keys); i++)
@@ -157,7 +159,8 @@ static bool check_decoder(const struct config_input *input, struct config *confi
   if (!file && !task[TASK_TRAIN] && (task[TASK_EVALUATE] || task[TASK_ENCODE])) {
     const struct config_place place = config_place_of(input, "run.tasks");
     return config_complain(&place, input->error,
-                           "without the task train a decoder is needed; give decoder.file");
+                           "without the task train, a trained decoder is needed; give "
+                           "decoder.file");
   }
   const bool pod = config->run.model == MODEL_POD;
   if (!file && config->decoder.layers.count == 0 && !pod) {
@@ -188,7 +191,8 @@ static bool check_encoder_layers(const struct config_input *input, const struct 
       return true;
     const struct config_place place = config_place_of(input, "run.model");
     return config_complain(&place, input->error,
-                           "only a decoder of dense layers has a mirror; give encoder.layers");
+                           "only a decoder of dense layers has a mirror image; give "
+                           "encoder.layers");
   }
   const struct config_place place = config_place_of(input, "encoder.layers");
   const size_t n = network_outputs(d, (size_t)decoder->count, decoder->list);
@@ -201,15 +205,16 @@ static bool check_encoder_layers(const struct config_input *input, const struct 
                          outputs, d);
 }
 
-// A POD comes from the training samples at once: no epochs, and flows have nothing to do from its
-// codes.
+// A POD follows from the training samples directly: there are no epochs, and from its codes, flows
+// have nothing to do.
 static bool check_pod(const struct config_input *input, struct config *config) {
   const bool pod = config->run.model == MODEL_POD && config_is_given(config, "run.model");
   if (config->decoder.file[0] != '\0' && config->run.task[TASK_TRAIN] &&
       (pod || config->decoder.initial == INITIAL_POD)) {
     const struct config_place place = config_place_of(input, pod ? "run.model" : "decoder.initial");
     return config_complain(&place, input->error,
-                           "pod is found from data.train, but decoder.file has a decoder to begin "
+                           "pod is computed from data.train, but decoder.file has a decoder to "
+                           "start "
                            "with; leave one out");
   }
   if (pod) config->training.epochs = 0;
@@ -297,7 +302,7 @@ static bool check_coupling(const struct config_input *input, const struct solver
                   solvers, solver_name(options->solver));
 }
 
-// The derivative through the flow needs a flow with steps of each sample's own.
+// The derivative through the flow needs a flow in which each sample has its own steps.
 static bool check_adjoint(const struct config_input *input, const struct config *config) {
   const struct solver_options *encoding = &config->encoding;
   if (config->training.adjoint == ADJOINT_NONE || !config->run.task[TASK_TRAIN]) return true;
@@ -350,7 +355,8 @@ static bool check_start(const struct config_input *input, const struct config *c
 static bool check_comparison(const struct config_input *input, const struct config *config) {
   if (!config->evaluation.pod || config_section_is_used(config, "data.train")) return true;
   return complain(input, "evaluation", "pod",
-                  "POD is that of the training samples, which only the task %s reads; leave it out",
+                  "POD is computed from the training samples, which only the task %s reads; leave "
+                  "it out",
                   task_name(TASK_TRAIN));
 }
 
@@ -379,17 +385,18 @@ static bool check_solver(const struct config_input *input, const struct solver_o
 
 // ---- validation ----
 
-// What needs a training that validates, and how to have one.
+// Keys that need validation, and how to enable it.
 static bool check_validation(const struct config_input *input, struct config *config) {
   static const char *const hint =
-      "needs a training that is validated: give training.validation (a share of data.train) or "
+      "needs validation during training: give training.validation (a share of data.train) or "
       "data.validation";
   const bool validates = config_validates(config);
   if (!config->run.task[TASK_TRAIN]) return true;
   if (validates && config->training.validation > 0.0 &&
       config_data_is_given(&config->data.validation))
     return complain(input, "training", "validation",
-                    "cannot go with data.validation, which is a set of its own; leave one out");
+                    "cannot be combined with data.validation, which is a separate set; leave one "
+                    "out");
   if (!config_key_is_given(input, "training.keep") && validates) config->training.keep = KEEP_BEST;
   if (validates) return true;
   if (config->training.keep == KEEP_BEST) return complain(input, "training", "keep", "%s", hint);

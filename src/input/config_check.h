@@ -1,5 +1,5 @@
-// What no single value of the input file can tell: which keys need each other, and whether the
-// files they name are there.
+// Checks beyond single values of the input file: which keys need each other, and whether the files
+// that they name exist.
 #ifndef GFE_CONFIG_CHECK_H
 #define GFE_CONFIG_CHECK_H
 

@@ -10,7 +10,7 @@
 
 // ---- texts ----
 
-// An owned text that grows by way of a stream.
+// An owned text that grows through a stream.
 struct text {
   char *content;
   size_t size;
@@ -68,7 +68,7 @@ static bool is_relevant(const struct config_parameter *parameter) {
 
 uint64_t config_hash(const struct config *config) { return hash_lines(config, is_relevant); }
 
-// A batch is what shares a step under coupling: batch.
+// With coupling: batch, the samples of a batch share a step.
 static bool decides_latents(const struct config_parameter *parameter) {
   return parameter->section->evaluation || strcmp(parameter->key, "evaluation.start") == 0 ||
          strcmp(parameter->key, "evaluation.tries") == 0 ||

@@ -55,7 +55,7 @@ static bool read_member(const struct config_row *row, const struct config_place 
            config_complain(place, error, "%s of %s must be at least 1", key, axis->axis);
   }
   const char *nearest = error_nearest(key, names, LENGTH(names));
-  return config_complain(place, error, "an axis has first, count and stride, no %s%s%s%s", key,
+  return config_complain(place, error, "an axis has first, count and stride, not %s%s%s%s", key,
                          nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "",
                          nearest != NULL ? "?" : "");
 }
@@ -89,7 +89,7 @@ bool config_select_read(const struct config_row *row, const struct config_place 
   const struct yaml_tree *node = place->node;
   if (node->kind != TREE_MAP || node->count == 0)
     return config_complain(place, error,
-                           "must name axes with what is taken of each, such as {time: {first: 10, "
+                           "must say what to take along each axis, such as {time: {first: 10, "
                            "stride: 5}, z: 3}");
   if (node->count > CONFIG_AXES)
     return config_complain(place, error, "%zu axes; at most %d are allowed", node->count,

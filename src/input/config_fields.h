@@ -1,4 +1,5 @@
-// What the input file says of the axes of fields: lists of names, and what is taken of each axis.
+// What the input file says about the axes of fields: lists of names, and what to take along each
+// axis.
 #ifndef GFE_CONFIG_FIELDS_H
 #define GFE_CONFIG_FIELDS_H
 
@@ -7,7 +8,7 @@
 #include "ground/error.h"
 #include "input/config_value.h"
 
-// Reads a list of different names, or a single one, at place->node.
+// Reads a list of distinct names, or a single one, at place->node.
 bool config_names_read(const struct config_place *place, struct config_names *list,
                        struct error *error);
 

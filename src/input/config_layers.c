@@ -11,7 +11,7 @@ enum { KEY = 160, ALLOWED = 512 };  // bytes
 
 // ---- reading ----
 
-// A place inside of `place`: its key is "KEY[index]" followed by ".child" if child is not NULL.
+// A place inside `place`: its key is "KEY[index]", followed by ".child" if child is not NULL.
 static struct config_place inside(const struct config_place *place, char key[KEY], size_t index,
                                   const struct yaml_tree *child) {
   key[0] = '\0';
@@ -61,7 +61,7 @@ static bool check_keys_of_kind(const struct config_place *place, const struct ya
     char key[KEY], allowed[ALLOWED] = "";
     const struct config_place part = inside(place, key, index, child);
     text_append_names(allowed, sizeof allowed, keys, collect_keys(kind, keys));
-    return config_complain(&part, error, "is no key of a %s layer, which has %s", layer_name(kind),
+    return config_complain(&part, error, "not a key of a %s layer, which has %s", layer_name(kind),
                            allowed);
   }
   return true;
@@ -81,7 +81,7 @@ static bool read_kind(const struct config_place *place, const struct yaml_tree *
   char key[KEY], allowed[ALLOWED] = "";
   const struct config_place part = inside(place, key, index, layer);
   text_append_names(allowed, sizeof allowed, names, count);
-  return config_complain(&part, error, "needs %s key that says the kind of layer: %s",
+  return config_complain(&part, error, "needs %s key that gives the kind of layer: %s",
                          found == 0 ? "a" : "one single", allowed);
 }
 
@@ -124,7 +124,7 @@ static bool read_value(const struct config_row *row, const struct config_place *
   return config_value_read(row, row->otherwise, &part, (char *)spec + row->offset, error);
 }
 
-// Of a row that belongs to other activations than the layer's.
+// Complains about a key that belongs to activations other than the layer's.
 static bool check_absent(const struct config_row *row, const struct config_place *place,
                          const struct yaml_tree *layer, size_t index, const struct layer_spec *spec,
                          struct error *error) {
@@ -132,7 +132,7 @@ static bool check_absent(const struct config_row *row, const struct config_place
   if (child == NULL || yaml_tree_is_null(child)) return true;
   char key[KEY];
   const struct config_place part = inside(place, key, index, child);
-  return config_complain(&part, error, "is no key of a layer with the activation %s; it is %s",
+  return config_complain(&part, error, "is not a key of a layer with the activation %s; it is %s",
                          activation_name((int)spec->activation), row->text);
 }
 

@@ -47,7 +47,8 @@ static size_t names_inside(const char *section, char names[NAMES_MAX][CONFIG_KEY
   return found;
 }
 
-// The full key of a parameter or a section that has this very name elsewhere; false if none has.
+// The full key of a parameter or section elsewhere that has exactly this name; false if there is
+// none.
 static bool find_elsewhere(const char *name, char key[CONFIG_KEY_TEXT]) {
   const size_t count = config_parameter_count();
   for (size_t i = 0; i < count; i++) {
@@ -61,7 +62,7 @@ static bool find_elsewhere(const char *name, char key[CONFIG_KEY_TEXT]) {
   return false;
 }
 
-// Finds the full key that was meant by `name` in `section`; false if nothing is like it.
+// Finds the full key that was meant by `name` in `section`; false if nothing is similar to it.
 static bool guess_key(const char *section, const char *name, char key[CONFIG_KEY_TEXT]) {
   char inside[NAMES_MAX][CONFIG_KEY_TEXT];
   const char *names[NAMES_MAX];
@@ -80,7 +81,7 @@ static bool complain_of_key(const struct config_place *place, const char *sectio
   text_append(reason, sizeof reason, root ? "unknown section" : "unknown key");
   if (strchr(name, '.') != NULL &&
       (is_section(place->key) || config_parameter_find(place->key) >= 0))
-    text_append(reason, sizeof reason, "; write its parts as sections, one inside the other.");
+    text_append(reason, sizeof reason, "; write its parts as nested sections.");
   else if (guess_key(section, name, guess))
     text_append(reason, sizeof reason, "; did you mean %s?", guess);
   else
@@ -97,11 +98,11 @@ int config_key_find(const struct config_place *place, struct error *error) {
   const int index = config_parameter_find(key);
   if (index >= 0) return index;
   if (is_section(key)) {
-    config_complain(place, error, "is a section; give one key of it");
+    config_complain(place, error, "is a section; give one of its keys");
     return -1;
   }
   if (strcmp(key, CONFIG_SWEEP) == 0 || begins_with(key, CONFIG_SWEEP)) {
-    config_complain(place, error, "is given in the input file alone");
+    config_complain(place, error, "can be given only in the input file");
     return -1;
   }
   char section[CONFIG_KEY_TEXT] = "", next[CONFIG_KEY_TEXT] = "";
@@ -186,7 +187,7 @@ static bool read_override(const struct config_input *input, const char *override
 
 // ---- values ----
 
-// What evaluation leaves open is what encoding says.
+// Values that evaluation leaves open are taken from encoding.
 static void inherit(const struct config_input *input) {
   const size_t count = config_parameter_count();
   for (size_t i = 0; i < count; i++) {

@@ -16,16 +16,16 @@ _Static_assert(sizeof(enum model_kind) == sizeof(int), "TYPE_CHOICE is stored as
 
 static const struct config_row run_rows[] = {
     {"directory", TYPE_DIRECTORY, AT(run.directory), "runs/default",
-     .text = "where results go; created if missing. Here and in every path ~, $VAR and ${VAR} are "
+     .text = "where results go; created if missing. As in all paths, ~, $VAR and ${VAR} are "
              "expanded",
      .change = CHANGE_IRRELEVANT},
     {"tasks", TYPE_CHOICES, AT(run.task), "[train, evaluate]", .name = task_name,
-     .text = "what to do, in this order; by default evaluate only if there is data.test",
+     .text = "what to do, in this order; by default, evaluate only if data.test is given",
      .change = CHANGE_TAKEN},
     {"model", TYPE_CHOICE, AT(run.model), "gfe", .name = model_name,
-     .text = "how latents are found in training: by the flow (gradient flow encoding), or by an "
-             "encoder trained with the decoder; pod: nothing is trained, the decoder is the POD of "
-             "data.train"},
+     .text = "how latents are found in training. gfe: by the flow (gradient flow encoding); "
+             "autoencoder: by an encoder trained together with the decoder; pod: nothing is "
+             "trained, the decoder is the POD of data.train"},
     {"seed", TYPE_INTEGER, AT(run.seed), "1", .range = {0, 1e15, CLOSED},
      .text = "seed of every random number: initial decoder, order of the samples, generated data"},
     {"restart", TYPE_TEXT, AT(run.restart), RESTART_AUTO,
@@ -33,8 +33,8 @@ static const struct config_row run_rows[] = {
              "afresh; or the path of a checkpoint to resume from",
      .change = CHANGE_IRRELEVANT},
     {"walltime", TYPE_DURATION, AT(run.walltime), "0", .range = {0, 1e9, CLOSED}, .unit = "s",
-     .text = "time after which the run stops in good order, unless Slurm allows less; 0 = what "
-             "Slurm allows, if it runs there",
+     .text = "time after which the run stops cleanly, unless Slurm allows less; 0 = Slurm's time "
+             "limit, if there is one",
      .change = CHANGE_IRRELEVANT},
     {"memory_limit", TYPE_BYTES, AT(run.memory_limit), "auto", .range = {1, 1e18, CLOSED},
      .automatic = "0", .unit = "bytes",
@@ -57,14 +57,16 @@ static const struct config_row checkpoint_rows[] = {
 static const struct config_row set_rows[] = {
     {"file", TYPE_FILES, SET(file),
      .text = "HDF5, IDX (also gzipped), .npy, CIFAR-10's .bin or the directory of its batches; "
-             "looked for from the working directory, then beside the input file; a pattern such as "
-             "sim_*.h5 makes one set of many files, in the order of their names",
+             "paths are relative to the working directory, else to the input file; a pattern such "
+             "as "
+             "sim_*.h5 combines many files into one set, in the order of their names",
      .change = CHANGE_TAKEN},
     {"dataset", TYPE_TEXT, SET(dataset), .text = "HDF5: path of the samples inside the file",
      .change = CHANGE_TAKEN},
     {"fields", TYPE_NAMES, SET(fields),
-     .text = "HDF5, instead of dataset: paths of fields, stacked as channels, such as [/height, "
-             "/velocity]; components of a vector are channels, too",
+     .text = "HDF5, instead of dataset: paths of the fields to stack as channels, such as "
+             "[/height, "
+             "/velocity]; the components of a vector become channels, too",
      .change = CHANGE_TAKEN},
     {"layout", TYPE_CHOICE, SET(layout), "auto", .name = layout_name,
      .text = "HDF5: the convention by which the file names and orders its axes; auto: recognised "
@@ -72,52 +74,55 @@ static const struct config_row set_rows[] = {
     {"axes", TYPE_NAMES, SET(axes),
      .text =
          "HDF5, .npy: names of a field's axes, in order, such as [sample, time, x, y, component]; "
-         "by default those that the file gives. A field with one axis less has no component"},
+         "by default those given in the file. A field with one axis fewer has no component"},
     {"samples", TYPE_NAMES, SET(samples),
      .text = "the axes that number the samples, such as [sample, time]; by default the sample "
              "axis, or the first"},
     {"select", TYPE_SELECT, SET(select), .range = {0, COUNT_MAX, CLOSED},
-     .text = "which places of an axis to take, such as {sample: {first: 0, count: 80}, x: {stride: "
+     .text = "places to take along an axis, such as {sample: {first: 0, count: 80}, x: {stride: "
              "2}, z: 5}"},
     {"labels", TYPE_FILE_OR_INSIDE, SET(labels),
      .text =
-         "one number per sample, a class or a real number such as a time. HDF5: a path inside the "
-         "file, or the name of an axis that numbers samples; otherwise a file of the same format",
+         "one number per sample: a class, or a real number such as a time. HDF5: a path inside the "
+         "file, or the name of an axis of samples; otherwise a file of the same format",
      .change = CHANGE_TAKEN},
     {"weights", TYPE_FILE_OR_INSIDE, SET(weights),
-     .text = "weight of each entry in the loss, >= 0 (0 = missing), given like the labels; in the "
-             "shape of the samples, or in that of one sample or its space, such as cos(latitude), "
-             "for all of them",
+     .text = "weight of each entry in the loss, >= 0 (0 = missing), given like the labels; with "
+             "the "
+             "shape of all samples or, to apply to each of them, that of one sample or of its "
+             "space "
+             "axes, such as cos(latitude)",
      .change = CHANGE_TAKEN},
     {"mask", TYPE_MASK, SET(mask),
      .text =
-         "which entries to leave out of all samples, those not 0 here: mask.npy, mask.nc:/land or, "
-         "in HDF5, a path inside the file; in the shape of one sample or its space",
+         "entries where this is not 0 are left out of all samples: mask.npy, mask.nc:/land or, in "
+         "HDF5, a path inside the file; with the shape of one sample or of its space axes",
      .change = CHANGE_TAKEN},
     {"generate", TYPE_CHOICE, SET(generate), "none", .name = generator_name,
      .text = "a synthetic set instead of a file"},
     {"first", TYPE_INTEGER, SET(first), "0", .range = {0, COUNT_MAX, CLOSED}, .unit = "samples",
-     .text = "index of the first sample to take"},
+     .text = "index of the first sample taken"},
     {"count", TYPE_INTEGER, SET(count), "0", .range = {0, COUNT_MAX, CLOSED}, .unit = "samples",
-     .text = "how many to take; 0 = all from first on"},
+     .text = "how many samples to take; 0 = all from first on"},
     {"classes", TYPE_INTEGERS, SET(classes), .range = {-NUMBER_MAX, NUMBER_MAX, CLOSED},
-     .text = "labels to take, such as [0, 1, 2], among the samples from first on; needs labels"},
+     .text = "labels of the samples to keep, such as [0, 1, 2]; needs labels"},
     {"stride", TYPE_INTEGER, SET(stride), "1", .range = {1, COUNT_MAX, CLOSED}, .unit = "samples",
-     .text = "take every k-th sample of those"},
+     .text = "keep every k-th of these samples"},
     {"subset", TYPE_INTEGER, SET(subset), "0", .range = {0, COUNT_MAX, CLOSED}, .unit = "samples",
-     .text = "how many of those to draw at random, kept in the order of the file; 0 = all"},
+     .text = "how many of these to draw at random, keeping the order of the file; 0 = all"},
     {"subset_seed", TYPE_INTEGER, SET(subset_seed), "1", .range = {0, 1e15, CLOSED},
-     .text = "seed of that draw; with the same seed a larger subset contains a smaller one"},
+     .text = "seed of this draw; with the same seed, a larger subset contains the smaller one"},
 };
 
 static const struct config_row data_rows[] = {
     {"scale", TYPE_SCALE, AT(data.scale), "none", .range = {0, NUMBER_MAX, OPEN_LOWER},
      .text = "divide by a number, or map the training data to [0, 1] (minmax) or to mean 0 and "
-             "deviation 1 (standardise), all together or, by {kind: standardise, per: channel}, "
-             "each channel or entry by itself"},
+             "standard deviation 1 (standardise): all together or, with {kind: standardise, per: "
+             "channel}, each channel or entry separately"},
     {"missing", TYPE_MISSING, AT(data.missing), "error",
-     .text = "what marks a missing entry (weight 0): nan, or a number such as -999; error: nothing "
-             "does, and NaN is refused"},
+     .text = "what marks a missing entry (weight 0): nan, or a number such as -999; error: no "
+             "entry "
+             "may be missing, and NaN is refused"},
     {"allow_overlap", TYPE_BOOLEAN, AT(data.allow_overlap), "false",
      .text = "whether data.test may share samples or trajectories with data.train",
      .change = CHANGE_IRRELEVANT},
@@ -125,26 +130,28 @@ static const struct config_row data_rows[] = {
 
 static const struct config_row decoder_rows[] = {
     {"latent", TYPE_INTEGER, AT(decoder.latent), "20", .range = {1, 65536, CLOSED},
-     .unit = "numbers", .text = "length of the latent z that stands for a sample"},
+     .unit = "numbers", .text = "length of the latent z that represents a sample"},
     {"layers", TYPE_LAYERS, AT(decoder.layers),
-     .text = "from the latent to the sample; the last one must have as many outputs as a sample "
-             "has entries"},
+     .text = "the layers from the latent to the sample; the last must have as many outputs as a "
+             "sample has entries"},
     {"loss", TYPE_CHOICE, AT(decoder.loss), "bce", .name = loss_name,
      .text =
-         "of a reconstruction: cross-entropy of logits with data in [0, 1], or mean squared error"},
+         "loss of a reconstruction: bce, cross-entropy of logits with data in [0, 1], or mse, mean "
+         "squared error"},
     {"initial", TYPE_CHOICE, AT(decoder.initial), "random", .name = initial_name,
-     .text = "how the parameters begin: at random; or, beside decoder.layers, whose output begins "
-             "at 0, a linear layer begins as the POD of data.train; auto: pod for fewer than 5000 "
-             "samples, else random"},
+     .text = "how the parameters are initialised. random: at random; pod: as the POD of "
+             "data.train, "
+             "by a linear layer in parallel to decoder.layers, whose output is initially 0; auto: "
+             "pod for fewer than 5000 samples, else random"},
     {"file", TYPE_FILE, AT(decoder.file),
-     .text = "results.h5 with a trained decoder to start from or to encode with",
+     .text = "a results.h5 with a trained decoder to start from or to encode with",
      .change = CHANGE_TAKEN},
 };
 
 static const struct config_row ensemble_rows[] = {
     {"layers", TYPE_LAYERS, AT(encoder.layers),
-     .text = "from the sample to the latent, given like decoder.layers; by default the mirror of a "
-             "dense decoder"},
+     .text = "the layers from the sample to the latent, given like decoder.layers; by default the "
+             "mirror image of a dense decoder"},
 };
 
 #define SOLVER(member) offsetof(struct solver_options, member)
@@ -154,20 +161,21 @@ static const struct config_row solver_rows[] = {
     {"solver", TYPE_CHOICE, SOLVER(solver), "lbfgs", .name = solver_name,
      .text = "lbfgs: quasi-Newton descent; amd: adaptive minimise distance; or an ODE solver"},
     {"time", TYPE_CHOICE, SOLVER(time), "mean", .name = solver_time_name,
-     .text = "whether flow time is that of the loss as mean or as sum over a sample's entries"},
+     .text = "whether flow time refers to the loss as mean or as sum over a sample's entries"},
     {"root_loss", TYPE_BOOLEAN, SOLVER(root_loss), "false",
      .text = "flows go down the square root of the loss (of mse: the root mean square error, as in "
              "the paper's code for CIFAR-10); makes no difference to lbfgs, which ends at the same "
              "minimum"},
     {"coupling", TYPE_CHOICE, SOLVER(coupling), "none", .name = solver_coupling_name,
-     .text = "amd: a step size for each sample, or one for the whole batch as in the paper"},
+     .text = "amd: none, a step size for each sample; batch, one for the whole batch as in the "
+             "paper"},
     {"alpha", TYPE_NUMBER, SOLVER(alpha), "1", .range = {0, NUMBER_MAX, OPEN_LOWER},
      .text = "factor of the flow's right-hand side"},
     {"tau", TYPE_NUMBER, SOLVER(tau), "1e4", .range = {0, NUMBER_MAX, CLOSED}, .unit = "flow time",
-     .text = "when the flow ends (all solvers but lbfgs)"},
+     .text = "flow time at which a flow ends (all solvers except lbfgs)"},
     {"tolerance", TYPE_NUMBER, SOLVER(tolerance), "1e-4", .range = {0, 1, OPEN_UPPER},
      .evaluation = "1e-5",
-     .text = "lbfgs, amd: relative decrease of the loss in a step below which a flow counts as "
+     .text = "lbfgs, amd: relative decrease of the loss per step below which a flow counts as "
              "converged"},
     {"slope", TYPE_NUMBER, SOLVER(slope), "0", .range = {0, NUMBER_MAX, CLOSED},
      .unit = "loss per step",
@@ -180,19 +188,19 @@ static const struct config_row solver_rows[] = {
     {"h0", TYPE_NUMBER, SOLVER(h0), "1", .range = {0, NUMBER_MAX, OPEN_LOWER}, .unit = "flow time",
      .text = "amd: first step size"},
     {"h_min", TYPE_NUMBER, SOLVER(h_min), "1", .range = {0, NUMBER_MAX, OPEN_LOWER},
-     .unit = "flow time", .text = "amd: smallest step size that a step may begin with"},
+     .unit = "flow time", .text = "amd: smallest step size with which a step may begin"},
     {"h_max", TYPE_NUMBER, SOLVER(h_max), "10", .range = {0, NUMBER_MAX, OPEN_LOWER},
      .unit = "flow time", .text = "amd: largest step size"},
     {"growth", TYPE_NUMBER, SOLVER(growth), "1.1", .range = {1, 1000, CLOSED},
-     .text = "amd: factor of the step size after an accepted step"},
+     .text = "amd: factor applied to the step size after an accepted step"},
     {"shrink", TYPE_NUMBER, SOLVER(shrink), "0.5", .range = {0, 1, OPEN},
-     .text = "amd: factor of the step size after a rejected one"},
+     .text = "amd: factor applied to the step size after a rejected one"},
     {"armijo", TYPE_NUMBER, SOLVER(armijo), "1e-5", .range = {0, 1, OPEN_UPPER},
-     .text = "amd: share of the expected decrease that a step must bring (sigma)"},
+     .text = "amd: fraction of the expected decrease that a step must achieve (sigma)"},
     {"max_reductions", TYPE_INTEGER, SOLVER(max_reductions), "20", .range = {0, 1000, CLOSED},
      .unit = "trials", .text = "amd: maximum number of rejected trials of one step"},
     {"restart", TYPE_BOOLEAN, SOLVER(restart), "false",
-     .text = "nesterov: set the momentum to 0 whenever it climbs"},
+     .text = "nesterov: set the momentum to 0 whenever it points uphill"},
     {"step", TYPE_NUMBER, SOLVER(step), "1", .range = {0, NUMBER_MAX, OPEN_LOWER},
      .unit = "flow time", .text = "euler, rk4: step size; heun, dopri5: first trial"},
     {"step_floor", TYPE_NUMBER, SOLVER(step_floor), "1e-10", .range = {0, NUMBER_MAX, OPEN_LOWER},
@@ -219,9 +227,9 @@ static const struct config_row training_rows[] = {
      .text = "samples per update of the decoder, over all ranks"},
     {"updates", TYPE_INTEGER, AT(training.updates), "1", .range = {1, 1e6, CLOSED},
      .automatic = "auto", .unit = "updates",
-     .text =
-         "updates of the decoder per batch, which is encoded again in between; auto: as make 480 "
-         "in the whole training, at most 16, or 50 for batches of 250 and more"},
+     .text = "updates of the decoder per batch; the batch is encoded again before each; auto: as "
+             "make 480 "
+             "in the whole training, at most 16, or 50 for batches of 250 and more"},
     {"replay", TYPE_BOOLEAN, AT(training.replay), "false",
      .text = "the second to last update of a batch take as many samples, drawn from all that have "
              "been loaded so far, with their latents, instead of the batch again; each sample is "
@@ -231,7 +239,7 @@ static const struct config_row training_rows[] = {
      .text = "samples of a batch whose gradient is summed on one rank; auto: chosen from batch and "
              "decoder"},
     {"optimiser", TYPE_CHOICE, AT(training.optimiser.kind), "adam", .name = optimiser_name,
-     .text = "how the gradient changes the decoder"},
+     .text = "how the decoder is updated from the gradient"},
     {"learning_rate", TYPE_NUMBER, AT(training.optimiser.learning_rate), "2e-3",
      .range = {0, 1e6, OPEN_LOWER}, .automatic = "auto",
      .text = "step size of the optimiser; auto: for adam, 1e-3 to 4e-3 by epochs times updates, "
@@ -243,19 +251,20 @@ static const struct config_row training_rows[] = {
     {"decay", TYPE_NUMBER, AT(training.optimiser.decay), "0.9", .range = {0, 1, OPEN_UPPER},
      .text = "rmsprop: decay of the mean square of the gradient"},
     {"momentum", TYPE_NUMBER, AT(training.optimiser.momentum), "0.9", .range = {0, 1, OPEN_UPPER},
-     .text = "sgd: fraction of the last step that is kept"},
+     .text = "sgd: fraction of the previous step that is retained"},
     {"epsilon", TYPE_NUMBER, AT(training.optimiser.epsilon), "0", .range = {0, 1, CLOSED},
-     .text = "adam, rmsprop: keeps the division finite; 0 = the optimiser's own (1e-8, 1e-6)"},
+     .text = "adam, rmsprop: keeps the division finite; 0 = the default for each (1e-8, 1e-6)"},
     {"schedule", TYPE_CHOICE, AT(training.optimiser.schedule), "constant", .name = schedule_name,
      .automatic = "auto",
-     .text = "how the learning rate changes; auto: cosine, and with more epochs at a restart the "
+     .text = "how the learning rate changes during training; auto: cosine, and with more epochs at "
+             "a restart the "
              "rest is planned anew"},
     {"schedule_factor", TYPE_NUMBER, AT(training.optimiser.schedule_factor), "0.1",
      .range = {0, 1, OPEN_LOWER},
-     .text = "step: factor of each change; cosine: last rate / first rate"},
+     .text = "step: factor of each change; cosine: final rate / initial rate"},
     {"schedule_epochs", TYPE_INTEGER, AT(training.optimiser.schedule_epochs), "1",
      .range = {1, 1e9, CLOSED}, .unit = "epochs",
-     .text = "step: from one change of the rate to the next"},
+     .text = "step: interval between changes of the rate"},
     {"warm_start", TYPE_BOOLEAN, AT(training.warm_start), "true",
      .text = "flows start from the sample's latent of the epoch before, not from zero; ignored "
              "with an autoencoder, which needs no flows; false with training.copies"},
@@ -265,22 +274,24 @@ static const struct config_row training_rows[] = {
              "other samples' latents; the lower end is kept. 0 = never; auto: 10, but 0 with fewer "
              "epochs, cold starts, an adjoint or a shared step. Ignored with an autoencoder"},
     {"order", TYPE_CHOICE, AT(training.order), "shuffled", .name = order_name,
-     .text = "order of the samples: by seed and epoch, or as in the file"},
+     .text = "order of the samples: shuffled by seed and epoch, or as in the file"},
     {"adjoint", TYPE_CHOICE, AT(training.adjoint), "none", .name = adjoint_name,
-     .text = "derivative through the flow: left out, of the flow as computed, or by the adjoint "
-             "equation"},
+     .text = "derivative through the flow: none, left out; discrete, exactly for the flow as "
+             "computed; continuous, by the adjoint equation"},
     {"validation", TYPE_NUMBER, AT(training.validation), "0", .range = {0, 1, OPEN_UPPER},
      .text = "fraction of the training samples, in whole groups such as trajectories, that is held "
-             "out to validate the training; 0 = none"},
+             "out for validation; 0 = none"},
     {"keep", TYPE_CHOICE, AT(training.keep), "last", .name = keep_name,
-     .text = "the decoder of the last epoch, or that of the lowest validation loss (the initial "
-             "one unless 1 % is gained); by default best if the training validates, else last"},
+     .text = "which decoder to keep: last, that of the last epoch; best, that with the lowest "
+             "validation loss (the initial one unless 1 % is gained). By default, best if there is "
+             "validation, else last"},
     {"patience", TYPE_INTEGER, AT(training.patience), "0", .range = {0, 1e9, CLOSED},
      .unit = "validations",
-     .text = "validations without a lower loss after which the training ends; 0 = off"},
+     .text = "number of validations without a lower loss after which training ends; 0 = off"},
     {"refit", TYPE_BOOLEAN, AT(training.refit), "false",
-     .text = "then train again from the same start on all samples, those held out as well, for as "
-             "many epochs as led to the decoder kept; for few samples"},
+     .text = "afterwards, train again from the same initial decoder on all samples, including "
+             "those "
+             "held out, for the number of epochs that led to the decoder kept; for few samples"},
 };
 
 static const struct config_row copies_rows[] = {
@@ -305,8 +316,7 @@ static const struct config_row evaluation_rows[] = {
     {"every", TYPE_INTEGER, AT(evaluation.every), "1", .range = {0, 1e9, CLOSED}, .unit = "epochs",
      .text = "interval between encodings of the test data; 0 = only at the end"},
     {"train", TYPE_BOOLEAN, AT(evaluation.train), "true",
-     .text = "encode the training data as well, once the training has ended",
-     .change = CHANGE_TAKEN},
+     .text = "encode the training data as well once training has ended", .change = CHANGE_TAKEN},
     {"start", TYPE_CHOICES, AT(evaluation.start), "auto", .automatic = "auto", .name = start_name,
      .text =
          "where flows may begin; of several starts each sample takes that of least loss. zero: "
@@ -316,25 +326,26 @@ static const struct config_row evaluation_rows[] = {
          "solver ends at a minimum, those of mean, pod and dictionary that exist"},
     {"tries", TYPE_INTEGER, AT(evaluation.tries), "auto", .automatic = "0",
      .range = {1, TRIES_MAX, CLOSED}, .unit = "flows",
-     .text = "flows of a sample, from starts that lie apart, of which the one that ends lowest is "
-             "kept; auto: up to 3 where the loss stays above 5 times that of the trained latents, "
-             "1 where entries are missing"},
+     .text = "number of flows per sample, from well separated starts, of which the one with the "
+             "lowest final loss is kept; auto: up to 3 where the loss stays above 5 times that of "
+             "the trained latents, 1 where entries are missing"},
     {"prior", TYPE_CHOICE, AT(evaluation.prior), "auto", .name = prior_name,
      .text =
-         "of the latents of test and new data: none, or gaussian, with mean and covariance of "
-         "the trained latents; auto: gaussian where entries of a set are missing (weight 0) and "
-         "the decoder has trained latents"},
+         "prior of the latents of test and new data: none, or gaussian, with the mean and "
+         "covariance of the trained latents; auto: gaussian for sets with missing entries (weight "
+         "0) if the decoder has trained latents"},
     {"noise", TYPE_NUMBERS, AT(evaluation.noise), "0", .range = {0, NUMBER_MAX, CLOSED},
      .unit = "data units",
-     .text = "standard deviation of the noise of test and new data, for mse: one, or one per "
-             "channel; the decoder's own error, known from training, is added"},
+     .text = "mse: standard deviation of the noise in test and new data, one number or one per "
+             "channel; the decoder's own error, known from training, is added to it"},
     {"uncertainty", TYPE_CHOICE, AT(evaluation.uncertainty), "false", .name = uncertainty_name,
-     .text = "standard deviations of the latents and kept reconstructions of test and new data "
-             "(true), and the latents' covariances",
+     .text = "compute standard deviations of the latents and stored reconstructions of test and "
+             "new "
+             "data (true), and also covariances of the latents (covariance)",
      .change = CHANGE_TAKEN},
     {"pod", TYPE_BOOLEAN, AT(evaluation.pod), "auto", .automatic = "auto",
-     .text = "measure POD of the training samples, with as many modes as a latent has numbers, "
-             "beside the decoder; auto: if the training data have at most 1e8 entries (bce: 1e6)",
+     .text = "also measure the POD of the training samples, with as many modes as a latent has "
+             "numbers; auto: if the training data have at most 1e8 entries (bce: 1e6)",
      .change = CHANGE_TAKEN},
 };
 
@@ -346,21 +357,21 @@ static const struct config_row gradient_check_rows[] = {
 static const struct config_row output_rows[] = {
     {"reconstructions", TYPE_INTEGER, AT(output.reconstructions), "64",
      .range = {0, COUNT_MAX, CLOSED}, .most = "all", .unit = "samples",
-     .text = "how many samples are also stored as target and reconstruction, in data units"},
+     .text = "number of samples whose target and reconstruction are also stored, in data units"},
 };
 
 #define ROWS(array) .rows = array, .count = LENGTH(array)
 static const struct config_section sections[] = {
-    {"run", "The run as a whole", 0, ROWS(run_rows)},
-    {"data.train", "Samples to learn from (task train)", AT(data.train), ROWS(set_rows)},
+    {"run", "General settings of the run", 0, ROWS(run_rows)},
+    {"data.train", "Samples to train with (task train)", AT(data.train), ROWS(set_rows)},
     {"data.test", "Samples to measure the decoder with (task evaluate)", AT(data.test),
      ROWS(set_rows), .change = CHANGE_UNLESS_RECORDED},
     {"data.encode", "Samples to encode (task encode)", AT(data.encode), ROWS(set_rows),
      .change = CHANGE_TAKEN},
     {"data.validation",
-     "Samples to validate the training with, instead of a share of data.train (task train)",
+     "Samples for validation during training, instead of a share of data.train (task train)",
      AT(data.validation), ROWS(set_rows)},
-    {"data", "All of the data", 0, ROWS(data_rows)},
+    {"data", "Settings for all data", 0, ROWS(data_rows)},
     {"decoder", "The network that turns a latent into a sample", 0, ROWS(decoder_rows)},
     {"encoder", "The network that turns a sample into a latent (run.model = autoencoder)", 0,
      ROWS(ensemble_rows)},
@@ -377,7 +388,7 @@ static const struct config_section sections[] = {
      .change = CHANGE_UNLESS_RECORDED},
     {"gradient_check", "Are the gradients right? (task gradient_check, program gfe_hpc_double)", 0,
      ROWS(gradient_check_rows), .change = CHANGE_TAKEN},
-    {"output", "What the results hold", 0, ROWS(output_rows), .change = CHANGE_TAKEN},
+    {"output", "Contents of the results", 0, ROWS(output_rows), .change = CHANGE_TAKEN},
     {"checkpoint", "When the state of a run is saved, to resume after a stop", 0,
      ROWS(checkpoint_rows), .change = CHANGE_IRRELEVANT},
 };

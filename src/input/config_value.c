@@ -28,7 +28,7 @@ static void append_value(char *text, size_t size, const struct yaml_tree *node) 
               node->text[length] != '\0' ? "..." : "");
 }
 
-// Whether an override is just "key=value", so that these need not be said again.
+// Whether an override is just "key=value", so that key and value need not be repeated.
 static bool says_all(const struct config_place *place) {
   const char *value = strchr(place->override, '=');
   if (value == NULL || place->node == NULL || place->node->kind != TREE_SCALAR) return false;
@@ -102,7 +102,7 @@ static bool parse_number(const struct yaml_tree *node, double *value) {
   return node->kind == TREE_SCALAR && parse_text(node->text, value);
 }
 
-// What may be said in place of a value.
+// What may be given instead of a value.
 static const char *or_automatic(const struct config_row *row) {
   return row->automatic != NULL ? " or auto" : "";
 }
@@ -227,8 +227,7 @@ static bool read_choice(const struct config_row *row, const struct config_place 
 static bool read_text(const struct config_place *place, char *value, struct error *error) {
   if (place->node->kind != TREE_SCALAR) return config_complain(place, error, "must be a text");
   const size_t length = strlen(place->node->text);
-  if (length == 0)
-    return config_complain(place, error, "must not be empty; leave out what is not wanted");
+  if (length == 0) return config_complain(place, error, "must not be empty; omit the key instead");
   if (length >= CONFIG_TEXT)
     return config_complain(place, error, "must be shorter than %d bytes", CONFIG_TEXT);
   memcpy(value, place->node->text, length + 1);
@@ -258,7 +257,7 @@ static bool read_choices(const struct config_row *row, const struct config_place
   return true;
 }
 
-// The index of a value among the kinds of scaling that take their constants from the data.
+// The index of a value among the kinds of scaling whose constants come from the data.
 static int read_measured(const struct config_place *place, struct error *error) {
   const char *const names[] = {scale_name(SCALE_MINMAX), scale_name(SCALE_STANDARDISE)};
   const int found = read_name(place, names, LENGTH(names), error);
@@ -290,7 +289,7 @@ static bool read_scale_map(const struct config_place *place, struct config_scale
   return true;
 }
 
-// Complains of a value that is none of the names, nor anything else that the row accepts.
+// Complains about a value that is neither one of the names nor anything else that the row accepts.
 static bool complain_of_row(const struct config_row *row, const struct config_place *place,
                             const char *const *names, size_t count, struct error *error) {
   char allowed[ALLOWED] = "";

@@ -254,7 +254,7 @@ static const char *absence(const struct config *config, const struct config_para
   return config->run.model == MODEL_AUTOENCODER ? "the mirror of decoder.layers" : "not given";
 }
 
-// What stands behind "key:".
+// The text after "key:".
 static void write_echo(const struct config *config, const struct config_parameter *parameter,
                        int indent, FILE *stream) {
   if (!is_shown(config, parameter)) {
@@ -270,7 +270,7 @@ static void write_echo(const struct config *config, const struct config_paramete
 }
 
 void config_write(const struct config *config, FILE *stream) {
-  fputs("# Every value of a run, exact: as an input file it gives the same run.\n", stream);
+  fputs("# Every value of a run, exactly: used as an input file, it gives the same run.\n", stream);
   const char *last = "";
   const size_t count = config_parameter_count();
   for (size_t i = 0; i < count; i++) {
@@ -297,7 +297,7 @@ void config_write_chosen(const struct config *config, FILE *stream) {
 
 // ---- the reference ----
 
-// Values that make the reference an input that runs, where the default would not.
+// Values that make the reference a working input where the defaults would not.
 static const char *example(const char *key) {
   static const char *const table[][2] = {
       {"data.train.generate", "circle"},
@@ -314,7 +314,7 @@ static const char *example(const char *key) {
   return NULL;
 }
 
-// A line with its comment behind it, broken between words into aligned lines.
+// A line followed by its comment, which is broken between words into aligned lines.
 static void write_commented(const char *line, const char *comment, FILE *stream) {
   int column = fprintf(stream, "%-*s", COMMENT_COLUMN, line);
   if (column > COMMENT_COLUMN) column = fprintf(stream, "\n%*s", COMMENT_COLUMN, "") - 1;
@@ -328,8 +328,8 @@ static void write_commented(const char *line, const char *comment, FILE *stream)
   fputc('\n', stream);
 }
 
-// The parameter of an earlier section with the same row and the same kind of default, which need
-// not be explained twice; without a row if there is none.
+// The parameter of an earlier section with the same row and the same kind of default, so that it
+// need not be explained twice; without a row if there is none.
 static struct config_parameter explained_before(size_t index) {
   const struct config_parameter parameter = config_parameter(index);
   for (size_t i = 0; i < index; i++) {
@@ -391,17 +391,17 @@ static void write_layer_keys(FILE *stream) {
   }
 }
 
-// A section of its own kind, as a comment: with it the reference would be no single run.
+// A special section, written as a comment: otherwise the reference would not be a single run.
 static void write_sweep(FILE *stream) {
   fputs(
       "\n"
       "# Many runs from one input, each in a directory of its own (inputs/sweep.yaml): values to\n"
-      "# try, by full key. Several parts combine, every position of one with every other.\n"
+      "# try, by full key. Several parts are combined, every position of one with every other.\n"
       "# sweep:\n"
       "#   grid: {training.batch: [20, 64], decoder.latent: [5, 20]}  # every combination\n"
       "#   zip: {training.batch: [20, 64], training.epochs: [1, 3]}   # side by side\n"
       "#   list: [{training.optimiser: sgd}, {training.batch: 5}]     # as written\n"
-      "#   random:                                                    # by chance\n"
+      "#   random:                                                    # drawn at random\n"
       "#     samples: 20\n"
       "#     seed: 1\n"
       "#     training.learning_rate: {range: [1e-4, 1e-2], log: true}\n"
@@ -412,8 +412,8 @@ static void write_sweep(FILE *stream) {
 void config_write_reference(FILE *stream) {
   fputs(
       "# Every parameter of gfe_hpc with its default: a valid input file, ready to be run or cut\n"
-      "# down to what you want to change. A key without a value is not given. Values that are an\n"
-      "# example instead of the default say so.\n",
+      "# down to what you want to change. A key without a value is not given. Values that are\n"
+      "# examples rather than defaults are marked as such.\n",
       stream);
   const char *last = "";
   const size_t count = config_parameter_count();

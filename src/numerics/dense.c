@@ -51,9 +51,9 @@ void dense_cholesky_solve(size_t n, const double *l, size_t columns, double *b) 
 }
 
 // ---- eigenpairs: a = Q T Q^T with Householder's reflections, T = Z D Z^T by implicit QL
-// (EISPACK's tred2 and tql2; Golub and Van Loan 2013, sections 8.3.1 and 8.3.3). Both only note
-// what they do to the rows of (Q Z)^T, which then takes a strip of 16 columns at a time through
-// many rotations while it is in the cache. ----
+// (EISPACK's tred2 and tql2; Golub and Van Loan 2013, sections 8.3.1 and 8.3.3). Both only record
+// their effect on the rows of (Q Z)^T; many rotations are then applied to strips of 16 columns, one
+// strip at a time while it is in the cache. ----
 
 enum { STRIP = 16 };
 
@@ -72,7 +72,8 @@ struct eigen {
 
 // Row i and column i of the symmetric [i + 1][i + 1] part become (0, ..., 0, alpha, a_ii): reflects
 // by 1 - u u^T / h with u = x - alpha e_(i-1), x = row i without its diagonal. u takes the place of
-// x. Returns h, or 0 if nothing is to be done: x is already so, to far below rounding (entries of
+// x. Returns h, or 0 if there is nothing to do: x already has this form, far below rounding
+// (entries of
 // `a` are at most 1).
 static double find_reflection(size_t i, double *x, double *alpha) {
   const double last = x[i - 1], rest = dense_dot(i - 1, x, x);
@@ -168,7 +169,7 @@ static void step(struct eigen *e, size_t begin, size_t end) {
   for (size_t i = end; i-- > begin;) {
     const double f = s * b[i], rest = c * b[i], r = sqrt(f * f + g * g);
     b[i + 1] = r;
-    if (r == 0.0) {  // T falls apart here
+    if (r == 0.0) {  // T decouples here
       d[i + 1] -= p;
       b[end] = 0.0;
       return;
@@ -186,7 +187,8 @@ static void step(struct eigen *e, size_t begin, size_t end) {
   b[end] = 0.0;
 }
 
-// T becomes diagonal. What lies beside is 0 once it is below the rounding of the largest number.
+// T becomes diagonal. An off-diagonal element counts as 0 once it is below the rounding of the
+// largest.
 static bool make_diagonal(struct eigen *e) {
   enum { STEPS = 60 };  // of one eigenvalue; fewer than 2 are usual
   double norm = 0.0;
@@ -216,7 +218,7 @@ static void fix_sign(size_t n, double *vector) {
 static void hand_over(const struct eigen *e, int exponent, double *values, double *vectors) {
   const size_t n = e->n;
   size_t *order = memory_new(size_t, n);
-  for (size_t i = 0; i < n; i++) {  // insertion: equal ones keep their order
+  for (size_t i = 0; i < n; i++) {  // insertion sort: equal ones keep their order
     size_t k = i;
     for (; k > 0 && e->diagonal[order[k - 1]] < e->diagonal[i]; k--) order[k] = order[k - 1];
     order[k] = i;
@@ -232,7 +234,7 @@ static void hand_over(const struct eigen *e, int exponent, double *values, doubl
 }
 
 // Scales the lower triangle by a power of two, so that the largest entry is between 1/2 and 1: no
-// square overflows, and none that counts underflows. False if an entry is not finite.
+// square overflows, and none that matters underflows. False if an entry is not finite.
 static bool scale(size_t n, double *a, int *exponent) {
   double largest = 0.0;
   bool finite = true;

@@ -26,7 +26,8 @@ void exact_sum_add(struct exact_sum *sum, double x) {
   limbs[2] += sign * (high >> LIMB);
 }
 
-// Carries, so that every limb but the last is in [0, 2^LIMB); the last one's sign is that of all.
+// Propagates carries, so that every limb except the last is in [0, 2^LIMB); the last has the sign
+// of the sum.
 static void carry(int64_t *limbs) {
   for (int i = 0; i + 1 < EXACT_LIMBS; i++) {
     const int64_t rest = limbs[i] & limb_mask;
@@ -46,7 +47,7 @@ static double rounded(const int64_t *limbs, int top) {
   leading |= next >> LIMB;
   int64_t below = (int64_t)(next & (uint64_t)limb_mask);
   for (int i = 0; i < top - 2; i++) below |= limbs[i];
-  if (below != 0) leading |= 1;  // beyond what a double holds: only that there is something counts
+  if (below != 0) leading |= 1;  // beyond the precision of a double: only whether it is 0 matters
   return ldexp((double)leading, LIMB * (top - 1) - shift + LEAST);
 }
 

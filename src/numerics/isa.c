@@ -24,7 +24,7 @@ bool isa_is_there(enum isa isa) {
   return false;
 }
 
-// Before main(), so that it is settled before there are threads.
+// Before main(), so that the choice is made before there are threads.
 __attribute__((constructor)) static void choose_fastest(void) {
 #if defined __x86_64__
   __builtin_cpu_init();

@@ -1,6 +1,6 @@
-// Reduction of the argument with constants in parts (Cody and Waite 1980), Taylor polynomials, and
-// pairs of doubles where one has too few digits: pow needs the logarithm to 2^-64, because a power
-// of up to 745 / log(base) multiplies its error.
+// Argument reduction with constants split into parts (Cody and Waite 1980), Taylor polynomials, and
+// pairs of doubles where one has too few digits: pow needs the logarithm to 2^-64, because its
+// error is multiplied by a power of up to 745 / log(base).
 #include "numerics/portable.h"
 
 #include <math.h>

@@ -36,7 +36,7 @@ static void pack(size_t terms, size_t outputs, const real *w, size_t term_stride
 
 // ---- multiplying ----
 
-// One tile of one chain: where it begins and what is there already.
+// One tile of one chain: where it begins, and what is already there.
 struct place {
   struct tile_terms terms;
   const real *bias;  // of these outputs; NULL: the sums begin at 0
@@ -82,7 +82,7 @@ static void narrow_tile(size_t rows, size_t vectors, const struct place *p) {
 #undef CASE
 }
 
-// So few rows that the sums of one panel would wait for each other: several panels at once.
+// With so few rows, the sums of one panel would wait for each other: several panels at once.
 enum { WIDE_ROWS = TILE_ROWS / 4, WIDE_PANELS = WIDE_VECTORS / PANEL_VECTORS };
 
 static void wide_tile(size_t rows, const struct place *p) {
@@ -101,7 +101,7 @@ static void wide_tile(size_t rows, const struct place *p) {
   }
 }
 
-// Rows in blocks whose sizes differ by one at most: 20 as 10 + 10, not 12 + 8.
+// Divides rows into blocks whose sizes differ by at most one: 20 as 10 + 10, not 12 + 8.
 static size_t block_begin(size_t rows, size_t blocks, size_t block) {
   return block * rows / blocks;
 }
@@ -156,7 +156,7 @@ static void multiply_chains(const struct product_matrix *m, const struct product
   }
 }
 
-// Rows beyond some blocks would drive the matrix and each other out of the cache.
+// More rows than a few blocks would evict the matrix and each other from the cache.
 enum { GROUP_BLOCKS = 8 };
 
 static void multiply(const struct product_matrix *m, const struct product_rows *in) {
@@ -225,7 +225,7 @@ ALWAYS_INLINE void sum_row(const size_t width, double magic, bool begun, const r
   }
 }
 
-// A call: copied into every tile it would be thousands of instructions.
+// Not inlined: copied into every tile, it would be thousands of instructions.
 static __attribute__((noinline)) void sum_rows(size_t rows, const struct gradient_place *p,
                                                bool begun, vector total[TILE_ROWS][PANEL_VECTORS],
                                                real_bits largest[PANEL]) {

@@ -128,8 +128,8 @@ static size_t block_begin(struct blocks blocks, size_t block) {
   return block * blocks.size / blocks.count;
 }
 
-// How rows and lines are cut into tiles: of one line, which has the simplest addresses, or if these
-// had fewer rows than it takes to hide the time of an FMA, into as few as possible.
+// How rows and lines are divided into tiles: tiles of one line, which has the simplest addresses,
+// or, if these had too few rows to hide the latency of an FMA, as few tiles as possible.
 enum { ENOUGH_ROWS = 5 };
 struct tiling {
   struct blocks rows, lines;
@@ -201,7 +201,7 @@ ALWAYS_INLINE void pair_tile(const size_t rows, const size_t vectors,
   }
 }
 
-// Of so few rows the sums of one panel would wait for each other: more vectors.
+// With so few rows, the sums of one panel would wait for each other: more vectors.
 static size_t most_vectors(size_t rows) {
 #if defined GFE_ISA_plain || defined GFE_ISA_avx2
   return rows == 1 ? 8 : rows == 2 ? 4 : PANEL_VECTORS;
@@ -225,7 +225,8 @@ static void any_pair_tile(size_t rows, size_t vectors, const struct product_pair
     TILE(1, 6)
     TILE(1, 7)
     TILE(1, 8)
-    TILE(2, 1) TILE(2, 2) TILE(2, 3) TILE(2, 4) TILE(3, 1) TILE(3, 2) TILE(4, 1) TILE(4, 2)
+    TILE(2, 1)
+    TILE(2, 2) TILE(2, 3) TILE(2, 4) TILE(3, 1) TILE(3, 2) TILE(4, 1) TILE(4, 2)
 #if !defined GFE_ISA_plain
         TILE(5, 1) TILE(5, 2) TILE(6, 1) TILE(6, 2)
 #if !defined GFE_ISA_avx2

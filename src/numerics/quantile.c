@@ -5,14 +5,14 @@
 #include <stdint.h>
 #include <string.h>
 
-// Doubles that are not negative have the order of their bits, taken as integers.
+// Non-negative doubles are ordered like their bits, taken as integers.
 static double of_bits(int64_t bits) {
   double value;
   memcpy(&value, &bits, sizeof value);
   return value;
 }
 
-// How many of this rank's values are not above `limit`.
+// The number of this rank's values that are not above `limit`.
 static int64_t count_up_to(const double *rising, size_t count, double limit) {
   size_t low = 0, high = count;
   while (low < high) {
@@ -25,8 +25,8 @@ static int64_t count_up_to(const double *rising, size_t count, double limit) {
   return (int64_t)low;
 }
 
-// The values at two places of all that are sorted, by bisection of the bits: of each the smallest
-// number that enough values are not above.
+// The values at two places in the sorted sequence of all values, by bisection of the bits: each is
+// the smallest number that enough values do not exceed.
 static void find_places(const struct ranks *ranks, const double *rising, size_t count,
                         const int64_t place[2], double value[2]) {
   static const double infinity = INFINITY;

@@ -17,7 +17,8 @@ static const struct reduction_kernels *kernels(void) {
 
 enum {
   MANTISSA = 53,         // bits of a double
-  HEADROOM = 4,          // powers of two by which a step's gradients may exceed the last step's
+  HEADROOM = 4,          // powers of two by which the gradients of a step may exceed those of the
+                         // last
   SMALLEST = -200,       // exponent below which summands count as zero
   NONFINITE = INT32_MAX  // as an exponent: a summand is not finite
 };
@@ -111,11 +112,11 @@ struct reduction_block *reduction_block(struct reduction *r, size_t start, int64
   return &r->block[b];
 }
 
-// Adds a block's part of `count` gradients, `stride` apart. Too large ones do no harm: the sum will
-// be begun again.
+// Adds a block's part of `count` gradients, `stride` apart. Ones that are too large do no harm: the
+// sum will be started again.
 static void add_to_block(struct reduction_block *block, size_t count, const real *x,
                          size_t stride) {
-  enum { CHUNK = 2048 };  // parameters whose sum stays in the first cache
+  enum { CHUNK = 2048 };  // parameters whose sum stays in the L1 cache
   for (size_t at = 0; at < block->size; at += CHUNK) {
     const size_t left = block->size - at, size = left < CHUNK ? left : CHUNK;
     if (!block->begun) memset(block->sum + at, 0, size * sizeof *block->sum);

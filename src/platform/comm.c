@@ -145,7 +145,7 @@ void comm_limit_messages(struct comm *comm, size_t bytes) {
   comm->most = bytes;
 }
 
-// What the next message takes of the `left` bytes.
+// How many of the `left` bytes go into the next message.
 static int message_bytes(const struct comm *comm, size_t left) {
   return (int)(left < comm->most ? left : comm->most);
 }
@@ -199,7 +199,7 @@ void comm_max_double(struct comm *comm, double *values, size_t count) {
   reduce(comm, values, count, sizeof *values, MPI_DOUBLE, MPI_MAX);
 }
 
-// A block of numbers as MPI sees it: one element of a type of its own, which is never cut.
+// A block of numbers as MPI sees it: one element of a dedicated type, which is never split.
 enum { BLOCK_SUMS, BLOCK_MAXIMA, BLOCK_HEAD };  // where the counts stand, then sums and maxima
 
 static void combine_blocks(void *in, void *inout, int *count, MPI_Datatype *type) {
@@ -287,7 +287,7 @@ static void post_blocks(struct comm *comm, struct blocks *blocks, int rank, bool
     check(MPI_Isend(MPI_BOTTOM, 1, type, rank, 0, comm->handle, request), "MPI_Isend");
   else
     check(MPI_Irecv(MPI_BOTTOM, 1, type, rank, 0, comm->handle, request), "MPI_Irecv");
-  MPI_Type_free(&type);  // once the message is through
+  MPI_Type_free(&type);  // freed once the message is complete
   blocks->count = 0;
 }
 

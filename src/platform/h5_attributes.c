@@ -1,4 +1,5 @@
-// Attributes of an HDF5 file's objects, of whatever shape and kind a program may have written them.
+// Attributes of the objects of an HDF5 file, in whatever shape and type a program may have written
+// them.
 #include <string.h>
 
 #include "ground/memory.h"

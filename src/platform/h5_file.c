@@ -43,7 +43,7 @@ const char *h5_lock_hint(const char *cause) {
   if (reason == ENOLCK || reason == ENOSYS)
     return "; the file system has no locks: set HDF5_USE_FILE_LOCKING=FALSE";
   if (reason == EAGAIN || reason == EACCES || strstr(cause, "already open for write") != NULL)
-    return "; another program has the file open for writing: wait until it has closed it";
+    return "; another program has the file open for writing: wait until it closes it";
   return "";
 }
 
@@ -88,11 +88,11 @@ const char *h5_library(void) {
 
 // ---- crashes ----
 
-// HDF5 1.10 does not survive every damaged file: a wrong length in the metadata, and it reads where
-// no memory is. It cannot be asked beforehand, and a child process that tries first would have to
-// be forked from under MPI. So the signals that end a process are caught while HDF5 reads, to say
-// which file it was; and only then: between two calls a rank may wait for others, and compute while
-// it waits.
+// HDF5 1.10 does not survive every damaged file: a wrong length in the metadata makes it access
+// invalid memory. There is no way to check this in advance, and a child process that tries first
+// would have to be forked under MPI. So the signals that end a process are caught while HDF5 reads,
+// in order to name the file; but only then, because between two calls a rank may wait for others,
+// and uses CPU time while it waits.
 
 // Bytes; seconds until MPI must have ended; seconds of computing that no block of a file takes, and
 // no attribute.
@@ -116,7 +116,8 @@ static void leave(int signal) {
   _exit(EXIT_CODE_ENVIRONMENT);
 }
 
-// The process is lost, and perhaps its heap is, so that ending MPI may hang or crash as well.
+// The process is lost, and perhaps its heap is corrupted, so that ending MPI may hang or crash as
+// well.
 static void crashed(int signal) {
   struct sigaction end = {.sa_handler = leave};
   for (int i = 0; i < DEADLY; i++) sigaction(deadly[i], &end, NULL);
@@ -162,7 +163,7 @@ char h5_kind_of(hid_t type, int *bytes) {
   return H5Tget_sign(type) == H5T_SGN_NONE ? 'u' : 'i';
 }
 
-// Whether a dataset's first external raw file is looked for where it is not.
+// Whether HDF5 would look for a dataset's first external raw file in the wrong place.
 static bool is_astray(hid_t dataset) {
   char name[H5_PATH] = "";
   off_t offset;

@@ -22,9 +22,9 @@ struct h5_file {
 struct h5_file *h5_new(const char *path, bool writes);
 void h5_silence(void);
 
-// From h5_guard() to h5_unguard(), around a call of HDF5's that reads, a crash (on a damaged file)
-// ends the job with a message that names the input file's key and the path; so does more computing
-// than it takes to read a block of rows. Nothing for a file that is being written.
+// Between h5_guard() and h5_unguard(), around a call of HDF5 that reads, a crash (on a damaged
+// file) ends the job with a message that names the key in the input file and the path; so does more
+// computing than it takes to read a block of rows. Does nothing for a file that is being written.
 void h5_guard(const struct h5_file *file);
 void h5_guard_attribute(const struct h5_file *file);  // of which the reading takes no time
 void h5_unguard(const struct h5_file *file);
@@ -32,21 +32,22 @@ void h5_unguard(const struct h5_file *file);
 // Copies what HDF5 says of its last failure, innermost cause first, to `text`; returns it.
 const char *h5_cause(char text[H5_TEXT]);
 
-// Advice to go with a cause: empty unless it speaks of locks, which another program may hold or the
-// file system not have.
+// Advice to accompany a cause: empty unless the cause mentions locks, which another program may
+// hold or the file system may lack.
 const char *h5_lock_hint(const char *cause);
 
 // After a failure to write a file, which is lost anyway: the system's reason if nothing more can be
-// written to its end, such as "; No space left on device", else empty. MPI-IO does not always say.
+// appended to it, such as "; No space left on device", otherwise empty. MPI-IO does not always give
+// it.
 const char *h5_no_space(const struct h5_file *file);
 
 // 'i', 'u' or 'f' for a type of numbers, and their bytes; 0 for any other. h5py's bool is an enum,
 // that of PyTables a bit field of a byte: 'u'.
 char h5_kind_of(hid_t type, int *bytes);
 
-// Opens a dataset; negative if it is not there. Where external raw files are named by a relative
-// path, which HDF5 looks for in the working directory, and the first is not there, they are those
-// beside the file.
+// Opens a dataset; negative if it does not exist. If external raw files are named by a relative
+// path, which HDF5 resolves from the working directory, and the first is not there, those beside
+// the file are used.
 hid_t h5_open_dataset(const struct h5_file *file, const char *dataset);
 
 // A dataset opened to transfer whole rows of it.
@@ -61,11 +62,11 @@ struct h5_rows {
 // if they cannot be read.
 bool h5_extent(hid_t dataset, int *axes, hsize_t lengths[H5_AXES]);
 
-// False if there is no such dataset or h5_extent() fails; else rows->dataset is to be closed.
+// False if there is no such dataset or h5_extent() fails; otherwise rows->dataset must be closed.
 bool h5_open_rows(const struct h5_file *file, const char *dataset, enum h5_type type,
                   struct h5_rows *rows);
 
-// Rows [first, first + count) as they lie in the file and, gap-free, in memory; count 0 is nothing.
+// Selects rows [first, first + count) in the file and, gap-free, in memory; nothing for count 0.
 struct h5_selection {
   hid_t file, memory;
 };

@@ -151,7 +151,7 @@ static bool check_dataset(const struct h5_file *file, hid_t id, const char *data
   return can_decode(file, id, dataset, &cause) || error_set(error, "%s: %s", key, cause.text);
 }
 
-// Says what a soft or external link leads to; false if `path` is none.
+// Describes the target of a soft or external link; false if `path` is not a link.
 static bool describe_link(const struct h5_file *file, const char *path, char text[LINK_TEXT]) {
   H5L_info_t info;
   if (H5Lget_info(file->id, path, &info, H5P_DEFAULT) < 0 ||
@@ -170,7 +170,7 @@ static bool describe_link(const struct h5_file *file, const char *path, char tex
   return good;
 }
 
-// Finds the first part of a path, itself a path, that is a link to nothing, and says to what.
+// Finds the first prefix of a path that is a dangling link, and describes its target.
 static bool find_broken_link(const struct h5_file *file, const char *dataset, char part[H5_TEXT],
                              char text[LINK_TEXT]) {
   for (size_t end = 1; end <= strlen(dataset) && end < H5_TEXT; end++) {
@@ -255,8 +255,8 @@ static bool read_blocks(const struct h5_file *file, const struct h5_rows *rows, 
   return good;
 }
 
-// How the numbers of a dataset are stored, as far as HDF5's conversion is not what is wanted: it
-// has none for bit fields, and clamps unsigned integers that do not fit.
+// How the numbers of a dataset are stored, where HDF5's conversion is unsuitable: it has none for
+// bit fields, and clamps unsigned integers that do not fit.
 enum storage { PLAIN, BITS, UNSIGNED };
 
 static enum storage storage_of(hid_t dataset) {
@@ -287,7 +287,7 @@ static bool read_bits(const struct h5_file *file, const struct h5_rows *rows, en
   return good;
 }
 
-// Reads unsigned integers as they are; one that is no int64_t is an error.
+// Reads unsigned integers unchanged; one that does not fit an int64_t is an error.
 static bool read_unsigned(const struct h5_file *file, const struct h5_rows *rows, hsize_t first,
                           hsize_t count, int64_t *data, char cause[H5_TEXT]) {
   struct h5_rows same = *rows;
@@ -356,7 +356,7 @@ static bool is_inside(const struct h5_rows *rows, const int64_t *start, const in
   return true;
 }
 
-// Makes bytes the doubles that take their place.
+// Replaces bytes by the corresponding doubles.
 static void widen(double *values, size_t count) {
   const unsigned char *bytes = (const unsigned char *)values;
   for (size_t i = count; i-- > 0;) {

@@ -1,6 +1,6 @@
-// Numbers that lie outside of their file: external raw files and the sources of virtual datasets.
-// HDF5 reads fill values, without a word, where they are gone, renamed or too short; so they are
-// looked for where it looks, before anything is read.
+// Numbers stored outside their file: external raw files and the sources of virtual datasets. Where
+// these are missing, renamed or too short, HDF5 silently reads fill values; so their presence is
+// checked in the same places, before anything is read.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,7 +201,8 @@ static bool complain(const struct referrer *referrer, const char *dataset, const
 static bool check_dataset(const char *key, const char *path, hid_t file, const char *name,
                           hid_t dataset, int depth, struct error *error);
 
-// Of a source that is taken as a whole the file keeps no shape, only how many numbers it had.
+// For a source that is used as a whole, the file does not store the shape, only how many numbers it
+// had.
 static bool has_numbers(const struct mapping *mapping, int axes, const hsize_t *held,
                         char what[WHAT]) {
   unsigned long long total = 1;
@@ -213,11 +214,11 @@ static bool has_numbers(const struct mapping *mapping, int axes, const hsize_t *
   return false;
 }
 
-// Whether a source is as large as what is taken of it.
+// Whether a source is large enough for what is taken from it.
 static bool is_large_enough(hid_t dataset, const struct mapping *mapping, char what[WHAT]) {
   hsize_t held[H5_AXES], first[H5_AXES], last[H5_AXES];
   int axes = 0;
-  snprintf(what, WHAT, "which has another number of axes than it had");
+  snprintf(what, WHAT, "whose number of axes has changed");
   if (!h5_extent(dataset, &axes, held)) return false;
   const H5S_sel_type selection = H5Sget_select_type(mapping->source);
   if (selection != H5S_SEL_HYPERSLABS && selection != H5S_SEL_POINTS)
@@ -289,8 +290,10 @@ static bool check_virtual(const struct referrer *referrer, struct error *error) 
 static bool check_dataset(const char *key, const char *path, hid_t file, const char *name,
                           hid_t dataset, int depth, struct error *error) {
   if (depth == NESTED_MAX)
-    return error_set(error, "%s: dataset %s in %s is virtual, of sources that lead back to it", key,
-                     name, path);
+    return error_set(error,
+                     "%s: dataset %s in %s is virtual, and its sources lead back to "
+                     "itself",
+                     key, name, path);
   const struct referrer referrer = {
       key, path, name, file, H5Dget_create_plist(dataset), H5Dget_space(dataset), depth};
   bool good = true;

@@ -1,4 +1,4 @@
-// What stands around the numbers of an HDF5 file: members of groups, axes and their scales, types
+// The structure around the numbers of an HDF5 file: members of groups, axes and their scales, types
 // and fill values.
 #include <stdio.h>
 #include <string.h>
@@ -55,7 +55,7 @@ char (*h5_members(struct h5_file *file, const char *group, bool datasets,
 
 // Opens the first dataset that an axis refers to as netCDF-4 and HDF5's dimension scales have it:
 // the attribute DIMENSION_LIST holds a list of references for each axis. Negative if there is none.
-// Not by HDF5's own functions, which trust the attribute to be of that type.
+// HDF5's own functions are not used, as they rely on the attribute having that type.
 static hid_t open_scale(hid_t dataset, int axes, int axis) {
   hid_t scale = -1;
   if (H5Aexists(dataset, "DIMENSION_LIST") <= 0) return scale;

@@ -11,7 +11,7 @@
 
 static const hsize_t transfer_bytes = (hsize_t)1 << 30;  // written in one call by a rank
 
-// Ends the job unless a call of HDF5's succeeded; `action` and `object` say what was being done.
+// Ends the job unless a call of HDF5 succeeded; `action` and `object` say what was being done.
 static hid_t check(const struct h5_file *file, hid_t result, const char *action,
                    const char *object) {
   char cause[H5_TEXT];
@@ -62,7 +62,7 @@ static hid_t open_group(const struct h5_file *file, const char *path) {
   return check(file, H5Gopen2(file->id, path, H5P_DEFAULT), "open group", path);
 }
 
-// Takes `space` with it.
+// Also closes `space`.
 static void write_array(struct h5_file *file, const char *object, const char *name, hid_t type,
                         hid_t space, const void *value) {
   const hid_t attribute =
@@ -137,7 +137,7 @@ void h5_dimension(struct h5_file *file, const char *group, const char *name, int
   H5Dclose(create_scale(file, group, name, H5T_IEEE_F32BE, length, title));
 }
 
-// What h5_dataset() gives a dataset, too.
+// As for a dataset in h5_dataset().
 static void describe(struct h5_file *file, const char *group, const char *name, const char *units,
                      const char *description) {
   char path[H5_TEXT];

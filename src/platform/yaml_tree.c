@@ -36,7 +36,7 @@ __attribute__((format(printf, 3, 4))) static bool complain(const struct reader *
                    reason);
 }
 
-// Marks count characters, the text has bytes.
+// Marks count characters, whereas the text consists of bytes.
 static char character_at(const struct reader *reader, const yaml_mark_t *mark) {
   size_t character = 0;
   for (size_t i = 0; i < reader->length; i++) {
@@ -66,14 +66,14 @@ static bool complain_of_bytes(const struct reader *reader) {
                   (unsigned)parser->problem_value);
 }
 
-// What to do about the reasons of libyaml that leave a reader alone.
+// Advice for those error messages of libyaml that are not helpful by themselves.
 static const char *advice(const char *problem) {
   static const char *const table[][2] = {
       {"mapping values are not allowed",
-       "is the line indented too far, or a text with a colon not in quotes?"},
-      {"found unexpected ':'", "put a space behind the colon after a key"},
-      {"cannot start any token", "put a text that begins so in quotes"},
-      {"alphabetic or numeric character", "put a text that begins with * or & in quotes"},
+       "is the line indented too far, or does a text with a colon lack quotes?"},
+      {"found unexpected ':'", "put a space after the colon that follows a key"},
+      {"cannot start any token", "put text that begins like this in quotes"},
+      {"alphabetic or numeric character", "put text that begins with * or & in quotes"},
   };
   for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
     if (strstr(problem, table[i][0]) != NULL) return table[i][1];

@@ -240,7 +240,7 @@ def test_fields(checks, program, cwd):
            and list(encoded.coordinates["channel"]) == ["h", "u", "w"],
            f"axes: {encoded.dimensions['target']} {encoded.coordinates} {encoded.channel_units}")
     checks(encoded.attributes["numbering"] == "run time"
-           and np.array_equal(encoded.run, np.repeat([0, 1], 5))
+           and np.array_equal(encoded.run, np.repeat([4, 5], 5))
            and np.array_equal(encoded.time, np.tile(np.arange(5), 2))
            and np.allclose(encoded.run_value, np.repeat([3, 3.5], 5))
            and np.allclose(encoded.time_value, np.tile(np.arange(5) * 0.5 + 1, 2))

@@ -164,7 +164,7 @@ def test_stops(checks, program, cwd):
         checks(code == 75, f"{reason}: exit code {code}, not 75: {out[-2000:]}")
         found = read_summary(os.path.join(folder, "run"))["exit_reason"]
         checks(found == reason, f"exit_reason is {found}, not {reason}")
-        checks("stopped in good order: " + reason in out, f"{reason} should be said: {out[-500:]}")
+        checks("stopped cleanly: " + reason in out, f"{reason} should be said: {out[-500:]}")
 
     expect(*stop_by(program, path, 2, lambda p: p.send_signal(signal.SIGUSR1)), "signal USR1")
     expect(*stop_by(program, path, 3, lambda p: os.kill(ranks_of(p)[-1], signal.SIGUSR2)),
@@ -188,7 +188,7 @@ def test_stops(checks, program, cwd):
     before = os.stat(results)
     out = finish(checks, program, path, 2, "a finished run")
     after = os.stat(results)
-    checks("finished already" in out and before.st_mtime_ns == after.st_mtime_ns,
+    checks("already finished" in out and before.st_mtime_ns == after.st_mtime_ns,
            f"a finished run should be left alone: {out[-500:]}")
 
 
@@ -243,7 +243,7 @@ def test_encoding(checks, program, cwd, trained):
     with h5py.File(os.path.join(directory, "checkpoint.h5"), "r") as file:
         checks(np.isfinite(file["encode/loss"][()]).all(), "losses are finite")
     out = finish(checks, program, path, 4, "the rest of the encoding")
-    said = "finished already" if code == 0 else f"{done} of "
+    said = "already finished" if code == 0 else f"{done} of "
     checks(said in out, f"what is done should be said: {out[:1500]}")
     reference = run_input(checks, program, cwd, "encode_reference", values, ranks=2)
     compare_only_results(checks, "encoding", reference, os.path.join(directory, "results.h5"))
@@ -439,7 +439,7 @@ def test_divergence(checks, program, cwd):
     for ranks in (2, 1):
         result = run(program, "input.yaml", ranks=ranks, cwd=os.path.dirname(path))
         codes.append(result.code)
-        checks(result.code == 4 and "ceased to be finite in step" in result.err and
+        checks(result.code == 4 and "is no longer finite in step" in result.err and
                "learning_rate" in result.err, f"a loss not finite: {result}")
     with h5py.File(os.path.join(cwd, "diverge/run/checkpoint.h5"), "r") as file:
         theta, position = file["training/theta"][()], file["job/position"][()]

@@ -127,7 +127,7 @@ def test_again(checks, program, cwd, sweep, directories):
     results = os.path.join(sweep, directories[1], "results.h5")
     written = os.stat(results).st_mtime_ns
     again = run(program, "grid.yaml", "--task", "1", cwd=cwd)
-    checks(again.code == 0 and "finished already" in again.out, f"a finished task: {again}")
+    checks(again.code == 0 and "already finished" in again.out, f"a finished task: {again}")
     checks(os.stat(results).st_mtime_ns == written, "a finished task is not run again")
     content = sorted(os.listdir(sweep))
     plan = load(os.path.join(sweep, "sweep.json"))
@@ -139,7 +139,7 @@ def test_again(checks, program, cwd, sweep, directories):
                and "(training.epochs: 2 before, 3 now)" in other.err,
                f"another input in the same directory: {other}")
     listing = run(program, "--tasks", "grid.yaml", "--set", "training.epochs=3", cwd=cwd)
-    checks(listing.code == 0 and "is there, of another input" in listing.err,
+    checks(listing.code == 0 and "exists and has another input" in listing.err,
            f"--tasks of another input: {listing}")
     checks(sorted(os.listdir(sweep)) == content
            and load(os.path.join(sweep, "sweep.json")) == plan, "what is refused leaves no trace")
@@ -214,7 +214,7 @@ def test_mistakes(checks, program, cwd):
         "no such task": (good, ["--task", "2"], ["--task 2", "2 tasks, 0 to 1"]),
         "no number": (good, ["--task", "one"], ["--task one"]),
         "a swept key": (good, ["--task", "0", "--set", "training.batch=7"],
-                        ["--set training.batch=7", "is swept in x.yaml:"]),
+                        ["--set training.batch=7", "is also swept in x.yaml:"]),
         "a wrong value in another task": ({"grid": {"training.batch": [5, 0]}}, ["--task", "0"],
                                           ["x.yaml:", "training.batch = 0", "at least 1",
                                            "task 1 of the sweep"]),

@@ -89,7 +89,7 @@ def test_other_samples(checks, program, cwd, trained):
     print("other samples: done", flush=True)
 
 
-# ---- finished already ----
+# ---- already finished ----
 
 def test_finished(checks, program, cwd, trained):
     """The same command again, while its files have been touched, copied, replaced or damaged."""
@@ -110,7 +110,7 @@ def test_finished(checks, program, cwd, trained):
     def again(ranks, what, same):
         before = os.stat(results).st_mtime_ns
         out = finish(checks, program, path, ranks, what)
-        checks(("finished already" in out) == same == (os.stat(results).st_mtime_ns == before),
+        checks(("already finished" in out) == same == (os.stat(results).st_mtime_ns == before),
                f"{what}: should be {'left alone' if same else 'done anew'}: {out[-1500:]}")
         return out
 
@@ -187,7 +187,7 @@ def kill(process):
 
 
 def check_refused(checks, result, what):
-    checks(result.code == 2 and "another job works there (process " in result.err
+    checks(result.code == 2 and "another job is working there (process " in result.err
            and f" on {os.uname().nodename}, Slurm job 4711, since " in result.err
            and result.err.count("gfe_hpc:") == 1, f"{what} should be refused: {result}")
 
@@ -299,7 +299,7 @@ def test_own_files(checks, program, cwd, trained):
             for link in (os.link, os.symlink):
                 link(data, place)
                 refused(ranks, f"data as {name}", {}, "data.train.file = data.h5 is run/" + name,
-                        "would write over")
+                        "would overwrite")
                 os.remove(place)
         place = os.path.join(directory, "results.h5")
         os.rename(data, place)
@@ -321,7 +321,7 @@ def test_own_files(checks, program, cwd, trained):
                 file.write(stranger)
             shutil.copy(data, data + ".2")
             refused(ranks, "a stranger's results", {"data.train.file": "data.h5.2"},
-                    "no run of this program wrote")
+                    "was not written by this program")
             checks(content(place) == stranger, "it should stay")
             os.remove(place)
     print("own files: done", flush=True)

@@ -174,7 +174,7 @@ def test_refusals(checks, program, cwd):
     own = {"data.validation.generate": "circle", "data.validation.count": 5}
     for values, message in (
             ({**few, "training.validation": 0.05}, "give at least 0.2"),
-            ({**few, "training.validation": 0.95}, "none is left to learn from"),
+            ({**few, "training.validation": 0.95}, "none is left to train with"),
             ({"data.train.count": 1, "training.validation": 0.5}, "are one group"),
             ({"training.validation": 1}, "training.validation"),
             ({"training.patience": 2}, "training.patience = 2: needs a training that is validated"),

@@ -219,7 +219,7 @@ def check_again(checks, program, layouts):
     run_input(checks, program, directory, "again", base, values)
     used = os.path.join("again", "used_parameters.yaml")
     result = run(program, used, cwd=directory)
-    checks(result.code == 0 and "finished already" in result.out,
+    checks(result.code == 0 and "already finished" in result.out,
            f"used_parameters.yaml should give the same run: {result}")
     select = "data.train.select={sample: {count: 2}, time: 1}"
     result = run(program, used, "--set", select, "--set", "data.train.samples=sample",

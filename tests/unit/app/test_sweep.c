@@ -178,7 +178,7 @@ static void test_directories(void) {
   mkdir("study/task_05_00000000", 0777);
   sweep = read_section(section, "run.directory=study", &error);
   CHECK(!sweep_choose(sweep, 5, &config, &error), "accepted");
-  const char *const parts[] = {"study/task_05_", "task_05_00000000 is there", "run.directory"};
+  const char *const parts[] = {"study/task_05_", "task_05_00000000 exists", "run.directory"};
   for (size_t i = 0; i < 3; i++) CHECK(strstr(error.text, parts[i]) != NULL, "%s", error.text);
   sweep_destroy(&sweep);
   const char *const made[] = {"study/task_05_00000000",
@@ -243,10 +243,11 @@ static const struct {
     {"  grid: {}\n", NULL, "sweep.grid = {...}: must be keys with a list of values"},
     {"  grid: {training.bach: [1]}\n", NULL,
      "input.yaml:4: training.bach = [...]: unknown key; did you mean training.batch?"},
-    {"  grid: {training: [1]}\n", NULL, "training = [...]: is a section; give one key of it"},
+    {"  grid: {training: [1]}\n", NULL, "training = [...]: is a section; give one of its keys"},
     {"  grid: {batch: [1]}\n", NULL,
      "batch = [...]: unknown section; did you mean training.batch?"},
-    {"  grid: {sweep.grid: [1]}\n", NULL, "sweep.grid = [...]: is given in the input file alone"},
+    {"  grid: {sweep.grid: [1]}\n", NULL,
+     "sweep.grid = [...]: can be given only in the input file"},
     {"  grid: {training.batch: 3}\n", NULL,
      "input.yaml:4: training.batch = 3: must be a list of values to try, such as [1, 2, 5]"},
     {"  grid: {training.batch: []}\n", NULL, "training.batch = [...]: must be a list of values"},
@@ -271,11 +272,11 @@ static const struct {
     {"  random: {training.batch: {range: [1, 2]}}\n", NULL, "needs samples: the number of draws"},
     {"  random: {samples: 0, run.seed: {range: [1, 2]}}\n", NULL,
      "input.yaml:4: sweep.random.samples = 0: must be at least 1"},
-    {"  random: {samples: 3}\n", NULL, "sweep.random = {...}: names no key to draw"},
+    {"  random: {samples: 3}\n", NULL, "sweep.random = {...}: names no key to vary"},
     {"  random: {samples: 3, seed: x, run.seed: {range: [1, 2]}}\n", NULL,
      "sweep.random.seed = x: must be an integer"},
     {"  random: {samples: 3, run.seed: [1, 2]}\n", NULL,
-     "run.seed = [...]: must be {range: [least, greatest]}, with log: true if wanted, or"},
+     "run.seed = [...]: must be {range: [lowest, highest]}, optionally with log: true, or"},
     {"  random: {samples: 3, run.seed: {range: [1, 2], choices: [3]}}\n", NULL, "must be {range:"},
     {"  random: {samples: 3, run.seed: {rang: [1, 2]}}\n", NULL,
      "rang = [...]: must be range, log or choices; did you mean range?"},
@@ -283,7 +284,7 @@ static const struct {
     {"  random: {samples: 3, run.sed: {range: [1, 2]}}\n", NULL, "did you mean run.seed?"},
     {"  random: {samples: 3, run.seed: {range: [1, 2, 3]}}\n", NULL, "the range must be two"},
     {"  random: {samples: 3, run.seed: {range: [2, 1]}}\n", NULL,
-     "the range must be [least, greatest]"},
+     "the range must be [lowest, highest]"},
     {"  random: {samples: 3, run.seed: {range: [1, 2.5]}}\n", NULL,
      "run.seed = 2.5: must be an integer"},
     {"  random: {samples: 3, training.batch: {range: [0, 2]}}\n", NULL,
@@ -303,9 +304,10 @@ static const struct {
     {"  grid: {encoding.solver: [lbfgs, amd], encoding.h0: [1, 20]}\n", NULL,
      "input.yaml:4: encoding.h0 = 20: amd needs h_min <= h0 <= h_max in encoding; they are 1, 20 "
      "and 10 (task 3 of the sweep)"},
-    {"  grid: {run.seed: [1, 2]}\n", "run.seed=3", "--set run.seed=3: run.seed is swept in input."},
+    {"  grid: {run.seed: [1, 2]}\n", "run.seed=3",
+     "--set run.seed=3: run.seed is also swept in input."},
     {"  grid: {run.seed: [1, 2]}\n", "sweep.grid=3",
-     "sweep.grid: is given in the input file alone"},
+     "sweep.grid: can be given only in the input file"},
     {"  grid: {run.seed: [1, 2]}\n", "training.batch=0",
      "--set training.batch=0: must be at least"},
 };

@@ -12,7 +12,7 @@ static void test_wrong_options(struct comm *comm) {
   from = options("good.h5", "/set/image");
   expect(comm, &from, "did you mean /set/images?");
   from = options("good.npy", "/set/images");
-  expect(comm, &from, "only HDF5 files have datasets");
+  expect(comm, &from, "only HDF5 files contain datasets");
   from = options("good.npy", "");
   from.first = SAMPLES;
   expect(comm, &from, "data.test.first = 23: must be in [0, 22]");
@@ -24,7 +24,7 @@ static void test_wrong_options(struct comm *comm) {
   from = (struct data_options){.generate = GENERATE_CIRCLE, .count = INT64_MAX};
   expect(comm, &from, "too many samples");
   from.count = (int64_t)1 << 40;
-  expect(comm, &from, "take more ranks, or fewer samples");
+  expect(comm, &from, "use more ranks, or fewer samples");
 }
 
 static void test_wrong_companions(struct comm *comm) {
@@ -34,7 +34,7 @@ static void test_wrong_companions(struct comm *comm) {
   snprintf(from.labels, sizeof from.labels, "flat.npy");
   from.count = 3;
   from.classes = integers(1, (const int64_t[]){1});
-  expect(comm, &from, "real numbers, no classes");
+  expect(comm, &from, "real numbers, not classes");
   from.count = from.classes.count = 0;
   snprintf(from.labels, sizeof from.labels, "absent.npy");
   expect(comm, &from, "data.test.labels = absent.npy: cannot open");

@@ -242,7 +242,7 @@ static void test_common(struct comm *comm) {
   check_padding(dataset);
   dataset_destroy(&dataset);
   write_common(comm, "(2, 3)", N, (const double[]){1, 1, 1, 1, 1, 1});
-  expect(comm, &from, "leaves no entry");
+  expect(comm, &from, "no entry of a sample is left");
   write_common(comm, "(2, 3)", N, (const double[]){0, 1, NAN, 1, 1, 1});
   expect(comm, &from, "entry 2 is nan");
   write_common(comm, "(3,)", 3, (const double[]){0, 1, 0});

@@ -45,8 +45,8 @@ int main(void) {
     chmod("a/b", 0700);
   }
   if (symlink("gone/run", "a/dead") == 0) {
-    expect("a/dead", "run.directory = a/dead: a/dead is a link to gone/run, which is not there");
-    expect("a/dead/more", "a/dead is a link to gone/run, which is not there");
+    expect("a/dead", "run.directory = a/dead: a/dead is a link to gone/run, which does not exist");
+    expect("a/dead/more", "a/dead is a link to gone/run, which does not exist");
     unlink("a/dead");
   }
   if (symlink("b", "a/live") == 0) {

@@ -76,7 +76,7 @@ static void test_paths(void) {
   expect_path("${A_1", "${A_1: only ${NAME} can be expanded");
   expect_path("${A_1:-b}", "${A_1:-b}: only ${NAME} can be expanded");
   expect_path("~you/x",
-              "only ~/ is expanded, to the home of who runs the program; give the path in full, or "
+              "only ~/ is expanded, to the home directory of the user; give the path in full, or "
               "as ./~you/x if a file has this name");
   expect_path("123456789012345", "123456789012345");
   expect_path("~/234567", "/home/me/234567");
