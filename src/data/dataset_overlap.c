@@ -188,10 +188,10 @@ static void complain(const struct dataset_sources *a, const struct dataset_sourc
   if (common >= 0)
     snprintf(place, sizeof place, " %lld", (long long)(common & (((int64_t)1 << FILE_SHIFT) - 1)));
   error_set(error,
-            "%s: %s%s of %s is also in %s, and errors on samples used in training are not "
+            "%s: %s%s%s of %s is also in %s, and errors on samples used in training are not "
             "meaningful; choose others with first and count or select, or set data.allow_overlap: "
             "true",
-            b->key, axis, place, path, a->key);
+            b->key, common >= 0 ? "" : "a ", axis, place, path, a->key);
 }
 
 void dataset_check_overlap(struct comm *comm, const struct dataset_sources *a,

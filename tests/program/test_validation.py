@@ -177,10 +177,10 @@ def test_refusals(checks, program, cwd):
             ({**few, "training.validation": 0.95}, "none is left to train with"),
             ({"data.train.count": 1, "training.validation": 0.5}, "are one group"),
             ({"training.validation": 1}, "training.validation"),
-            ({"training.patience": 2}, "training.patience = 2: needs a training that is validated"),
-            ({"training.keep": "best"}, "training.keep = best: needs a training that is validated"),
-            ({"training.refit": True}, "training.refit = true: needs a training that is validated"),
-            ({**SHARE, **own}, "training.validation = 0.2: cannot go with data.validation"),
+            ({"training.patience": 2}, "training.patience = 2: needs validation during training"),
+            ({"training.keep": "best"}, "training.keep = best: needs validation during training"),
+            ({"training.refit": True}, "training.refit = true: needs validation during training"),
+            ({**SHARE, **own}, "training.validation = 0.2: cannot be combined with data.validation"),
             ({"data.validation.count": 5}, "data.validation"),
             (own, "data.validation has 2 entries")):
         path = write_input(os.path.join(cwd, "wrong.yaml"), BASE, values)

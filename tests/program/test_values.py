@@ -205,7 +205,7 @@ def test_channels(checks, program, cwd):
                   "data.train.axes=[run, kind, x, y]", "--set", "data.train.samples=[run]",
                   "--set", "data.train.mask=/all_land", "--set", "run.directory=channels_unnamed",
                   cwd=cwd)
-    checks("if kind is an axis of channels, call it component" in unnamed.err,
+    checks("if kind is an axis of channels, name it component" in unnamed.err,
            f"channels that are not named: {unnamed}")
     return shown.out
 
@@ -250,10 +250,10 @@ def test_missing(checks, program, cwd):
                      counted)
     for what, settings, code, expected in (
             ("a number that never occurs", ["data.missing=-77"], 0,
-             "warning: data.missing = -77: no entry of the data is this number"),
+             "warning: data.missing = -77: no entry of the data has this value"),
             ("a mask of another shape", ["data.train.mask=mask.nc:/none"], 2, "data.train.mask"),
             ("a mask beside weights", ["data.train.mask=/land", "data.train.weights=/weights"], 2,
-             "data.train.mask=/land: cannot go with data.train.weights"),
+             "data.train.mask=/land: cannot be combined with data.train.weights"),
             ("no such file", ["data.train.mask=gone.nc:/land"], 2, "No such file"),
             ("no path", ["data.train.mask=mask.nc"], 2, "/land"),
             ("constant data", ["data.train.dataset=/weights", "data.train.mask=/land"], 0,

@@ -329,7 +329,7 @@ def check_overlap(checks, program, directory):
     case("another trajectory by its place", part(0), {**view, "samples": ["time"],
                                                       "select": {"sample": 3}}, "")
     case("one of them by its place", part(0), {**view, "samples": ["time"],
-                                               "select": {"sample": 1}}, "is in data.train, too")
+                                               "select": {"sample": 1}}, "a time of")
     rows = {"file": "fronts.npy"}
     wide = {"decoder.layers": [{"dense": 2 * N}]}
     case("rows", {**rows, "count": 6}, {**rows, "first": 6}, "", **wide)
@@ -367,7 +367,7 @@ def check_mistakes(checks, program, directory):
         ("places that are not there", {"select": {"time": {"first": 3, "count": 3}}},
          ["data.train.select", "time", "there are 2 of its 5"]),
         ("a step of 0", {"select": {"time": {"stride": 0}}}, ["stride of time", "at least 1"]),
-        ("an unknown word of select", {"select": {"time": {"begin": 0}}}, ["no begin"]),
+        ("an unknown word of select", {"select": {"time": {"begin": 0}}}, ["not begin"]),
         ("labels of a wrong shape", {"labels": "/weight"},
          ["data.train.labels", "sample (4) and time (5)", "(96)"]),
         ("weights of a wrong shape", {"weights": "/class"}, ["data.train.weights", "(4, 5, 96)"]),
