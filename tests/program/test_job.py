@@ -423,7 +423,7 @@ def test_moved_data(checks, program, cwd):
     data[17, 3] += 1e-3
     np.save(os.path.join(folder, "a.npy"), data)
     result = run(program, "input.yaml", cwd=os.path.dirname(path))
-    checks(result.code == 2 and "data.train holds other samples" in result.err,
+    checks(result.code == 2 and "data.train contains different samples" in result.err,
            f"changed data should be refused: {result}")
     write_input(path, values, {"data.train.file": "../b.npy"})
     out = finish(checks, program, path, 2, "moved data")
