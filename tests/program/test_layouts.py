@@ -350,7 +350,7 @@ def test_pdebench(checks):
     with h5py.File("odd.hdf5", "w") as file:
         file["tensor"] = one
         file["x-coordinate"] = np.arange(9.)
-    expect_refusal(checks, "coordinates that do not fit", "odd.hdf5", "auto", "/tensor", "fit",
+    expect_refusal(checks, "coordinates that do not fit", "odd.hdf5", "auto", "/tensor", "match",
                    "plain")
 
 
@@ -494,7 +494,7 @@ def test_netcdf(checks):
            "axis_0:7(sample) level:4(space)", fields=["w"])
     expect(checks, "a dimension behind a prefix", "ensemble.nc", "auto", "netCDF", "z:4",
            fields=["zz"])
-    expect_refusal(checks, "fields of different shapes", "ensemble.nc", "auto", "which of", "/u")
+    expect_refusal(checks, "fields of different shapes", "ensemble.nc", "auto", "say which", "/u")
 
 
 def test_matlab(checks):
@@ -525,7 +525,7 @@ def test_plain(checks):
            fields=["x"])
     expect(checks, "labels", "plain.h5", "auto", "plain", "x:3 sample:4 channel:2(component)",
            fields=["y"])
-    expect_refusal(checks, "no field named", "plain.h5", "auto", "which of", "/x, /y")
+    expect_refusal(checks, "no field named", "plain.h5", "auto", "say which", "/x, /y")
     expect_refusal(checks, "a number", "plain.h5", "auto", "single number", fields=["one"])
     expect_refusal(checks, "a text", "plain.h5", "auto", "numbers", fields=["words"])
     expect_refusal(checks, "lost sources", "parts/virtual.h5", "auto", "part_1.h5",

@@ -8,7 +8,7 @@ static void test_wrong_options(struct comm *comm) {
   from = options(scratch_directory, "");
   expect(comm, &from, "is a directory");
   from = options("good.h5", "");
-  expect(comm, &from, "data.test.dataset: which of the datasets");
+  expect(comm, &from, "data.test.dataset: say which datasets");
   from = options("good.h5", "/set/image");
   expect(comm, &from, "did you mean /set/images?");
   from = options("good.npy", "/set/images");

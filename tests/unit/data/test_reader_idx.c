@@ -35,7 +35,7 @@ static void test_wrong_idx(struct comm *comm) {
   expect_idx(comm, 0x08, 2, huge, 30, "impossibly large");
   expect_idx(comm, 0x08, 1, huge, 30, "truncated");
   expect_idx(comm, 0x08, 2, (const uint32_t[]){0, 3}, 30, ": 0 samples");
-  expect_idx(comm, 0x08, 2, (const uint32_t[]){3, 0}, 30, "without entries");
+  expect_idx(comm, 0x08, 2, (const uint32_t[]){3, 0}, 30, "samples with no entries");
   scratch_write(comm, "bad.idx", "\0\0\x08\x02\0\0", 6);
   expect_file(comm, "bad.idx", "ends within its header");
   scratch_write(comm, "bad.idx", "\0\0\x08\x0a\0\0", 6);

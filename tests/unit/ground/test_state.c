@@ -13,6 +13,7 @@ int main(void) {
   struct state state = {.count = 0};
   state_add(&state, (struct state_field){.group = "g",
                                          .name = "rows",
+                                         .dimension = "row",
                                          .type = STATE_REAL,
                                          .data = padded,
                                          .total = ROWS,
