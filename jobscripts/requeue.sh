@@ -71,8 +71,8 @@ stop_file() {
   return 1
 }
 
-# scontrol, which Slurm shall not end with the rest of the job before it has answered: a requeue that
-# succeeded would look like one that was refused.
+# scontrol, which Slurm must not end with the rest of the job before it has answered: otherwise a
+# requeue that succeeded would look like one that was refused.
 ask_slurm() (
   trap '' TERM
   exec scontrol "$@"

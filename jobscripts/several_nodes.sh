@@ -4,7 +4,8 @@
 #
 #   sbatch jobscripts/several_nodes.sh input.yaml
 #
-# So many ranks want large batches: inputs/fashion_mnist.yaml shows how (1,000 samples, 8 updates each).
+# This many ranks need large batches; inputs/fashion_mnist.yaml shows how (1,000 samples, 8 updates
+# each).
 # Read jobscripts/one_node.sh first: options that are explained there are not explained here.
 
 #SBATCH --job-name=gfe_large
@@ -22,7 +23,7 @@
 ##SBATCH --account=PROJECT
 ##SBATCH --partition=NAME
 ##SBATCH --switches=1             # nodes close to each other in the network
-##SBATCH --constraint=TYPE        # nodes of one kind of CPU: only then has every run the same bits
+##SBATCH --constraint=TYPE        # nodes with one kind of CPU
 
 # module purge
 # module load gcc openmpi hdf5-parallel libyaml

@@ -15,8 +15,8 @@
 // The first entries of every dictionary.
 enum { DICTIONARY_ZERO, DICTIONARY_MEAN, DICTIONARY_TRAINED };
 enum { DICTIONARY_ENTRIES = 4096 };  // at most, without the first ones
-// Numbers in a latent up to which each trained entry has a metric of its own; beyond, one serves
-// all.
+// The length of a latent up to which each trained entry has a metric of its own; beyond it, one
+// metric serves all.
 enum { DICTIONARY_METRIC_LATENT = 16 };
 
 struct dictionary {
@@ -30,8 +30,8 @@ struct dictionary {
                          // covariance 1; owned, made by dictionary_complete()
   double *factor;        // [d][d] L of their covariance L L^T; owned, the same
   real **metric;         // [count] for entries whose metric has been requested, otherwise
-                         // NULL; owned. Of long latents DICTIONARY_MEAN has that of all
-  bool has_metrics;      // all that there can be: they are stored
+                         // NULL; owned. For long latents, DICTIONARY_MEAN has the one for all
+  bool has_metrics;      // all possible metrics are present and are stored
   // Of all trained latents or, if `latents` has not been set, of the entries, by
   // dictionary_complete():
   int64_t latents;                   // how many there are
@@ -50,8 +50,8 @@ void dictionary_destroy(struct dictionary **dictionary);
 // coordinates, and mean and covariance of the trained latents unless these are known.
 void dictionary_complete(struct dictionary *dictionary);
 
-// Adds 1e-6 of the mean variance to the diagonal of a covariance [d][d], as latents may be unused;
-// returns its trace before.
+// Adds 1e-6 of the mean variance to the diagonal of a covariance [d][d], because some latent
+// numbers may be unused; returns the trace that it had before.
 double dictionary_add_ridge(size_t d, double *covariance);
 
 // |a - b|^2 of two entries in standardised coordinates.
@@ -60,12 +60,12 @@ double dictionary_distance2(const struct dictionary *dictionary, int64_t a, int6
 // A checksum of everything that determines where flows begin; never 0.
 uint64_t dictionary_checksum(const struct dictionary *dictionary);
 
-// Metrics that there are once all are made, and the entry that has the first of them.
+// The number of metrics once all have been computed, and the first entry that has one.
 int64_t dictionary_metric_count(const struct dictionary *dictionary);
 int64_t dictionary_metric_first(const struct dictionary *dictionary);
 
-// All of them, [dictionary_metric_count][d][d], gap-free; zeros: there is none. Setting them keeps
-// those that are there already and settles has_metrics.
+// All metrics, [dictionary_metric_count][d][d], without padding; zeros: there is none. Setting them
+// keeps those that exist already and determines has_metrics.
 void dictionary_get_metrics(const struct dictionary *dictionary, real *packed);
 void dictionary_set_metrics(struct dictionary *dictionary, const real *packed);
 

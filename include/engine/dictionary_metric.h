@@ -1,8 +1,9 @@
-// The first metric of flows that begin at an entry of the dictionary: the inverse Hessian of the
-// loss of a sample that the decoder meets exactly there. So there is no residual, and it is the
-// Gauss-Newton matrix J^T J of the entry, in units of the loss. It depends on the decoder alone;
-// all entries of a sample's must count. Beyond DICTIONARY_METRIC_LATENT numbers in a latent an
-// entry of its own costs too much, and the mean over METRIC_ENTRIES entries serves all.
+// The first metric of flows that begin at an entry of the dictionary: the inverse of the Hessian
+// that the loss has there for a sample which the decoder reproduces exactly. As there is no
+// residual, this Hessian is the Gauss-Newton matrix J^T J, in units of the loss. It depends on the
+// decoder alone, provided that all entries of a sample count. Beyond DICTIONARY_METRIC_LATENT
+// numbers in a latent, one metric per entry costs too much, and one from the mean over
+// METRIC_ENTRIES entries serves all.
 #ifndef GFE_DICTIONARY_METRIC_H
 #define GFE_DICTIONARY_METRIC_H
 
@@ -20,13 +21,13 @@ struct dictionary_metric;  // work space; owned by the caller of dictionary_metr
 struct dictionary_metric *dictionary_metric_begin(struct run *run);
 void dictionary_metric_end(struct dictionary_metric **work);
 
-// That of a trained entry, [d][real_padded(d)] (borrowed from the dictionary); NULL if the decoder
-// does not depend on z there.
+// The metric of a trained entry, [d][real_padded(d)] (borrowed from the dictionary); NULL if the
+// decoder does not depend on z there.
 const real *dictionary_metric_of(struct dictionary_metric *work, int64_t entry);
 
-// Once nothing is trained any more: makes those that are missing, to be stored with the decoder.
-// Not where entries of the training samples have weights: then there is no use for them, most
-// likely; nor of a dictionary that was read. Collective.
+// To be called when training has ended: computes the missing metrics, to be stored with the
+// decoder. Does nothing if the training samples have weights, since then the metrics are probably
+// of no use, nor for a dictionary read from a file. Collective.
 void dictionary_metric_complete(struct run *run);
 
 // Bytes of the work space and of all metrics.

@@ -15,7 +15,7 @@
 
 struct pod_codes;
 
-// Where flows begin: where evaluation.start puts those of new samples; where training has left the
+// Where flows begin: for new samples, as evaluation.start says; where training has left the
 // latents; or, for some of the training samples, as if they were new, never at their own latents.
 enum evaluation_kind { EVALUATION_NEW, EVALUATION_TRAINED, EVALUATION_AS_NEW };
 
@@ -44,7 +44,7 @@ struct evaluation {
   double begun;
   int64_t identity;  // of everything that determines the latents
   bool flows_ended;
-  int64_t passed;  // samples through the autoencoder's encoder
+  int64_t passed;  // samples that have been through the autoencoder's encoder
 };
 
 // A new evaluation of a set that is loaded. For all kinds except EVALUATION_NEW, the set is the
@@ -75,7 +75,7 @@ bool evaluation_resume(struct evaluation *evaluation);
 void evaluation_columns(const struct evaluation *evaluation, struct state *state);
 
 // Fills x [count][real_padded(n)] with the reconstructions, scaled, of this rank's samples from
-// `first` on, of one source that there is, once all are encoded; POD's after evaluation_measure().
+// `first` on, by an existing source, once all are encoded; POD's only after evaluation_measure().
 void evaluation_reconstruct(const struct evaluation *evaluation, enum errors_source source,
                             int64_t first, int64_t count, real *x);
 

@@ -13,7 +13,7 @@ void first_guess_prepare(struct run *run);
 
 // Prepares the starts and sets the latents of the flows still to run (STATUS_RUNNING) to where they
 // begin; further starts, if any, are in encoding->starts, to be released by first_guess_end().
-// `observation` of the samples, or NULL. `exclude_own`: not at the latent of the sample itself.
+// `observation`: that of the samples, or NULL. `exclude_own`: not at the sample's own latent.
 // Collective.
 void first_guess_start(struct run *run, const struct samples *samples,
                        const struct observation *observation, bool exclude_own,

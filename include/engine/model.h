@@ -22,21 +22,21 @@ struct model_step {
   double seconds;              // of this rank's work on its samples, where it differs between ranks
 };
 
-// What the latents are with which the samples of a step come: of the epoch before, or zero; of the
-// step before, which had the same samples; or of some step before.
+// Where the latents that the samples bring to a step come from: the previous epoch, or zero; the
+// previous step, which had the same samples; or any earlier step.
 enum model_latents { LATENTS_EARLIER, LATENTS_OF_BATCH, LATENTS_DRAWN };
 
-// The latents, losses and counts of the batch whose part on this rank is `shard` into its encoding,
-// and gradient (update_gradient()) of the mean loss. False if loss or gradient is not finite.
-// Collective.
+// Writes the latents, losses and counts of the batch, whose part on this rank is `shard`, into its
+// encoding, and the gradient of the mean loss into `gradient` (update_gradient()). False if loss or
+// gradient is not finite. Collective.
 bool model_step(struct model *model, struct shard *shard, enum model_latents latents,
                 real *gradient, struct model_step *step);
 
 // Whether training leaves latents from which later flows of its samples continue.
 bool model_keeps_latents(const struct run *run);
 
-// Whether training flows may run on any rank: not if there are none, nor if an adjoint follows them
-// back, which it does on the ranks of their tiles. And whether they then take different numbers of
+// Whether training flows may run on any rank: not if there are none, nor with an adjoint, which
+// goes back along them on the ranks of their tiles. And whether they then take different numbers of
 // evaluations: not if they share their steps.
 bool model_flows_are_free(const struct run *run);
 bool model_flows_are_uneven(const struct run *run);
@@ -47,7 +47,7 @@ void model_state(struct model *model, struct state *state);
 // Bytes of work space for a step, excluding the recorded steps of flows.
 double model_bytes(const struct run *run);
 
-// Bytes of what flows of `samples` samples leave behind for the gradient and the next step.
+// Bytes that the flows of `samples` samples leave behind for the gradient and the next step.
 double model_carry_bytes(const struct run *run, double samples);
 
 #endif

@@ -41,9 +41,9 @@ struct run {
   // Where training has left the latents of this rank's training samples, [local_count]
   // [real_padded(d)], borrowed; NULL: nowhere.
   const real *latents;
-  // Mean loss of the samples held out from training, with the decoder as it stands (or, after some
-  // more steps, as it was), borrowed from the trainer, which may not know it yet (NaN); NULL:
-  // without one, or of an autoencoder, whose loss it is not.
+  // Mean loss of the samples held out from training, with the present decoder (or, after some more
+  // steps, an earlier one); borrowed from the trainer, which may not know it yet (NaN). NULL
+  // without validation, or for an autoencoder, whose validation loss is that of its encoder.
   const double *held_out_loss;
   // Checksums of what has been loaded: a set's samples, weights and labels (0: not used), and what
   // decoder.file gave, parameters (with the predictor if nothing is trained) and predictor (0:
@@ -63,7 +63,7 @@ void run_forget_guesses(struct run *run);
 
 void run_destroy(struct run **run);
 
-// That loss, or the one that decoder.file has; NaN if it is not known.
+// The held-out loss, or the one stored in decoder.file; NaN if it is not known.
 double run_held_out_loss(const struct run *run);
 
 // The section of the input file that says where a set's samples are; borrowed.

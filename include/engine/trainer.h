@@ -60,13 +60,13 @@ struct evaluation *trainer_take_test(struct trainer *trainer);
 // What the training has cost per training sample so far.
 struct trainer_cost {
   double uses;         // updates that a sample has taken part in
-  double evaluations;  // gradient evaluations of flows, or passes of an encoder; those of a first
-                       // training included. NaN if the run was begun by an earlier version
+  double evaluations;  // gradient evaluations of flows, or passes of an encoder, including those of
+                       // a first training. NaN if the run was begun by an earlier version
 };
 struct trainer_cost trainer_cost(const struct trainer *trainer);
 
-// To go on from a state: first the position, then the rest, read into what trainer_state() adds,
-// and then settling what another number of epochs than before makes of the plan.
+// To resume from a state: first set the position, then read the rest into what trainer_state()
+// adds, and then adapt the plan if the number of epochs has changed.
 void trainer_resume(struct trainer *trainer, struct trainer_position position);
 void trainer_settle(struct trainer *trainer);
 

@@ -1,5 +1,5 @@
-// What training is judged by while it runs: samples that it does not learn from, and the rule by
-// which their losses decide which of its decoders is kept.
+// How training is judged while it runs: by samples that are not used for training, and by the rule
+// that decides from their losses which of its decoders is kept.
 #ifndef GFE_VALIDATION_H
 #define GFE_VALIDATION_H
 
@@ -12,27 +12,26 @@
 // ---- the samples ----
 
 // If a share of data.train is to be held out (training.validation): run->sets[SET_TRAIN], its view
-// and its shape become those of the samples to learn from, and SET_VALIDATION those of the others.
+// and its shape become those of the samples to train on, and SET_VALIDATION those of the others.
 // To be called once the training set is loaded and scaled, before anything is fitted to it. If none
 // or all of the samples would be held out, that is the user's mistake. Collective.
 void validation_hold_out(struct run *run, struct error *error);
 
-// Returns the samples held out, if any, to the samples to learn from.
-// Collective.
+// Returns the samples held out, if any, to the samples to train on. Collective.
 void validation_return(struct run *run);
 
 // ---- the rule ----
 
-// The decoders on the way are the start and those after some passes. The start is left only for one
-// whose mean loss is at least 1 % lower, for mse its root: 1 % of the relative L2 error; of later
-// ones the lowest counts. (Without the margin a few validation samples find a gain by chance, and a
-// start at POD ends above POD.)
+// The candidates are the initial decoder and those after some passes. The initial one is given up
+// only for one whose mean loss (for mse, its square root, as in the relative L2 error) is at least
+// 1 % lower; among later ones the lowest loss decides. (Without this margin, a few validation
+// samples may show a gain by chance, and a training started from POD could end up worse than POD.)
 struct validation_choice {
   int64_t kept;             // passes after which the decoder was that of `kept_loss`
   int64_t waited;           // validations since the loss was lowest
   double start, kept_loss;  // losses of the initial decoder and of the one to keep
   double lowest, latest;    // of all validations so far, and of the latest
-  double margin;            // share of the start's loss by which another one must be lower
+  double margin;            // fraction of `start` by which a loss must be lower
 };
 
 // Enters the loss of the initial decoder.

@@ -22,7 +22,7 @@ with command.imports():
 
 IMAGES = "data.train.subset"
 RECIPES = ("POD, nothing trained", "linear decoder", "one pass in blocks", "one pass with replay",
-           "repeated passes, replay", "repeated passes, copies")
+           "repeated passes", "repeated passes, copies")
 
 
 def recipe_of(values):
@@ -33,9 +33,9 @@ def recipe_of(values):
         return RECIPES[1]
     if values.get("training.copies.shift"):
         return RECIPES[5]
-    if values.get("training.replay"):
-        return RECIPES[4 if (values.get("training.epochs") or 1) > 1 else 3]
-    return RECIPES[2]
+    if (values.get("training.epochs") or 1) > 1:
+        return RECIPES[4]
+    return RECIPES[3 if values.get("training.replay") else 2]
 
 
 def cells_of(sweep):

@@ -105,7 +105,8 @@ static void print_help(void) {
   puts(
       "\n"
       "Exit codes: 0, done; 2, a mistake in the input; 3, a system failure (disk, memory, MPI);\n"
-      "4, training diverged; 75, stopped cleanly: the same command resumes the run.\n"
+      "4, training diverged or a gradient check failed; 75, stopped cleanly: the same command\n"
+      "resumes the run.\n"
       "\n"
       "--check shows what a run would do. Parameters of the input file:\n");
   config_write_summary(stdout);

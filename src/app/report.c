@@ -91,8 +91,8 @@ static void report_updates(const struct run *run) {
                       (double)count;
   if (config->training.replay)
     log_line(
-        "  %-8s %lld updates per batch, the first of it, the others replay: of samples drawn from "
-        "all loaded so far. Each is loaded %lld times and used %.3g times",
+        "  %-8s %lld updates per batch: the first uses the batch, the others replay samples drawn "
+        "from all loaded so far. Each is loaded %lld times and used %.3g times",
         "", (long long)updates, (long long)epochs, uses);
   else
     log_line("  %-8s %lld updates per batch: each sample is used %.3g times", "",
@@ -104,7 +104,7 @@ static void report_copies(const struct run *run) {
   const struct config_copies *copies = &run->config.training.copies;
   const struct view *view = run->views[SET_TRAIN];
   const char *between = " ";
-  log_text("  %-8s others of each sample in each pass:", "copies");
+  log_text("  %-8s new ones of each sample in each pass:", "copies");
   if (copies->shift > 0.0) log_text("%sshifts up to %g", between, copies->shift), between = ", ";
   if (copies->scale > 0.0)
     log_text("%sscale %g to %g", between, 1.0 - copies->scale, 1.0 + copies->scale), between = ", ";
@@ -132,7 +132,7 @@ static void report_pod(const struct run *run) {
         "pod", (long long)d, (long long)count);
   else
     log_line(
-        "  %-8s starts from POD: the given layers, whose output is 0 at first, plus a linear "
+        "  %-8s starts from POD: the given layers, whose output is initially 0, plus a linear "
         "layer with the %lld leading modes",
         "", (long long)d);
 }
@@ -294,8 +294,7 @@ void report_check(const struct run *run, const struct dataset_survey surveys[SET
 void report_finished(const struct run *run) {
   log_line(
       "\nalready finished: %s/results.h5 contains everything this input asks for; run.restart = "
-      "never "
-      "runs it again",
+      "never runs it again",
       run->config.run.directory);
 }
 
@@ -376,10 +375,9 @@ void report_as_new(double ratio) {
   if (!(ratio > far_above)) return;
   log_warning(
       "encoded as if they were new, the training samples have %.3g times the loss of their "
-      "trained "
-      "latents: flows do not find the minima that training found, so latents and losses of new "
-      "samples are poor, too, whatever their status. Try evaluation.start: auto, more "
-      "evaluation.tries or evaluation.max_iterations, or more latents",
+      "trained latents: flows do not find the minima that training found, so the latents and "
+      "losses of new samples are poor as well, even where flows have converged. Try "
+      "evaluation.start: auto, more evaluation.tries or evaluation.max_iterations, or more latents",
       ratio);
 }
 

@@ -107,7 +107,7 @@ void copies_destroy(struct copies **copies) {
 
 // ---- drawing ----
 
-// What the random numbers of a copy are for; those of an axis are its number behind.
+// What the random numbers of a copy are for; for those of an axis, its number is added.
 enum { DRAW_SCALE, DRAW_ROTATION, DRAW_SHIFT = 8, DRAW_REFLECT = 16, DRAW_ROLL = 24, DRAWS = 32 };
 
 struct copy_map copies_map(const struct copies *c, int64_t sample, int64_t pass) {
@@ -129,7 +129,7 @@ struct copy_map copies_map(const struct copies *c, int64_t sample, int64_t pass)
   }
   for (int a = 0; a < c->axes; a++) {
     const double size = (double)c->size[a];
-    double image = 0.0;  // of the middle
+    double image = 0.0;  // of the centre
     for (int b = 0; b < c->axes; b++) image += map.matrix[a][b] * 0.5 * (double)(c->size[b] - 1);
     map.offset[a] = 0.5 * (size - 1.0) - image;
     if (c->moves[a]) map.offset[a] += c->options->shift * (2.0 * uniform[DRAW_SHIFT + a] - 1.0);
@@ -144,8 +144,8 @@ struct copy_map copies_map(const struct copies *c, int64_t sample, int64_t pass)
 
 enum { CORNERS = 1 << VIEW_AXES };
 
-// The entries of a channel that one is interpolated from: places and shares, and whether they stand
-// for others that lie outside.
+// The entries of a channel from which one is interpolated: their places and shares, and whether
+// they stand for values outside the sample.
 struct corners {
   size_t count, place[CORNERS];
   double share[CORNERS];
@@ -160,7 +160,7 @@ static void add_side(struct corners *corners, size_t k, size_t to, double share,
   corners->place[to] = corners->place[k] * (size_t)size + (size_t)inside;
 }
 
-// The corners, as far as they have a share, of the cell around a point of the sample.
+// The corners that have a share, of the cell around a point of the sample.
 static void find_corners(const struct copies *c, const double *point, struct corners *corners) {
   const double beyond = c->options->outside == OUTSIDE_NEAREST ? 0.0 : 1.0;
   corners->count = 1;
@@ -182,8 +182,8 @@ static void find_corners(const struct copies *c, const double *point, struct cor
   }
 }
 
-// One entry of a copy, of each channel: the mean of the sample's around it, weighted by their
-// weights w (NULL: 1), and the mean of these.
+// One entry of a copy in each channel: the mean of the sample's entries around it, weighted by
+// their weights w (NULL: 1), and the mean of these weights.
 static void interpolate(const struct copies *c, const struct corners *corners, const real *y,
                         const real *w, size_t to, real *copy_y, real *copy_w) {
   for (size_t channel = 0; channel < c->channels; channel++) {

@@ -6,8 +6,8 @@
 #include "ground/memory.h"
 
 enum {
-  PASSES_BYTES = 1 << 25,  // at the most; other samples pass through the decoder once more
-  FEWEST_PASSES = 16       // that have room there: fewer are not worth the work space
+  PASSES_BYTES = 1 << 25,  // at most; other samples pass through the decoder once more
+  FEWEST_PASSES = 16       // must have room there: fewer are not worth the work space
 };
 
 static size_t curvature_size(const struct solver_options *options, size_t d, bool learns) {

@@ -2,9 +2,10 @@
 
 #include "ground/memory.h"
 
-enum { SHARE = 4 };  // an excerpt has at most one in so many outputs
+enum { SHARE = 4 };  // an excerpt has at most one in SHARE outputs
 
-// Those that any sample observes, in ascending order; their number, and no further than `most` + 1.
+// The outputs that any sample observes, in ascending order; returns their number, counted no
+// further than `most` + 1.
 static size_t find_observed(const struct samples *samples, size_t n, size_t most, size_t *outputs) {
   const size_t stride = real_padded(n);
   bool *seen = memory_new(bool, n);

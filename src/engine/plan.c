@@ -1,7 +1,7 @@
-// The rules are what Fashion-MNIST taught (inputs/paper/README.md, "Recipes"): a rate that falls
-// always pays, twice as high a one where each sample is used once; large batches are as good as
-// small ones if the number of updates is kept up; many uses of a sample want a lower rate, and so
-// does a decoder that begins at POD.
+// The rules were found on Fashion-MNIST (inputs/paper/README.md, "Recipes"): a decreasing rate
+// always pays, and twice as high a one if each sample is used once; large batches are as good as
+// small ones if the number of updates stays the same; many uses of a sample need a lower rate, and
+// so does a decoder that starts from POD.
 #include "engine/plan.h"
 
 #include "engine/run.h"
@@ -9,12 +9,12 @@
 #include "numerics/optimiser.h"
 
 enum {
-  UPDATES_IN_ALL = 480,  // wanted of a training
+  UPDATES_IN_ALL = 480,  // desired in a whole training
   LARGE_BATCH = 250,     // from here on
   VERY_LARGE_BATCH = 500,
-  MOST_SMALL = 16,  // updates of a small batch: further ones bring nothing
-  MOST_LARGE = 50,  // and of a large one: more have not been measured
-  FEW_USES = 8      // of a sample
+  MOST_SMALL = 16,  // updates per small batch: further ones gain nothing
+  MOST_LARGE = 50,  // updates per large batch: more have not been measured
+  FEW_USES = 8      // per sample, at most
 };
 
 static int64_t batches_of(const struct config *config, const struct run *run) {
@@ -24,7 +24,7 @@ static int64_t batches_of(const struct config *config, const struct run *run) {
 
 static bool is_large(const struct config *config) { return config->training.batch >= LARGE_BATCH; }
 
-// Replay wants one to draw for.
+// With replay there must be at least one update to draw for.
 void plan_updates(struct config *config, const void *context) {
   const struct run *run = context;
   const int64_t batches = batches_of(config, run) * config->training.epochs;

@@ -142,7 +142,7 @@ static void encode_by_least_squares(struct pod_codes *c, size_t count, const rea
   }
 }
 
-// Begins where the logit of the data would be decoded best.
+// Starts from the codes that best decode the logit of the data.
 static void encode_by_descent(struct pod_codes *c, const real *y, const real *w, real *z) {
   struct pod_regression *r = c->regression;
   double *code = c->sums;

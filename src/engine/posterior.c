@@ -52,8 +52,8 @@ bool posterior_is_needed(struct run *run) {
 
 // ---- errors of entries ----
 
-// The decoder's own mean squared error of an entry: that of samples that it has not learned, if any
-// were held out; what it has learned it knows better.
+// The decoder's own mean squared error of an entry: that of the held-out samples, if there are any,
+// since on training samples it is smaller.
 static double own_error(const struct run *run) {
   const double held_out = run_held_out_loss(run);
   return isfinite(held_out) ? held_out : run->dictionary->trained_loss;

@@ -2,7 +2,7 @@
 
 #include "engine/sample_order.h"
 
-// Draws have keys of their own, beside those of the epochs' orders.
+// Draws have their own keys, distinct from those of the epochs' orders.
 static const uint64_t first_key = (uint64_t)1 << 62;
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -12,7 +12,7 @@ int64_t replay_batch_size(const struct config *config, int64_t count, int64_t ba
 }
 
 int64_t replay_loaded(const struct config *config, int64_t count, int64_t epoch, int64_t batch) {
-  const bool new_copies = config_makes_copies(config);  // latents are of those of this pass alone
+  const bool new_copies = config_makes_copies(config);  // then only this pass's latents fit them
   return epoch > 0 && !new_copies ? count : least((batch + 1) * config->training.batch, count);
 }
 

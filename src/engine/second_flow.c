@@ -34,8 +34,8 @@ static real *new_latents(const struct run *run) {
   return memory_new(real, (size_t)run->sets[SET_TRAIN]->local_count * real_padded(run->decoder->d));
 }
 
-// Of each sample the entry of least loss among those of others. A sample that has no other stays
-// with its own latent.
+// For each sample the entry with the smallest loss among those of other samples. If there is none,
+// it keeps its own latent.
 static void choose(const struct run *run, const struct dictionary *dictionary, real *latents) {
   const struct dataset *data = run->sets[SET_TRAIN];
   const size_t stride = real_padded(run->decoder->d);

@@ -1,6 +1,6 @@
-// Who has which flows of a batch. In a group of ranks each collects the costs of some positions
-// from where the samples live and tells the others of its group, who all find the same assignment;
-// then it tells the homes of these samples and the owners of their tiles.
+// Which rank runs which flows of a batch. In a group of ranks, each collects the costs at some
+// positions from the samples' home ranks and sends them to the others of the group, which all find
+// the same assignment; it then informs the homes of these samples and the owners of their tiles.
 #include <assert.h>
 
 #include "engine/balance.h"
@@ -90,7 +90,7 @@ static void tell_group(const struct shard *s, struct group group, int64_t *costs
   shard_mail_transfer(s->comm, &sent, &received);
 }
 
-// A single group: one sum tells all.
+// A single group: one sum gives everyone all costs.
 static void sum_costs(const struct shard *s, const int64_t *evaluations, int64_t *costs) {
   const struct own_sample *own;
   const int64_t count = own_samples(s, &own);

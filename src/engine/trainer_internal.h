@@ -18,10 +18,10 @@ struct trainer {
   struct run *run;
   struct history *history;
   const struct dataset *data;
-  struct copies *copies;  // of the samples, to learn from; NULL: these themselves
+  struct copies *copies;  // of the samples, to train on; NULL: the samples themselves are used
   struct model *model;
   real *latents;         // [local_count][real_padded(d)] starts of the next epoch's flows
-  int64_t *evaluations;  // [local_count] what the flows of an epoch took, for the next one
+  int64_t *evaluations;  // [local_count] costs of the last epoch's flows, to balance the next
   struct second_flow *second;
   struct update *update;
   struct sample_order *order;  // of the present epoch; NULL until a batch is wanted
@@ -29,7 +29,7 @@ struct trainer {
   struct plan plan;
   struct trainer_counts {
     int64_t uses, epoch_uses;  // samples in all updates so far, and in those of this epoch
-    int64_t evaluations;       // of flows, those of a first training included; < 0: not known
+    int64_t evaluations;       // of flows, including a first training's; < 0: not known
   } counts;
   struct trainer_position at;
   struct evaluation *test;          // while at.testing, and after the last epoch; else NULL
@@ -39,18 +39,18 @@ struct trainer {
   real *kept_latents;               // the latents that belong to `kept`; NULL like it
   real *kept;                       // [decoder->count] parameters to keep until the first training
                                     // ends; NULL if those of its end are
-  double spent, begun;              // seconds until the last saving or restart; the clock then
-  double cpu_spent, cpu_begun;      // the same of the CPUs, of all ranks and of this one
+  double spent, begun;              // seconds until the last checkpoint or restart; the clock then
+  double cpu_spent, cpu_begun;      // the same in CPU time, of all ranks and of this one
   // Of the epoch so far:
   struct tally tally;   // flows: of this rank, or on rank 0 those of all before it was saved
   double loss_sum;      // sum of losses
   double flow_seconds;  // this rank's time in flows
 };
 
-// Seconds of training so far, those before restarts included.
+// Seconds of training so far, including those before restarts.
 double trainer_elapsed(const struct trainer *t);
 
-// CPU seconds of training so far, of all ranks, those before restarts included. Collective.
+// CPU seconds of training so far on all ranks, including those before restarts. Collective.
 double trainer_cpu_elapsed(const struct trainer *t);
 
 #endif

@@ -6,9 +6,9 @@
 #include "ground/memory.h"
 #include "numerics/optimiser.h"
 
-// Ranks times parameters from which on each rank updates its share, and parameters of a share at
-// least. By estimate: a parameter takes about 1 ns and 4 bytes of messages less then, and
-// collecting the shares takes at most one latency more per rank.
+// The product of ranks and parameters from which on each rank updates its share, and the minimum
+// number of parameters in a share. By estimate: sharing saves about 1 ns and 4 bytes of messages
+// per parameter, and collecting the shares costs at most one latency more per rank.
 static const double shared_from = 0x1p26, least_share = 0x1p10;
 
 struct update {

@@ -1,7 +1,8 @@
-// An update of the decoder's parameters from the gradient of a batch. Every rank makes the whole of
-// it, or, where ranks times parameters are many, its share: the ranks' gradients then meet in a
-// reduce-scatter instead of an Allreduce, each rank updates its share and keeps the optimiser's
-// means of that alone, and the ranks collect the new parameters. The bits are the same.
+// An update of the decoder's parameters from the gradient of a batch. Every rank makes the whole
+// update or, if the product of ranks and parameters is large, its share of it: the ranks' gradients
+// are then summed by a reduce-scatter instead of an Allreduce, each rank updates its share and
+// keeps the optimiser's running means for that share only, and the new parameters are gathered. The
+// bits are the same.
 #ifndef GFE_UPDATE_H
 #define GFE_UPDATE_H
 
@@ -9,9 +10,9 @@
 #include "ground/error.h"
 #include "ground/state.h"
 
-// Decides run->shares_update, for a decoder that is laid out: by ranks and parameters, or as the
-// environment variable GFE_UPDATE of rank 0 says, `whole` or `shared`; a message in *error if it
-// says something else. Collective.
+// Decides run->shares_update once the decoder is laid out: by the numbers of ranks and parameters
+// or, if it is set, by the environment variable GFE_UPDATE of rank 0, `whole` or `shared`; any
+// other value is an error. Collective.
 void update_settle(struct run *run, struct error *error);
 
 struct update;  // owned by the caller of update_create()
@@ -20,7 +21,7 @@ struct update;  // owned by the caller of update_create()
 struct update *update_create(struct run *run);
 void update_destroy(struct update **update);
 
-// Where the gradient goes: that of all parameters, or this rank's share (comm_share()). Borrowed.
+// Where the gradient goes: for all parameters, or for this rank's share (comm_share()). Borrowed.
 real *update_gradient(struct update *update);
 
 // One step against the gradient, at a learning rate; the new parameters are packed. Collective.

@@ -20,7 +20,7 @@ static const struct config_row run_rows[] = {
              "expanded",
      .change = CHANGE_IRRELEVANT},
     {"tasks", TYPE_CHOICES, AT(run.task), "[train, evaluate]", .name = task_name,
-     .text = "what to do, in this order; by default, evaluate only if data.test is given",
+     .text = "what to do, in this order; by default, with evaluate only if data.test is given",
      .change = CHANGE_TAKEN},
     {"model", TYPE_CHOICE, AT(run.model), "gfe", .name = model_name,
      .text = "how latents are found in training. gfe: by the flow (gradient flow encoding); "
@@ -79,7 +79,7 @@ static const struct config_row set_rows[] = {
      .text = "the axes that number the samples, such as [sample, time]; by default the sample "
              "axis, or the first"},
     {"select", TYPE_SELECT, SET(select), .range = {0, COUNT_MAX, CLOSED},
-     .text = "places to take along an axis, such as {sample: {first: 0, count: 80}, x: {stride: "
+     .text = "positions to take along an axis, such as {sample: {first: 0, count: 80}, x: {stride: "
              "2}, z: 5}"},
     {"labels", TYPE_FILE_OR_INSIDE, SET(labels),
      .text =
@@ -163,7 +163,7 @@ static const struct config_row solver_rows[] = {
     {"time", TYPE_CHOICE, SOLVER(time), "mean", .name = solver_time_name,
      .text = "whether flow time refers to the loss as mean or as sum over a sample's entries"},
     {"root_loss", TYPE_BOOLEAN, SOLVER(root_loss), "false",
-     .text = "flows go down the square root of the loss (of mse: the root mean square error, as in "
+     .text = "flows descend the square root of the loss (of mse: the root mean square error, as in "
              "the paper's code for CIFAR-10); makes no difference to lbfgs, which ends at the same "
              "minimum"},
     {"coupling", TYPE_CHOICE, SOLVER(coupling), "none", .name = solver_coupling_name,
@@ -215,9 +215,9 @@ static const struct config_row again_rows[] = {
     {"again_iterations", TYPE_INTEGER, AT(training.again_iterations), "0",
      .range = {0, 1e9, CLOSED}, .unit = "iterations",
      .text =
-         "lbfgs: maximum number of steps where samples are encoded again between the updates of "
-         "a batch (training.updates); the flows of a batch then keep the curvature that they "
-         "have found. 0 = max_iterations, and curvature is found anew"},
+         "lbfgs: maximum number of steps when samples are encoded again between the updates of a "
+         "batch (training.updates); the flows then also reuse the curvature found before. "
+         "0 = max_iterations, without reusing curvature"},
 };
 
 static const struct config_row training_rows[] = {
@@ -227,12 +227,12 @@ static const struct config_row training_rows[] = {
      .text = "samples per update of the decoder, over all ranks"},
     {"updates", TYPE_INTEGER, AT(training.updates), "1", .range = {1, 1e6, CLOSED},
      .automatic = "auto", .unit = "updates",
-     .text = "updates of the decoder per batch; the batch is encoded again before each; auto: as "
-             "make 480 "
-             "in the whole training, at most 16, or 50 for batches of 250 and more"},
+     .text = "updates of the decoder per batch; the batch is encoded again before each; auto: such "
+             "that there are about 480 in the whole training, at most 16 per batch, or 50 for "
+             "batches of 250 and more"},
     {"replay", TYPE_BOOLEAN, AT(training.replay), "false",
-     .text = "the second to last update of a batch take as many samples, drawn from all that have "
-             "been loaded so far, with their latents, instead of the batch again; each sample is "
+     .text = "every update of a batch but the first uses, instead of the batch, as many samples "
+             "drawn from all that have been loaded so far, with their latents; each sample is "
              "loaded once per epoch but used more often (uses_per_sample in summary.json)"},
     {"tile", TYPE_INTEGER, AT(training.tile), "auto", .range = {1, 1e9, CLOSED}, .unit = "samples",
      .automatic = "0",
@@ -256,9 +256,8 @@ static const struct config_row training_rows[] = {
      .text = "adam, rmsprop: keeps the division finite; 0 = the default for each (1e-8, 1e-6)"},
     {"schedule", TYPE_CHOICE, AT(training.optimiser.schedule), "constant", .name = schedule_name,
      .automatic = "auto",
-     .text = "how the learning rate changes during training; auto: cosine, and with more epochs at "
-             "a restart the "
-             "rest is planned anew"},
+     .text = "how the learning rate changes during training; auto: cosine; if a "
+             "restart gives more epochs, it falls anew over those left"},
     {"schedule_factor", TYPE_NUMBER, AT(training.optimiser.schedule_factor), "0.1",
      .range = {0, 1, OPEN_LOWER},
      .text = "step: factor of each change; cosine: final rate / initial rate"},
@@ -271,7 +270,7 @@ static const struct config_row training_rows[] = {
     {"second_flow", TYPE_INTEGER, AT(training.second_flow), "auto", .automatic = "auto",
      .range = {0, 1e9, CLOSED}, .unit = "epochs",
      .text = "interval between epochs in which each sample has a second flow, from the best of the "
-             "other samples' latents; the lower end is kept. 0 = never; auto: 10, but 0 with fewer "
+             "other samples' latents; the better is kept. 0 = never; auto: 10, but 0 with fewer "
              "epochs, cold starts, an adjoint or a shared step. Ignored with an autoencoder"},
     {"order", TYPE_CHOICE, AT(training.order), "shuffled", .name = order_name,
      .text = "order of the samples: shuffled by seed and epoch, or as in the file"},
@@ -296,20 +295,19 @@ static const struct config_row training_rows[] = {
 
 static const struct config_row copies_rows[] = {
     {"shift", TYPE_NUMBER, AT(training.copies.shift), "0", .range = {0, 1e6, CLOSED},
-     .unit = "grid points", .text = "largest shift along each axis in space, also between points"},
+     .unit = "grid points", .text = "largest shift along each axis in space; fractions occur, too"},
     {"scale", TYPE_NUMBER, AT(training.copies.scale), "0", .range = {0, 1, OPEN_UPPER},
-     .text = "largest magnification less 1, about the middle: 0.08 is from 0.92 to 1.08"},
+     .text = "largest change of scale, about the centre: 0.08 means factors from 0.92 to 1.08"},
     {"rotation", TYPE_NUMBER, AT(training.copies.rotation), "0", .range = {0, 180, CLOSED},
      .unit = "degrees",
-     .text = "largest rotation about the middle, in the plane of the last two axes in space"},
+     .text = "largest rotation about the centre, in the plane of the last two axes in space"},
     {"reflect", TYPE_NAMES, AT(training.copies.reflect),
      .text = "axes in space along which copies are reflected, each with probability 1/2"},
     {"periodic", TYPE_NAMES, AT(training.copies.periodic),
-     .text = "axes in space along which copies are shifted around by any number of points, for "
+     .text = "axes in space along which copies are shifted cyclically by any number of points, for "
              "data that are periodic there"},
     {"outside", TYPE_CHOICE, AT(training.copies.outside), "nearest", .name = outside_name,
-     .text =
-         "what lies outside of a sample: the nearest of its entries, or zero (after data.scale)"},
+     .text = "what lies outside a sample: the nearest of its entries, or zero (after data.scale)"},
 };
 
 static const struct config_row evaluation_rows[] = {
@@ -319,7 +317,7 @@ static const struct config_row evaluation_rows[] = {
      .text = "encode the training data as well once training has ended", .change = CHANGE_TAKEN},
     {"start", TYPE_CHOICES, AT(evaluation.start), "auto", .automatic = "auto", .name = start_name,
      .text =
-         "where flows may begin; of several starts each sample takes that of least loss. zero: "
+         "where flows may begin; each sample takes the start with the smallest loss. zero: "
          "z = 0; mean: the mean of the trained latents; pod, encoder: POD's code, or that of an "
          "autoencoder; predictor: a linear guess, with a metric for lbfgs; dictionary: the best "
          "of some trained latents; uniform: a random point of [0, 1). auto: zero and, if the "
@@ -337,7 +335,7 @@ static const struct config_row evaluation_rows[] = {
     {"noise", TYPE_NUMBERS, AT(evaluation.noise), "0", .range = {0, NUMBER_MAX, CLOSED},
      .unit = "data units",
      .text = "mse: standard deviation of the noise in test and new data, one number or one per "
-             "channel; the decoder's own error, known from training, is added to it"},
+             "channel; the decoder's own error, estimated in training, is added to it"},
     {"uncertainty", TYPE_CHOICE, AT(evaluation.uncertainty), "false", .name = uncertainty_name,
      .text = "compute standard deviations of the latents and stored reconstructions of test and "
              "new "
@@ -380,7 +378,7 @@ static const struct config_section sections[] = {
     {"encoding", NULL, 0, ROWS(again_rows)},
     {"training", "How the decoder learns", 0, ROWS(training_rows)},
     {"training.copies",
-     "Transformed copies to learn from in place of the samples, others in each pass", 0,
+     "Transformed copies to train on instead of the samples, new ones in each pass", 0,
      ROWS(copies_rows)},
     {"evaluation", "How test and new data are encoded; a key not given is taken from encoding", 0,
      ROWS(evaluation_rows), .change = CHANGE_UNLESS_RECORDED},

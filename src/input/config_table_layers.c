@@ -23,11 +23,11 @@ const struct config_row config_layer_rows[] = {
      .kinds = KIND(LAYER_CONV_TRANSPOSE), .attribute = "width", .unit = "channels",
      .text = "a transposed convolution: a stride of 2 doubles the axes"},
     {"upsample", TYPE_SIZES, LAYER(sizes), .range = {1, 1e6, CLOSED}, .kinds = KIND(LAYER_UPSAMPLE),
-     .attribute = "sizes", .text = "repeats every position so many times along each axis"},
+     .attribute = "sizes", .text = "repeats every position this many times along each axis"},
     {"residual", TYPE_BRANCHES, LAYER(branch), .kinds = KIND(LAYER_RESIDUAL),
      .attribute = "branches",
      .text = "the sum of two branches, such as [[{dense: 20, activation: elu}, {dense: 20}], []]; "
-             "an empty one passes its input on"},
+             "an empty branch passes its input through"},
     {"kernel", TYPE_SIZES, LAYER(kernel), .range = {1, 1e6, CLOSED}, .kinds = CONVS,
      .text = "conv, conv_transpose: length of the kernel, a number or one per axis"},
     {"stride", TYPE_SIZES, LAYER(stride), "1", .range = {1, 1e6, CLOSED}, .kinds = CONVS,
@@ -37,8 +37,8 @@ const struct config_row config_layer_rows[] = {
              "output"},
     {"padding_mode", TYPE_CHOICE, LAYER(padding_mode), "zero", .name = padding_mode_name,
      .kinds = KIND(LAYER_CONV), .newer = true,
-     .text = "conv: what fills the padding: 0, the values at the other end, the input mirrored, or "
-             "its last value"},
+     .text = "conv: what fills the padding: zeros, the values at the other end, the mirrored "
+             "input, or its last value"},
     {"output_padding", TYPE_SIZES, LAYER(output_padding), "0", .range = {0, 1e6, CLOSED},
      .kinds = KIND(LAYER_CONV_TRANSPOSE),
      .text = "conv_transpose: positions added at the end of each axis, fewer than the stride"},
