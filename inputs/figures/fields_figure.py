@@ -17,7 +17,7 @@ SHOWN = (0, 88)  # two test samples, by their places
 LATENTS, TRAJECTORIES = (2, 4, 8, 16), (10, 20, 40, 80)
 POD = ("POD", "gfe", "POD", GREEN)  # the error's name, the model of its runs, label, colour
 ENCODER = ("encoder", "autoencoder", "autoencoder", BLUE)
-BY_FLOW = ("GFE", "autoencoder", "its decoder, by the flow", None)
+BY_FLOW = ("GFE", "autoencoder", "autoencoder's decoder with the flow", None)
 GFE = ("GFE", "gfe", "GFE", ORANGE)
 
 
@@ -75,7 +75,7 @@ def main():
     figure.savefig(os.path.join(os.path.dirname(__file__), "fields.png"), dpi=80)
 
     columns = (POD, ENCODER, BY_FLOW, GFE)
-    print_table(["training trajectories", "numbers", *(curve[2] for curve in columns)],
+    print_table(["training trajectories", "latent size", *(curve[2] for curve in columns)],
                 [[str(count), str(latent), *(cell(curve, count, latent) for curve in columns)]
                  for count, latent in by_latent + by_count[2::-1]])
 
