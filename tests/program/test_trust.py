@@ -21,7 +21,8 @@ from program import (CIRCLE, ENVIRONMENT, HANGS, IMAGES, SUPPORT, Checks, read_s
 from test_job import (COMPARE, encode_values, encoded, finish, ranks_of, start, steps_told,
                       stopped_copy, stopped_while_encoding, wait_for)
 
-FEW = 7  # iterations, in place of many
+FEW = 7      # iterations, in place of many
+BLOCK = 512  # bytes in front of a checkpoint
 
 
 def iterations(path, group):
@@ -397,6 +398,47 @@ def test_other_program(checks, program, cwd, _trained):
     print("other program: done", flush=True)
 
 
+def checksum(data):
+    """The sum of ground/checksum.c."""
+    words = np.frombuffer(data + bytes(-len(data) % 8), np.uint64)
+    x = words + np.arange(1, len(words) + 1, dtype=np.uint64) * np.uint64(0x9e3779b97f4a7c15)
+    for factor in (0xff51afd7ed558ccd, 0xc4ceb9fe1a85ec53):
+        x = (x ^ (x >> np.uint64(33))) * np.uint64(factor)
+    return int((x ^ (x >> np.uint64(33))).sum())
+
+
+def make_older(path):
+    """A checkpoint as of a version with another layout, whole and sealed."""
+    with h5py.File(path, "r+") as file:
+        file.attrs["layout"] = "0"
+    text = content(path)
+    values = [line.split(b" ")[1] for line in text.split(b"\n")[1:3]]
+    block = (b"gfe_hpc checkpoint\nbytes %d\nserial %s\nsum %016x\n"
+             % (len(text), values[1], checksum(text[BLOCK:])))
+    block += b"check %016x\n" % checksum(block)
+    with open(path, "r+b") as file:
+        file.write(block.ljust(BLOCK, b"\n"))
+
+
+def test_older(checks, program, cwd, _trained):
+    """Of an earlier version decoders are read, checkpoints are refused."""
+    older = run_input(checks, program, cwd, "older", CIRCLE)
+    checkpoint = os.path.join(os.path.dirname(older), "checkpoint.h5")
+    make_older(checkpoint)
+    before = content(checkpoint)
+    for ranks in (1, 3):
+        result = run(program, "--set", "training.epochs=5", "older.yaml", ranks=ranks, cwd=cwd)
+        checks(result.code == 2 and "was written by another version" in result.err
+               and "run.restart = never" in result.err and "damaged" not in result.err,
+               f"a checkpoint of an earlier version: {result}")
+        checks(content(checkpoint) == before, "the checkpoint is kept")
+        run_input(checks, program, cwd, f"older_decoder_{ranks}",
+                  {**CIRCLE, "run.tasks": ["evaluate"], "decoder.file": older,
+                   "decoder.layers": None, "decoder.latent": None, "decoder.loss": None},
+                  ranks=ranks)
+    print("earlier versions: done", flush=True)
+
+
 def flip(process, pattern):
     """Changes the byte in the middle of every copy of some bytes in a process; how many."""
     found = 0
@@ -494,7 +536,7 @@ def test_limits(checks, program, cwd, _trained):
 
 TESTS = [test_other_options, test_other_samples, test_finished, test_two_jobs, test_heartbeat,
          test_own_files, test_rotation,
-         test_other_program, test_bad_memory, test_as_new, test_limits]
+         test_other_program, test_older, test_bad_memory, test_as_new, test_limits]
 
 
 def main():
