@@ -13,7 +13,9 @@ FULL = "/usr/share/datasets/fashion-mnist"  # Debian's package dataset-fashion-m
 # More ranks than processors, and not bound to them: one or two ranks of every mpirun would share the
 # first processor with those of all others.
 ENVIRONMENT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
-                   OMPI_MCA_rmaps_base_oversubscribe="1", OMPI_MCA_hwloc_base_binding_policy="none")
+                   OMPI_MCA_rmaps_base_oversubscribe="1", OMPI_MCA_hwloc_base_binding_policy="none",
+                   PRTE_MCA_rmaps_default_mapping_policy=":oversubscribe",  # Open MPI 5
+                   PRTE_MCA_hwloc_default_binding_policy="none")
 TIMED_OUT = -1  # exit code of a run that had to be stopped
 HANGS = 900     # seconds, which no refusal of an input takes on any machine
 

@@ -45,7 +45,7 @@ static int disagree(const char *text, char *printed, size_t size) {
 }
 
 int main(void) {
-  char printed[1024], host[128] = "", expected[256];
+  char printed[8192], host[128] = "", expected[256];
   gethostname(host, sizeof host - 1);
   agreement_check(&first, "the program", "version 1");
   CHECK(disagree("version 1", printed, sizeof printed) == 0, "the same: %s", printed);
