@@ -37,8 +37,10 @@ static int disagree(const char *text, char *printed, size_t size) {
     _exit(0);
   }
   close(ends[1]);
-  const ssize_t got = read(ends[0], printed, size - 1);
-  printed[got > 0 ? got : 0] = '\0';
+  size_t length = 0;
+  for (ssize_t got; (got = read(ends[0], printed + length, size - 1 - length)) > 0;)
+    length += (size_t)got;
+  printed[length] = '\0';
   close(ends[0]);
   waitpid(child, &status, 0);
   return WEXITSTATUS(status);
