@@ -13,6 +13,7 @@
 #include "ground/rng.h"
 #include "platform/comm.h"
 #include "support/mpi_test.h"
+#include "support/random_data.h"
 
 enum { SAMPLES = 23, LATENT = 3, SIDE = 4, ENTRIES = SIDE * SIDE, TILE = 4, ROWS = 10 };
 
@@ -25,25 +26,6 @@ struct problem {
   int64_t *costs;  // by which flows are spread
   real *latents;
 };
-
-static struct dataset *make_data(struct comm *comm) {
-  struct dataset *data = memory_new(struct dataset, 1);
-  data->count = SAMPLES;
-  data->local_first = comm_share_first(SAMPLES, comm_size(comm), comm_rank(comm));
-  data->local_count =
-      comm_share_first(SAMPLES, comm_size(comm), comm_rank(comm) + 1) - data->local_first;
-  data->n = ENTRIES;
-  data->stride = real_padded(ENTRIES);
-  data->y = memory_new(real, (size_t)data->local_count * data->stride);
-  data->weight_sum = memory_new(double, data->local_count);
-  for (int64_t i = 0; i < data->local_count; i++) {
-    data->weight_sum[i] = ENTRIES;
-    for (size_t j = 0; j < ENTRIES; j++)
-      data->y[(size_t)i * data->stride + j] =
-          (real)rng_uniform(7, RNG_TEST, (uint64_t)(data->local_first + i), j);
-  }
-  return data;
-}
 
 // A decoder with fields, branches and flat layers.
 static struct decoder *make_decoder(void) {
@@ -76,7 +58,7 @@ static struct problem problem_create(struct comm *comm) {
                                   .tolerance = 1e-4,
                                   .max_iterations = 6,
                                   .memory = 5}};
-  p.data = make_data(comm);
+  p.data = random_data(comm, SAMPLES, ENTRIES, 7);
   p.order = sample_order_shuffled(p.data, 1, 2);
   p.latents = memory_new(real, (size_t)p.data->local_count * real_padded(LATENT));
   p.costs = memory_new(int64_t, p.data->local_count);

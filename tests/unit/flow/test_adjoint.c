@@ -16,6 +16,7 @@
 #include "numerics/taylor.h"
 #include "platform/comm.h"
 #include "support/mpi_test.h"
+#include "support/random_data.h"
 
 enum { SAMPLES = 6, LATENT = 3, HIDDEN = 5, ENTRIES = 8, TILE = 2, ROWS = 24, DIRECTIONS = 20 };
 
@@ -31,25 +32,6 @@ struct problem {
   struct prior *prior;
   real *latents, *theta;  // starts of the flows; where the test stands
 };
-
-static struct dataset *make_data(struct comm *comm) {
-  struct dataset *data = memory_new(struct dataset, 1);
-  data->count = SAMPLES;
-  data->local_first = comm_share_first(SAMPLES, comm_size(comm), comm_rank(comm));
-  data->local_count =
-      comm_share_first(SAMPLES, comm_size(comm), comm_rank(comm) + 1) - data->local_first;
-  data->n = ENTRIES;
-  data->stride = real_padded(ENTRIES);
-  data->y = memory_new(real, (size_t)data->local_count * data->stride);
-  data->weight_sum = memory_new(double, data->local_count);
-  for (int64_t i = 0; i < data->local_count; i++) {
-    data->weight_sum[i] = ENTRIES;
-    for (size_t j = 0; j < ENTRIES; j++)
-      data->y[(size_t)i * data->stride + j] =
-          (real)rng_uniform(41, RNG_TEST, (uint64_t)(data->local_first + i), j);
-  }
-  return data;
-}
 
 static bool is_piecewise(int activation) {
   return activation == ACTIVATION_ELU || activation == ACTIVATION_RELU ||
@@ -74,7 +56,7 @@ static struct problem problem_create(struct comm *comm, struct solver_options op
   decoder_pack(p.decoder);
   p.theta = memory_new(real, p.decoder->count);
   memcpy(p.theta, p.decoder->theta, p.decoder->count * sizeof(real));
-  p.data = make_data(comm);
+  p.data = random_data(comm, SAMPLES, ENTRIES, 41);
   p.latents = memory_new(real, (size_t)p.data->local_count * real_padded(LATENT));
   for (int64_t i = 0; i < p.data->local_count; i++)
     for (size_t j = 0; j < LATENT; j++)
