@@ -33,8 +33,7 @@ struct view {
   // number of samples where the order is not that of a full grid (classes, subsets).
   int numbering_axes;
   struct view_axis numbering[VIEW_AXES];
-  bool
-      has_channel_axis;  // whether the samples' shape begins with the channels; if not, one channel
+  bool has_channel_axis;  // the samples' shape begins with the channels; if not, there is one
   int64_t channels;
   struct view_channel *channel;  // [channels], owned
   int space_axes;

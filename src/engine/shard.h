@@ -22,8 +22,7 @@ struct shard {
   struct samples samples;        // those with own flows
   struct samples all;            // all; the arrays are the shard's
   struct encoding *encoding;     // latents of all, results of those with own flows; owned
-  real
-      *second;  // [samples.count][real_padded(d)] where their second flows begin; NULL: none; owned
+  real *second;  // [samples.count][real_padded(d)] starts of second flows; owned; NULL: none
   // The rest is shard.c's own.
   struct comm *comm;
   const struct sample_order *order;
