@@ -4,12 +4,12 @@
 #define GFE_CONVOLUTION_INTERNAL_H
 
 #include "decoder/convolution.h"
+#include "ground/least.h"
 #include "numerics/product_pieces.h"
 
 static inline size_t positions(const size_t size[CONVOLUTION_AXES]) {
   return size[0] * size[1] * size[2];
 }
-static inline size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
 struct range {
   size_t begin, end;

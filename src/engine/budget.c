@@ -16,6 +16,7 @@
 #include "engine/posterior.h"
 #include "engine/second_flow.h"
 #include "engine/update.h"
+#include "ground/least.h"
 #include "ground/text.h"
 #include "input/config_table.h"
 
@@ -308,8 +309,6 @@ static const struct config_rule rules[] = {
     {"training.schedule", plan_schedule}, {"evaluation.pod", choose_pod},
     {"run.memory_limit", choose_limit},   {"evaluation.start", choose_start},
     {"evaluation.tries", choose_tries}};
-
-static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
 static void refuse(const struct run *run, struct error *error) {
   struct budget_part parts[BUDGET_PARTS], most = {"", "", 0.0};

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/pod_regression.h"
+#include "ground/least.h"
 #include "ground/memory.h"
 #include "numerics/dense.h"
 
@@ -21,8 +22,6 @@ struct pod_codes {
   bool unweighted;  // `matrix` is U^T U
   struct pod_regression *regression;
 };
-
-static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
 struct pod_codes *pod_codes_create(const struct pod *pod) {
   struct pod_codes *c = memory_new(struct pod_codes, 1);

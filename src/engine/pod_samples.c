@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/pod_samples_kernels.h"
+#include "ground/least.h"
 #include "ground/memory.h"
 #include "numerics/dense.h"
 #include "numerics/isa.h"
@@ -161,8 +162,6 @@ static void take(const struct pod_samples *s, const struct pod_sheet *sheet, int
     for (size_t j = 0; j < entries; j++) block[j] *= (double)w[j] / s->weight;
   }
 }
-
-static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
 void pod_samples_to_entries(const struct pod_samples *s, size_t columns, const double *by_sample,
                             double *by_entry) {

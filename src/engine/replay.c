@@ -1,23 +1,23 @@
 #include "engine/replay.h"
 
 #include "engine/sample_order.h"
+#include "ground/least.h"
 
 // Draws have their own keys, distinct from those of the epochs' orders.
 static const uint64_t first_key = (uint64_t)1 << 62;
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
 int64_t replay_batch_size(const struct config *config, int64_t count, int64_t batch) {
-  return least(config->training.batch, count - batch * config->training.batch);
+  return least_int64(config->training.batch, count - batch * config->training.batch);
 }
 
 int64_t replay_loaded(const struct config *config, int64_t count, int64_t epoch, int64_t batch) {
   const bool new_copies = config_makes_copies(config);  // then only this pass's latents fit them
-  return epoch > 0 && !new_copies ? count : least((batch + 1) * config->training.batch, count);
+  return epoch > 0 && !new_copies ? count
+                                  : least_int64((batch + 1) * config->training.batch, count);
 }
 
 int64_t replay_draw_size(const struct config *config, int64_t loaded) {
-  return least(config->training.batch, loaded);
+  return least_int64(config->training.batch, loaded);
 }
 
 struct sample_order *replay_draw(const struct config *config, const struct sample_order *order,
