@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What README files and CONTRIBUTING.md name is there: files, links, options of commands, keys of
-the input, Python modules. Blocks of commands are valid shell, each command on a line of its own.
+"""What README files and CONTRIBUTING.md name exists: files, links, functions, options of commands,
+keys of the input, Python modules. Blocks of commands are valid shell, a command per line.
 """
 import ast
 import glob
@@ -23,6 +23,7 @@ COMMAND = re.compile(r"\b(?:python3|mpirun|ninja|meson|sbatch|xargs) \S|\bbuild/
 SECTIONS = "run|data|decoder|encoder|encoding|training|evaluation|gradient_check|output|checkpoint"
 KEY = re.compile(rf"^((?:{SECTIONS})(?:\.\w+)+)(?=$|[:= ])")
 FILE = re.compile(r"\.(?:c|h|h5|prev|py|sh|yaml)$")
+FUNCTION = re.compile(r"`(\w+)\(\)`\s+(?:of|in)\s+`([\w/]+/\w+\.(?:c|h|py))`")
 PROGRAM = re.compile(r"\S*\bgfe_hpc(?:_double)?(?=\s|$)")
 
 
@@ -143,6 +144,9 @@ def faults(name, keys):
         key = KEY.match(code)
         if key and key[1] not in keys and not FILE.search(key[1]):
             yield f"no key {key[1]}"
+    for function, path in FUNCTION.findall(prose):
+        if there(path, folder) and f"{function}(" not in read(path):
+            yield f"{path} has no {function}()"
     for _, language, block in FENCE.findall(text):
         if language == "python":
             yield from python(block)
