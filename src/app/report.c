@@ -69,7 +69,7 @@ static void report_chosen(const struct config *config) {
 }
 
 static void report_validation(const struct config *config) {
-  log_text("  %-8s by ", "validate");
+  log_text("  %-8s with ", "validate");
   if (config->training.validation > 0.0)
     log_text("%g of the training samples, in whole groups", config->training.validation);
   else
@@ -91,21 +91,21 @@ static void report_updates(const struct run *run) {
                       (double)count;
   if (config->training.replay)
     log_line(
-        "  %-8s %lld updates per batch: the first uses the batch, the others replay samples drawn "
-        "from all loaded so far. Each is loaded %lld times and used %.3g times",
+        "  %-8s %lld updates per batch: the first uses the batch, the others samples drawn from "
+        "all those loaded so far; a sample is loaded %lld times and used %.3g times",
         "", (long long)updates, (long long)epochs, uses);
   else
-    log_line("  %-8s %lld updates per batch: each sample is used %.3g times", "",
-             (long long)updates, uses);
+    log_line("  %-8s %lld updates per batch; a sample is used %.3g times", "", (long long)updates,
+             uses);
 }
 
-// What the copies are that are learned from.
+// How training transforms its samples.
 static void report_copies(const struct run *run) {
   const struct config_copies *copies = &run->config.training.copies;
   const struct view *view = run->views[SET_TRAIN];
   const char *between = " ";
-  log_text("  %-8s new ones of each sample in each pass:", "copies");
-  if (copies->shift > 0.0) log_text("%sshifts up to %g", between, copies->shift), between = ", ";
+  log_text("  %-8s of each sample, drawn anew in each pass:", "copies");
+  if (copies->shift > 0.0) log_text("%sshift up to %g", between, copies->shift), between = ", ";
   if (copies->scale > 0.0)
     log_text("%sscale %g to %g", between, 1.0 - copies->scale, 1.0 + copies->scale), between = ", ";
   if (copies->rotation > 0.0)
@@ -114,7 +114,7 @@ static void report_copies(const struct run *run) {
     log_text("%sreflection along %s", between, copies->reflect.name[i]);
   for (int64_t i = 0; i < copies->periodic.count; i++, between = ", ")
     log_text("%sany shift along %s", between, copies->periodic.name[i]);
-  log_text("; of");
+  log_text("; axes");
   for (int a = 0; a < view->space_axes; a++)
     log_text("%s %s (%lld)", a > 0 ? "," : "", view->space[a].name,
              (long long)view->space[a].length);
@@ -159,11 +159,12 @@ void report_start(const struct run *run) {
   if (run->used[SET_TRAIN] && config->run.model != MODEL_POD) {
     const int64_t batch = config->training.batch, tiles = (batch + run->tile - 1) / run->tile;
     log_line(
-        "  %-8s %lld epochs in batches of %lld, %lld tiles of %lld samples; %s, rate %g; %s %s",
+        "  %-8s %lld epochs in batches of %lld, %lld tile%s of %lld samples; %s, rate %g; %s flow, "
+        "%s",
         "training", (long long)config->training.epochs, (long long)batch, (long long)tiles,
-        (long long)run->tile, optimiser_name(config->training.optimiser.kind),
-        config->training.optimiser.learning_rate, flow_name(config->encoding.flow),
-        solver_name(config->encoding.solver));
+        tiles == 1 ? "" : "s", (long long)run->tile,
+        optimiser_name(config->training.optimiser.kind), config->training.optimiser.learning_rate,
+        flow_name(config->encoding.flow), solver_name(config->encoding.solver));
     report_updates(run);
     if (config_makes_copies(config)) report_copies(run);
     if (config_validates(config)) report_validation(config);
@@ -197,7 +198,7 @@ static void check_network(const char *name, const struct network *network) {
              layer_shape_text(&layer->to, to), activation_name(layer->activation),
              layer->weight_count + layer->bias_count);
   }
-  log_line("  in all %59zu", network_parameters(network));
+  log_line("  total %60zu", network_parameters(network));
   log_line("  forward and backward pass for one sample: %.3g MFLOP", 1e-6 * network_flops(network));
 }
 
@@ -206,7 +207,7 @@ static void check_memory(const struct run *run) {
   const size_t count = budget_parts(run, parts);
   log_line("\nmemory per rank, at most");
   for (size_t i = 0; i < count; i++) check_line(parts[i].name, parts[i].bytes);
-  check_line("in all", budget_bytes(run));
+  check_line("total", budget_bytes(run));
   check_line("run.memory_limit", run->config.run.memory_limit);
 }
 

@@ -46,8 +46,8 @@ static void check_start(struct run *run, struct error *error) {
   for (int kind = 0; kind < START_COUNT; kind++)
     if (config->evaluation.start[kind] && fitted[kind] && !there[kind])
       error_set(error,
-                "evaluation.start = %s: not present in decoder.file = %s; the task train with "
-                "training.epochs = 0, this decoder.file and data.train makes a file that has",
+                "evaluation.start = %s: not present in decoder.file = %s; to add it, run the task "
+                "train with this decoder.file, data.train and training.epochs = 0",
                 start_name(kind), file);
 }
 
@@ -176,8 +176,8 @@ static void check_channels(const struct run *run, struct error *error) {
         count == (size_t)run->views[set]->channels)
       continue;
     error_set(error,
-              "decoder.file = %s: its data were scaled per channel, of which there were %zu; a "
-              "sample of %s has %lld",
+              "decoder.file = %s: its data were scaled per channel and had %zu channels; a sample "
+              "of %s has %lld",
               run->config.decoder.file, count, set_keys[set], (long long)run->views[set]->channels);
   }
 }

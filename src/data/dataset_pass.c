@@ -39,7 +39,7 @@ static bool check_entry(struct dataset_pass *pass, int64_t index, size_t j, doub
                      (long long)index, j);
   return !nan || pass->missing.kind == MISSING_NAN || sources->samples.marks_missing ||
          error_set(error,
-                   "%s: sample %lld, entry %zu is NaN; if NaN marks missing entries: "
+                   "%s: sample %lld, entry %zu is NaN; if NaN marks missing entries, give "
                    "data.missing: nan",
                    sources->samples.label, (long long)index, j);
 }
@@ -53,10 +53,11 @@ static bool complain_of_row(const struct dataset_pass *pass, int64_t index, doub
                      "%s: the weights of sample %lld sum to %g; at least one must be positive",
                      sources->weights.label, (long long)index, sum);
   if (sources->pattern == NULL && pass->missing.kind == MISSING_NAN)
-    return error_set(error,
-                     "%s: all entries of sample %lld are NaN, that is missing (data.missing: nan); "
-                     "leave the sample out",
-                     sources->samples.label, (long long)index);
+    return error_set(
+        error,
+        "%s: all entries of sample %lld are NaN, that is, missing (data.missing: nan); "
+        "leave the sample out",
+        sources->samples.label, (long long)index);
   return error_set(error, "%s: all entries of sample %lld are missing%s; leave the sample out",
                    sources->samples.label, (long long)index,
                    sources->pattern != NULL ? " or left out" : "");

@@ -52,8 +52,8 @@ static void say_constants(const struct config_scale *scale, const struct view *v
 static void say_no_channels(const struct config_scale *scale, const struct view *view) {
   if (scale->per != SCALE_PER_CHANNEL || view->has_channel_axis || view->space_axes < 3) return;
   log_warning(
-      "data.scale: per channel, but samples of data.train have one channel, so all of it "
-      "is scaled alike; if %s is an axis of channels, name it component in data.train.axes",
+      "data.scale: per channel, but samples of data.train have one channel, so all entries "
+      "are scaled alike; if %s is an axis of channels, name it component in data.train.axes",
       view->space[0].name);
 }
 
@@ -111,8 +111,8 @@ static bool check_scaled(const struct dataset_sources *sources, enum loss_kind l
   int other = 0;  // a loss that takes any data
   while (loss_ops(other)->unit_interval) other++;
   return error_set(error,
-                   "%s: sample %lld, entry %zu is %.9g after scaling; decoder.loss: %s wants "
-                   "values in [0, 1]: give data.scale, or take %s",
+                   "%s: sample %lld, entry %zu is %.9g after scaling; decoder.loss: %s needs "
+                   "values in [0, 1]: give data.scale, or use %s",
                    sources->key, index, j, y, loss_name(loss), loss_name(other));
 }
 

@@ -130,8 +130,8 @@ bool dataset_count(struct comm *comm, struct dataset_sources *sources, struct er
   const int64_t stride = stride_of(options), left = (sources->total - 1) / stride + 1;
   if (options->subset > left)
     return error_set(error,
-                     "%s.subset = %lld: must be in [1, %lld], or 0 for all: this many samples are "
-                     "left by first, count, classes and stride",
+                     "%s.subset = %lld: must be in [1, %lld], or 0 for all: first, count, classes "
+                     "and stride leave this many samples",
                      sources->key, (long long)options->subset, (long long)left);
   sources->count = options->subset > 0 ? options->subset : left;
   return true;

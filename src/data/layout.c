@@ -123,8 +123,8 @@ static bool check_groups(const struct layout_request *request, const struct layo
     for (int a = 0; same && a < axes; a++) same = shape[a] == array->axis[a + 1].length;
     if (!same)
       return error_set(error,
-                       "%s: %s in %s has another shape than in the group %s; all samples "
-                       "must have the same",
+                       "%s: %s in %s has a different shape than in the group %s; all samples "
+                       "must have the same shape",
                        request->key, path, h5_path(request->file), layout->group[0]);
   }
   return true;

@@ -61,7 +61,7 @@ static bool read_scale(const struct variable *variable, struct packing *packing,
   char text[TEXT_NUMBER];
   if (packing->factor == 0.0 || !isfinite(packing->factor))
     return error_set(error,
-                     "%s: attribute scale_factor = %s of dataset %s: must not be 0 and finite",
+                     "%s: attribute scale_factor = %s of dataset %s: must be finite and not 0",
                      variable->key, text_number(packing->factor, text), variable->dataset);
   return isfinite(packing->offset) ||
          error_set(error, "%s: attribute add_offset = %s of dataset %s: must be finite",

@@ -71,9 +71,9 @@ static bool add_batch(struct source *source, const char *path, struct error *err
   source->shape[0] += size / RECORD;
   const bool good = size % RECORD == 0 ? check_labels(stream, path, size / RECORD, source, error)
                                        : error_set(error,
-                                                   "%s: %s is no whole batch of CIFAR-10, which "
-                                                   ".bin stands for: its %lld bytes are no "
-                                                   "multiple of %d",
+                                                   "%s: %s is not a whole CIFAR-10 batch, as .bin "
+                                                   "implies: its %lld bytes are not a multiple of "
+                                                   "%d",
                                                    source->label, path, (long long)size, RECORD);
   fclose(stream);
   return good;

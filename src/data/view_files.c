@@ -150,7 +150,7 @@ static bool place_axes(const struct view_plan *plan, const struct source *source
         error, "%.*s.axes: %d names, but %s%s%s has %d axes, %s%s", SECTION(source), plan->axes,
         array->path, array->path[0] != '\0' ? " in " : "", source->path, array->axes,
         shape_text(array, shape),
-        component >= 0 ? "; only a component may be lacking" : "; name each of them, in order");
+        component >= 0 ? "; only a component may be missing" : "; name each of them, in order");
   for (int a = 0; a < array->axes; a++) {
     const int at = turned(layout, array, a);
     place[a] = named ? at : find_axis(plan, array->axis[a].name);

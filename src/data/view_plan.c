@@ -55,10 +55,11 @@ static bool choose_selected(struct view_plan *plan, const struct source *source,
     axis->stride = wanted->stride;
     if (!wanted->single) continue;
     if (axis->role == PLAN_NUMBERS)
-      return error_set(error,
-                       "%.*s.select: takes a single place on %s, which then cannot number samples; "
-                       "leave it out of %.*s.samples",
-                       SECTION(source), axis->is.name, SECTION(source));
+      return error_set(
+          error,
+          "%.*s.select: takes a single position along %s, which then cannot number samples; "
+          "leave it out of %.*s.samples",
+          SECTION(source), axis->is.name, SECTION(source));
     if (axis->role == PLAN_SPACE) axis->role = PLAN_FIXED;
   }
   return true;
@@ -134,15 +135,15 @@ static bool take(const struct plan_axis *axis, const struct source *source, int6
                  int64_t *count, struct error *error) {
   const char *name = axis->is.name;
   if (axis->first >= length)
-    return error_set(error, "%.*s.select: %s has the places 0 to %lld in %s, no %lld",
-                     SECTION(source), name, (long long)(length - 1), source->path,
-                     (long long)axis->first);
+    return error_set(
+        error, "%.*s.select: %s has the positions 0 to %lld in %s, but %lld is asked for",
+        SECTION(source), name, (long long)(length - 1), source->path, (long long)axis->first);
   const int64_t most = (length - 1 - axis->first) / axis->stride + 1;
   *count = axis->count > 0 ? axis->count : most;
   return *count <= most ||
          error_set(error,
-                   "%.*s.select: %lld places of %s, but from %lld on in steps of %lld there are "
-                   "%lld of its %lld in %s",
+                   "%.*s.select: %lld positions along %s, but from %lld on in steps of %lld there "
+                   "are only %lld of its %lld in %s",
                    SECTION(source), (long long)*count, name, (long long)axis->first,
                    (long long)axis->stride, (long long)most, (long long)length, source->path);
 }

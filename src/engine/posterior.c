@@ -203,7 +203,7 @@ void posterior_check(const struct run *run, struct error *error) {
     error_set(error, "evaluation.%s = %s needs evaluation.coupling = none", key, value);
   if (!run->used[SET_TRAIN] && run->file_dictionary == 0)
     error_set(error,
-              "evaluation.%s = %s: decoder.file = %s has no trained latents; the task train with "
-              "training.epochs = 0, this decoder.file and data.train makes a file that has",
+              "evaluation.%s = %s: decoder.file = %s has no trained latents; to add them, run the "
+              "task train with this decoder.file, data.train and training.epochs = 0",
               key, value, run->config.decoder.file);
 }

@@ -55,10 +55,11 @@ void start_check(const struct run *run, struct error *error) {
   comm_max_int64(run->comm, both, 2);
   if (!both[0] || both[1]) return;
   const bool given = config->decoder.file[0] != '\0';
-  error_set(error,
-            "%s%s: nothing can be learned from this start: at z = 0 no training sample's loss "
-            "depends on its latent or on any weight of the decoder. Is a layer 0, or an activation "
-            "flat at 0? Give all layers random weights and biases, as they have without "
-            "decoder.file",
-            given ? "decoder.file = " : "decoder.layers", given ? config->decoder.file : "");
+  error_set(
+      error,
+      "%s%s: nothing can be learned from this start: at z = 0 no training sample's loss "
+      "depends on its latent or on any weight of the decoder. Are all weights of a layer 0, or "
+      "is an activation flat at 0? Give all layers random weights and biases, as they have without "
+      "decoder.file",
+      given ? "decoder.file = " : "decoder.layers", given ? config->decoder.file : "");
 }

@@ -482,7 +482,7 @@ void trainer_settle(struct trainer *t) {
   t->plan = plan_anew(&t->run->config, t->at.step, left);
   log_line(
       "  %-8s %lld epochs instead of %lld: the rate of the %lld updates to come falls anew, from "
-      "%g. A run of %lld epochs from its start would have had other rates",
+      "%g. A run of %lld epochs from the start would have had other rates",
       "plan", (long long)epochs, (long long)before, (long long)t->plan.steps,
       t->run->config.training.optimiser.learning_rate, (long long)epochs);
 }

@@ -19,10 +19,11 @@ static void refuse(const struct run *run, const struct hold_out *hold_out, struc
         "of which no part can be held out; give more of them, or data.validation",
         share, whole);
   else if (hold_out->count == 0)
-    error_set(error,
-              "training.validation = %g: none of the %lld samples of data.train would be held out, "
-              "as whole groups (trajectories) are; give at least %.3g, which holds out %lld",
-              share, whole, (double)least / (double)whole, least);
+    error_set(
+        error,
+        "training.validation = %g: none of the %lld samples of data.train would be held out, "
+        "because only whole groups (trajectories) are; give at least %.3g, which holds out %lld",
+        share, whole, (double)least / (double)whole, least);
   else
     error_set(
         error,

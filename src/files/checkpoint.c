@@ -100,7 +100,7 @@ bool checkpoint_header_read(const char *path, struct checkpoint_header *header,
   if (values != 3 || memcmp(block, expected, sizeof expected) != 0)
     return error_set(reason, "is incomplete or damaged at its beginning");
   if (header->bytes != bytes)
-    return error_set(reason, "has %" PRId64 " bytes in place of %" PRId64, bytes, header->bytes);
+    return error_set(reason, "has %" PRId64 " bytes instead of %" PRId64, bytes, header->bytes);
   return true;
 }
 

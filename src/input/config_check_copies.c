@@ -6,7 +6,8 @@ bool config_check_copies(const struct config_input *input, struct config *config
   if (!config_makes_copies(config)) return true;
   if (config->run.model == MODEL_POD && config_is_given(config, "run.model"))
     return config_complain_of(
-        input, "run.model", "pod is found from the samples as they are; leave training.copies out");
+        input, "run.model",
+        "pod is computed from the samples themselves; leave training.copies out");
   if (config->data.train.generate != GENERATE_NONE)
     return config_complain_of(input, "data.train.generate",
                               "cannot go with training.copies: points of a circle have no grid");
@@ -21,8 +22,8 @@ bool config_check_copies(const struct config_input *input, struct config *config
   if (config->training.warm_start && config_key_is_given(input, "training.warm_start"))
     return config_complain_of(
         input, "training.warm_start",
-        "cannot go with training.copies: the latent of the pass before is that of "
-        "another copy; leave it out");
+        "cannot go with training.copies: the latent from the previous pass belongs to another "
+        "copy; leave it out");
   config->training.warm_start = false;
   return true;
 }

@@ -17,13 +17,12 @@ bool config_check_recipe(const struct config_input *input, struct config *config
         "needs encoding.solver = lbfgs: flows of the other solvers end at tau");
   if (is_automatic(config, "training.learning_rate") &&
       config->training.optimiser.kind != OPTIMISER_ADAM)
-    return config_complain_of(
-        input, "training.learning_rate",
-        "auto is measured for training.optimiser = adam alone; give a number");
+    return config_complain_of(input, "training.learning_rate",
+                              "auto is known only for training.optimiser = adam; give a number");
   if (config->training.replay && config->training.updates == 1)
     return config_complain_of(
         input, "training.replay",
-        "needs training.updates of at least 2: the first update takes the batch, the "
-        "others draw");
+        "needs training.updates of at least 2: the first update uses the batch, only the others "
+        "draw samples");
   return true;
 }

@@ -73,7 +73,7 @@ static bool read_axis(const struct config_row *row, const struct config_place *p
   if (axis->single) return config_integer_read(row, place, &axis->first, error);
   if (node->kind != TREE_MAP)
     return config_complain(place, error,
-                           "%s: must be a place, or first, count and stride such as {first: 10, "
+                           "%s: must be a position, or first, count and stride such as {first: 10, "
                            "stride: 5}",
                            node->key);
   for (const struct yaml_tree *item = node->first; item != NULL; item = item->next) {

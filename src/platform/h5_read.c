@@ -127,8 +127,8 @@ static bool can_decode(const struct h5_file *file, hid_t dataset, const char *pa
     good = error_set(
         error,
         "%s: dataset %s is compressed with filter %s (number %d), which this HDF5 does "
-        "not have; where it is installed, make a copy without: h5repack -f NONE %s "
-        "plain.h5 (lzf is in h5py: copy the dataset with that)",
+        "not have; where it is installed, make an uncompressed copy: h5repack -f NONE %s "
+        "plain.h5 (for lzf, copy the dataset with h5py)",
         file->path, path, name[0] == '\0' ? "without a name" : name, (int)filter, file->path);
   }
   H5Pclose(properties);

@@ -38,7 +38,7 @@ def check(path):
     out = Finished([PROGRAM, "--check", path]).out
     return [float(number) * UNITS[unit] for number, unit in (
         re.search(rf"^  {what} .*?(\S+) (\S+)$", out, re.M).groups()
-        for what in ("in all", "samples and latents"))]
+        for what in ("total", "samples and latents"))]
 
 
 def peak(path):

@@ -72,8 +72,8 @@ def test_check(checks, program, cwd):
     """--check says what the copies are, and that flows begin anew."""
     write_input(os.path.join(cwd, "check.yaml"), COPIES)
     result = run(program, "--check", "check.yaml", cwd=cwd)
-    checks(result.code == 0 and "shifts up to 1, scale 0.92 to 1.08, rotation up to 5 degrees, "
-           "reflection along axis_1; of axis_0 (28), axis_1 (28); flows from z = 0" in result.out
+    checks(result.code == 0 and "shift up to 1, scale 0.92 to 1.08, rotation up to 5 degrees, "
+           "reflection along axis_1; axes axis_0 (28), axis_1 (28); flows from z = 0" in result.out
            and "warm_start: false" in result.out, f"--check: {result}")
 
 
@@ -89,7 +89,7 @@ def test_refusals(checks, program, cwd):
             ({"training.copies.turn": 5}, "training.copies.turn"),
             ({**FIELDS, **AFFINE}, "scaled data are not periodic"),
             ({**FIELDS, "training.copies.rotation": 5}, "rotated data are not periodic"),
-            ({**AFFINE, "training.warm_start": True}, "is that of another copy"),
+            ({**AFFINE, "training.warm_start": True}, "belongs to another copy"),
             ({**AFFINE, "run.model": "pod"}, "leave training.copies out"),
             ({**AFFINE, **circle}, "points of a circle have no grid"),
             ({**AFFINE, "data.train.dataset": "/flat", "data.test.dataset": "/flat"},

@@ -221,7 +221,7 @@ def memory_of(program, cwd, pattern, *values):
 def test_limit(checks, program, cwd):
     """The same bits however little memory the rows of products may have."""
     values = (TRAINING, IMAGES, CONV, FEWER, PREDICTOR, {"training.batch": 100})
-    whole = memory_of(program, cwd, r"in all +(\S+) (MiB)", *values)
+    whole = memory_of(program, cwd, r"total +(\S+) (MiB)", *values)
     least = memory_of(program, cwd, r"a rank needs at least (\S+) (GB)", *values,
                       {"run.memory_limit": "1 MB"})
     runs, rows = {}, []

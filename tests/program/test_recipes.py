@@ -101,7 +101,7 @@ def test_refused(checks, program, cwd):
     for what, more in {
             "needs encoding.solver = lbfgs": {**REPLAY, "encoding.solver": "amd"},
             "needs training.updates of at least 2": {**REPLAY, "training.updates": 1},
-            "auto is measured for training.optimiser = adam": {**AUTO, "training.optimiser": "sgd"},
+            "auto is known only for training.optimiser = adam": {**AUTO, "training.optimiser": "sgd"},
             "must be constant, step, cosine or auto": {"training.schedule": "autox"},
             "must be an integer or auto": {"training.updates": "many"},
             "must be at least 0": {"encoding.again_iterations": -1},

@@ -348,7 +348,7 @@ def test_memory(checks, program, cwd):
         "encoding.max_iterations": 1, "evaluation.max_iterations": 1, "training.batch": 2,
         "evaluation.pod": False})
     said = run(program, "--check", path, cwd=cwd)
-    stated = re.search(r"in all +(\S+) MiB", said.out)
+    stated = re.search(r"total +(\S+) MiB", said.out)
     taken = run(PEAK, program, path, cwd=cwd)
     peak = re.search(r"peak (\d+) KiB", taken.out)
     if checks(stated and peak, f"memory of a field: {said}, {taken}"):

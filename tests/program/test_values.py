@@ -142,7 +142,7 @@ def test_entries(checks, program, cwd):
     broken = os.path.join(cwd, "broken.h5")
     write_decoder(broken, [(np.zeros((N, 2)), np.zeros(N), "identity")], "mse",
                   scale_offset=np.zeros(3), scale_factor=np.ones(3), shape=SHAPE)
-    for count, expected in ((3, "per channel, of which there were 3; a sample of data.encode has"),
+    for count, expected in ((3, "per channel and had 3 channels; a sample of data.encode has"),
                             (5, "one number per channel or entry")):
         with h5py.File(broken, "r+") as file:
             for name in ("scale_offset", "scale_factor"):

@@ -365,7 +365,7 @@ def check_mistakes(checks, program, directory):
         ("a place that is not there", {"select": {"time": 5}},
          ["data.train.select", "cannot number samples"]),
         ("places that are not there", {"select": {"time": {"first": 3, "count": 3}}},
-         ["data.train.select", "time", "there are 2 of its 5"]),
+         ["data.train.select", "time", "there are only 2 of its 5"]),
         ("a step of 0", {"select": {"time": {"stride": 0}}}, ["stride of time", "at least 1"]),
         ("an unknown word of select", {"select": {"time": {"begin": 0}}}, ["not begin"]),
         ("labels of a wrong shape", {"labels": "/weight"},

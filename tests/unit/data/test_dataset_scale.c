@@ -275,7 +275,7 @@ static void write_weights(struct comm *comm, double everywhere, double at_last) 
 static void test_wrong_values(struct comm *comm) {
   write_holes(comm, NAN);
   expect_file(comm, "holes.npy",
-              "sample 7, entry 2 is NaN; if NaN marks missing entries: "
+              "sample 7, entry 2 is NaN; if NaN marks missing entries, give "
               "data.missing: nan");
   write_holes(comm, -INFINITY);
   expect_file(comm, "holes.npy", "sample 7, entry 2 is infinite");

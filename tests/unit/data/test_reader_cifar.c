@@ -74,7 +74,7 @@ static void test_cifar(struct comm *comm) {
 
 static void test_wrong_cifar(struct comm *comm) {
   write_cifar(comm, "short.bin", 0, 2, 100);
-  expect_file(comm, "short.bin", "no multiple of 3073");
+  expect_file(comm, "short.bin", "not a multiple of 3073");
   write_cifar(comm, "labels.bin", 0, 2, 3073);
   expect_file(comm, "labels.bin", "image 2 has the label 99");
   if (comm_rank(comm) == 0) mkdir(scratch_path("nothing"), 0700);
