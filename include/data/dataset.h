@@ -29,8 +29,7 @@ struct dataset {
   double *weight_sum;           // [local_count] sum of w, owned; n where w is NULL
   int64_t *label;               // [local_count] or NULL, owned
   double *real_label;           // the same for real-valued labels; at most one of the two
-  int64_t *index;               // [local_count] numbers among all samples of the view, ascending,
-                                // owned
+  int64_t *index;               // [local_count] numbers among the view's samples, ascending, owned
   int64_t filled;               // entries of the whole set equal to the number in data.missing
   int64_t *group;  // [local_count] samples of one group (trajectory) stay together when a part is
                    // held out; owned
@@ -46,8 +45,7 @@ struct dataset_shape {
   bool missing;  // the file itself says which entries are missing
 };
 
-struct dataset_sources;  // the opened files of a set: what they contain and which part of it is
-                         // wanted
+struct dataset_sources;  // the opened files of a set, and which part of them is wanted
 
 // Opens the files of `options` (borrowed until dataset_close()), checks names, types, shapes and
 // range, and finds out which samples are selected. `key` (borrowed) is the section's name for

@@ -29,8 +29,8 @@ const struct loss_ops *loss_ops(enum loss_kind kind);
 struct loss_sample {
   const real *y, *w;  // w NULL: 1 everywhere
   double weight_sum;  // sum of w > 0
-  // Where its entries stand in a whole, the others of which have weight 0, so that its loss has the
-  // bits of the whole's; then w is not NULL. NULL: it is whole.
+  // The places of its entries in a whole, the others of which have weight 0, so that its loss has
+  // the bits of the whole's; then w is not NULL. NULL: it is whole.
   const size_t *places;
 };
 

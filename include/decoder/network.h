@@ -1,9 +1,8 @@
 // A network: layers whose parameters form one stretch of a block theta, and passes of rows of
 // samples through it. Each layer takes the output of the previous one or, where branches begin or
-// are summed, of an earlier one.
-// It knows neither loss nor flow: the decoder is a network with a loss, and
-// networks that share a block (an encoder beside a decoder) share its optimiser and sums. Notation:
-// src/decoder/README.md, "Passes through a network".
+// are summed, of an earlier one. A network knows neither loss nor flow: the decoder is a network
+// with a loss, and networks that share a block (an encoder beside a decoder) share its optimiser
+// and sums. Notation: src/decoder/README.md, "Passes through a network".
 #ifndef GFE_NETWORK_H
 #define GFE_NETWORK_H
 
@@ -53,7 +52,7 @@ void network_destroy(struct network **network);
 // and their sums, give the outputs.
 struct network *network_excerpt(const struct network *network, size_t count, const size_t *chains);
 
-// Fills chains [count at most].
+// Fills chains [at most count].
 void network_excerpt_chains(size_t count, const size_t *outputs, size_t *chains);
 
 // What the excerpt of these outputs takes of the theta of the whole.

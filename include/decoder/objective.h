@@ -19,7 +19,7 @@ struct objective_row {
   const struct prior *prior;  // of its latent; NULL: the objective is the loss alone
 };
 
-// The same as the loss wants it of a decoder's output.
+// The same as the loss takes it, for a decoder's output.
 struct loss_sample objective_sample(const struct decoder *decoder, const struct objective_row *row);
 
 struct objective;  // owned by the caller of objective_create()

@@ -25,8 +25,7 @@ enum errors_number {
   ERRORS_MAX,      // the largest |x - y| of an entry, in the data's units
   ERRORS_NUMBERS
 };
-const char *errors_name(enum errors_number number);  // "relative_l2_mean", ...: the name used in
-                                                     // files
+const char *errors_name(enum errors_number number);  // "relative_l2_mean", ...: as in files
 const char *errors_text(enum errors_number number);  // a description in one line
 
 // The source of the reconstructions; its prefix for names in files: "", "encoder_", "pod_".

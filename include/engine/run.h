@@ -28,8 +28,7 @@ struct run {
   struct dataset_sources *sources[SET_COUNT];  // of the used ones, until loaded; else NULL; owned
   struct dataset *sets[SET_COUNT];             // of the used ones, once loaded; else NULL; owned
   struct view *views[SET_COUNT];               // of the used ones; owned
-  struct hold_out *hold_out;      // the part of data.train that is in SET_VALIDATION; NULL: none;
-                                  // owned
+  struct hold_out *hold_out;      // what SET_VALIDATION has of data.train, owned; NULL: nothing
   struct scaling *scaling;        // owned; NULL until it is known
   bool scaled_by_file;            // `scaling` comes from decoder.file
   bool file_predicts;             // decoder.file has a predictor

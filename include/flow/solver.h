@@ -1,7 +1,7 @@
 // Solvers of the flows (flow.h): small state machines, one per sample, in reverse communication. A
-// solver says at which z it wants loss and gradient, is given them, and says whether it goes on. It
-// never calls the decoder: that is what lets the engine advance thousands of independent adaptive
-// flows in full matrix products.
+// solver says at which z it needs loss and gradient, receives them, and says whether it continues.
+// It never calls the decoder: that is what lets the engine advance thousands of independent
+// adaptive flows in full matrix products.
 //
 // There is one file and one row of the table in solver.c per solver. src/flow/README.md describes
 // the methods.
@@ -91,7 +91,7 @@ struct solver_ops {
   // Begins a flow at z: fills `state`. The first evaluation is requested at z itself.
   void (*start)(const struct solver_options *options, const struct solver_problem *problem,
                 const real *z, struct solver_state *state);
-  // Takes loss and gradient at the requested point. Returns STATUS_RUNNING if the flow goes on,
+  // Takes loss and gradient at the requested point. Returns STATUS_RUNNING if the flow continues,
   // otherwise how it ended.
   enum solver_status (*advance)(const struct solver_options *options,
                                 const struct solver_problem *problem, double loss,

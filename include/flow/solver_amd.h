@@ -16,8 +16,7 @@ struct amd_steps {
   double losses[AMD_WINDOW];  // of the last accepted points, a ring buffer
   int64_t iterations;         // accepted steps
   int64_t reductions;         // in the current step
-  int standing;               // consecutive steps that changed the loss by less than `tolerance` of
-                              // it
+  int standing;               // consecutive steps that changed the loss by less than `tolerance`
 };
 
 // At the beginning of a flow.

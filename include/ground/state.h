@@ -33,8 +33,8 @@ struct state {
   size_t count;
 };
 
-// Adds a field; fields of a group with the same dimension have as many rows. Running out of places
-// is a mistake of the program's: error_fatal().
+// Adds a field; fields of a group with the same dimension have as many rows. Too many fields are a
+// programming error: error_fatal().
 void state_add(struct state *state, struct state_field field);
 
 // Adds `count` numbers, gap-free, that are the same on all ranks.

@@ -138,8 +138,7 @@ struct data_options {
   struct config_names axes;        // of the dataset, in order
   struct config_names samples;     // the axes that number the samples
   struct config_select select;     // what to take along the axes
-  char labels[CONFIG_TEXT];        // HDF5: a path inside the file; otherwise a file of the same
-                                   // format
+  char labels[CONFIG_TEXT];        // HDF5: a path inside the file; else a file of that format
   char weights[CONFIG_TEXT];       // the same, one weight >= 0 per entry
   char mask[CONFIG_TEXT];          // FILE, FILE:/path or, with `dataset`, a path inside
   enum generator generate;         // a synthetic set instead of a file
@@ -155,10 +154,10 @@ const char *config_inner_path(const char *text);
 
 // Transformed copies of the training samples, drawn anew for each pass; all 0 = none.
 struct config_copies {
-  double shift;                  // along each axis, in grid points, at the most
+  double shift;                  // along each axis, in grid points, at most
   double scale;                  // factors from 1 - scale to 1 + scale
-  double rotation;               // degrees, at the most, in the plane of the last two axes
-  struct config_names reflect;   // axes along which every other copy is reflected
+  double rotation;               // degrees, at most, in the plane of the last two axes
+  struct config_names reflect;   // axes along which copies may be reflected
   struct config_names periodic;  // axes along which copies are shifted by any number of points
   enum outside outside;
 };

@@ -1,4 +1,4 @@
-// Comparison of two inputs: may a run that was begun with one of them go on with the other?
+// Comparison of two inputs: may a run begun with one of them continue with the other?
 #ifndef GFE_CONFIG_COMPARE_H
 #define GFE_CONFIG_COMPARE_H
 
@@ -21,7 +21,7 @@ uint64_t config_encoding_hash(const struct config *config);
 // now"; empty if there are none.
 struct config_differences {
   char *refused;  // values that have already influenced the results
-  char *taken;    // values with which the run may go on
+  char *taken;    // values with which the run may continue
 };
 
 // Compares the config_lines() of an earlier run with the present input. A key that the program of

@@ -29,7 +29,7 @@ struct product_lines {
   const real *a;
   size_t a_line, a_stride;
   const real *bias;  // [outputs padded to REAL_PAD]; NULL: none
-  bool add;          // to what stands in c, instead of the bias
+  bool add;          // to the contents of c, instead of the bias
   real *c;           // rows of real_padded(outputs), all of which are written
   size_t c_line, c_stride;
 };
@@ -46,7 +46,7 @@ struct product_pairs {
   const real *b;  // readable up to real_padded(columns)
   size_t b_stride;
   const real *bias;  // [rows]; NULL: none
-  bool add;          // to what stands in c, instead of the bias
+  bool add;          // to the contents of c, instead of the bias
   real *c;           // rows of real_padded(columns), all of which are written
   size_t c_stride;
 };

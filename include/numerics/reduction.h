@@ -36,8 +36,8 @@ struct reduction;  // owned by the caller of reduction_create()
 struct reduction *reduction_create(size_t blocks, const size_t *sizes);
 void reduction_destroy(struct reduction **reduction);
 
-// From now on this rank wants only its share of a sum, `count` parameters, which the ranks know how
-// to find (ranks_sum_share()); reduction_finish() fills as many. All ranks alike.
+// From now on this rank receives only its share of a sum, `count` parameters (ranks_sum_share()
+// knows which); reduction_finish() fills that many. To be called on all ranks.
 void reduction_want_share(struct reduction *reduction, size_t count);
 
 // Begins a sum of at most `summands` gradients in all, over all ranks.

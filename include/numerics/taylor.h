@@ -8,9 +8,9 @@ enum { TAYLOR_STEPS = 8 };
 struct taylor {
   double h[TAYLOR_STEPS];          // h_0, h_0 / 2, ...
   double remainder[TAYLOR_STEPS];  // |f(h) - f(0) - h f'|
-  double slope;                    // of log remainder against log h, 2 if f' is correct; NaN if
-                                   // fewer
-                                   // than three remainders stand out of the rounding
+  // Of log remainder against log h: 2 if f' is correct. NaN if fewer than three remainders exceed
+  // the rounding.
+  double slope;
 };
 
 typedef double taylor_function(double h, void *context);

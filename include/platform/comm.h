@@ -50,7 +50,7 @@ void comm_max_int64(struct comm *comm, int64_t *values, size_t count);
 void comm_max_double(struct comm *comm, double *values, size_t count);
 
 // The share of a rank in `count` numbers that all ranks have (parameters): whole pieces of 16, as
-// even as can be.
+// evenly as possible.
 struct comm_share {
   size_t first, count;
 };

@@ -1,8 +1,8 @@
 // HDF5: the one module that calls it. Writing follows the one pattern that is safe with parallel
 // HDF5 1.10: rank 0 alone creates the file with every group, dataset and attribute through the
 // serial driver and closes it; then all ranks reopen it with MPI-IO and write gap-free blocks of
-// rows collectively. Files carry HDF5 dimension scales as netCDF-4 wants them, so that xarray opens
-// every group with named dimensions.
+// rows collectively. Files have HDF5 dimension scales as netCDF-4 requires them, so that xarray
+// opens every group with named dimensions.
 #ifndef GFE_H5_H
 #define GFE_H5_H
 
@@ -74,7 +74,7 @@ enum { H5_NAME = 256 };
 char (*h5_members(struct h5_file *file, const char *group, bool datasets, int64_t *count))[H5_NAME];
 
 // What a file says about an axis of a dataset, as in netCDF-4 by dimension scales: `scale` is the
-// path of the first dataset attached to it, "" if there is none; `values` tells whether that
+// path of the first dataset attached to it, "" if there is none; `values` says whether that
 // contains coordinates or only names the axis (by the last part of its path); `label` is the label
 // of the axis, or "". False if there is no such axis.
 struct h5_axis {

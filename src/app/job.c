@@ -208,15 +208,15 @@ static void look(struct job *job, int pieces, int64_t noticed[NOTICES]) {
 }
 
 // Acts on what the ranks have noticed: saves if that is due, or if the job is to stop and there is
-// still time for it. True if the job may go on. Collective.
+// still time for it. True if the job may continue. Collective.
 static bool heed(struct job *job, const int64_t noticed[NOTICES]) {
   job->reason = (enum stop_reason)noticed[NOTICED_STOP];
   if (job->reason == STOP_NONE) {
     if (is_due(job) || noticed[NOTICED_TIME]) save(job);
     return true;
   }
-  // A job that has not saved anything yet tries to in any case; otherwise its successor would begin
-  // where this one began, and so on for ever.
+  // A job that has not saved anything yet always tries to; otherwise its successor would begin at
+  // the same point, and so on for ever.
   int64_t fits = !job->kept || stop_seconds_left(job->stop) > checkpoint_seconds(job->checkpoint);
   comm_broadcast(job->run->comm, &fits, sizeof fits, 0);
   if (job->moved && fits) save(job);
@@ -227,7 +227,7 @@ static bool heed(struct job *job, const int64_t noticed[NOTICES]) {
   return false;
 }
 
-// Whether the job may go on with the next piece of work. Collective.
+// Whether the job may continue with the next piece of work. Collective.
 static bool may_go_on(struct job *job) {
   int64_t noticed[NOTICES];
   look(job, 1, noticed);

@@ -41,8 +41,8 @@ static bool passes_on(const struct network *network, size_t l) {
          network->layers[sum->source[0] + 1].source[0] == sum->source[0];  // LAYER_NONE + 1 is 0
 }
 
-// The outputs of layers that do more than pass numbers on; a plus stands before the second branch
-// of a sum.
+// The outputs of layers that do more than pass numbers on; a plus precedes the second branch of a
+// sum.
 static void report_widths(const struct network *network) {
   char to[LAYER_SHAPE_TEXT];
   char sign = '-';

@@ -143,7 +143,7 @@ int64_t sweep_count(const struct sweep *sweep) { return sweep->count; }
 
 // ---- one task ----
 
-// The task that Slurm asks for, or SWEEP_NO_TASK; false with a message if that is no number.
+// The task that Slurm asks for, or SWEEP_NO_TASK; false with a message if that is not a number.
 static bool slurm_task(int64_t *task, struct error *error) {
   const char *text = getenv("SLURM_ARRAY_TASK_ID");
   *task = SWEEP_NO_TASK;

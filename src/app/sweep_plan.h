@@ -7,7 +7,7 @@
 #include "platform/yaml_tree.h"
 
 enum {
-  SWEEP_TASKS = 1000000,  // tasks and keys at the most
+  SWEEP_TASKS = 1000000,  // largest number of tasks, and of keys
   SWEEP_KEYS = 64
 };
 

@@ -144,8 +144,8 @@ struct copy_map copies_map(const struct copies *c, int64_t sample, int64_t pass)
 
 enum { CORNERS = 1 << VIEW_AXES };
 
-// The entries of a channel from which one is interpolated: their places and shares, and whether
-// they stand for values outside the sample.
+// The entries of a channel from which one is interpolated: their places and weights, and whether
+// they represent values outside the sample.
 struct corners {
   size_t count, place[CORNERS];
   double share[CORNERS];

@@ -10,7 +10,7 @@
 #include "data/dataset_internal.h"
 #include "ground/memory.h"
 
-// Where an axis stands: its number in a dataset, or along files and groups.
+// The place of an axis: its number in a dataset, or along files and groups.
 enum { ALONG_PARTS = -1, NOWHERE = -2 };
 
 enum { FILE_SHIFT = 40 };  // bits of a place in a file, below those of the file's number
@@ -68,7 +68,7 @@ static int where_is(const struct view_plan *plan, int64_t array, int axis) {
   return axis == plan->part_axis ? ALONG_PARTS : NOWHERE;
 }
 
-// The axis of a plan that stands at a place, or NULL.
+// The axis of a plan at a place, or NULL.
 static const struct plan_axis *axis_at(const struct view_plan *plan, int64_t array, int where) {
   for (int i = 0; i < plan->axes; i++)
     if (where_is(plan, array, i) == where) return &plan->axis[i];

@@ -25,7 +25,7 @@ static void list(struct h5_file *file, struct layout_paths *paths) {
   memory_free(&all.path);
 }
 
-// A vector is a matrix with one row or column.
+// A vector is a matrix with a single row or column.
 static bool is_vector(struct h5_file *file, const char *path) {
   int64_t shape[H5_AXES];
   return layout_shape(file, path, shape) == 2 && (shape[0] <= 1 || shape[1] <= 1);

@@ -28,7 +28,7 @@ static bool is_tensor(struct h5_file *file) {
   return has_dataset(file, "/tensor") && (has_coordinates(file) || has_dataset(file, "/nu"));
 }
 
-// The path of a dataset in the group of a sample, whose name it does not hold.
+// Whether the group of a sample has a dataset; `path` may begin with "/*/".
 static bool has_in_group(struct h5_file *file, const char *group, const char *path) {
   char whole[CONFIG_TEXT + H5_NAME];
   if (strncmp(path, "/*/", 3) == 0) path += 2;
@@ -162,8 +162,8 @@ static int fits(struct h5_file *file, const char *coordinates, int64_t length) {
 }
 
 // The axes behind the first as `order` has them: s all of space, t time, c components. False if
-// their number or lengths are not those of the array. What has length 1 is no time unless a time is
-// given.
+// their number or lengths are not those of the array. An axis of length 1 is not time unless times
+// are given.
 static bool arrange(struct h5_file *file, const struct grid *grid, int space, const char *order,
                     struct layout_array *array) {
   if ((int)strlen(order) - 1 + space != array->axes - 1) return false;

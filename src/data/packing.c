@@ -32,16 +32,16 @@ static double unwrap(const struct packing *packing, double raw) {
   return raw;
 }
 
-// A number of an attribute as the dataset's own type has it: 1e20 among floats is the float nearest
-// to it.
+// The number of an attribute as a number of the dataset's own type: for floats, 1e20 becomes the
+// nearest float.
 static double as_stored(const struct variable *variable, const struct packing *packing,
                         double number) {
   if (variable->kind == 'f' && variable->bytes == 4) return (double)(float)number;
   return unwrap(packing, number);
 }
 
-// How many numbers an attribute has, at most `size`; 0 if it is not there. -1 with a message if it
-// holds something else.
+// How many numbers an attribute has, at most `size`; 0 if it does not exist. -1 with a message if
+// it holds something else.
 static int64_t read_attribute(const struct variable *variable, const char *name, int64_t size,
                               double *numbers, char *kind, struct error *error) {
   if (!h5_has_attribute(variable->file, variable->dataset, name)) return 0;

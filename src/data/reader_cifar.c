@@ -16,7 +16,7 @@ enum {
   CLASSES = 10,
   PROBED = 100,
   PATH = CONFIG_TEXT + 32
-};  // PROBED: records looked at on opening
+};  // PROBED: records examined on opening
 
 static bool ends_with(const char *text, const char *end) {
   const size_t length = strlen(text), tail = strlen(end);

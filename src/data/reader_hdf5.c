@@ -60,7 +60,7 @@ struct reading {
   struct packing packing;
 };
 
-// Reads rows; packed ones become what they mean.
+// Reads rows; packed numbers are unpacked.
 static bool read_span(const struct reading *reading, int64_t first, int64_t count, void *values,
                       struct error *cause) {
   const bool good =

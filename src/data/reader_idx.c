@@ -2,7 +2,7 @@
 // length per axis, big-endian numbers. http://yann.lecun.com/exdb/mnist/
 //
 // A gzipped file can only be read from the beginning, so rank 0 reads it and sends the others their
-// rows in blocks, each announced by a status: if rank 0 fails, nobody waits for rows.
+// rows in blocks, each announced by a status, so that no rank waits for rows if rank 0 fails.
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -127,7 +127,7 @@ struct passage {
   const struct source *source;
   struct idx idx;
   enum element element;
-  int rank;            // that wants them
+  int rank;            // that needs them
   unsigned char *raw;  // [BLOCK]
   char *values;        // where the next numbers go; moves
 };
@@ -147,13 +147,13 @@ static void unpack(struct passage *passage, size_t bytes) {
   passage->values += count * element_size(passage->element);
 }
 
-// Tells rank 0 which rows this rank wants. Together with receive_wishes().
+// Tells rank 0 which rows this rank needs. Together with receive_wishes().
 static void send_wishes(struct comm *comm, const struct source_rows *rows) {
   comm_send(comm, &rows->count, sizeof rows->count, 0);
   comm_send(comm, rows->index, (size_t)rows->count * sizeof *rows->index, 0);
 }
 
-// The rows that a rank wants; the caller owns the list.
+// The rows that a rank needs; the caller owns the list.
 static struct source_rows receive_wishes(struct comm *comm, int rank) {
   struct source_rows rows = {NULL, 0};
   comm_receive(comm, &rows.count, sizeof rows.count, rank);

@@ -73,7 +73,7 @@ static int64_t length_in_file(const struct view_plan *plan, int i) {
   return length;
 }
 
-// A companion as it lies in the first file.
+// A companion as it is stored in the first file.
 struct found {
   char path[CONFIG_TEXT];
   bool in_group;  // there is one in every group

@@ -167,7 +167,7 @@ static bool place_axes(const struct view_plan *plan, const struct source *source
 
 // ---- the first file: arrays ----
 
-// Adds one array; `from` is that of the layout. The axis of groups is none of the dataset itself.
+// Adds one array; `from` is the layout's. The axis of groups is not an axis of the dataset itself.
 static bool add_array(struct view_plan *plan, const struct source *source,
                       const struct layout *layout, const struct layout_array *from, bool named,
                       struct error *error) {

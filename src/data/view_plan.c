@@ -130,7 +130,7 @@ bool view_plan_choose(struct view_plan *plan, const struct source *source,
 
 // ---- what is taken of each axis ----
 
-// Of `length` places, as many as wanted; *count 0 stands for all.
+// Checks that as many of `length` places are left as are wanted; *count = 0 becomes all of them.
 static bool take(const struct plan_axis *axis, const struct source *source, int64_t length,
                  int64_t *count, struct error *error) {
   const char *name = axis->is.name;

@@ -90,7 +90,7 @@ struct view *view_plan_view(const struct view_plan *plan);
 
 // Plans of labels or weights of the samples of `plan`: source->name is a path in the same files,
 // or, of labels, the name of a numbering axis; or source->path is a file of their own for all
-// samples. *integer tells whether they are. Owned; NULL with a message.
+// samples. *integer says whether they are. Owned; NULL with a message.
 struct view_plan *view_plan_companion(const struct view_plan *plan, const struct source *source,
                                       bool labels, bool *integer, struct error *error);
 

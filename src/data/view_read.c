@@ -164,7 +164,7 @@ static int64_t component_place(const struct view_plan *plan, const struct view_a
   return place;
 }
 
-// Copies one channel of one sample from where it lies in a block.
+// Copies one channel of one sample from its place in a block.
 static void copy_channel(const struct view_plan *plan, const struct extent *extent,
                          const double *raw, double *out) {
   const int axes = plan->space_axes;

@@ -7,7 +7,7 @@
 // How the boxes of the grid lie, and how sums are kept until the last of them: with a vector along
 // the channels of the grid, [line of the kernel][tap of it][image channel][grid channel], or, where
 // these are few, along what a line of the kernel sees, [grid channel][line][tap, image channel].
-// Lines that see very little are gathered side by side and treated as a single one.
+// Lines that see very little are gathered side by side and treated as a single line.
 struct derivative {
   struct pass pass;
   struct parts parts[CONVOLUTION_AXES];
@@ -164,7 +164,8 @@ static void gather_box(const struct seen *seen, const real *frames, real *to) {
 }
 
 // Some taps of an image channel, `step` elements apart, for some channels of the grid beside each
-// other; these are turned first, as rows of the gradient often fall on the same lines of the cache.
+// other; these are transposed first, because rows of the gradient often map to the same cache
+// lines.
 static void put_square(size_t taps, size_t channels, const real *sums, size_t step, bool add,
                        real *gradient, size_t row) {
   real square[REAL_PAD * REAL_PAD];

@@ -33,7 +33,7 @@ static void copy_positions(size_t count, size_t channels, const real *restrict f
   }
 }
 
-// Which of `size` positions from `origin` on lie in a field of `length`.
+// Those of the `size` positions from `origin` on that are inside a field of `length`.
 static struct range inside(ptrdiff_t origin, size_t size, size_t length) {
   const size_t begin = origin < 0 ? least((size_t)-origin, size) : 0;
   const ptrdiff_t left = (ptrdiff_t)length - origin;

@@ -7,7 +7,7 @@ enum { FRAMES = 1 << 15 };  // elements of frames at a time, if a line has no mo
 
 // ---- boxes ----
 
-// How large boxes are, and how many samples they take.
+// The size of boxes, and how many samples they cover.
 struct extent {
   size_t q[CONVOLUTION_AXES], samples;
   struct frame frame;
@@ -42,7 +42,7 @@ bool class_share(const struct box *box, const struct class *class, struct share 
 
 // ---- one class ----
 
-// Rows of a class where they stand: elements from one sample, plane, line or position to the next.
+// The rows of a class in place: elements from one sample, plane, line or position to the next.
 struct standing {
   const real *first;
   size_t sample, plane, line, position;

@@ -1,5 +1,5 @@
-// Upsampling: every position of the input, the grid, becomes a box of equal ones of the output, the
-// image (upsampling.h).
+// Upsampling: every position of the input, the grid, becomes a box of equal positions of the
+// output, the image (upsampling.h).
 #include <string.h>
 
 #include "decoder/layer.h"

@@ -15,7 +15,7 @@ struct sources {
 
 // A layer takes the output of the previous one, except that the second branch of a residual begins
 // where the first one does, and the residual takes the ends of both. The list is traversed
-// backwards, so that what encloses a residual is resolved before it.
+// backwards, so that a residual is resolved before those inside it.
 static void find_sources(size_t count, const struct layer_spec *specs, struct sources *sources) {
   for (size_t l = 0; l < count; l++)
     sources[l] = (struct sources){1, {l > 0 ? l - 1 : LAYER_NONE, LAYER_NONE}};

@@ -16,7 +16,7 @@ struct field {
 };
 
 // Of the network's input and every layer; of layers with an activation; of the input and all but
-// the last layer, whose delta stands where its output was; of the input alone.
+// the last layer, whose delta takes the place of its output; of the input alone.
 enum field_kind { FIELD_VALUES, FIELD_SLOPES, FIELD_DELTAS, FIELD_INPUT };
 
 static bool field_has(enum field_kind kind, const struct network *network, size_t l) {
@@ -61,7 +61,7 @@ static void deltas_create(struct field *delta, enum field_kind kind, const struc
     if (!field_has(kind, network, l)) delta->layer[l] = a->layer[l];
 }
 
-// Where the k-th source of a layer stands in a field.
+// The index, among the arrays of a field, of the k-th source of a layer.
 static real *source_of(const struct field *f, const struct layer *layer, size_t k) {
   return layer->source[k] == LAYER_NONE ? f->input : f->layer[layer->source[k]];
 }
@@ -180,7 +180,7 @@ static void layer_backward(const struct layer *layer, const struct layer_rows *r
                 real_padded(layer_channels(&layer->to)));
 }
 
-// Rows from `first` on of what a layer's gradient is summed of.
+// The terms of a layer's gradient, from row `first` on.
 static struct layer_pairs pairs_of(const struct layer *layer, size_t l, size_t first, bool affine,
                                    const struct field *delta, const struct field *a) {
   return (struct layer_pairs){delta->layer[l] + first * layer_stride(&layer->to),
@@ -315,8 +315,8 @@ void network_pass_sum_gradients(struct network_pass *pass, size_t rows, size_t t
 
 // ---- a row's pass ----
 
-// The k-th array that the gradient of theta reads, the outputs' deltas standing where they were;
-// NULL beyond the last. *stride gets its elements per row.
+// The k-th array that the gradient of theta reads, where the outputs' deltas are in the place of
+// the outputs; NULL beyond the last. *stride gets its elements per row.
 static real *array_of(const struct network_pass *pass, size_t k, size_t *stride) {
   const struct network *network = pass->network;
   const size_t layers = network->layer_count;

@@ -43,7 +43,7 @@ static int is_less(struct load a, struct load b) {
   return a.cost < b.cost || (a.cost == b.cost && a.rank < b.rank);
 }
 
-// The first element of the heap has become larger: it sinks until the smallest is first again.
+// Restores the heap after its first element has grown: moves it down until the smallest is first.
 static void sink(struct load *heap, int ranks) {
   const struct load load = heap[0];
   int at = 0;

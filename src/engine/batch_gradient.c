@@ -17,8 +17,7 @@ enum {
   ADJOINT_ROWS = 120      // values and tangents: more rows fall out of the cache
 };
 
-// A stack is the number of tiles that are computed in common products, their samples one after
-// another.
+// A stack is a number of tiles computed by the same products, with their samples one after another.
 struct batch_gradient {
   struct comm *comm;
   const struct decoder *decoder;
@@ -216,7 +215,7 @@ static const real *left_pass(const struct shard *shard, int64_t position) {
 }
 
 // The passes of a stack's samples in their rows: those left behind by flows, and those of the other
-// samples, which are evaluated in the first rows and moved to theirs from the last one on.
+// samples, which are evaluated in the first rows and then moved to their own, the last one first.
 static void pass_stack(struct batch_gradient *b, const struct shard *shard, struct stretch stack) {
   const size_t d = real_padded(b->decoder->d);
   real *z = objective_latents(b->objective);

@@ -51,8 +51,8 @@ bool batch_gradient_compute(struct batch_gradient *batch, struct shard *shard,
 // Adds what determines later gradients to a state.
 void batch_gradient_state(struct batch_gradient *batch, struct state *state);
 
-// Bytes that a batch gradient takes on a rank, without the trajectories; and, at the most, those of
-// the trajectories of `samples` samples.
+// Bytes that a batch gradient takes on a rank, without the trajectories; and at most, those of the
+// trajectories of `samples` samples.
 double batch_gradient_bytes(const struct decoder *decoder, size_t rows, int64_t tile,
                             enum adjoint_kind adjoint, const struct solver_options *flow);
 double batch_gradient_trajectory_bytes(const struct decoder *decoder, int64_t samples,

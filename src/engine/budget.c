@@ -77,7 +77,7 @@ static double evaluation_bytes(const struct run *run) {
   return bytes;
 }
 
-// With copies of the parameters to keep and to begin again with.
+// Including copies of the parameters: those that are kept, and those with which a refit begins.
 static double training_bytes(const struct run *run) {
   const size_t count = run->decoder->count;
   const bool keeps = config_validates(&run->config) && run->config.training.keep == KEEP_BEST;
@@ -234,7 +234,7 @@ double budget_bytes(const struct run *run) {
 
 // ---- choices left to the program ----
 
-// At least 1, and `samples` where each weight is used once on each way.
+// At least 1; `samples` where each weight is used once in each direction.
 static int64_t tile_limit(const struct network *network, double samples) {
   double weights = 0.0;
   for (size_t l = 0; l < network->layer_count; l++)
@@ -293,8 +293,7 @@ static void choose_pod(struct config *config, const void *context) {
       run->used[SET_TRAIN] && encodes(run) && entries <= pod_entries[config->decoder.loss];
 }
 
-// Where the flows of samples go on from epoch to epoch and differ in length, and there are epochs
-// enough.
+// Where flows continue from epoch to epoch and differ in length, and there are enough epochs.
 static void choose_second_flow(struct config *config, const void *context) {
   enum { EVERY = 10 };
   const bool applies = config->run.model == MODEL_GFE && model_flows_are_uneven(context) &&

@@ -11,7 +11,7 @@
 #include "ground/rng.h"
 #include "numerics/reduction.h"
 
-// A key for rng_permute() that no epoch and no subset has.
+// A key for rng_permute() that no epoch or subset uses.
 static const uint64_t dictionary_key = UINT64_MAX - 1;
 
 static int64_t trained_count(const struct run *run) {

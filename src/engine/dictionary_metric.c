@@ -95,7 +95,7 @@ const real *dictionary_metric_of(struct dictionary_metric *work, int64_t entry) 
   return *metric;
 }
 
-// A dictionary that was fitted in this run, to samples without weights.
+// A dictionary fitted in this run to samples without weights.
 static bool is_to_complete(const struct run *run) {
   const struct dictionary *dictionary = run->dictionary;
   if (dictionary == NULL || dictionary->has_metrics || run->dictionary_checksum != 0) return false;

@@ -77,7 +77,7 @@ static const struct column columns[] = {
 
 enum { COLUMNS = sizeof columns / sizeof *columns };
 
-// The array of a column; copied bytewise, as it is a pointer to a type that the table tells.
+// The array of a column; copied bytewise, as its type is given only by the table.
 static void *array_of(const struct encoding *encoding, const struct column *column) {
   void *array;
   memcpy(&array, (const char *)encoding + column->offset, sizeof array);

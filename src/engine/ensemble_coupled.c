@@ -177,7 +177,7 @@ static void move(struct coupled *c) {
   }
 }
 
-// One evaluation and decision for every group still running. Returns how many go on.
+// One evaluation and decision for every group still running. Returns how many continue.
 static int64_t step(struct coupled *c) {
   const struct solver_options *options = c->setting.options;
   const bool first = c->first;

@@ -109,8 +109,7 @@ static void set_start(struct starts *starts, size_t d, int64_t i, size_t t, enum
   memcpy(starts->z + k * real_padded(d), z, real_padded(d) * sizeof(real));
 }
 
-// Samples that are still to be encoded, and the part of the outputs that all samples are looked at,
-// NULL: all outputs (borrowed).
+// The samples still to be encoded, and the outputs that any of them observes (borrowed; NULL: all).
 struct waiting {
   int64_t count, *sample;
   const struct observation *observation;
@@ -160,8 +159,8 @@ static void add_shared(struct run *run, const struct samples *samples,
   dictionary_destroy(&plain);
 }
 
-// Puts a start of its own before the others where its loss is less than theirs, with the metric of
-// the best of them, else behind them if there is room.
+// Puts a sample's own start before the shared ones, with the metric of the best of these, where its
+// loss is smaller, else behind them if there is room.
 static void insert(struct starts *starts, size_t d, int64_t i, enum start kind, const real *z,
                    bool best) {
   const size_t stride = real_padded(d), first = (size_t)i * starts->tries;

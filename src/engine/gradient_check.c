@@ -29,7 +29,7 @@ struct line {
   struct shard *shard;
   struct ensemble *ensemble;
   real *start, *found;  // [samples.count][real_padded(d)] z(0), z(tau)
-  real *theta;          // [decoder->count] where the check stands
+  real *theta;          // [decoder->count] the point of the check
   real *z_direction, *theta_direction;
   struct batch_gradient *whole;  // borrowed
   real *gradient;                // [decoder->count] that of `whole` beside the place of the check
@@ -121,7 +121,7 @@ static double along_flow(double h, void *context) {
   return loss;
 }
 
-// An encoder's latents and losses come with the gradient.
+// The gradient of an autoencoder also finds latents and losses.
 static double along_encoder(double h, void *context) {
   struct line *line = context;
   struct batch_totals totals = {.loss = 0.0};

@@ -23,7 +23,7 @@ struct model {
   struct carry *carry;        // NULL: flows leave nothing behind
 };
 
-// What the flows of a shard take up and leave behind.
+// What the flows of a shard inherit from earlier flows and leave for later ones.
 static struct carry *prepare_carry(struct model *model, const struct shard *shard,
                                    enum model_latents latents) {
   if (model->carry == NULL) return NULL;
@@ -71,8 +71,8 @@ static const struct model_ops *ops_of(const struct run *run) {
   return &models[run->config.run.model];
 }
 
-// Whether flows leave passes and curvature behind: where each goes its own way, and the gradient is
-// taken at its end alone.
+// Whether flows leave passes and curvature behind: only if they are independent and the gradient is
+// taken at their ends alone.
 static bool carries(const struct run *run) {
   return ops_of(run)->flows && run->config.training.adjoint == ADJOINT_NONE &&
          run->config.encoding.coupling == COUPLING_NONE;

@@ -4,7 +4,7 @@
 
 enum { SHARE = 4 };  // an excerpt has at most one in SHARE outputs
 
-// The outputs that any sample observes, in ascending order; returns their number, counted no
+// The outputs that any sample observes, in ascending order; returns their number, counting no
 // further than `most` + 1.
 static size_t find_observed(const struct samples *samples, size_t n, size_t most, size_t *outputs) {
   const size_t stride = real_padded(n);

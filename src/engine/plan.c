@@ -1,7 +1,7 @@
 // The rules were found on Fashion-MNIST (inputs/paper/README.md, "Recipes"): a decreasing rate
-// always pays, and twice as high a one if each sample is used once; large batches are as good as
-// small ones if the number of updates stays the same; many uses of a sample need a lower rate, and
-// so does a decoder that starts from POD.
+// always pays off; it may be twice as high if each sample is used only once; large batches are as
+// good as small ones if the number of updates stays the same; many uses of a sample need a lower
+// rate, and so does a decoder that starts from POD.
 #include "engine/plan.h"
 
 #include "engine/run.h"

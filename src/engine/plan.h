@@ -13,7 +13,8 @@ void plan_updates(struct config *config, const void *run);
 void plan_rate(struct config *config, const void *run);
 void plan_schedule(struct config *config, const void *run);
 
-// A decreasing rate falls over `steps` updates from number `first` on, in a training of `epochs`.
+// A decreasing rate falls over `steps` updates, from update `first` on, in a training of `epochs`
+// epochs.
 struct plan {
   int64_t first, steps, epochs;
 };

@@ -11,7 +11,7 @@ enum {
   DIRECT = 512,  // length of a vector up to which all eigenpairs are computed
   SPARE = 8,     // vectors beyond the wanted ones
   BLOCKS = 4,    // of a Krylov space: the vectors, and three times the matrix at the last ones
-  CYCLES = 60    // at the most
+  CYCLES = 60    // at most
 };
 static const double still = 1e-11;  // gain of a cycle, of what is left, that counts as none
 static const double rounding = 0x1p-50;

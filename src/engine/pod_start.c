@@ -19,7 +19,7 @@
 enum { FEW = 5000 };             // samples from which on a random start is as good
 static const double gain = 1.4;  // of hidden weights: their deviation times the root of the fan-in
 
-// Defined here, because a run knows about PODs, but no POD about runs.
+// Defined here, because `run` may include `pod`, but not the reverse.
 struct pod *pod_fit(struct run *run, size_t d) {
   return pod_fit_set(run->comm, run->sets[SET_TRAIN], run->config.decoder.loss, d);
 }
@@ -36,8 +36,8 @@ static bool is_zero_at_zero(enum activation_kind kind) {
   return kind != ACTIVATION_SIGMOID && kind != ACTIVATION_SOFTPLUS;
 }
 
-// Whether the output of layer l becomes 0 with the parameters of the last layers; with `theta`
-// these are made 0.
+// Whether the output of layer l can be made 0 by the parameters of the last layers; if `theta` is
+// given, sets these to 0.
 static bool end_at_zero(const struct network *network, size_t l, real *theta) {
   if (l == LAYER_NONE) return false;
   const struct layer *layer = &network->layers[l];
@@ -202,7 +202,7 @@ static void set_encoder_branch(struct decoder *decoder, const double *matrix, co
   for (size_t k = 0; k < decoder->d; k++) decoder->theta[layer->bias + k] = (real)shift[k];
 }
 
-// Least squares: (U^T U)^-1 U^T (y - mean) / s, 0 where s is.
+// Least squares: (U^T U)^-1 U^T (y - mean) / s, 0 where s is 0.
 static void find_codes_of_squares(const struct pod *pod, double *matrix, double *shift) {
   size_t active = 0;
   while (active < pod->d && pod->s[active] > 0.0) active++;

@@ -7,7 +7,7 @@
 #include "ground/log.h"
 #include "ground/memory.h"
 
-// Of an entry, in scaled units: what rounding alone leaves of a sample.
+// The variance of an entry's error due to rounding alone, in scaled units.
 static const double least_variance = 1e-14;
 
 static bool is_new(enum set set) { return set == SET_TEST || set == SET_ENCODE; }

@@ -9,7 +9,7 @@
 #include "ground/memory.h"
 
 enum {
-  FITTED = 1000,             // samples that the predictor is fitted to, at the most,
+  FITTED = 1000,             // samples that the predictor is fitted to, at most,
   FITTED_ENTRIES = 1 << 24,  // and their entries, unless that is less than
   FITTED_LEAST = 50,         // samples;
   FITTED_ITERATIONS = 30,    // near enough, by lbfgs
@@ -64,7 +64,7 @@ struct predictor *predictor_fit_train(struct run *run) {
   struct ensemble *ensemble =
       ensemble_create(comm_ranks(run->comm), decoder, &options, run->evaluation_rows);
   ensemble_run(ensemble, &choice->samples, 0, encoding);
-  for (int64_t i = 0; i < choice->samples.count; i++)  // a flow that was lost tells nothing
+  for (int64_t i = 0; i < choice->samples.count; i++)  // not of a flow that failed
     if (encoding->status[i] == STATUS_NONFINITE)
       memset(encoding->z + (size_t)i * real_padded(decoder->d), 0, decoder->d * sizeof(real));
   struct predictor *predictor =

@@ -80,7 +80,7 @@ int64_t sample_order_at(const struct sample_order *order, int64_t place) {
   return order->shuffled ? rng_permute(order->seed, order->key, order->data->count, place) : place;
 }
 
-// How many of this rank's samples stand before a place.
+// How many of this rank's samples come before a place.
 static int64_t count_before(const struct sample_order *order, int64_t place) {
   int64_t least = 0, most = order->own_count;
   while (least < most) {

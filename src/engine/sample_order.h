@@ -16,13 +16,13 @@ struct own_sample {
 
 struct sample_order;  // owned by the caller of sample_order_create()
 
-// The file's order of `data` (borrowed); or a random one, which `seed` and `key` name (say, the
+// The file's order of `data` (borrowed); or a random one, determined by `seed` and `key` (say, the
 // epoch). Takes time and memory for each sample of this rank, not for the whole set.
 struct sample_order *sample_order_in_file(const struct dataset *data);
 struct sample_order *sample_order_shuffled(const struct dataset *data, uint64_t seed, uint64_t key);
 
 // `count` different ones of the first `loaded` samples of another order (borrowed), drawn at
-// random; `seed` and `key` name the draw. Takes time for each of them.
+// random; `seed` and `key` determine the draw. Takes time for each of them.
 struct sample_order *sample_order_drawn(const struct sample_order *from, int64_t loaded,
                                         int64_t count, uint64_t seed, uint64_t key);
 void sample_order_destroy(struct sample_order **order);

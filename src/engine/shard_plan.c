@@ -90,7 +90,7 @@ static void tell_group(const struct shard *s, struct group group, int64_t *costs
   shard_mail_transfer(s->comm, &sent, &received);
 }
 
-// A single group: one sum gives everyone all costs.
+// With a single group, one sum gives all ranks all costs.
 static void sum_costs(const struct shard *s, const int64_t *evaluations, int64_t *costs) {
   const struct own_sample *own;
   const int64_t count = own_samples(s, &own);

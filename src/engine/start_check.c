@@ -17,7 +17,7 @@ static bool has_weight(const struct network *network, const real *gradient) {
   return false;
 }
 
-// Whether any of a rank's samples has a loss, and whether any loss depends on what could change.
+// Whether any of a rank's samples has a loss, and whether any loss depends on a latent or a weight.
 struct found {
   int64_t loss, movable;
 };

@@ -45,8 +45,8 @@ static bool has_ended(const struct trainer *t) {
   return t->at.batch == 0 && (t->at.stopped || t->at.epoch >= passes_planned(t));
 }
 
-// Lets the run know where the loss of held out samples is: of the last decoder validated, or of the
-// one that was `chosen`.
+// Tells the run where the loss of the held-out samples is stored: that of the last decoder
+// validated, or of the one `chosen`.
 static void tell_held_out(struct trainer *t, bool chosen) {
   const bool known = config_validates(&t->run->config) && t->run->decoder->encoder == NULL;
   t->run->held_out_loss = !known                  ? NULL
@@ -54,7 +54,7 @@ static void tell_held_out(struct trainer *t, bool chosen) {
                                                   : &t->choice.latest;
 }
 
-// What depends on the choice of samples to learn from.
+// What depends on which samples are used for training.
 static void begin_phase(struct trainer *t) {
   const struct config *config = &t->run->config;
   const struct decoder *decoder = t->run->decoder;
@@ -269,7 +269,7 @@ static struct shard *gather(struct trainer *t, const struct sample_order *order,
   return shard_gather(t->run->comm, order, &batch, t->run->decoder->d, t->latents);
 }
 
-// Takes home what is to be known of them later, and gives up the rest.
+// Sends home what is needed later, and frees the rest.
 static void send_home(struct trainer *t, struct shard **shard) {
   const struct config *config = &t->run->config;
   const bool latents = config->training.warm_start || config->training.replay;
@@ -279,7 +279,7 @@ static void send_home(struct trainer *t, struct shard **shard) {
   shard_destroy(shard);
 }
 
-// The flows of a batch begin at zero, where only replay has kept latents.
+// Flows of a batch begin at zero if latents were kept only for replay.
 static void forget_latents(struct trainer *t, int64_t first, int64_t size) {
   const size_t stride = real_padded(t->run->decoder->d);
   const struct own_sample *own;
@@ -361,7 +361,7 @@ static void validate(struct trainer *t) {
 
 // ---- epochs ----
 
-// The longest of the ranks' times over their mean. Collective.
+// The largest of the ranks' times divided by their mean. Collective.
 static double imbalance(struct comm *comm, double seconds) {
   double sum = seconds, longest = seconds;
   comm_sum_double(comm, &sum, 1);
@@ -450,7 +450,7 @@ struct evaluation *trainer_take_test(struct trainer *t) {
   return test;
 }
 
-// What versions that did not count have done: each update took its batch.
+// For checkpoints of versions that did not count uses: each update used its batch.
 static struct trainer_counts counts_of_old(const struct trainer *t) {
   const int64_t loaded = t->at.batch * t->run->config.training.batch, count = t->data->count;
   const int64_t updates = t->run->config.training.updates;

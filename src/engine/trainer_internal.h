@@ -1,4 +1,4 @@
-// What the files of the trainer share: its insides, and how long it has taken.
+// What the files of the trainer share: its state, and the time it has taken.
 #ifndef GFE_TRAINER_INTERNAL_H
 #define GFE_TRAINER_INTERNAL_H
 

@@ -27,7 +27,7 @@ real *update_gradient(struct update *update);
 // One step against the gradient, at a learning rate; the new parameters are packed. Collective.
 void update_apply(struct update *update, double rate);
 
-// Adds what decides later updates to a state.
+// Adds what determines later updates to a state.
 void update_state(struct update *update, struct state *state);
 
 // Bytes on a rank.

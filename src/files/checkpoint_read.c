@@ -94,7 +94,7 @@ static struct candidate look_at_partial(struct checkpoint *c) {
   char path[CHECKPOINT_PATH] = "";
   if (comm_rank(c->run->comm) == 0) find_partial(c, path);
   struct candidate candidate = look_at(c, path);
-  candidate.there = candidate.whole;  // one that was not finished is no damage
+  candidate.there = candidate.whole;  // an unfinished one is not a damaged one
   return candidate;
 }
 
@@ -133,7 +133,7 @@ static size_t candidates(struct checkpoint *c, struct candidate found[CANDIDATES
 
 // ---- does it fit this run ----
 
-// A text attribute of the root, owned; an error names it if it is not there.
+// A text attribute of the root, owned; an error names it if it does not exist.
 static char *read_root(struct h5_file *file, const char *path, const char *name,
                        struct error *error) {
   char *text = memory_new(char, ATTRIBUTE);

@@ -66,7 +66,7 @@ struct source {
   struct h5_file *file;
   const char *name;
   const char *group;
-  const char *key;  // of the input file, where its layers may stand too
+  const char *key;  // of the input file, which may give its layers, too
 };
 
 static const char *attribute_of(const struct config_row *row) {
@@ -111,7 +111,7 @@ static bool is_absent(const struct source *source, const char *path, const char 
          !h5_read_number(source->file, path, attribute, &number);
 }
 
-// The value of a row of the table of layers. The width is told by the parameters.
+// The value of a row of the table of layers. The width follows from the parameters.
 static bool describe_value(const struct source *source, const char *path,
                            const struct config_row *row, struct layer_spec *spec,
                            struct error *error) {

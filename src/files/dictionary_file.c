@@ -87,8 +87,8 @@ int64_t dictionary_count_in(const char *path) {
   return count;
 }
 
-// Mean and covariance, which files of earlier versions have not. False with a message if they are
-// not as they should be.
+// Mean and covariance, which files of earlier versions lack. False with a message if they are
+// invalid.
 static bool read_moments(struct h5_file *file, struct dictionary *dictionary, struct error *error) {
   const int64_t d = (int64_t)dictionary->d;
   int axes, square;
@@ -109,7 +109,7 @@ static bool read_moments(struct h5_file *file, struct dictionary *dictionary, st
   return true;
 }
 
-// Files need not have them.
+// They are optional.
 static bool read_metrics(struct h5_file *file, struct dictionary *dictionary, struct error *error) {
   const size_t d = dictionary->d, count = (size_t)dictionary_metric_count(dictionary);
   int axes;

@@ -62,7 +62,7 @@ static bool is_grid(const struct view *view, int64_t samples) {
   return places == samples;
 }
 
-// Whether the place of a sample says more than its index.
+// Whether the place of a sample says more about it than its index.
 static bool has_places(const struct run *run, enum set set) {
   const struct view *view = run->views[set];
   return is_grid(view, run->shapes[set].count) &&

@@ -36,7 +36,7 @@ static void write_list(FILE *file, const char *name, int64_t count, const double
   fprintf(file, "],\n");
 }
 
-// Of one source of reconstructions, by the names that they have in results.h5.
+// The errors of one source of reconstructions, with their names in results.h5.
 static void write_errors(FILE *file, enum set set, enum errors_source source,
                          const struct errors *errors) {
   char name[64];
@@ -64,8 +64,8 @@ static void write_choice(FILE *file, const struct validation_choice *choice) {
   write_number(file, "start_validation_loss", choice->start);
 }
 
-// What was read and what resulted from it, for comparison by a later start (summary.h). A run that
-// was stopped has made no results.
+// Checksums of what was read and of the results, for comparison by a later start (summary.h). A run
+// that was stopped has no results.
 static void write_checksums(FILE *file, const struct run *run, bool done) {
   const char *format = "  \"%s%s\": \"%016" PRIx64 "\",\n";
   fprintf(file, format, "given_files", "", run->given_files);

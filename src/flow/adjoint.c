@@ -143,7 +143,7 @@ static void hermite(const struct adjoint *a, double x, real *z) {
   for (size_t i = 0; i < stride; i++) z[i] = a0 * z0[i] + a1 * z1[i] + b0 * s0[i] + b1 * s1[i];
 }
 
-// The fraction of the step at which a stage stands, going backwards.
+// The fraction of the step at which a stage lies, going backwards.
 static double stage_fraction(const struct adjoint *a) {
   return 1.0 - butcher_time(&butcher_rk4, a->stage);
 }

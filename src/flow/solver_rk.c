@@ -219,7 +219,7 @@ static enum solver_status advance(const struct solver_options *options,
   const size_t size = vector_size(options, problem->d);
   enum solver_status status = STATUS_RUNNING;
   if (r->stage == 0) {
-    // The evaluation at the beginning of a step, which is the end of the one before.
+    // The evaluation at the beginning of a step, which is the end of the previous one.
     status = begin_step(r, options, problem, loss, gradient);
     if (status != STATUS_RUNNING || tableau->stages > 1) return status;
   } else {

@@ -18,7 +18,7 @@ static char *copy_path(const char *path) {
   return copy;
 }
 
-// Whether `path` is a link to something that is not there; then says to what.
+// Whether `path` is a dangling link; if so, gives its target.
 static bool is_dead_link(const char *path, char target[TARGET]) {
   struct stat status;
   if (lstat(path, &status) != 0 || !S_ISLNK(status.st_mode)) return false;

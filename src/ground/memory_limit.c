@@ -1,8 +1,8 @@
 // How much memory there is. A control group limits the processes in it and in the groups below it,
-// so that the least limit on the way from a process's own group up to the root counts. Which group
-// that is stands in /proc/self/cgroup, a line for each hierarchy, "NUMBER:CONTROLLERS:PATH", that
-// of version 2 without controllers; where a hierarchy is mounted, and from which group on, stands
-// in /proc/self/mountinfo (cgroups(7), proc(5)).
+// so that the least limit on the way from a process's own group up to the root counts.
+// /proc/self/cgroup names that group, in a line "NUMBER:CONTROLLERS:PATH" for each hierarchy, that
+// of version 2 without controllers; /proc/self/mountinfo says where a hierarchy is mounted, and
+// from which group on (cgroups(7), proc(5)).
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +16,8 @@ enum { LINE = 4096, PLACE = 3 * LINE };  // bytes; a path is made of root, mount
 
 enum version { VERSION_1, VERSION_2, VERSIONS };
 
-// What a group may use is in these files: a number, or a word where there is no limit. (Beyond
-// `high` processes are slowed down until they give memory back.)
+// The files with the limits of a group: each holds a number, or a word where there is no limit.
+// (Beyond `high` processes are slowed down until they give memory back.)
 static const char *const files[VERSIONS][2] = {
     [VERSION_1] = {"memory.limit_in_bytes", NULL}, [VERSION_2] = {"memory.max", "memory.high"}};
 

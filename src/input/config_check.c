@@ -205,8 +205,8 @@ static bool check_encoder_layers(const struct config_input *input, const struct 
                          outputs, d);
 }
 
-// A POD follows from the training samples directly: there are no epochs, and from its codes, flows
-// have nothing to do.
+// A POD follows from the training samples directly: there are no epochs, and flows that begin at
+// its codes have nothing left to do.
 static bool check_pod(const struct config_input *input, struct config *config) {
   const bool pod = config->run.model == MODEL_POD && config_is_given(config, "run.model");
   if (config->decoder.file[0] != '\0' && config->run.task[TASK_TRAIN] &&

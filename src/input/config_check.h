@@ -12,11 +12,11 @@
 // decides). False with a message in input->error.
 bool config_check(const struct config_input *input, struct config *config);
 
-// The part about training.copies. With copies the latent of the pass before is another copy's:
-// flows begin anew, training.warm_start = false.
+// The part about training.copies. With copies, the latent from the previous pass belongs to another
+// copy, so flows begin afresh: training.warm_start = false.
 bool config_check_copies(const struct config_input *input, struct config *config);
 
-// The part about batches that are learned from more than once. With training.schedule = auto a
+// The part about batches that are used more than once. With training.schedule = auto a
 // schedule_factor that is not given is 0.02.
 bool config_check_recipe(const struct config_input *input, struct config *config);
 

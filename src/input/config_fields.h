@@ -16,7 +16,7 @@ bool config_names_read(const struct config_place *place, struct config_names *li
 bool config_select_read(const struct config_row *row, const struct config_place *place,
                         struct config_select *select, struct error *error);
 
-// The place of a name in a list, -1 if it is not there.
+// The index of a name in a list, -1 if it is not in it.
 int config_names_find(const struct config_names *list, const char *name);
 
 #endif

@@ -42,8 +42,8 @@ static bool expand(const struct config_input *input, const struct config_place *
   return true;
 }
 
-// Settles where a file is, in place. One that is not there is an error, with a hint at its end,
-// only if it is required.
+// Resolves the path of a file, in place. A missing file is an error, with a hint at its end, only
+// if it is required.
 static bool find_file(const struct config_input *input, const struct config_place *place,
                       bool required, const char *hint, char path[CONFIG_TEXT]) {
   struct stat status;
@@ -98,8 +98,8 @@ static bool are_inside(const struct config_input *input, const char *section) {
   return false;
 }
 
-// Settles where the file of FILE or FILE:/path is, in place; beside `dataset` a text that is no
-// file is a path inside of the samples' file.
+// Resolves the file of FILE or FILE:/path, in place; with `dataset`, a text that is not a file is a
+// path inside the samples' file.
 static bool find_mask(const struct config_input *input, const struct config_place *place,
                       bool required, bool may_be_inside, char text[CONFIG_TEXT]) {
   char file[CONFIG_TEXT];
@@ -148,7 +148,7 @@ static bool check_files(const struct config_input *input, struct config *config)
   return true;
 }
 
-// A checkpoint to start from must be there; `auto` and `never` are no files.
+// A checkpoint to start from must exist; `auto` and `never` are not files.
 static bool check_restart(const struct config_input *input, struct config *config) {
   static const char *const words[] = {RESTART_AUTO, RESTART_NEVER};
   char *restart = config->run.restart, hint[128];

@@ -11,7 +11,7 @@ bool config_section_is_used(const struct config *config, const char *section);
 
 // Expands ~ and variables in every path of *config, and replaces relative paths by those beside the
 // input file where only these exist. False with a message in input->error if a file that is needed
-// is not there or cannot be read.
+// is missing or cannot be read.
 bool config_paths_settle(const struct config_input *input, struct config *config);
 
 #endif

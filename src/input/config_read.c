@@ -141,7 +141,7 @@ static bool assign_child(const struct config_input *input, const struct yaml_tre
   return true;
 }
 
-// Hands the values of a section to their parameters.
+// Gives the values of a section to their parameters.
 static bool assign_map(const struct config_input *input, const struct yaml_tree *map,
                        const char *section) {
   for (const struct yaml_tree *child = map->first; child != NULL; child = child->next)
@@ -149,7 +149,7 @@ static bool assign_map(const struct config_input *input, const struct yaml_tree 
   return true;
 }
 
-// Hands the values of the file to the parameters, all but its section `sweep`.
+// Gives the values of the file, except those of its section `sweep`, to the parameters.
 static bool assign_file(const struct config_input *input, const struct yaml_tree *tree) {
   if (tree->kind != TREE_MAP)
     return error_set(input->error,
@@ -162,7 +162,7 @@ static bool assign_file(const struct config_input *input, const struct yaml_tree
 
 // ---- overrides ----
 
-// Parses "section.key=value" and hands the value, whose tree is owned by the caller, to its
+// Parses "section.key=value" and gives the value, whose tree is owned by the caller, to its
 // parameter.
 static bool read_override(const struct config_input *input, const char *override,
                           struct yaml_tree **tree) {

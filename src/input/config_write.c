@@ -11,7 +11,7 @@ enum { COMMENT_COLUMN = 28, LINE_WIDTH = 100, LINE_TEXT = 256 };
 
 // ---- values ----
 
-// Whether a text may stand without quotes and mean the same to every reader of YAML.
+// Whether a text means the same to every reader of YAML without quotes.
 static bool is_plain(const char *text) {
   static const char *const words[] = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"};
   static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_/";
@@ -217,7 +217,7 @@ static bool same_first_part(const char *a, const char *b) {
   return first_part(a) == first_part(b) && strncmp(a, b, first_part(a)) == 0;
 }
 
-// Begins the sections of a parameter unless those of the parameter before it, `last`, still stand,
+// Begins the sections of a parameter, except those that the previous parameter, `last`, has begun,
 // with their texts as comments if asked for. Returns how far the key is indented.
 static int begin_section(const struct config_section *section, const char *last, bool comments,
                          FILE *stream) {

@@ -9,7 +9,7 @@
 
 enum { WIDTH = 2 * LANES };  // columns of a register tile
 
-// `rows` is a constant where this is called.
+// `rows` is a constant at each call.
 static inline __attribute__((always_inline)) void tile(const struct dense_product *p, size_t rows,
                                                        size_t row, size_t column) {
   vector sum[TILE_ROWS][2];

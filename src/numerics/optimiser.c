@@ -23,7 +23,7 @@ struct optimiser {
   real *first, *second;  // [count] running means; NULL where the method has none
 };
 
-// Adam (Kingma and Ba 2015), with its correction of the means' start at zero.
+// Adam (Kingma and Ba 2015), with its bias correction: the means start at zero.
 static void adam(const struct optimiser *o, double rate, const real *gradient, real *theta) {
   const double epsilon = o->options.epsilon > 0.0 ? o->options.epsilon : 1e-8;
   const double correction1 = 1.0 - portable_pow(o->options.beta1, (double)o->updates);

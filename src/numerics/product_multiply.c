@@ -7,7 +7,8 @@
 
 // ---- packing ----
 
-// Where terms, not outputs, lie side by side: whole squares in registers, and what is left.
+// For a matrix whose terms, not outputs, are contiguous: transposed in registers, square by square,
+// with the remainder element by element.
 static void pack_turned(size_t terms, size_t width, const real *w, size_t term_stride,
                         size_t output_stride, real *panel) {
   const size_t rows = width / LANES * LANES, end = term_stride == 1 ? terms / LANES * LANES : 0;
@@ -36,11 +37,11 @@ static void pack(size_t terms, size_t outputs, const real *w, size_t term_stride
 
 // ---- multiplying ----
 
-// One tile of one chain: where it begins, and what is already there.
+// A register tile of the sums of one chain: its operands, and what the sums are added to.
 struct place {
   struct tile_terms terms;
   const real *bias;  // of these outputs; NULL: the sums begin at 0
-  bool add;          // to what stands in c
+  bool add;          // to the contents of c
   real *c;
   size_t c_stride;
 };
@@ -72,7 +73,7 @@ ALWAYS_INLINE void tile(const size_t rows, const size_t vectors, const struct pl
   CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
 #endif
 
-// A panel, of which `vectors` are there, by some rows.
+// Some rows times a panel that has `vectors` vectors.
 static void narrow_tile(size_t rows, size_t vectors, const struct place *p) {
 #define CASE(r)                                   \
   case r:                                         \
@@ -82,7 +83,8 @@ static void narrow_tile(size_t rows, size_t vectors, const struct place *p) {
 #undef CASE
 }
 
-// With so few rows, the sums of one panel would wait for each other: several panels at once.
+// Up to this many rows, a single panel has too few independent sums to hide the latency of an FMA,
+// so several panels are multiplied together.
 enum { WIDE_ROWS = TILE_ROWS / 4, WIDE_PANELS = WIDE_VECTORS / PANEL_VECTORS };
 
 static void wide_tile(size_t rows, const struct place *p) {
@@ -110,13 +112,14 @@ struct range {
   size_t begin, end;
 };
 
-// Blocks of rows, as many as read a panel before the next one, and outputs of a panel or several.
+// What is multiplied together: some blocks of rows, which use a panel while it is in the cache, and
+// the outputs of one panel or several.
 struct part {
   size_t block_count;
   struct range blocks, columns;
 };
 
-// One chain; `last`: then its sums are complete.
+// Multiplies one chain; after the last one, the sums are complete.
 static void multiply_chain(const struct product_matrix *m, const struct product_rows *in,
                            const struct part *part, struct range chain) {
   const size_t k = chain.begin, column = part->columns.begin;
@@ -156,7 +159,8 @@ static void multiply_chains(const struct product_matrix *m, const struct product
   }
 }
 
-// More rows than a few blocks would evict the matrix and each other from the cache.
+// The number of blocks that use a panel in turn: more would evict it, and each other, from the
+// cache.
 enum { GROUP_BLOCKS = 8 };
 
 static void multiply(const struct product_matrix *m, const struct product_rows *in) {
@@ -182,14 +186,14 @@ static void gradient(const struct product_gradient *g);
 const struct product_kernels VECTOR_VARIANT(product_kernels) = {
     .panel = PANEL, .pack = pack, .multiply = multiply, .gradient = gradient};
 
-// Where a register tile of the gradient goes: `width` columns of a panel of each row.
+// The place of a register tile in the gradient: its first row, and `width` columns of a panel.
 struct gradient_place {
   const struct product_gradient *g;
   size_t i, j, width;
 };
 
-// total = the chains of terms begin ... end - 1, one after the other; `add`: to what is there. A
-// panel of which one vector is there has no second one that could be read.
+// total = the sums of the chains of terms begin ... end - 1, added in order; `add`: to the contents
+// of total. A panel with a single vector has no memory for a second one.
 ALWAYS_INLINE void gradient_terms(const size_t rows, const size_t vectors,
                                   const struct gradient_place *p, size_t begin, size_t end,
                                   bool add, vector total[TILE_ROWS][PANEL_VECTORS]) {
@@ -214,7 +218,7 @@ ALWAYS_INLINE void gradient_terms(const size_t rows, const size_t vectors,
   }
 }
 
-// A row of a tile joins the exact sum. The magnitudes are kept per column of the panel.
+// Adds a row of a tile to the exact sum. The magnitudes are kept per column of the panel.
 ALWAYS_INLINE void sum_row(const size_t width, double magic, bool begun, const real *restrict x,
                            double *restrict sum, real_bits *restrict largest) {
   for (size_t c = 0; c < width; c++) {
@@ -225,7 +229,7 @@ ALWAYS_INLINE void sum_row(const size_t width, double magic, bool begun, const r
   }
 }
 
-// Not inlined: copied into every tile, it would be thousands of instructions.
+// Not inlined: a copy in every tile would add thousands of instructions.
 static __attribute__((noinline)) void sum_rows(size_t rows, const struct gradient_place *p,
                                                bool begun, vector total[TILE_ROWS][PANEL_VECTORS],
                                                real_bits largest[PANEL]) {
@@ -242,7 +246,7 @@ static __attribute__((noinline)) void sum_rows(size_t rows, const struct gradien
   }
 }
 
-// Tiles of outputs by inputs.
+// A register tile: some outputs (rows) times a panel of inputs.
 ALWAYS_INLINE void gradient_rows(const size_t rows, const size_t vectors,
                                  const struct gradient_place *p, real_bits largest[PANEL]) {
   const struct product_gradient *g = p->g;

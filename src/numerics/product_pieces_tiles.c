@@ -3,13 +3,13 @@
 #include "numerics/product_tile.h"
 #include "numerics/transpose.h"
 
-// From one row, line of rows, or term of a tile to the next.
+// Elements from one line of rows, row, or term of a tile to the next.
 struct strides {
   size_t line, row, term;
 };
 
-// Where the terms of a piece stand: those of the rows, and the vectors they are multiplied with, of
-// which those of a panel lie beside each other.
+// The terms of a piece: those of the rows, `a`, and the vectors that they are multiplied by, `b`,
+// those of a panel beside each other.
 struct operands {
   size_t count;
   const real *a;
@@ -18,8 +18,9 @@ struct operands {
   size_t b_stride;
 };
 
-// sum[r][v] = fma(a, b, sum) over the terms, r = line rows + row. The first three are constants
-// where it is called, and one loop runs over lines and rows, so that the sums stay in registers.
+// sum[r][v] = fma(a, b, sum) over the terms, r = line rows + row. The first three arguments are
+// constants at each call, and a single loop runs over lines and rows, so that the sums stay in
+// registers.
 ALWAYS_INLINE void add_piece(const size_t lines, const size_t rows, const size_t vectors,
                              const struct operands in, vector sum[TILE_ROWS][WIDE_VECTORS]) {
   const real *a = in.a, *b = in.b;
@@ -69,8 +70,7 @@ ALWAYS_INLINE void tile(const size_t lines, const size_t rows, const size_t vect
   }
 }
 
-// Some rows of some lines by a panel, of which `vectors` are there: one line, or several short
-// ones.
+// Some rows of one line, or of several short ones, times a panel that has `vectors` vectors.
 static void any_tile(size_t lines, size_t rows, size_t vectors, const struct product_lines *in,
                      const struct place *at) {
 #define TILE(l, r)                                                \
@@ -115,7 +115,7 @@ static void any_tile(size_t lines, size_t rows, size_t vectors, const struct pro
 #undef TILE
 }
 
-// Blocks whose sizes differ by one at most.
+// Blocks whose sizes differ by at most one.
 struct blocks {
   size_t count, size;
 };
@@ -201,7 +201,8 @@ ALWAYS_INLINE void pair_tile(const size_t rows, const size_t vectors,
   }
 }
 
-// With so few rows, the sums of one panel would wait for each other: more vectors.
+// The number of vectors multiplied together: with few rows, those of one panel are too few
+// independent sums to hide the latency of an FMA.
 static size_t most_vectors(size_t rows) {
 #if defined GFE_ISA_plain || defined GFE_ISA_avx2
   return rows == 1 ? 8 : rows == 2 ? 4 : PANEL_VECTORS;

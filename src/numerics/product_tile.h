@@ -22,8 +22,8 @@ ALWAYS_INLINE const real *tile_vector(const struct tile_terms *t, size_t v) {
   return t->b + v / PANEL_VECTORS * t->panel_stride + v % PANEL_VECTORS * LANES;
 }
 
-// sum[row][v] = fma(a, b, sum) over the terms. `rows` and `vectors` are constants where it is
-// called, so that the sums stay in registers.
+// sum[row][v] = fma(a, b, sum) over the terms. `rows` and `vectors` are constants at each call, so
+// that the sums stay in registers.
 ALWAYS_INLINE void tile_sum(const size_t rows, const size_t vectors, const struct tile_terms t,
                             vector sum[TILE_ROWS][WIDE_VECTORS]) {
   const real *a = t.a, *b[WIDE_VECTORS / PANEL_VECTORS];

@@ -91,8 +91,8 @@ void reduction_want_share(struct reduction *r, size_t count) {
   r->share_count = count;
 }
 
-// The exponent of the last bit of a sum: summands below 2^exponent, 2^bits of them, make less than
-// 2^MANTISSA units. Beside 1.5 2^52 units, the last bit of a double is one unit.
+// The exponent of the last bit of a sum: 2^bits summands below 2^exponent add up to less than
+// 2^MANTISSA units. In a double near 1.5 2^52 units, the last bit is one unit.
 void reduction_begin(struct reduction *r, int64_t summands) {
   int64_t bits = bits_of_count(summands);
   if (bits < 2) bits = 2;
@@ -112,8 +112,8 @@ struct reduction_block *reduction_block(struct reduction *r, size_t start, int64
   return &r->block[b];
 }
 
-// Adds a block's part of `count` gradients, `stride` apart. Ones that are too large do no harm: the
-// sum will be started again.
+// Adds a block's part of `count` gradients, `stride` apart. Summands that are too large do no harm:
+// the sum will be started again.
 static void add_to_block(struct reduction_block *block, size_t count, const real *x,
                          size_t stride) {
   enum { CHUNK = 2048 };  // parameters whose sum stays in the L1 cache
@@ -159,7 +159,7 @@ static void agree(struct reduction *r, const struct ranks *ranks,
   if (bytes > 0) memcpy(given.maxima, r->largest + r->blocks, bytes);
 }
 
-// sum = the ranks' sums, as far as they are wanted, times `factor`.
+// sum = factor times the ranks' sums, or this rank's share of them.
 static void add_up(struct reduction *r, const struct ranks *ranks, double factor, real *sum) {
   if (r->share != NULL) {
     ranks_sum_share(ranks, r->sum, r->count, r->share);

@@ -25,7 +25,8 @@ ALWAYS_INLINE void interleave(vector a, vector b, vector *first, vector *second)
 #endif
 }
 
-// A square of LANES rows, of which those beyond `rows` repeat the last; `columns` are written.
+// Transposes a square of LANES rows, of which those beyond `rows` repeat the last; writes `columns`
+// columns.
 ALWAYS_INLINE void transpose_square(size_t rows, size_t columns, const real *from,
                                     size_t from_stride, real *to, size_t to_stride) {
   vector x[LANES], y[LANES];

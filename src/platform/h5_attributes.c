@@ -83,7 +83,7 @@ struct values {
   int64_t count;
 };
 
-// False if it is not there, has no values or too many.
+// False if it does not exist, or has no values or too many.
 static bool open_values(const struct h5_file *file, const char *object, const char *name,
                         struct values *values) {
   values->attribute = H5Aopen_by_name(file->id, object, name, H5P_DEFAULT, H5P_DEFAULT);

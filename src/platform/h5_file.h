@@ -46,8 +46,8 @@ const char *h5_no_space(const struct h5_file *file);
 char h5_kind_of(hid_t type, int *bytes);
 
 // Opens a dataset; negative if it does not exist. If external raw files are named by a relative
-// path, which HDF5 resolves from the working directory, and the first is not there, those beside
-// the file are used.
+// path, which HDF5 resolves from the working directory, and the first does not exist there, those
+// beside the file are used.
 hid_t h5_open_dataset(const struct h5_file *file, const char *dataset);
 
 // A dataset opened to transfer whole rows of it.

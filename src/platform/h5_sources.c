@@ -147,8 +147,8 @@ static void number_name(const char *name, unsigned long long block, char numbere
   }
 }
 
-// Blocks of a mapping, each with a source of its own: more than one where names carry "%b" and the
-// mapping goes on with the dataset.
+// Blocks of a mapping, each with a source of its own: more than one where names contain "%b" and
+// the mapping extends as far as the dataset.
 static hsize_t blocks_of(const struct referrer *referrer, const struct mapping *mapping) {
   hsize_t start[H5_AXES], stride[H5_AXES], count[H5_AXES], block[H5_AXES], held[H5_AXES];
   const int axes = H5Sget_simple_extent_ndims(referrer->space);

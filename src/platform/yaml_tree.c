@@ -302,8 +302,8 @@ struct yaml_tree *yaml_tree_parse(const char *text, size_t length, const char *n
   return root;
 }
 
-// At most `size` bytes of an open file. A pipe that nobody writes into does not keep a process that
-// is asked to end.
+// At most `size` bytes of an open file. A pipe into which nothing is written does not keep a
+// process from ending when it is asked to.
 static bool read_bytes(int file, char *text, size_t size, size_t *length) {
   struct pollfd input = {.fd = file, .events = POLLIN};
   for (*length = 0; *length < size;) {
