@@ -32,6 +32,7 @@ struct dictionary {
   real **metric;         // [count] for entries whose metric has been requested, otherwise
                          // NULL; owned. For long latents, DICTIONARY_MEAN has the one for all
   bool has_metrics;      // all possible metrics are present and are stored
+  bool provisional;      // entries are latents in the middle of training: no metrics are computed
   // Of all trained latents or, if `latents` has not been set, of the entries, by
   // dictionary_complete():
   int64_t latents;                   // how many there are

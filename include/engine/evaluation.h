@@ -17,7 +17,13 @@ struct pod_codes;
 
 // Where flows begin: for new samples, as evaluation.start says; where training has left the
 // latents; or, for some of the training samples, as if they were new, never at their own latents.
-enum evaluation_kind { EVALUATION_NEW, EVALUATION_TRAINED, EVALUATION_AS_NEW };
+// There are no flows if new samples are encoded by an autoencoder's encoder alone.
+enum evaluation_kind {
+  EVALUATION_NEW,
+  EVALUATION_TRAINED,
+  EVALUATION_AS_NEW,
+  EVALUATION_BY_ENCODER
+};
 
 struct evaluation {
   enum evaluation_kind kind;
@@ -43,12 +49,12 @@ struct evaluation {
   struct posterior *posterior;      // used by the flows; NULL: they follow the loss alone
   double begun;
   int64_t identity;  // of everything that determines the latents
-  bool flows_ended;
+  bool flows_ended;  // or there are none
   int64_t passed;  // samples that have been through the autoencoder's encoder
 };
 
-// A new evaluation of a set that is loaded. For all kinds except EVALUATION_NEW, the set is the
-// training set, and run->latents must exist.
+// A new evaluation of a set that is loaded. For EVALUATION_TRAINED and EVALUATION_AS_NEW, the set is
+// the training set, and run->latents must exist.
 struct evaluation *evaluation_create(struct run *run, enum set set, enum evaluation_kind kind);
 
 // The samples that are encoded: for EVALUATION_AS_NEW, at most AS_NEW_MOST, evenly spaced.

@@ -68,6 +68,7 @@ struct evaluation *evaluation_create(struct run *run, enum set set, enum evaluat
                                          .position_first = data->local_first,
                                          .total = data->count};
   if (kind == EVALUATION_AS_NEW) leave_out(evaluation);
+  evaluation->flows_ended = kind == EVALUATION_BY_ENCODER;
   return evaluation;
 }
 

@@ -41,6 +41,19 @@ void first_guess_prepare(struct run *run) {
   clock_enter(before);
 }
 
+void first_guess_prepare_provisional(struct run *run, const real *latents, double loss) {
+  if (!wants_trained(run) || run->dictionary != NULL) return;
+  const enum phase before = clock_enter(PHASE_FLOW);
+  run->dictionary = dictionary_fit_latents(run, latents);
+  run->dictionary->trained_loss = loss;
+  run->dictionary->provisional = true;
+  clock_enter(before);
+}
+
+void first_guess_drop_provisional(struct run *run) {
+  if (run->dictionary != NULL && run->dictionary->provisional) dictionary_destroy(&run->dictionary);
+}
+
 // ---- candidates ----
 
 // A start specific to each sample.
@@ -269,7 +282,7 @@ void first_guess_start(struct run *run, const struct samples *samples,
   first_guess_prepare(run);
   int64_t weighted = samples->w != NULL;
   comm_max_int64(run->comm, &weighted, 1);
-  const bool curved = !weighted && run->dictionary != NULL;
+  const bool curved = !weighted && run->dictionary != NULL && !run->dictionary->provisional;
   struct starts *starts = starts_create(samples->count, tries_of(run, weighted), d);
   struct waiting waiting = find_waiting(samples, observation, encoding);
   starts->enough = enough_of(run);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/first_guess.h"
 #include "engine/pod.h"
 #include "engine/pod_start.h"
 #include "engine/replay.h"
@@ -272,7 +273,7 @@ static struct shard *gather(struct trainer *t, const struct sample_order *order,
 // Sends home what is needed later, and frees the rest.
 static void send_home(struct trainer *t, struct shard **shard) {
   const struct config *config = &t->run->config;
-  const bool latents = config->training.warm_start || config->training.replay;
+  const bool latents = config->training.warm_start || config->training.replay || validates(t);
   clock_enter(PHASE_DATA);
   shard_return(*shard, latents ? t->latents : NULL,
                model_flows_are_uneven(t->run) ? t->evaluations : NULL);
@@ -347,14 +348,24 @@ static void judge(struct trainer *t, double loss) {
   t->at.stopped = patience > 0 && t->choice.waited >= patience;
 }
 
-// Encodes a part of the validation set and, at its end, enters the loss: for an autoencoder, the
-// loss with its encoder, which is what it learns to minimise.
+// An autoencoder is judged by the loss with its encoder, which is what it learns to minimise.
+static bool judges_encoder(const struct trainer *t) { return t->run->decoder->encoder != NULL; }
+
+static void begin_validation(struct trainer *t) {
+  t->validation = evaluation_create(t->run, SET_VALIDATION,
+                                    judges_encoder(t) ? EVALUATION_BY_ENCODER : EVALUATION_NEW);
+}
+
+// Encodes a part of the validation set and, at its end, enters the loss.
 static void validate(struct trainer *t) {
-  if (t->validation == NULL)
-    t->validation = evaluation_create(t->run, SET_VALIDATION, EVALUATION_NEW);
+  if (t->validation == NULL) begin_validation(t);
   t->at.validating = VALIDATING;
+  if (!judges_encoder(t) && t->counts.epoch_uses > 0)
+    first_guess_prepare_provisional(t->run, t->latents,
+                                    t->loss_sum / (double)t->counts.epoch_uses);
   if (evaluation_advance(t->validation, slice)) return;
-  judge(t, t->run->decoder->encoder != NULL ? t->validation->loss_encoder : t->validation->loss);
+  first_guess_drop_provisional(t->run);
+  judge(t, judges_encoder(t) ? t->validation->loss_encoder : t->validation->loss);
   t->at.validating = VALIDATED;
   evaluation_destroy(&t->validation);
 }
@@ -471,8 +482,7 @@ void trainer_resume(struct trainer *t, struct trainer_position position) {
   second_flow_resume(t->second, position.epoch, position.batch);
   tell_held_out(t, has_ended(t));
   if (position.testing) t->test = evaluation_create(t->run, SET_TEST, EVALUATION_NEW);
-  if (position.validating == VALIDATING)
-    t->validation = evaluation_create(t->run, SET_VALIDATION, EVALUATION_NEW);
+  if (position.validating == VALIDATING) begin_validation(t);
 }
 
 void trainer_settle(struct trainer *t) {

@@ -53,10 +53,12 @@ def test_share(checks, program, cwd):
     losses, kept = found["history/epoch_validation_loss"], summary["kept_epoch"]
     checks(len(losses) == 4 and np.isfinite(losses).all() and kept == 1 + np.argmin(losses),
            f"kept {kept} of {losses}")
-    checks(summary["validation_loss"] == losses[kept - 1] == summary["kept_validation_loss"]
-           == found["history@kept_validation_loss"],
-           f"encoded again, the set should have the loss of epoch {kept}: {summary}")
-    checks(abs(found["validation/loss"].astype(float).mean() - losses[kept - 1]) < 1e-6,
+    checks(losses[kept - 1] == summary["kept_validation_loss"]
+           == found["history@kept_validation_loss"], f"the loss of epoch {kept}: {summary}")
+    again = summary["validation_loss"]  # its flows begin elsewhere, in the decoder's dictionary
+    checks(abs(again / losses[kept - 1] - 1) < 1e-3,
+           f"encoded again, the set should have about the loss of epoch {kept}: {summary}")
+    checks(abs(found["validation/loss"].astype(float).mean() - again) < 1e-6,
            "the mean of the samples' losses")
     checks(summary["start_validation_loss"] > losses[0], f"the start: {summary}")
 
