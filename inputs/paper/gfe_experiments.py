@@ -2,7 +2,7 @@
 """Tables and figures of the paper's further experiments, from the runs of inputs/paper/run.sh.
 
 usage: gfe_experiments.py points DIRECTORY
-       gfe_experiments.py circle_points|segmented|latents|starts|fully_trained DIRECTORY
+       gfe_experiments.py circle_points|segmented|latents|starts|fully_trained|knee DIRECTORY
 
 `points` writes train.npy and test.npy, the points on a circle that circle_points.yaml learns. The
 second form prints a table in Markdown and draws DIRECTORY/NAME.png where there is something to see.
@@ -32,6 +32,7 @@ except ImportError:
 
 NEIGHBOURS = 5
 PERPLEXITY = 30
+LOSSES = (0.295, 0.29, 0.285)  # to which updates are counted
 NAMES = {"gfe": "GFE", "autoencoder": "autoencoder", "pod": "POD"}
 SEED = "run.seed"
 
@@ -121,6 +122,42 @@ def fully_trained(directory):
                  "by the flow", "CPU seconds"), rows)
 
 
+# ---- updates against batches ----
+
+def updates_to(loss, updates, target):
+    """Updates at which the loss, linear in their logarithm between runs, comes down to a target."""
+    for k in range(1, len(loss)):
+        if loss[k] <= target < loss[k - 1]:
+            share = (loss[k - 1] - target) / (loss[k - 1] - loss[k])
+            return f"{updates[k - 1] * (updates[k] / updates[k - 1]) ** share:.0f}"
+    if loss[0] <= target:
+        return f"fewer than {updates[0]:.0f}"
+    return f"more than {updates[-1]:.0f}"
+
+
+def knee(directory):
+    """All runs, and the updates to some losses by batch."""
+    sweep = Sweep(directory, 0)
+    names = ("steps", "uses_per_sample", "training_evaluations_per_sample", "test_loss")
+    batches = {}
+    for batch, images, *numbers in zip(sweep.values["training.batch"],
+                                       sweep.values["data.train.subset"],
+                                       *(sweep.metric(name) for name in names)):
+        if np.isfinite(numbers).all():
+            batches.setdefault(batch, []).append((images, *numbers))
+    rows, found = [], []
+    for batch, runs in sorted(batches.items()):
+        runs.sort(key=lambda run: run[1])
+        rows += [(f"{batch:,}", f"{images:,}", f"{steps:.0f}", f"{uses:.0f}",
+                  f"{evaluations + uses / 2:.0f}", f"{loss:.4f}")
+                 for images, steps, uses, evaluations, loss in runs]
+        updates, loss = [run[1] for run in runs], [run[4] for run in runs]
+        found.append((f"{batch:,}", *(updates_to(loss, updates, target) for target in LOSSES)))
+    print_table(("batch", "images", "updates", "uses per image",
+                 "gradient evaluations per image", "test BCE"), rows)
+    print_table(("batch", *(f"updates to {target}" for target in LOSSES)), found)
+
+
 # ---- latents ----
 
 def nearest_neighbours(z, label, count=NEIGHBOURS):
@@ -189,7 +226,7 @@ def starts(directory):
 
 
 EXPERIMENTS = {"circle_points": circle_points, "segmented": segmented, "latents": latents,
-               "starts": starts, "fully_trained": fully_trained}
+               "starts": starts, "fully_trained": fully_trained, "knee": knee}
 
 
 def work(options):
