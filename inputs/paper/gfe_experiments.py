@@ -106,18 +106,22 @@ def segmented(directory):
 # ---- all images ----
 
 def fully_trained(directory):
+    """Losses of all models by their own encoding and by the flow, and what they cost."""
     rows = []
     for values, path in finished(directory):
         with Results(path) as results:
-            history, decoder, encoder = results.history(), results.decoder(), results.encoder()
-            parts = [part.layers for part in (decoder, encoder) if part is not None]
-            parameters = sum(weight.size + bias.size for layers in parts
-                             for weight, bias, *_ in layers)
+            history, decoder, encoder = results.history, results.decoder(), results.encoder()
             test = results.set("test")
+        parameters = sum(weight.size + bias.size for part in (decoder, encoder) if part is not None
+                         for weight, bias, *_ in part.layers)
         loss = test.loss if test.loss_encoder is None else test.loss_encoder
-        rows.append((model_of(values), str(parameters), str(len(history.epoch_samples)),
-                     f"{loss.mean():.4f}", f"{test.loss.mean():.4f}",
-                     f"{history.epoch_cpu_seconds[-1]:.0f}"))
+        name, passes, seconds = model_of(values), "", ""
+        if history is not None:
+            passes, seconds = len(history.epoch_samples), history.epoch_cpu_seconds[-1]
+            if len(decoder.layers) == 1:
+                name = "linear decoder"
+        rows.append((name, f"{parameters:,}", str(passes), f"{loss.mean():.4f}",
+                     f"{test.loss.mean():.4f}", seconds and f"{seconds:.0f}"))
     print_table(("model", "parameters", "passes", "test BCE by its own encoding",
                  "by the flow", "CPU seconds"), rows)
 
