@@ -2,7 +2,7 @@
 """Tables and figures of the paper's further experiments, from the runs of inputs/paper/run.sh.
 
 usage: gfe_experiments.py points DIRECTORY
-       gfe_experiments.py circle_points|segmented|latents|starts|fully_trained DIRECTORY
+       gfe_experiments.py circle_points|segmented|latents|starts|fully_trained|knee DIRECTORY
 
 `points` writes train.npy and test.npy, the points on a circle that circle_points.yaml learns. The
 second form prints a table in Markdown and draws DIRECTORY/NAME.png where there is something to see.
@@ -32,6 +32,7 @@ except ImportError:
 
 NEIGHBOURS = 5
 PERPLEXITY = 30
+LOSSES = (0.295, 0.29, 0.285)  # to which updates are counted
 NAMES = {"gfe": "GFE", "autoencoder": "autoencoder", "pod": "POD"}
 SEED = "run.seed"
 
@@ -105,20 +106,60 @@ def segmented(directory):
 # ---- all images ----
 
 def fully_trained(directory):
+    """Losses of all models by their own encoding and by the flow, and what they cost."""
     rows = []
     for values, path in finished(directory):
         with Results(path) as results:
-            history, decoder, encoder = results.history(), results.decoder(), results.encoder()
-            parts = [part.layers for part in (decoder, encoder) if part is not None]
-            parameters = sum(weight.size + bias.size for layers in parts
-                             for weight, bias, *_ in layers)
+            history, decoder, encoder = results.history, results.decoder(), results.encoder()
             test = results.set("test")
+        parameters = sum(weight.size + bias.size for part in (decoder, encoder) if part is not None
+                         for weight, bias, *_ in part.layers)
         loss = test.loss if test.loss_encoder is None else test.loss_encoder
-        rows.append((model_of(values), str(parameters), str(len(history.epoch_samples)),
-                     f"{loss.mean():.4f}", f"{test.loss.mean():.4f}",
-                     f"{history.epoch_cpu_seconds[-1]:.0f}"))
+        name, passes, seconds = model_of(values), "", ""
+        if history is not None:
+            passes, seconds = len(history.epoch_samples), history.epoch_cpu_seconds[-1]
+            if len(decoder.layers) == 1:
+                name = "linear decoder"
+        rows.append((name, f"{parameters:,}", str(passes), f"{loss.mean():.4f}",
+                     f"{test.loss.mean():.4f}", seconds and f"{seconds:.0f}"))
     print_table(("model", "parameters", "passes", "test BCE by its own encoding",
                  "by the flow", "CPU seconds"), rows)
+
+
+# ---- updates against batches ----
+
+def updates_to(loss, updates, target):
+    """Updates at which the loss, linear in their logarithm between runs, comes down to a target."""
+    for k in range(1, len(loss)):
+        if loss[k] <= target < loss[k - 1]:
+            share = (loss[k - 1] - target) / (loss[k - 1] - loss[k])
+            return f"{updates[k - 1] * (updates[k] / updates[k - 1]) ** share:.0f}"
+    if loss[0] <= target:
+        return f"fewer than {updates[0]:.0f}"
+    return f"more than {updates[-1]:.0f}"
+
+
+def knee(directory):
+    """All runs, and the updates to some losses by batch."""
+    sweep = Sweep(directory, 0)
+    names = ("steps", "uses_per_sample", "training_evaluations_per_sample", "test_loss")
+    batches = {}
+    for batch, images, *numbers in zip(sweep.values["training.batch"],
+                                       sweep.values["data.train.subset"],
+                                       *(sweep.metric(name) for name in names)):
+        if np.isfinite(numbers).all():
+            batches.setdefault(batch, []).append((images, *numbers))
+    rows, found = [], []
+    for batch, runs in sorted(batches.items()):
+        runs.sort(key=lambda run: run[1])
+        rows += [(f"{batch:,}", f"{images:,}", f"{steps:.0f}", f"{uses:.0f}",
+                  f"{evaluations + uses / 2:.0f}", f"{loss:.4f}")
+                 for images, steps, uses, evaluations, loss in runs]
+        updates, loss = [run[1] for run in runs], [run[4] for run in runs]
+        found.append((f"{batch:,}", *(updates_to(loss, updates, target) for target in LOSSES)))
+    print_table(("batch", "images", "updates", "uses per image",
+                 "gradient evaluations per image", "test BCE"), rows)
+    print_table(("batch", *(f"updates to {target}" for target in LOSSES)), found)
 
 
 # ---- latents ----
@@ -189,7 +230,7 @@ def starts(directory):
 
 
 EXPERIMENTS = {"circle_points": circle_points, "segmented": segmented, "latents": latents,
-               "starts": starts, "fully_trained": fully_trained}
+               "starts": starts, "fully_trained": fully_trained, "knee": knee}
 
 
 def work(options):

@@ -9,6 +9,7 @@
 #   sh inputs/paper/run.sh circle_points  the circle of the paper's code
 #   sh inputs/paper/run.sh segmented      unseen classes
 #   sh inputs/paper/run.sh fully_trained  (b) all images
+#   sh inputs/paper/run.sh knee           updates to a loss against the batch
 #   sh inputs/paper/run.sh latents        do latents of a class lie together?
 #   sh inputs/paper/run.sh starts         flows that begin at random
 #
@@ -192,6 +193,7 @@ sweep() {
 claim_segmented() { sweep; }
 claim_latents() { sweep; }
 claim_fully_trained() { sweep; }
+claim_knee() { sweep; }
 
 claim_circle_points() {
   "$python" inputs/paper/gfe_experiments.py points "$out"
@@ -215,10 +217,10 @@ claim=${1:-}
 tables=gfe_claims.py
 case $claim in
   adjoint | second_order | stiff | circle) ;;
-  segmented | fully_trained | latents | starts | circle_points) tables=gfe_experiments.py ;;
+  segmented | fully_trained | knee | latents | starts | circle_points) tables=gfe_experiments.py ;;
   *)
     echo "usage: sh inputs/paper/run.sh CLAIM, one of adjoint, second_order, stiff, circle," \
-      "circle_points, segmented, fully_trained, latents, starts" >&2
+      "circle_points, segmented, fully_trained, knee, latents, starts" >&2
     exit 2
     ;;
 esac

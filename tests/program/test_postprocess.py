@@ -637,7 +637,8 @@ def test_imports(rng, directory):
 
 
 def test_experiments(rng, directory):
-    """Points near the circle; neighbours of clusters are of their class, those of noise by chance."""
+    """Points near the circle; neighbours of clusters are of their class, those of noise by chance;
+    updates to a loss between two runs, above the first and below the last."""
     result = run(EXPERIMENTS, "points", directory)
     check(result.returncode == 0, f"points: {result.stderr}")
     points = np.load(os.path.join(directory, "train.npy"))
@@ -649,6 +650,9 @@ def test_experiments(rng, directory):
     noise = rng.normal(size=(400, 3))
     check(module.nearest_neighbours(noise + 100 * label[:, None], label) == 1, "clusters")
     check(0.15 < module.nearest_neighbours(noise, label) < 0.35, "noise: a quarter")
+    found = [module.updates_to([0.31, 0.3, 0.28], [50, 100, 400], target)
+             for target in (0.32, 0.29, 0.28, 0.27)]
+    check(found == ["fewer than 50", "200", "400", "more than 400"], f"updates: {found}")
 
 
 def main():

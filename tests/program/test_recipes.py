@@ -97,6 +97,24 @@ def test_latents(checks, program, cwd):
            f"the draws should go on from the latents of the last: {loss}")
 
 
+def test_copies(checks, program, cwd):
+    """Only samples whose copies of the present pass have been loaded are drawn, with the latents of
+    these copies: with a decoder that stands still, flows of batches and, while there is but one
+    batch to draw from, of draws are those of a training without replay."""
+    still = {**BASE, "training.learning_rate": 1e-12, "training.copies.shift": 1,
+             "encoding.max_iterations": 4}
+    loss = {}
+    for replay in (False, True):
+        path = run_input(checks, program, cwd, f"copies_{replay}", still,
+                         {"training.replay": replay})
+        with open(os.path.join(os.path.dirname(path), "history.csv"), encoding="utf-8",
+                  newline="") as file:
+            steps = [float(step["loss"]) for step in csv.DictReader(file)]
+        loss[replay] = np.array(steps).reshape(2, 5, 3)  # pass, batch, update
+    checks(np.allclose(loss[True][:, :, 0], loss[False][:, :, 0], rtol=1e-6), f"batches: {loss}")
+    checks(np.allclose(loss[True][:, 0], loss[False][:, 0], rtol=1e-6), f"first draws: {loss}")
+
+
 def test_refused(checks, program, cwd):
     for what, more in {
             "needs encoding.solver = lbfgs": {**REPLAY, "encoding.solver": "amd"},
@@ -167,6 +185,7 @@ def main():
         runs = test_bits(checks, program, cwd)
         test_counts(checks, runs)
         test_latents(checks, program, cwd)
+        test_copies(checks, program, cwd)
         test_refused(checks, program, cwd)
         test_auto(checks, program, cwd)
     return checks.finish()
