@@ -18,6 +18,7 @@ import numpy as np
 
 from program import (CIRCLE, ENVIRONMENT, HANGS, IMAGES, SUPPORT, Checks, read_summary, run, run_input,
                      write_input)
+from test_faults import build_layer
 from test_job import (COMPARE, encode_values, encoded, finish, ranks_of, start, steps_told,
                       stopped_copy, stopped_while_encoding, wait_for)
 
@@ -376,6 +377,44 @@ def test_rotation(checks, program, cwd, _trained):
     print("rotation: done", flush=True)
 
 
+# ---- disks that fail on one node ----
+
+def test_read_only(checks, program, cwd, _trained):
+    """The disk turns read-only on one rank alone: before the run, at a checkpoint, at the results,
+    and while all ranks are opening a file, where MPI would wait for ever."""
+    values = {**CIRCLE, "training.epochs": 3, "training.batch": 20}
+    reference = run_input(checks, program, cwd, "read_only_reference", values)
+    path = stopped_copy(checks, program, cwd, "read_only", values)
+    folder = os.path.dirname(path)
+    directory, good = os.path.join(folder, "run"), os.path.join(folder, "good")
+    os.rename(directory, good)
+    disk = {"LD_PRELOAD": build_layer(folder), "GFE_FAULTS_UNDER": os.path.realpath(directory),
+            "GFE_FAULTS_HASTE": "20"}  # three seconds are a minute
+    opening = {"GFE_FAULTS": "opening", "GFE_FAULTS_NAME": "checkpoint.h5"}
+    once = {**opening, "GFE_FAULTS_AFTER": "1", "GFE_FAULTS_ONCE": "1"}  # the first is a trial
+    everywhere = [({"GFE_FAULTS": "readonly"}, "before the run", "Read-only"),
+                  ({"GFE_FAULTS": "readonly", "GFE_FAULTS_NAME": "checkpoint.h5"}, "at a checkpoint",
+                   "Read-only"),
+                  ({"GFE_FAULTS": "readonly", "GFE_FAULTS_NAME": "results.h5"}, "at the results",
+                   "Read-only")]
+    together = [(opening, "within the opening of a checkpoint", "Read-only"),
+                ({**opening, "GFE_FAULTS_NAME": "results.h5"}, "within that of the results",
+                 "Read-only"),
+                (once, "within it, for a moment", "MPI_File_open() has not ended after 600 s")]
+    for ranks in (1, 3):
+        for faults, when, words in everywhere + together * (ranks > 1):
+            shutil.copytree(good, directory)
+            result = run(program, "input.yaml", cwd=folder, ranks=ranks, timeout=HANGS,
+                         environment={**disk, **faults, "GFE_FAULTS_RANK": str(ranks - 1)})
+            checks(result.code == 3 and "run/" in result.err and words in result.err,
+                   f"read-only {when} on one of {ranks} should be told: {result}")
+            finish(checks, program, path, 4 - ranks, f"read-only {when} on one of {ranks}, then not")
+            checks(run(COMPARE, reference, os.path.join(directory, "results.h5")).code == 0,
+                   f"read-only {when} on one of {ranks}: other bits")
+            shutil.rmtree(directory)
+    print("read-only: done", flush=True)
+
+
 # ---- ranks that go astray ----
 
 def test_other_program(checks, program, cwd, _trained):
@@ -535,7 +574,7 @@ def test_limits(checks, program, cwd, _trained):
 
 
 TESTS = [test_other_options, test_other_samples, test_finished, test_two_jobs, test_heartbeat,
-         test_own_files, test_rotation,
+         test_own_files, test_rotation, test_read_only,
          test_other_program, test_older, test_bad_memory, test_as_new, test_limits]
 
 
