@@ -5,8 +5,8 @@
 //   read     read, pread: EIO               sync     fsync: EIO
 //   write    write, pwrite: EIO             readonly opening to write, renaming: EROFS
 //   full     write, pwrite: ENOSPC          opening  the same, but inside MPI_File_open() alone
-//   short    write, pwrite: a part alone    clock    no disk: GFE_FAULTS_BY seconds are added to
-//                                                    the time of day from then on
+//   quota    the same, renaming: EDQUOT     clock    no disk: GFE_FAULTS_BY seconds are added to
+//   short    write, pwrite: a part alone             the time of day from then on
 //
 // With GFE_FAULTS_RANK on this rank alone, and with GFE_FAULTS_NAME in files alone whose path
 // contains it. GFE_FAULTS_HASTE divides the seconds of alarm().
@@ -56,9 +56,9 @@ static bool is_file_below(int file) {
 
 // Whether a write to `file` is to fail with *reason; or, with 0 there, is to write a part alone.
 static bool write_fails(int file, int *reason) {
-  const char *const kinds[] = {"write", "full", "short"};
-  const int reasons[] = {EIO, ENOSPC, 0};
-  for (int k = 0; k < 3; k++) {
+  const char *const kinds[] = {"write", "full", "quota", "short"};
+  const int reasons[] = {EIO, ENOSPC, EDQUOT, 0};
+  for (int k = 0; k < 4; k++) {
     if (!is_kind(kinds[k]) || !is_file_below(file) || !is_due()) continue;
     *reason = reasons[k];
     return true;
@@ -184,6 +184,11 @@ FILE *fopen(const char *path, const char *mode) {
 
 int rename(const char *from, const char *to) {
   if (is_read_only(to, O_WRONLY)) return -1;
+  char whole[PATH_MAX];
+  if (is_kind("quota") && realpath(from, whole) != NULL && is_below(whole) && is_due()) {
+    errno = EDQUOT;
+    return -1;
+  }
   return REAL(int (*)(const char *, const char *), "rename")(from, to);
 }
 
@@ -210,6 +215,6 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
 
 unsigned int alarm(unsigned int seconds) {
   const char *text = getenv("GFE_FAULTS_HASTE");
-  const unsigned haste = text == NULL ? 1 : (unsigned)atoi(text);
-  return REAL(unsigned (*)(unsigned), "alarm")(seconds / haste);
+  const unsigned haste = text == NULL ? 1 : (unsigned)atoi(text), soon = seconds / haste;
+  return REAL(unsigned (*)(unsigned), "alarm")(seconds > 0 && soon == 0 ? 1 : soon);
 }
