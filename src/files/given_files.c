@@ -11,6 +11,7 @@
 #include "ground/fingerprint.h"
 #include "ground/memory.h"
 #include "ground/pattern.h"
+#include "ground/text.h"
 #include "platform/h5.h"
 
 enum { PER_SET = 4, FILES = PER_SET * SET_COUNT + 1 };
@@ -83,15 +84,16 @@ static bool is_among(const char *name, const char *const *names, size_t count) {
   return false;
 }
 
+static const char *const outputs[] = {"checkpoint.h5", "checkpoint.h5.prev", "results.h5",
+                                      "history.csv",   "summary.json",       "used_parameters.yaml",
+                                      "run.lock"};
+enum { OUTPUTS = LENGTH(outputs) };
+
 // Whether an entry of the run directory would be destroyed. A run may resume from its own
 // checkpoints.
 static bool is_written(const char *entry, const struct given *given) {
-  static const char *const names[] = {"checkpoint.h5", "checkpoint.h5.prev", "results.h5",
-                                      "history.csv",   "summary.json",       "used_parameters.yaml",
-                                      "run.lock"};
   const size_t own = is_restart(given) ? 2 : 0;
-  return is_among(entry, names + own, sizeof names / sizeof *names - own) ||
-         partial_is_of(entry, NULL);
+  return is_among(entry, outputs + own, OUTPUTS - own) || partial_is_of(entry, NULL);
 }
 
 static bool same_file(const char *a, const char *b) {
@@ -118,6 +120,18 @@ static bool check_entry(const char *entry, const char *path, const struct given 
                    given->key, given->path, path);
 }
 
+// A directory or a device in the place of an output.
+static bool check_kind(const char *entry, const char *directory, const char *path,
+                       struct error *error) {
+  struct stat status;
+  return !is_among(entry, outputs, OUTPUTS) || stat(path, &status) != 0 ||
+         S_ISREG(status.st_mode) ||
+         error_set(error,
+                   "run.directory = %s: %s is not a file, but this run would write one of that "
+                   "name; move it away, or give another run.directory",
+                   directory, path);
+}
+
 static bool check_overwriting(const struct run *run, struct error *error) {
   struct given list[FILES + 1];
   size_t count = list_files(run, list);
@@ -128,6 +142,7 @@ static bool check_overwriting(const struct run *run, struct error *error) {
   if (entries == NULL) return true;
   for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
     char *path = directory_path(directory, entry->d_name);
+    check_kind(entry->d_name, directory, path, error);
     for (size_t i = 0; i < count; i++) check_entry(entry->d_name, path, &list[i], error);
     memory_free(&path);
   }

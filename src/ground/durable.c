@@ -8,6 +8,7 @@
 
 #include "ground/error.h"
 #include "ground/memory.h"
+#include "ground/run_lock.h"
 
 static void sync_file(const char *path) {
   const int file = open(path, O_RDONLY);
@@ -30,6 +31,7 @@ static void sync_directory_of(const char *path) {
 }
 
 void durable_rename(const char *from, const char *to) {
+  run_lock_confirm();
   if (rename(from, to) == 0)
     sync_directory_of(to);
   else if (errno != ENOENT)

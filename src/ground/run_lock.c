@@ -18,6 +18,7 @@ enum { TEXT = 512, BEAT = 20, STALE = 300 };  // bytes; seconds
 
 static char *lock_path;              // of what this process holds, owned; NULL: nothing
 static int lock_file = -1;           // with the lock; -1: by heartbeat
+static int lock_directory = -1;      // open, so that no other directory can get its number
 static char lock_text[TEXT];         // what run.lock says of this process
 static volatile sig_atomic_t beats;  // 1 while the heartbeat runs
 
@@ -181,6 +182,7 @@ bool run_lock_take(const char *directory, struct error *error) {
   if (heartbeat) verdict = lock_by_heartbeat(directory, path);
   if (verdict == TAKEN) {
     lock_path = path;
+    lock_directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (heartbeat) begin_to_beat();
     return true;
   }
@@ -201,12 +203,39 @@ bool run_lock_is_free(const char *directory, struct error *error) {
   return !held || refuse(directory, holder, error);
 }
 
-// The file is removed while the lock is held, so that no other job can take it in between (is_at).
+// Whether the path of the lock no longer leads to the directory that was locked.
+static bool is_moved(void) {
+  const size_t length = (size_t)(strrchr(lock_path, '/') - lock_path);
+  char *directory = memory_new(char, length + 1);
+  memcpy(directory, lock_path, length);
+  struct stat there, locked;
+  const bool seen = stat(directory, &there) == 0, gone = !seen && errno == ENOENT;
+  memory_free(&directory);
+  return gone || (seen && fstat(lock_directory, &locked) == 0 &&
+                  (there.st_dev != locked.st_dev || there.st_ino != locked.st_ino));
+}
+
+void run_lock_confirm(void) {
+  char holder[TEXT];
+  if (lock_path == NULL) return;
+  if (is_moved())
+    error_fatal(
+        "the run directory was moved, removed or replaced while this job was working there "
+        "(%s); nothing is written there any more",
+        lock_path);
+  if (lock_file < 0 || is_at(lock_file, lock_path) || access(lock_path, F_OK) != 0) return;
+  read_text(lock_path, holder);
+  error_fatal("%s: another job has taken this directory (%s)", lock_path, holder);
+}
+
+// The file is removed while the lock is held, so that no other job can take it in between (is_at);
+// but not that of another job, where the directory is no longer the same.
 void run_lock_release(void) {
   if (lock_path == NULL) return;
   beats = 0;
-  unlink(lock_path);
+  if (!is_moved() && (lock_file < 0 || is_at(lock_file, lock_path))) unlink(lock_path);
   if (lock_file >= 0) close(lock_file);
-  lock_file = -1;
+  if (lock_directory >= 0) close(lock_directory);
+  lock_file = lock_directory = -1;
   lock_path = NULL;  // not freed: the heartbeat may be looking at it
 }

@@ -29,6 +29,14 @@ void h5_guard(const struct h5_file *file);
 void h5_guard_attribute(const struct h5_file *file);  // of which the reading takes no time
 void h5_unguard(const struct h5_file *file);
 
+// The reason why this rank cannot open a file to write (errno), or 0.
+int h5_probe(const char *path);
+
+// Between h5_watch() and h5_unwatch(), while all ranks open a file together, this rank looks once a
+// minute whether it can still open it alone; if not, or after ten minutes, the job ends.
+void h5_watch(const struct h5_file *file);
+void h5_unwatch(void);
+
 // Copies what HDF5 says of its last failure, innermost cause first, to `text`; returns it.
 const char *h5_cause(char text[H5_TEXT]);
 

@@ -1,9 +1,6 @@
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "hdf5_hl.h"
 #include "platform/h5.h"
@@ -224,23 +221,19 @@ void h5_dataset(struct h5_file *file, const char *group, const char *name, enum 
 
 // ---- writing in parallel ----
 
-// Where only some ranks can open a file, Open MPI's MPI_File_open() waits for ever.
-static void probe(const char *path) {
-  const int file = open(path, O_RDWR | O_CLOEXEC);
-  if (file < 0) error_fatal("cannot write %s: %s", path, strerror(errno));
-  close(file);
-}
-
 struct h5_file *h5_open_parallel(const char *path, struct comm *comm) {
   struct h5_file *file = h5_new(path, true);
   file->comm = comm;
   comm_barrier(comm);  // rank 0 may just have closed it
-  probe(path);
-  comm_barrier(comm);
+  const int reason = h5_probe(path);
+  if (reason != 0) error_fatal("cannot write %s: %s", path, strerror(reason));
+  comm_barrier(comm);  // so that the time of no other work counts
   const MPI_Comm *handle = comm_handle(comm);
   const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
   H5Pset_fapl_mpio(access, *handle, MPI_INFO_NULL);
+  h5_watch(file);
   file->id = H5Fopen(path, H5F_ACC_RDWR, access);
+  h5_unwatch();
   if (file->id < 0) fail_to_open("write", path);
   H5Pclose(access);
   return file;

@@ -1,7 +1,7 @@
-// Decoders and predictors in HDF5 files. HDF5 itself does not survive every damaged file, so the
-// bytes of an input are not the file: they choose what HDF5 is asked to write into it, which
-// groups, attributes, types, shapes and values, all of them in order and many of them wrong. Bytes
-// that are 0, or missing, choose what is right.
+// Decoders, predictors and dictionaries in HDF5 files. HDF5 itself does not survive every damaged
+// file, so the bytes of an input are not the file: they choose what HDF5 is asked to write into it,
+// which groups, attributes, types, shapes and values, all of them in order and many of them wrong.
+// Bytes that are 0, or missing, choose what is right.
 #include <hdf5.h>
 #include <math.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include "decoder/activation.h"
 #include "decoder/loss.h"
 #include "files/decoder_file.h"
+#include "files/dictionary_file.h"
 #include "files/predictor_file.h"
 #include "fuzz_hdf5.h"
 #include "ground/memory.h"
@@ -17,7 +18,7 @@
 // An array, or what stands in its place: nothing, a group, a link to nowhere.
 static void write_array(struct fuzz_bytes *bytes, hid_t group, const char *name, int axes,
                         const hsize_t right[2]) {
-  hsize_t lengths[AXES] = {right[0], right[1], 1, 1, 1, 1, 1, 1, 1, 1};
+  hsize_t lengths[AXES] = {right[0], right[1], right[1], 1, 1, 1, 1, 1, 1, 1};
   const unsigned stands = choose(bytes, 5);
   if (stands == 1) return;
   if (stands == 2)
@@ -110,6 +111,25 @@ static void write_predictor(struct fuzz_bytes *bytes, hid_t file, hsize_t d, hsi
   H5Gclose(group);
 }
 
+// A dictionary of `count` latents of length `d`, or something like it.
+static void write_dictionary(struct fuzz_bytes *bytes, hid_t file, hsize_t d) {
+  const hsize_t count = 1 + fuzz_next(bytes) % 4;
+  const hsize_t latents[] = {count, d}, origins[] = {count, 1}, latent[] = {d, 1},
+                square[] = {d, d};
+  const hid_t group = H5Gcreate2(file, "dictionary", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  number_attribute(bytes, group, "trained_loss", 0.25);
+  write_array(bytes, group, "z", 2, latents);
+  write_array(bytes, group, "origin", 1, origins);
+  if (choose(bytes, 2) == 0) {
+    write_array(bytes, group, "mean", 1, latent);
+    write_array(bytes, group, "covariance", 2, square);
+    number_attribute(bytes, group, "latents", 10.0);
+  }
+  if (choose(bytes, 2) == 1) write_array(bytes, group, "metric", 3, latents);
+  if (choose(bytes, 2) == 1) number_attribute(bytes, group, "held_out_loss", 0.5);
+  H5Gclose(group);
+}
+
 // Returns the path of the file.
 static const char *write_file(struct fuzz_bytes *bytes) {
   enum { COUNTS = 16 };
@@ -127,6 +147,7 @@ static const char *write_file(struct fuzz_bytes *bytes) {
   for (unsigned l = 0; l < layers; l++) width = write_layer(bytes, decoder, l, width);
   H5Gclose(decoder);
   if (fuzz_next(bytes) % 2 == 1) write_predictor(bytes, file, d, width);
+  if (fuzz_next(bytes) % 2 == 1) write_dictionary(bytes, file, d);
   return store_file(file, 0);
 }
 
@@ -159,6 +180,31 @@ static void check_predictor(const struct config *config, size_t d, size_t n) {
   predictor_destroy(&p);
 }
 
+// The dictionary of the file: finite, whole, or refused.
+static void check_dictionary(const struct config *config, size_t d) {
+  struct error error = {""};
+  const int64_t count = dictionary_count_in(config->decoder.file);
+  FUZZ_CHECK(count >= 0 && count <= DICTIONARY_ENTRIES, "%lld entries", (long long)count);
+  if (count == 0) return;
+  struct dictionary *dictionary = dictionary_create(d, count);
+  if (!dictionary_read(config->decoder.file, dictionary, &error)) {
+    fuzz_check_message(&error, "decoder.file");
+  } else {
+    FUZZ_CHECK(!error_is_set(&error), "%s", error.text);
+    FUZZ_CHECK(dictionary->trained_loss >= 0.0, "a loss of %g", dictionary->trained_loss);
+    FUZZ_CHECK(dictionary->latents >= 1, "of %lld latents", (long long)dictionary->latents);
+    dictionary_complete(dictionary);
+    for (size_t k = 0; k < (size_t)dictionary->count * d; k++)
+      FUZZ_CHECK(isfinite(dictionary->z[k / d * real_padded(d) + k % d]) &&
+                     isfinite(dictionary->standardised[k]),
+                 "number %zu", k);
+    for (size_t k = 0; k < d * d; k++)
+      FUZZ_CHECK(isfinite(dictionary->covariance[k]) && isfinite(dictionary->latent_mean[k % d]),
+                 "moment %zu", k);
+  }
+  dictionary_destroy(&dictionary);
+}
+
 // A decoder as described, with its parameters; one that is too large for a machine is not read.
 static void check_parameters(const struct config *config) {
   enum { MOST = 1 << 22 };
@@ -181,6 +227,7 @@ static void check_parameters(const struct config *config) {
     else
       fuzz_check_message(&error, "decoder.file");
     if (predictor_is_in(config->decoder.file)) check_predictor(config, decoder->d, decoder->n);
+    check_dictionary(config, decoder->d);
   }
   decoder_destroy(&decoder);
 }

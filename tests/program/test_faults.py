@@ -6,10 +6,11 @@ usage: test_faults.py gfe_hpc [--faults N] [--minutes M] [--seed S] [--story K]
 
 Each story is a run directory of its own and a few faults, one after the other: random kills of one
 rank, of mpirun or of all at once; bursts of signals; a second start in the same directory; disks that
-are full or read-only, return EIO or write a part (support/faults.c); flipped bytes, cut and missing
-files; a clock that jumps; limits of the shell. Each start has a number of ranks of its own. Then the
-command is given undisturbed. By default a few stories, the same ones each time; with --minutes 60
-as many as fit, at least --faults. A story that fails is told alone by --story.
+are full or read-only, return EIO or write a part, on all ranks or on one (support/faults.c); flipped
+bytes, cut and missing files; a clock that jumps; limits of the shell. Each start has a number of
+ranks of its own. Then the command is given undisturbed. By default a few stories, the same ones each
+time; with --minutes 60 as many as fit, at least --faults. A story that fails is told alone by
+--story.
 """
 import argparse
 import collections
@@ -145,14 +146,19 @@ class Story:
         self.end(first, "the first, meanwhile")
 
     def disk(self, ranks):
-        kind = self.rng.choice(["read", "write", "full", "short", "sync", "readonly"])
-        environment = {"LD_PRELOAD": self.layer, "GFE_FAULTS": kind,
+        kind = self.rng.choice(["read", "write", "full", "quota", "short", "sync", "readonly",
+                                "opening"])
+        environment = {"LD_PRELOAD": self.layer, "GFE_FAULTS": kind, "GFE_FAULTS_HASTE": "20",
                        "GFE_FAULTS_UNDER": os.path.realpath(self.directory),
                        "GFE_FAULTS_AFTER": str(int(2 ** self.rng.uniform(0, 9)) - 1)}
         if kind in ("read", "short") or self.rng.random() < 0.3:
             environment["GFE_FAULTS_ONCE"] = "1"
+        if self.rng.random() < 0.4:
+            environment["GFE_FAULTS_RANK"] = str(self.rng.randrange(ranks))
         process = self.start(ranks, environment)
-        self.end(process, f"{kind} fails after {environment['GFE_FAULTS_AFTER']} calls on {ranks}")
+        where = environment.get("GFE_FAULTS_RANK", "all")
+        self.end(process, f"{kind} fails after {environment['GFE_FAULTS_AFTER']} calls on {where} "
+                          f"of {ranks}")
 
     def clock(self, ranks):
         by = self.rng.choice([-86400, -3600, -301, 301, 7200, 10**6, -10**9])

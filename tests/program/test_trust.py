@@ -18,6 +18,7 @@ import numpy as np
 
 from program import (CIRCLE, ENVIRONMENT, HANGS, IMAGES, SUPPORT, Checks, read_summary, run, run_input,
                      write_input)
+from test_faults import build_layer
 from test_job import (COMPARE, encode_values, encoded, finish, ranks_of, start, steps_told,
                       stopped_copy, stopped_while_encoding, wait_for)
 
@@ -235,6 +236,44 @@ def test_two_jobs(checks, program, cwd, _trained):
     print("two jobs: done", flush=True)
 
 
+def test_moved(checks, program, cwd, _trained):
+    """The run directory is moved away from under a job, and another one takes its place: nothing of
+    that is replaced, nor its lock taken away."""
+    path = write_input(os.path.join(cwd, "moved", "input.yaml"), CIRCLE,
+                       {"training.epochs": 10**6, "checkpoint.steps": 10})
+    folder = os.path.dirname(path)
+    directory = os.path.join(folder, "run")
+    for ranks in (1, 3):
+        for ends in (True, False):
+            first = running(program, path, ranks)
+            processes = ranks_of(first) or [first.pid]
+            for process in processes:
+                os.kill(process, signal.SIGSTOP)
+            os.rename(directory, directory + ".old")
+            if ends:
+                result = run(program, "--set", "training.epochs=3", "input.yaml", cwd=folder)
+                checks(result.code == 0, f"the second should be done: {result}")
+                before = {name: content(os.path.join(directory, name))
+                          for name in os.listdir(directory)}
+            else:
+                second = running(program, path, 1)
+            for process in processes:
+                os.kill(process, signal.SIGCONT)
+            first.wait()
+            checks(first.returncode == 3, f"the first on {ranks} ranks: {first.returncode}")
+            if ends:
+                checks(before == {name: content(os.path.join(directory, name))
+                                  for name in os.listdir(directory)},
+                       f"the first on {ranks} ranks replaces files of the second")
+            else:
+                checks(os.path.exists(os.path.join(directory, "run.lock")),
+                       f"the first on {ranks} ranks takes the lock of the second away")
+                check_undisturbed(checks, second, directory, "a first job without a directory")
+            shutil.rmtree(directory)
+            shutil.rmtree(directory + ".old")
+    print("moved: done", flush=True)
+
+
 def test_heartbeat(checks, program, cwd, _trained):
     """The same where the file system has no locks."""
     library = os.path.join(cwd, "no_locks.so")
@@ -284,7 +323,8 @@ def test_own_files(checks, program, cwd, trained):
     def refused(ranks, what, change, *words):
         path = write_input(os.path.join(folder, "input.yaml"), values, change)
         listed = sorted(os.listdir(directory))
-        for options in ((), ("--check",))[:2 if ranks == 1 and "link" in what else 1]:
+        twice = ranks == 1 and ("link" in what or "directory" in what)
+        for options in ((), ("--check",))[:1 + twice]:
             result = run(program, *options, "input.yaml", cwd=folder, ranks=ranks)
             checks(result.code == 2 and all(word in result.err for word in words),
                    f"{what} should be refused with {words}: {result}")
@@ -317,6 +357,12 @@ def test_own_files(checks, program, cwd, trained):
         refused(ranks, "a checkpoint", {"run.restart": "run/results.h5.partial.x.1"},
                 "run.restart = run/results.h5.partial.x.1")
         os.remove(place + ".partial.x.1")
+        for name in names if ranks == 1 else names[-1:]:
+            if ".partial" not in name:
+                os.mkdir(os.path.join(directory, name))
+                refused(ranks, f"a directory {name}", {"data.train.file": "data.h5"},
+                        f"run/{name} is not a file")
+                os.rmdir(os.path.join(directory, name))
         for stranger in (before, b"my notes", b""):
             with open(place, "wb") as file:
                 file.write(stranger)
@@ -374,6 +420,45 @@ def test_rotation(checks, program, cwd, _trained):
             checks(not [name for name in os.listdir(directory) if "partial" in name],
                    f"should be cleaned up: {os.listdir(directory)}")
     print("rotation: done", flush=True)
+
+
+# ---- disks that fail on one node ----
+
+def test_read_only(checks, program, cwd, _trained):
+    """The disk turns read-only on one rank alone: before the run, at a checkpoint, at the results,
+    and while all ranks are opening a file, where MPI would wait for ever."""
+    values = {**CIRCLE, "training.epochs": 3, "training.batch": 20}
+    reference = run_input(checks, program, cwd, "read_only_reference", values)
+    path = stopped_copy(checks, program, cwd, "read_only", values)
+    folder = os.path.dirname(path)
+    directory, good = os.path.join(folder, "run"), os.path.join(folder, "good")
+    os.rename(directory, good)
+    disk = {"LD_PRELOAD": build_layer(folder), "GFE_FAULTS_UNDER": os.path.realpath(directory),
+            "GFE_FAULTS_HASTE": "20"}  # three seconds are a minute
+    opening = {"GFE_FAULTS": "opening", "GFE_FAULTS_NAME": "checkpoint.h5"}
+    once = {**opening, "GFE_FAULTS_AFTER": "1", "GFE_FAULTS_ONCE": "1"}  # the first is a trial
+    everywhere = [({"GFE_FAULTS": "readonly"}, "before the run", "Read-only"),
+                  ({"GFE_FAULTS": "readonly", "GFE_FAULTS_NAME": "checkpoint.h5"},
+                   "at a checkpoint", "Read-only"),
+                  ({"GFE_FAULTS": "readonly", "GFE_FAULTS_NAME": "results.h5"}, "at the results",
+                   "Read-only")]
+    together = [(opening, "within the opening of a checkpoint", "Read-only"),
+                ({**opening, "GFE_FAULTS_NAME": "results.h5"}, "within that of the results",
+                 "Read-only"),
+                (once, "within it, for a moment", "MPI_File_open() has not ended after 600 s")]
+    for ranks in (1, 3):
+        for faults, when, words in everywhere + together * (ranks > 1):
+            shutil.copytree(good, directory)
+            result = run(program, "input.yaml", cwd=folder, ranks=ranks, timeout=HANGS,
+                         environment={**disk, **faults, "GFE_FAULTS_RANK": str(ranks - 1)})
+            checks(result.code == 3 and "run/" in result.err and words in result.err,
+                   f"read-only {when} on one of {ranks} should be told: {result}")
+            what = f"read-only {when} on one of {ranks}"
+            finish(checks, program, path, 4 - ranks, f"{what}, then not")
+            checks(run(COMPARE, reference, os.path.join(directory, "results.h5")).code == 0,
+                   f"{what}: other bits")
+            shutil.rmtree(directory)
+    print("read-only: done", flush=True)
 
 
 # ---- ranks that go astray ----
@@ -534,9 +619,9 @@ def test_limits(checks, program, cwd, _trained):
     print("limits: done", flush=True)
 
 
-TESTS = [test_other_options, test_other_samples, test_finished, test_two_jobs, test_heartbeat,
-         test_own_files, test_rotation,
-         test_other_program, test_older, test_bad_memory, test_as_new, test_limits]
+TESTS = [test_other_options, test_other_samples, test_finished, test_two_jobs, test_moved,
+         test_heartbeat, test_own_files, test_rotation, test_read_only, test_other_program,
+         test_older, test_bad_memory, test_as_new, test_limits]
 
 
 def main():

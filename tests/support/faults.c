@@ -5,10 +5,15 @@
 //   read      read, pread: EIO
 //   write     write, pwrite: EIO
 //   full      write, pwrite: ENOSPC
+//   quota     write, pwrite, renaming: EDQUOT
 //   short     write, pwrite: only a part is written
 //   sync      fsync: EIO
 //   readonly  opening to write, renaming: EROFS
+//   opening   opening to write inside MPI_File_open() only: EROFS
 //   clock     no disk: GFE_FAULTS_BY seconds are added to the time of day from then on
+//
+// GFE_FAULTS_RANK limits this to one rank, GFE_FAULTS_NAME to files whose path contains it.
+// GFE_FAULTS_HASTE divides the seconds of alarm().
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -23,9 +28,14 @@
 #include <time.h>
 #include <unistd.h>
 
+static bool is_rank(void) {
+  const char *wanted = getenv("GFE_FAULTS_RANK"), *rank = getenv("OMPI_COMM_WORLD_RANK");
+  return wanted == NULL || strcmp(wanted, rank != NULL ? rank : "0") == 0;
+}
+
 static bool is_kind(const char *kind) {
   const char *wanted = getenv("GFE_FAULTS");
-  return wanted != NULL && strcmp(wanted, kind) == 0;
+  return wanted != NULL && strcmp(wanted, kind) == 0 && is_rank();
 }
 
 // Whether this call, one more of its kind, is to fail.
@@ -37,8 +47,9 @@ static bool is_due(void) {
 }
 
 static bool is_below(const char *path) {
-  const char *under = getenv("GFE_FAULTS_UNDER");
-  return under != NULL && strncmp(path, under, strlen(under)) == 0;
+  const char *under = getenv("GFE_FAULTS_UNDER"), *name = getenv("GFE_FAULTS_NAME");
+  return under != NULL && strncmp(path, under, strlen(under)) == 0 &&
+         (name == NULL || strstr(path, name) != NULL);
 }
 
 static bool is_file_below(int file) {
@@ -49,9 +60,9 @@ static bool is_file_below(int file) {
 
 // Whether a write to `file` is to fail with *reason; or, with 0 there, is to write a part alone.
 static bool write_fails(int file, int *reason) {
-  const char *const kinds[] = {"write", "full", "short"};
-  const int reasons[] = {EIO, ENOSPC, 0};
-  for (int k = 0; k < 3; k++) {
+  const char *const kinds[] = {"write", "full", "quota", "short"};
+  const int reasons[] = {EIO, ENOSPC, EDQUOT, 0};
+  for (int k = 0; k < 4; k++) {
     if (!is_kind(kinds[k]) || !is_file_below(file) || !is_due()) continue;
     *reason = reasons[k];
     return true;
@@ -119,15 +130,29 @@ int fsync(int file) {
   return REAL(int (*)(int), "fsync")(file);
 }
 
+static bool is_inside_open;  // of MPI
+
+// Handles of MPI are passed on as they are.
+int MPI_File_open(void *ranks, const char *path, int mode, void *info, void *file) {
+  is_inside_open = true;
+  const int code = REAL(int (*)(void *, const char *, int, void *, void *), "MPI_File_open")(
+      ranks, path, mode, info, file);
+  is_inside_open = false;
+  return code;
+}
+
 // A relative path is one below the directory: the program runs beside it.
 static bool is_read_only(const char *path, int flags) {
-  if (!is_kind("readonly") || (flags & (O_WRONLY | O_RDWR | O_CREAT)) == 0) return false;
-  char whole[PATH_MAX];
+  if (!is_kind("readonly") && !(is_kind("opening") && is_inside_open)) return false;
+  if ((flags & (O_WRONLY | O_RDWR | O_CREAT)) == 0) return false;
+  char whole[2 * PATH_MAX];
   const char *slash = strrchr(path, '/');
-  char folder[PATH_MAX];
+  char folder[PATH_MAX], parent[PATH_MAX];
   snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : (int)(slash - path),
            slash == NULL ? "." : path);
-  if (realpath(folder, whole) == NULL || !is_below(whole) || !is_due()) return false;
+  if (realpath(folder, parent) == NULL) return false;
+  snprintf(whole, sizeof whole, "%s/%s", parent, slash == NULL ? path : slash + 1);
+  if (!is_below(whole) || !is_due()) return false;
   errno = EROFS;
   return true;
 }
@@ -163,6 +188,11 @@ FILE *fopen(const char *path, const char *mode) {
 
 int rename(const char *from, const char *to) {
   if (is_read_only(to, O_WRONLY)) return -1;
+  char whole[PATH_MAX];
+  if (is_kind("quota") && realpath(from, whole) != NULL && is_below(whole) && is_due()) {
+    errno = EDQUOT;
+    return -1;
+  }
   return REAL(int (*)(const char *, const char *), "rename")(from, to);
 }
 
@@ -185,4 +215,10 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
   const int code = REAL(int (*)(clockid_t, struct timespec *), "clock_gettime")(clock, now);
   if (clock == CLOCK_REALTIME) now->tv_sec += jump();
   return code;
+}
+
+unsigned int alarm(unsigned int seconds) {
+  const char *text = getenv("GFE_FAULTS_HASTE");
+  const unsigned haste = text == NULL ? 1 : (unsigned)atoi(text), soon = seconds / haste;
+  return REAL(unsigned (*)(unsigned), "alarm")(seconds > 0 && soon == 0 ? 1 : soon);
 }
