@@ -19,7 +19,7 @@ static bool read_name(const struct config_place *place, struct config_names *lis
   if (length >= CONFIG_NAME)
     return config_complain(place, error, "must be shorter than %d bytes", CONFIG_NAME);
   if (config_names_find(list, node->text) >= 0)
-    return config_complain(place, error, "is given twice");
+    return config_complain(place, error, "is given twice; give each name once");
   memcpy(list->name[list->count++], node->text, length + 1);
   return true;
 }

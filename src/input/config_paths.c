@@ -82,8 +82,10 @@ static bool find_files(const struct config_input *input, const struct config_pla
     strcpy(path, beside);
     return true;
   }
-  return config_complain(place, input->error, "no file matches the pattern %s%s%s", path,
-                         beside[0] != '\0' ? ", nor " : "", beside);
+  return config_complain(place, input->error,
+                         "no file matches the pattern %s%s%s; give one that does, from the current "
+                         "directory or that of the input file",
+                         path, beside[0] != '\0' ? ", nor " : "", beside);
 }
 
 // Whether labels and weights are paths inside of the HDF5 file, or names of axes: those of a

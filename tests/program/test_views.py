@@ -348,14 +348,15 @@ def check_mistakes(checks, program, directory):
     good = {"file": "labels.h5", "fields": ["/u"], "axes": ["sample", "time", "x"],
             "samples": ["sample", "time"]}
     cases = [
-        ("no file", {"file": "none_*.h5"}, ["none_*.h5", "no file matches"]),
+        ("no file", {"file": "none_*.h5"}, ["none_*.h5", "no file matches", "give one that does"]),
         ("unequal shapes", {"file": "odd_*.h5"}, ["odd_1.h5", "(2, 4, 96)", "(2, 3, 96)"]),
         ("unknown axis of samples", {"samples": ["sample", "tiem"]},
          ["data.train.samples", "tiem", "did you mean time?"]),
         ("unknown axis without axes", {"axes": None, "samples": ["tiem"]},
          ["data.train.samples", "no axis tiem"]),
         ("unknown axis of select", {"select": {"z": 3}}, ["data.train.select", "no z"]),
-        ("an axis twice", {"axes": ["sample", "x", "x"]}, ["data.train.axes", "given twice"]),
+        ("an axis twice", {"axes": ["sample", "x", "x"]},
+         ["data.train.axes", "given twice", "each name once"]),
         ("fields and dataset", {"dataset": "/u"}, ["data.train.fields", "data.train.dataset"]),
         ("select and first", {"first": 2, "select": {"x": 3}},
          ["data.train.select", "data.train.first"]),
