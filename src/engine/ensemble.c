@@ -124,6 +124,7 @@ static struct solver_problem problem_of(const struct ensemble *e, const struct p
       .d = e->decoder->d,
       .alpha = samples_alpha(pool->samples, &e->options, i),
       .metric = own != NULL ? own : encoding->metric,
+      .near = own != NULL && starts->near,
       .curvature = encoding->carry == NULL ? NULL : carry_curvature(encoding->carry, i),
       .trajectory = encoding->trajectories == NULL ? NULL : encoding->trajectories[i],
       .replay = encoding->replays == NULL ? NULL : encoding->replays[i]};

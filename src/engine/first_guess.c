@@ -277,6 +277,7 @@ void first_guess_start(struct run *run, const struct samples *samples,
   struct starts *starts = starts_create(samples->count, tries_of(run, weighted), d);
   struct waiting waiting = find_waiting(samples, observation, encoding);
   starts->enough = enough_of(run);
+  starts->near = d <= DICTIONARY_METRIC_LATENT;
   if (is_automatic(run) && run->dictionary != NULL) starts->factor = run->dictionary->factor;
   if (is_plain(run))
     for (int64_t i = 0; i < samples->count; i++)

@@ -14,6 +14,7 @@ struct starts {
   int8_t *kind;         // [count][tries] enum start; START_NONE: no more. Owned
   real *z;              // [count][tries][real_padded(d)], owned
   const real **metric;  // [count][tries] the problem's, borrowed; NULL: that of all samples. Owned
+  bool near;            // these metrics are each start's own
   double *loss;         // [count][tries] at the starts, NaN where it is not known; owned
   // Where a sample's first flow begins, [count][real_padded(d)], if the loss there is not above
   // that at its first start; and whether there is such a guess. Owned; NULL: none has.

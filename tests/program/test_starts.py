@@ -107,7 +107,7 @@ def guess_from(entries, x, start, y):
 
 def test_metric(checks, program, cwd, path):
     """Flows begin at a guess between entries if it is better than these, and their first step is
-    Newton's in the metric of the best entry, or of the mean of 30."""
+    Newton's in the metric of the best entry, or half of it in the mean metric of 30."""
     large = run_input(checks, program, cwd, "large", FRONTS,
                       {"decoder.latent": 17, "training.epochs": 8, "evaluation.train": False})
     target = np.load(os.path.join(cwd, "fronts.npy"))[120:]
@@ -130,9 +130,10 @@ def test_metric(checks, program, cwd, path):
         better = better < losses.min(axis=1)
         start, wrong = np.where(better[:, None], guess, entries[best]), []
         for k in np.flatnonzero(evaluations == np.where(better, 2, 3)):  # first trial accepted
-            metric = metric_at(decoder, entries[best[k]]) if len(start[k]) <= 16 else mean
+            own = len(start[k]) <= 16
+            metric = metric_at(decoder, entries[best[k]]) if own else mean
             gradient = np.ravel(decoder.gradient(y[k][None], start[k][None]))
-            step = -np.linalg.solve(metric, gradient)
+            step = -(1 if own else 0.5) * np.linalg.solve(metric, gradient)
             wrong.append(np.linalg.norm(z[k] - start[k] - step) / np.linalg.norm(step))
         checks(len(wrong) > 40 and np.max(wrong) < 0.02,
                f"{decoder_file}: {len(wrong)} steps, {np.max(wrong):.3g} of a step beside it")
