@@ -67,6 +67,7 @@ struct solver_problem {
   struct trajectory *trajectory;    // where accepted steps are recorded, or NULL
   const struct trajectory *replay;  // whose steps are taken, unconditionally, or NULL
   const real *metric;  // lbfgs: a first guess of the inverse Hessian, [d][real_padded(d)], or NULL
+  bool near;           // the metric is that of a point near the start, not a mean over many
   const void *curvature;  // what an earlier flow of the sample has kept (keep_curvature), or NULL
 };
 

@@ -216,7 +216,8 @@ static void follow_others(struct run *run, const struct choice *choice, struct e
                                         .count = count,
                                         .chosen = all,
                                         .rows = run->evaluation_rows};
-  ranking_run(run->decoder, others, &choice->samples, &wishes, 1, entry);
+  ranking_run(run->decoder, others, &choice->samples, &wishes, 1,
+              &(struct ranking_found){.entries = entry});
   for (int64_t i = 0; i < count; i++)
     memcpy(again->z + (size_t)i * stride,
            others->z + (size_t)(entry[i] > 0 ? entry[i] : 0) * stride, stride * sizeof(real));

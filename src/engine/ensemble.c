@@ -10,6 +10,7 @@
 #include "engine/starts.h"
 #include "ground/clock.h"
 #include "ground/memory.h"
+#include "input/config.h"
 
 struct ensemble {
   const struct ranks *ranks;
@@ -77,6 +78,7 @@ struct flow {
   int64_t sample, evaluations, iterations, rejected;  // those of earlier tries included
   size_t attempt;                                     // from 0
   int status;                                         // of the flow that is kept
+  bool guessed;                                       // it began at a guess, not at a start
   struct solver_state *state;
 };
 
@@ -122,6 +124,7 @@ static struct solver_problem problem_of(const struct ensemble *e, const struct p
       .d = e->decoder->d,
       .alpha = samples_alpha(pool->samples, &e->options, i),
       .metric = own != NULL ? own : encoding->metric,
+      .near = own != NULL && starts->near,
       .curvature = encoding->carry == NULL ? NULL : carry_curvature(encoding->carry, i),
       .trajectory = encoding->trajectories == NULL ? NULL : encoding->trajectories[i],
       .replay = encoding->replays == NULL ? NULL : encoding->replays[i]};
@@ -139,7 +142,10 @@ static bool pool_fill(const struct ensemble *e, struct pool *pool) {
     const int64_t i = pool->next;
     if (pool->encoding->status[i] != STATUS_RUNNING) continue;
     struct flow *flow = &pool->flows[pool->active++];
-    *flow = (struct flow){.sample = i, .state = flow->state};
+    const struct starts *starts = pool->encoding->starts;
+    *flow = (struct flow){.sample = i,
+                          .state = flow->state,
+                          .guessed = starts != NULL && starts->guess != NULL && starts->guessed[i]};
     begin(e, pool, flow, pool->encoding->z + (size_t)i * real_padded(e->decoder->d));
   }
   return pool->active > 0;
@@ -172,7 +178,9 @@ static void keep(const struct ensemble *e, struct pool *pool, struct flow *flow,
   encoding->loss[i] = encoding->objective[i] = loss;
   flow->status = status;
   if (encoding->starts != NULL)
-    encoding->start[i] = encoding->starts->kind[i * encoding->starts->tries + flow->attempt];
+    encoding->start[i] = first && flow->guessed
+                             ? (int8_t)START_DICTIONARY
+                             : encoding->starts->kind[i * encoding->starts->tries + flow->attempt];
 }
 
 static void record(struct pool *pool, const struct flow *flow) {
@@ -216,12 +224,26 @@ static bool finds_again(const struct ensemble *e, const struct pool *pool,
                      pool->encoding->z + (size_t)flow->sample * real_padded(d));
 }
 
+// The first flow of a sample begins at its first start after all if the guess has a greater loss.
+static bool guessed_badly(const struct ensemble *e, const struct pool *pool, size_t k) {
+  const struct flow *flow = &pool->flows[k];
+  const struct starts *starts = pool->encoding->starts;
+  if (!flow->guessed || flow->evaluations > 1) return false;
+  const double loss = e->root != NULL ? e->loss[k] * e->loss[k] : e->loss[k];
+  return !(loss <= starts->loss[(size_t)flow->sample * starts->tries]);
+}
+
 static void pool_advance(struct ensemble *e, struct pool *pool, const real *gradient) {
   const size_t stride = real_padded(e->decoder->d);
   for (size_t k = pool->active; k-- > 0;) {  // downwards: the last flow fills a gap
     struct flow *flow = &pool->flows[k];
     const struct solver_problem problem = problem_of(e, pool, flow);
     flow->evaluations++;
+    if (guessed_badly(e, pool, k)) {
+      flow->guessed = false;
+      begin(e, pool, flow, starts_latent(pool->encoding->starts, e->decoder->d, flow->sample, 0));
+      continue;
+    }
     const int status =
         solver_ops(&e->options)
             ->advance(&e->options, &problem, e->loss[k], gradient + k * stride, flow->state);

@@ -17,8 +17,10 @@
 #include "ground/rng.h"
 #include "input/config_table.h"
 
-static const double poor =
-    5.0;  // times the loss of the trained latents, above which it pays to try again
+// It pays to try again where a flow ends above this many times the loss of the trained latents,
+static const double poor = 5.0;
+// from a start at which the loss is at most this many times that at the first.
+static const double promising = 2.0;
 
 static const bool *wanted(const struct run *run) { return run->config.evaluation.start; }
 
@@ -116,9 +118,10 @@ static enum start kind_of_entry(int64_t entry) {
 }
 
 static void set_start(struct starts *starts, size_t d, int64_t i, size_t t, enum start kind,
-                      const real *z) {
+                      const real *z, double loss) {
   const size_t k = (size_t)i * starts->tries + t;
   starts->kind[k] = (int8_t)kind;
+  starts->loss[k] = loss;
   memcpy(starts->z + k * real_padded(d), z, real_padded(d) * sizeof(real));
 }
 
@@ -141,7 +144,8 @@ static void add_metrics(struct run *run, const struct waiting *waiting, const in
   dictionary_metric_end(&work);
 }
 
-// The starts shared by all samples, ranked, with metrics if these are worthwhile.
+// The starts shared by all samples, ranked; if these are worthwhile (`curved`), with metrics and
+// guesses.
 static void add_shared(struct run *run, const struct samples *samples,
                        const struct waiting *waiting, bool exclude_own, bool curved,
                        struct starts *starts) {
@@ -156,18 +160,29 @@ static void add_shared(struct run *run, const struct samples *samples,
                                         .count = waiting->count,
                                         .chosen = waiting->sample,
                                         .rows = run->evaluation_rows};
-  int64_t *entries = memory_new(int64_t, (size_t)samples->count * starts->tries);
+  if (curved) {
+    starts->guess = memory_new(real, (size_t)samples->count * real_padded(d));
+    starts->guessed = memory_new(bool, samples->count);
+  }
+  const struct ranking_found found = {
+      .entries = memory_new(int64_t, (size_t)samples->count * starts->tries),
+      .losses = starts->loss,
+      .guesses = starts->guess,
+      .guessed = starts->guessed};
   const struct observation *part = exclude_own ? NULL : waiting->observation;  // all says who it is
   ranking_run(part != NULL ? part->decoder : run->decoder, dictionary,
-              part != NULL ? &part->samples : samples, &wishes, starts->tries, entries);
+              part != NULL ? &part->samples : samples, &wishes, starts->tries, &found);
   for (int64_t k = 0; k < waiting->count; k++)
     for (size_t t = 0; t < starts->tries; t++) {
-      const int64_t i = waiting->sample[k], entry = entries[(size_t)i * starts->tries + t];
+      const int64_t i = waiting->sample[k];
+      const size_t place = (size_t)i * starts->tries + t;
+      const int64_t entry = found.entries[place];
       if (entry >= 0)
         set_start(starts, d, i, t, kind_of_entry(entry),
-                  dictionary->z + (size_t)entry * real_padded(d));
+                  dictionary->z + (size_t)entry * real_padded(d), starts->loss[place]);
     }
-  if (curved) add_metrics(run, waiting, entries, starts);
+  if (curved) add_metrics(run, waiting, found.entries, starts);
+  int64_t *entries = found.entries;
   memory_free(&entries);
   dictionary_destroy(&plain);
 }
@@ -175,24 +190,29 @@ static void add_shared(struct run *run, const struct samples *samples,
 // Puts a sample's own start before the shared ones, with the metric of the best of these, where its
 // loss is smaller, else behind them if there is room.
 static void insert(struct starts *starts, size_t d, int64_t i, enum start kind, const real *z,
-                   bool best) {
+                   double loss) {
   const size_t stride = real_padded(d), first = (size_t)i * starts->tries;
   size_t count = 0;
+  const bool best =
+      starts->kind[first] == START_NONE || loss < starts->loss[first] || isnan(starts->loss[first]);
   while (count < starts->tries && starts->kind[first + count] != START_NONE) count++;
   if (best) {
     const size_t moved = count < starts->tries ? count : starts->tries - 1;
     memmove(starts->metric + first + 1, starts->metric + first, moved * sizeof *starts->metric);
+    memmove(starts->loss + first + 1, starts->loss + first, moved * sizeof *starts->loss);
     memmove(starts->kind + first + 1, starts->kind + first, moved * sizeof *starts->kind);
     memmove(starts->z + (first + 1) * stride, starts->z + first * stride,
             moved * stride * sizeof(real));
   }
-  if (best || count < starts->tries) set_start(starts, d, i, best ? 0 : count, kind, z);
+  if (best || count < starts->tries) set_start(starts, d, i, best ? 0 : count, kind, z, loss);
 }
 
 static void take_first(const struct starts *starts, const struct samples *samples, size_t d,
                        struct encoding *encoding) {
   for (int64_t i = 0; i < samples->count; i++) {
-    const real *z = starts_latent(starts, d, i, 0);
+    const bool guessed = starts->guess != NULL && starts->guessed[i];
+    const real *z =
+        guessed ? starts->guess + (size_t)i * real_padded(d) : starts_latent(starts, d, i, 0);
     real *to = encoding->z + (size_t)i * real_padded(d);
     if (encoding->status[i] != STATUS_RUNNING) continue;
     if (z == NULL)
@@ -211,37 +231,20 @@ static void find_losses(const struct run *run, const struct samples *samples,
                  waiting->sample, encoding->z, losses);
 }
 
-// The losses at the starts so far; NaN without any.
-static void find_least(const struct run *run, const struct samples *samples,
-                       const struct waiting *waiting, const struct starts *starts,
-                       struct encoding *encoding, double *least) {
-  const bool shared =
-      wanted(run)[START_ZERO] || wanted(run)[START_MEAN] || wanted(run)[START_DICTIONARY];
-  for (int64_t i = 0; i < samples->count; i++) least[i] = NAN;
-  if (!shared) return;
-  take_first(starts, samples, run->decoder->d, encoding);
-  find_losses(run, samples, waiting, encoding, least);
-}
-
 static void add_own(struct run *run, const struct samples *samples, const struct waiting *waiting,
                     struct starts *starts) {
   const size_t d = run->decoder->d, stride = real_padded(d);
   struct encoding *encoding = encoding_create(samples->count, d);
-  double *least = memory_new(double, samples->count), *losses = memory_new(double, samples->count);
-  find_least(run, samples, waiting, starts, encoding, least);
+  double *losses = memory_new(double, samples->count);
   for (int kind = 0; kind < START_COUNT; kind++) {
     if (!wanted(run)[kind] || own_starts[kind] == NULL) continue;
     own_starts[kind](run, samples, encoding);
     find_losses(run, samples, waiting, encoding, losses);
     for (int64_t k = 0; k < waiting->count; k++) {
       const int64_t i = waiting->sample[k];
-      const bool best =
-          starts_latent(starts, d, i, 0) == NULL || losses[i] < least[i] || isnan(least[i]);
-      insert(starts, d, i, (enum start)kind, encoding->z + (size_t)i * stride, best);
-      if (best) least[i] = losses[i];
+      insert(starts, d, i, (enum start)kind, encoding->z + (size_t)i * stride, losses[i]);
     }
   }
-  memory_free(&least);
   memory_free(&losses);
   encoding_destroy(&encoding);
 }
@@ -286,6 +289,7 @@ void first_guess_start(struct run *run, const struct samples *samples,
   struct starts *starts = starts_create(samples->count, tries_of(run, weighted), d);
   struct waiting waiting = find_waiting(samples, observation, encoding);
   starts->enough = enough_of(run);
+  starts->near = d <= DICTIONARY_METRIC_LATENT;
   if (is_automatic(run) && run->dictionary != NULL) starts->factor = run->dictionary->factor;
   if (is_plain(run))
     for (int64_t i = 0; i < samples->count; i++)
@@ -293,6 +297,7 @@ void first_guess_start(struct run *run, const struct samples *samples,
   else
     add_shared(run, samples, &waiting, exclude_own, curved, starts);
   if (has_own(run)) add_own(run, samples, &waiting, starts);
+  if (is_automatic(run)) starts_cut(starts, samples->count, promising);
   memory_free(&waiting.sample);
   take_first(starts, samples, d, encoding);
   if (run->predictor != NULL) encoding->metric = run->predictor->metric;

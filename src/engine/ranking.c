@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "decoder/loss.h"
+#include "engine/secants.h"
 #include "ground/checksum.h"
 #include "ground/memory.h"
 #include "numerics/product.h"
@@ -37,6 +38,7 @@ struct ranking {
   struct network_pass *pass;
   struct piece piece;
   size_t most, stride;               // entries of a piece; real_padded(n)
+  struct secants *secants;           // NULL: no guesses
   double *penalty;                   // [entries] of the prior, or NULL
   real *rows, *scores;               // [room][stride] weighted samples; [block][score_stride]
   size_t block, score_stride, room;  // room: rows of a pass
@@ -99,6 +101,7 @@ static struct ranking ranking_begin(const struct decoder *decoder,
 
 static void ranking_end(struct ranking *r) {
   network_pass_destroy(&r->pass);
+  secants_destroy(&r->secants);
   memory_free(&r->rows);
   memory_free(&r->penalty);
   memory_free(&r->scores);
@@ -193,6 +196,11 @@ static bool lies_apart(const struct dictionary *dictionary, const int64_t *entri
   return true;
 }
 
+// The score of an entry, including the prior's part.
+static double score_of(const struct ranking *r, const real *scores, int64_t entry) {
+  return (double)scores[entry] - (r->penalty == NULL ? 0.0 : r->penalty[entry]);
+}
+
 // The best entries of one sample that are sufficiently far apart.
 static void choose(const struct ranking *r, const struct ranking_wishes *wishes, int64_t sample,
                    const real *scores, size_t tries, int64_t *entries) {
@@ -202,7 +210,7 @@ static void choose(const struct ranking *r, const struct ranking_wishes *wishes,
     entries[t] = -1;
     double best = 0.0;
     for (int64_t k = 0; k < r->dictionary->count; k++) {
-      const double score = (double)scores[k] - (r->penalty == NULL ? 0.0 : r->penalty[k]);
+      const double score = score_of(r, scores, k);
       const bool better = isfinite(score) && (entries[t] < 0 || score > best);
       if (better && takes_part(r, wishes, k, origin) && lies_apart(r->dictionary, entries, t, k)) {
         entries[t] = k;
@@ -215,14 +223,48 @@ static void choose(const struct ranking *r, const struct ranking_wishes *wishes,
   }
 }
 
+// What a score leaves out of the sum of losses: for mse, the sum of w y^2 / 2.
+static double left_out(const struct ranking *r, int64_t sample) {
+  if (r->decoder->loss != LOSS_MSE) return 0.0;
+  const real *y = r->samples->y + (size_t)sample * r->stride;
+  const real *w = r->samples->w == NULL ? NULL : r->samples->w + (size_t)sample * r->stride;
+  double sum = 0.0;
+  for (size_t i = 0; i < r->decoder->n; i++)
+    sum += (w == NULL ? 0.5 : 0.5 * (double)w[i]) * (double)y[i] * (double)y[i];
+  return sum;
+}
+
+static double loss_at(const struct ranking *r, int64_t sample, const real *scores, int64_t entry) {
+  if (entry < 0) return NAN;
+  const double factor = r->decoder->loss == LOSS_MSE ? 2.0 : 1.0;
+  return factor * (left_out(r, sample) - score_of(r, scores, entry)) /
+         r->samples->weight_sum[sample];
+}
+
+static void find_losses(const struct ranking *r, int64_t sample, const real *scores, size_t tries,
+                        const int64_t *entries, double *losses) {
+  for (size_t t = 0; t < tries; t++) losses[t] = loss_at(r, sample, scores, entries[t]);
+}
+
+static void guess(struct ranking *r, const struct ranking_wishes *wishes, int64_t sample,
+                  int64_t entry, const struct ranking_found *found) {
+  const size_t n = r->decoder->n, d = real_padded(r->decoder->d), i = (size_t)sample;
+  const int64_t origin = wishes->exclude_own ? ranking_origin(r->samples, n, sample) : 0;
+  found->guessed[i] = r->secants != NULL && entry >= DICTIONARY_TRAINED &&
+                      secants_step(r->secants, entry, origin, r->samples->y + i * r->stride,
+                                   found->guesses + i * d);
+}
+
 void ranking_run(const struct decoder *decoder, const struct dictionary *dictionary,
                  const struct samples *samples, const struct ranking_wishes *wishes, size_t tries,
-                 int64_t *entries) {
+                 const struct ranking_found *found) {
   if (wishes->count == 0) return;
   struct ranking r = ranking_begin(decoder, dictionary, samples, wishes);
   const size_t total = (size_t)dictionary->count, wanted = (size_t)wishes->count;
   const bool whole = r.most >= total;  // decoded once
   if (whole) prepare_piece(&r, 0, total);
+  if (whole && found->guesses != NULL && samples->w == NULL)
+    r.secants = secants_create(decoder, dictionary, r.piece.x);
   for (size_t done = 0; done < wanted; done += r.block) {
     const size_t block = wanted - done < r.block ? wanted - done : r.block;
     for (size_t column = 0; column < total; column += r.most) {
@@ -233,8 +275,12 @@ void ranking_run(const struct decoder *decoder, const struct dictionary *diction
     }
     for (size_t row = 0; row < block; row++) {
       const int64_t sample = wishes->chosen[done + row];
-      choose(&r, wishes, sample, r.scores + row * r.score_stride, tries,
-             entries + (size_t)sample * tries);
+      const size_t first = (size_t)sample * tries;
+      const real *scores = r.scores + row * r.score_stride;
+      choose(&r, wishes, sample, scores, tries, found->entries + first);
+      if (found->losses != NULL)
+        find_losses(&r, sample, scores, tries, found->entries + first, found->losses + first);
+      if (found->guesses != NULL) guess(&r, wishes, sample, found->entries[first], found);
     }
   }
   ranking_end(&r);
@@ -245,7 +291,7 @@ double ranking_bytes(const struct decoder *decoder, int64_t entries, int64_t sam
   const size_t most = samples_at_once(entries),
                block = (size_t)samples < most ? (size_t)samples : most;
   const double row = (double)(real_padded(decoder->n) * sizeof(real));
-  return (4.0 * (double)piece + (double)pass) * row +
+  return (double)secants_bytes(decoder) + (4.0 * (double)piece + (double)pass) * row +
          (double)(block * real_padded((size_t)entries) * sizeof(real)) +
          (double)entries * (double)((real_padded(decoder->d) + decoder->d) * sizeof(double));
 }

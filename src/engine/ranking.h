@@ -18,14 +18,23 @@ struct ranking_wishes {
   size_t rows;               // of a pass at most
 };
 
-// Ranks dictionary entries for samples of this rank, by their loss and prior, into entries
-// [samples->count][tries] (unchanged for samples that are not chosen): the first entry of a sample
-// has the smallest loss, with ties broken by order; each further one has the smallest loss of those
-// that are at least half a standard deviation away from all earlier ones; -1: there are no more.
-// Not collective.
+// What is found, for the samples that are chosen; the rest is left as it is.
+struct ranking_found {
+  int64_t *entries;  // [samples->count][tries] see below; -1: there are no more
+  double *losses;    // [samples->count][tries] what the flow minimises there; NULL: not wanted
+  // [samples->count][real_padded(d)], for samples without weights, where the step from the first
+  // entry leads (secants.h), if that is a trained one and all outputs of the dictionary fit into
+  // memory at once (64 MB, whatever there is); and whether it does. NULL: not wanted.
+  real *guesses;
+  bool *guessed;
+};
+
+// Ranks dictionary entries for samples of this rank, by their loss and prior: the first entry of a
+// sample has the smallest loss, with ties broken by order; each further one has the smallest loss
+// of those that are at least half a standard deviation away from all earlier ones. Not collective.
 void ranking_run(const struct decoder *decoder, const struct dictionary *dictionary,
                  const struct samples *samples, const struct ranking_wishes *wishes, size_t tries,
-                 int64_t *entries);
+                 const struct ranking_found *found);
 
 // Bytes of work space for a dictionary with this many entries, and of the dictionary itself,
 // excluding the pass, which precedes that of the flows.

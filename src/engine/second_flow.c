@@ -48,7 +48,8 @@ static void choose(const struct run *run, const struct dictionary *dictionary, r
                                         .count = samples.count,
                                         .chosen = all,
                                         .rows = run->evaluation_rows};
-  ranking_run(run->decoder, dictionary, &samples, &wishes, 1, entry);
+  ranking_run(run->decoder, dictionary, &samples, &wishes, 1,
+              &(struct ranking_found){.entries = entry});
   for (int64_t i = 0; i < samples.count; i++)
     if (entry[i] >= 0)
       memcpy(latents + (size_t)i * stride, dictionary->z + (size_t)entry[i] * stride,

@@ -11,7 +11,9 @@ struct starts *starts_create(int64_t count, size_t tries, size_t d) {
   starts->kind = memory_new(int8_t, (size_t)count * tries);
   starts->z = memory_new(real, (size_t)count * tries * real_padded(d));
   starts->metric = memory_new(const real *, (size_t)count *tries);
+  starts->loss = memory_new(double, (size_t)count *tries);
   memset(starts->kind, START_NONE, (size_t)count * tries);
+  for (size_t k = 0; k < (size_t)count * tries; k++) starts->loss[k] = NAN;
   return starts;
 }
 
@@ -20,6 +22,9 @@ void starts_destroy(struct starts **starts) {
   memory_free(&(*starts)->kind);
   memory_free(&(*starts)->z);
   memory_free(&(*starts)->metric);
+  memory_free(&(*starts)->loss);
+  memory_free(&(*starts)->guess);
+  memory_free(&(*starts)->guessed);
   memory_free(starts);
 }
 
@@ -42,6 +47,19 @@ bool starts_near(const struct starts *starts, size_t d, const real *a, const rea
   return sum <= most;
 }
 
+void starts_cut(struct starts *starts, int64_t count, double factor) {
+  for (int64_t i = 0; i < count; i++) {
+    const size_t first = (size_t)i * starts->tries;
+    bool cut = false;
+    for (size_t k = first + 1; k < first + starts->tries; k++) {
+      cut = cut || starts->loss[k] > factor * starts->loss[first];
+      if (cut) starts->kind[k] = START_NONE;
+    }
+  }
+}
+
 size_t starts_bytes(size_t tries, size_t d) {
-  return tries * (sizeof(int8_t) + sizeof(real *) + real_padded(d) * sizeof(real));
+  const size_t latent = real_padded(d) * sizeof(real);
+  return tries * (sizeof(int8_t) + sizeof(real *) + sizeof(double) + latent) + latent +
+         sizeof(bool);
 }

@@ -14,7 +14,13 @@ struct starts {
   int8_t *kind;         // [count][tries] enum start; START_NONE: no more. Owned
   real *z;              // [count][tries][real_padded(d)], owned
   const real **metric;  // [count][tries] the problem's, borrowed; NULL: that of all samples. Owned
-  double enough;        // no further try once the loss is as low as this
+  bool near;            // these metrics are each start's own
+  double *loss;         // [count][tries] at the starts, NaN where it is not known; owned
+  // Where a sample's first flow begins, [count][real_padded(d)], if the loss there is not above
+  // that at its first start; and whether there is such a guess. Owned; NULL: none has.
+  real *guess;
+  bool *guessed;
+  double enough;  // no further try once the loss is as low as this
   // L of the covariance L L^T of latents, [d][d], borrowed: further tries are given up where they
   // come near the end that is kept; NULL: they go on.
   const double *factor;
@@ -29,6 +35,12 @@ const real *starts_latent(const struct starts *starts, size_t d, int64_t i, size
 // Whether a point lies within a tenth of a standard deviation of another (the mean over the d axes
 // of latents), as `factor` has it.
 bool starts_near(const struct starts *starts, size_t d, const real *a, const real *b);
-size_t starts_bytes(size_t tries, size_t d);  // of a sample
+
+// Ends the starts of each sample before the first one at which the loss is more than `factor` times
+// that at its first start.
+void starts_cut(struct starts *starts, int64_t count, double factor);
+
+// Bytes of a sample, with a guess.
+size_t starts_bytes(size_t tries, size_t d);
 
 #endif

@@ -15,7 +15,7 @@ static const double first_decrease = 0.1;  // of the loss, expected of a step wi
                                            // information
 static const double first_length = 0.01;   // maximum length of such a step, relative to that of a
                                            // warm start
-static const double first_newton = 0.5;    // of the whole step that a metric suggests
+static const double first_newton = 0.5;    // of the whole step that a mean metric suggests
 static const double longest_step = 1e3;    // times sqrt(d), for any step: a plateau has no scale
 
 // Vectors are padded; the arrays follow the struct in the same block.
@@ -160,7 +160,7 @@ static void begin_step(struct lbfgs *b, const struct solver_options *options,
   }
   b->step = 1.0;
   if (b->pairs == 0 && problem->metric != NULL) {
-    b->step = first_newton;
+    b->step = problem->near ? 1.0 : first_newton;
   } else if (b->pairs == 0) {
     b->step = first_decrease * b->common.loss / -b->slope;
     const double longest = first_length * b->start_length, length = b->step * sqrt(-b->slope);

@@ -155,8 +155,10 @@ static void check_ranking(const struct fixture *f, const struct observation *par
   for (int64_t i = 0; i < SAMPLES; i++) chosen[i] = i;
   const struct ranking_wishes wishes = {
       .zero = true, .mean = true, .trained = true, .count = SAMPLES, .chosen = chosen, .rows = 4};
-  ranking_run(f->decoder, f->dictionary, &f->samples, &wishes, TRIES, a);
-  ranking_run(part->decoder, f->dictionary, &part->samples, &wishes, TRIES, b);
+  ranking_run(f->decoder, f->dictionary, &f->samples, &wishes, TRIES,
+              &(struct ranking_found){.entries = a});
+  ranking_run(part->decoder, f->dictionary, &part->samples, &wishes, TRIES,
+              &(struct ranking_found){.entries = b});
   CHECK(memcmp(a, b, sizeof a) == 0, "%s: ranked in another order", what);
 }
 

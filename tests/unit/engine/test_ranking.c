@@ -100,17 +100,24 @@ static void test_best(size_t n, int64_t trained, enum loss_kind loss, bool weigh
   fill_in_order(all);
   for (int trained_only = 0; trained_only < 2; trained_only++) {
     int64_t *found = memory_new(int64_t, SAMPLES * TRIES);
+    double *losses = memory_new(double, SAMPLES *TRIES);
     const struct ranking_wishes wishes = {.zero = !trained_only,
                                           .mean = !trained_only,
                                           .trained = true,
                                           .count = SAMPLES,
                                           .chosen = all,
                                           .rows = 7};
-    ranking_run(f.decoder, f.dictionary, &f.samples, &wishes, TRIES, found);
+    ranking_run(f.decoder, f.dictionary, &f.samples, &wishes, TRIES,
+                &(struct ranking_found){.entries = found, .losses = losses});
+    for (int64_t k = 0; k < SAMPLES * TRIES; k++)
+      CHECK(fabs(losses[k] / loss_at(&f, objective, k / TRIES, found[k]) - 1.0) < 1e-4,
+            "the loss at start %lld of sample %lld", (long long)(k % TRIES),
+            (long long)(k / TRIES));
     for (int64_t i = 0; i < SAMPLES; i++)
       check_sample(&f, objective, found + i * TRIES, i,
                    trained_only ? DICTIONARY_TRAINED : DICTIONARY_ZERO);
     memory_free(&found);
+    memory_free(&losses);
   }
   objective_destroy(&objective);
   unmake(&f);
@@ -128,13 +135,15 @@ static void test_own(void) {
   fill_in_order(all);
   struct ranking_wishes wishes = {
       .trained = true, .exclude_own = true, .count = SAMPLES, .chosen = all, .rows = 48};
-  ranking_run(f.decoder, f.dictionary, &f.samples, &wishes, 2, found);
+  ranking_run(f.decoder, f.dictionary, &f.samples, &wishes, 2,
+              &(struct ranking_found){.entries = found});
   for (int64_t i = 0; i < SAMPLES; i++)
     CHECK(found[2 * i] != DICTIONARY_TRAINED + i, "its own entry");
   CHECK(found[0] != DICTIONARY_TRAINED + 1, "that of an equal sample");
   wishes = (struct ranking_wishes){
       .mean = true, .count = 2, .chosen = (const int64_t[]){3, 5}, .rows = 48};
-  ranking_run(f.decoder, f.dictionary, &f.samples, &wishes, 2, found);
+  ranking_run(f.decoder, f.dictionary, &f.samples, &wishes, 2,
+              &(struct ranking_found){.entries = found});
   for (int64_t i = 0; i < SAMPLES; i++)
     CHECK((found[2 * i] == DICTIONARY_MEAN && found[2 * i + 1] == -1) == (i == 3 || i == 5),
           "the mean alone, of samples 3 and 5");

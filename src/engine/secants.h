@@ -1,0 +1,22 @@
+// A step from an entry of a dictionary towards a sample: that of Gauss and Newton, with the
+// decoder's Jacobian replaced by the differences between the outputs of the entry and of those
+// nearest to it. These outputs are known, as samples have been ranked by them, so a first guess
+// that is better than any entry costs a small part of an evaluation.
+#ifndef GFE_SECANTS_H
+#define GFE_SECANTS_H
+
+#include "engine/dictionary.h"
+
+struct secants;  // owned by the caller of secants_create()
+
+// x [dictionary->count][real_padded(n)] are the decoder's outputs at the entries; all borrowed.
+struct secants *secants_create(const struct decoder *decoder, const struct dictionary *dictionary,
+                               const real *x);
+void secants_destroy(struct secants **secants);
+size_t secants_bytes(const struct decoder *decoder);
+
+// The latent z [real_padded(d)] that the step from a trained entry leads to, for a sample y without
+// weights. Entries of this `origin` do not take part; 0: all do. False if there is no such step.
+bool secants_step(struct secants *secants, int64_t entry, int64_t origin, const real *y, real *z);
+
+#endif
