@@ -181,7 +181,7 @@ static void add_shared(struct run *run, const struct samples *samples,
         set_start(starts, d, i, t, kind_of_entry(entry),
                   dictionary->z + (size_t)entry * real_padded(d), starts->loss[place]);
     }
-  if (curved) add_metrics(run, waiting, found.entries, starts);
+  if (curved && !dictionary->provisional) add_metrics(run, waiting, found.entries, starts);
   int64_t *entries = found.entries;
   memory_free(&entries);
   dictionary_destroy(&plain);
@@ -285,7 +285,7 @@ void first_guess_start(struct run *run, const struct samples *samples,
   first_guess_prepare(run);
   int64_t weighted = samples->w != NULL;
   comm_max_int64(run->comm, &weighted, 1);
-  const bool curved = !weighted && run->dictionary != NULL && !run->dictionary->provisional;
+  const bool curved = !weighted && run->dictionary != NULL;
   struct starts *starts = starts_create(samples->count, tries_of(run, weighted), d);
   struct waiting waiting = find_waiting(samples, observation, encoding);
   starts->enough = enough_of(run);
