@@ -145,7 +145,7 @@ def test_gradients(checks, double, cwd):
                      {"run.tasks": ["gradient_check"], "gradient_check.count": 30}, ranks=2)
     with h5py.File(path, "r") as file:
         check = file["gradient_check"]
-        checks("by the encoder" in str(check.attrs["kinds"]), f"{check.attrs['kinds']}")
+        checks("through the encoder" in str(check.attrs["kinds"]), f"{check.attrs['kinds']}")
         checks(len(check["slope"]) == 3 and np.allclose(check["slope"], 2, atol=0.05),
                f"slopes {check['slope'][()]}")
         checks(np.abs(file["gradient_encoder/layer_0/weight"]).max() > 0, "gradient_encoder")
