@@ -296,8 +296,8 @@ void report_check(const struct run *run, const struct dataset_survey surveys[SET
 
 void report_finished(const struct run *run) {
   log_line(
-      "\nalready finished: %s/results.h5 contains everything this input asks for; run.restart = "
-      "never runs it again",
+      "\nalready finished: %s/results.h5 contains everything this input asks for; to run it "
+      "again, set run.restart: never",
       run->config.run.directory);
 }
 
@@ -357,7 +357,7 @@ void report_evaluation(const struct run *run, const struct evaluation *evaluatio
   const struct tally *tally = &evaluation->tally;
   static const char *const kinds[] = {[EVALUATION_NEW] = "",
                                       [EVALUATION_TRAINED] = " at the trained latents",
-                                      [EVALUATION_AS_NEW] = " as if new"};
+                                      [EVALUATION_AS_NEW] = " encoded as if new"};
   log_text("%-6s  mean %s loss %.6f%s, %.1f evaluations per sample;", set_name(evaluation->set),
            loss_name(run->decoder->loss), evaluation->loss, kinds[evaluation->kind],
            tally_mean(tally));
