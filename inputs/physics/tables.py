@@ -34,7 +34,7 @@ FILE, SAMPLES, LATENT = "data.train.file", "data.train.subset", "decoder.latent"
 MODEL, INITIAL, SEED = "run.model", "decoder.initial", "run.seed"
 VALIDATION = "kept_validation_loss"
 
-# Columns: what stands above, the model, where it begins, and whose error it is.
+# Columns: heading, model, where it starts, and the prefix of its errors.
 COLUMNS = (("POD", "gfe", "pod", "pod_"),
            ("AE, encoder", "autoencoder", "random", "encoder_"),
            ("AE, flow", "autoencoder", "random", ""),

@@ -34,7 +34,7 @@ SEED = "run.seed"
 CELLS = 120    # a map of at most so many cells has its numbers written in
 LABELS = 12    # so many texts find room along an axis
 
-# Units and meaning of the numbers in summary.json; a set's name stands before some.
+# Units and meaning of the numbers in summary.json; some are preceded by the name of a set.
 MEANING = {
     "loss": ("1", "mean reconstruction loss of the set"),
     "evaluations_mean": ("1", "gradient evaluations per sample, mean"),
@@ -57,7 +57,7 @@ MEANING = {
 # ---- tasks ----
 
 def load_json(path):
-    """The content of a JSON file; None if there is no such file or it is no JSON."""
+    """The content of a JSON file; None if it does not exist or is not valid JSON."""
     try:
         with open(path, encoding="utf-8") as file:
             return json.load(file)

@@ -20,9 +20,9 @@ from gfe.samples import read_samples, read_view
 from gfe.style import BLUE, GREY, LIGHT, ORANGE, value_look
 
 STEPS = 9          # points of a path, its ends among them
-PATHS = 6          # paths shown at the most
+PATHS = 6          # paths shown at most
 DRAWS = (6, 12)    # rows and columns of random draws
-MAPPED = 3000      # points of a t-SNE or UMAP map at the most: their cost grows fast
+MAPPED = 3000      # points of a t-SNE or UMAP map at most: their cost grows fast
 
 
 # ---- the map ----

@@ -56,7 +56,7 @@ PLAN_EXCHANGES = 4              # of the groups: costs to the collectors, to the
 STRONG_BATCHES = (64, 256, 1024, 4096, 16384)
 WEAK_SAMPLES = (24, 96, 240)    # per rank
 ENCODED = (10**4, 10**5, 10**6)
-DRAWS = 1 << 21                 # numbers drawn at a time, at the most
+DRAWS = 1 << 21                 # numbers drawn at a time, at most
 MOST_PER_RANK = 1 << 14         # samples; beyond, no batch is looked for
 MOST_TOGETHER = 1 << 10         # samples; more of them lose as little time at the end
 

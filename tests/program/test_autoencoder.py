@@ -74,7 +74,7 @@ def test_other_model(checks, program, cwd):
 
 
 def test_layers(checks, program, cwd):
-    """An encoder that is no mirror."""
+    """An encoder that does not mirror the decoder."""
     layers = [{"reshape": [1, 28, 28]},
               {"conv": 3, "kernel": 4, "stride": 4, "padding": 2, "padding_mode": "reflect",
                "activation": "leaky_relu", "slope": 0.25},
