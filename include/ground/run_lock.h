@@ -16,9 +16,9 @@ const char *run_lock_owner(void);
 bool run_lock_take(const char *directory, struct error *error);
 void run_lock_release(void);
 
-// A quick check, before work that might be in vain: false with the message of run_lock_take() if
-// another job has the directory, which need not exist, now. By one rank that does not hold it. What
-// only a heartbeat can tell is left to run_lock_take().
+// The same question without an answer for long, before work that would be in vain: false with the
+// message of run_lock_take() if another job has the directory now, which need not be there. By one
+// rank that does not hold it. What only a heartbeat can tell is left to run_lock_take().
 bool run_lock_is_free(const char *directory, struct error *error);
 
 #endif

@@ -19,7 +19,7 @@ enum { TEXT = 512, BEAT = 20, STALE = 300 };  // bytes; seconds
 static char *lock_path;              // of what this process holds, owned; NULL: nothing
 static int lock_file = -1;           // with the lock; -1: by heartbeat
 static char lock_text[TEXT];         // what run.lock says of this process
-static volatile sig_atomic_t beats;  // 1 while the heartbeat runs
+static volatile sig_atomic_t beats;  // 1 while the heartbeat goes on
 
 const char *run_lock_owner(void) {
   static char owner[128];
@@ -84,7 +84,7 @@ static enum verdict lock(const char *path) {
     close(file);
     return verdict;
   }
-  // If there is no space for the text, the lock is still held; only its holder cannot be named.
+  // If there is no space for the text, nobody can learn who holds the lock, but it is still held.
   const size_t length = strlen(lock_text);
   if (ftruncate(file, 0) == 0 && pwrite(file, lock_text, length, 0) == (ssize_t)length) fsync(file);
   lock_file = file;
@@ -201,7 +201,7 @@ bool run_lock_is_free(const char *directory, struct error *error) {
   return !held || refuse(directory, holder, error);
 }
 
-// The file is removed while the lock is held, so that no other job can take it in between (is_at).
+// The file is removed while the lock holds, so that nobody takes it in between (is_at).
 void run_lock_release(void) {
   if (lock_path == NULL) return;
   beats = 0;

@@ -2,13 +2,10 @@
 // number GFE_FAULTS_AFTER of the kind GFE_FAULTS fails, and all later ones unless GFE_FAULTS_ONCE
 // is set:
 //
-//   read      read, pread: EIO
-//   write     write, pwrite: EIO
-//   full      write, pwrite: ENOSPC
-//   short     write, pwrite: only a part is written
-//   sync      fsync: EIO
-//   readonly  opening to write, renaming: EROFS
-//   clock     no disk: GFE_FAULTS_BY seconds are added to the time of day from then on
+//   read     read, pread: EIO               sync     fsync: EIO
+//   write    write, pwrite: EIO             readonly opening to write, renaming: EROFS
+//   full     write, pwrite: ENOSPC          clock    no disk: GFE_FAULTS_BY seconds are added to
+//   the short    write, pwrite: a part alone             time of day from then on
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
