@@ -197,7 +197,7 @@ def main():
     options = parser.parse_args()
     unknown = [name for name in options.sets if name not in SETS]
     if unknown:
-        parser.error(f"{unknown[0]} is none of the sets {', '.join(SETS)}")
+        parser.error(f"{unknown[0]} is not one of the sets {', '.join(SETS)}")
     os.makedirs(options.directory, exist_ok=True)
     for name in options.sets or SETS:
         began = time.monotonic()

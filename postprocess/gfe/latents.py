@@ -207,5 +207,6 @@ def draw(options):
 
 def main():
     parser = command.results_parser("Draw the latents of a run from its results.h5.")
-    parser.add_argument("--seed", type=int, default=1, help="of choices and draws (default: 1)")
+    parser.add_argument("--seed", type=int, default=1,
+                        help="seed of choices and draws (default: 1)")
     return command.run(parser, draw)
