@@ -7,8 +7,8 @@
 #   sh inputs/paper/data_efficiency.sh 60000      the autoencoder on all 60,000, too
 #
 # Builds the program unless GFE_PROGRAM names one; runs GFE_WORKERS (2) tasks at a time. The same
-# command again goes on where it was stopped and leaves finished tasks alone. Everything it makes
-# lies in runs/paper/data_efficiency, runs/paper/recipes and runs/paper/data_efficiency_60000.
+# command resumes where it was stopped and leaves finished tasks alone. All files are written to
+# runs/paper/data_efficiency, runs/paper/recipes and runs/paper/data_efficiency_60000.
 set -eu
 cd "$(dirname "$0")/../.."
 . jobscripts/setup.sh
