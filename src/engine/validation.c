@@ -50,9 +50,10 @@ void validation_hold_out(struct run *run, struct error *error) {
   run->shapes[SET_VALIDATION].count = hold_out->count;
   run->shapes[SET_TRAIN].count -= hold_out->count;
   run->data_checksum[SET_VALIDATION] = dataset_checksum(run->comm, run->sets[SET_VALIDATION]);
-  log_line("  %-8s %lld of the %lld training samples, for validation; %lld are left to train with",
-           "held out", (long long)hold_out->count, (long long)hold_out->whole,
-           (long long)train->count);
+  log_line(
+      "  %-8s %lld of the %lld training samples are held out for validation, %lld are used "
+      "for training",
+      "held out", (long long)hold_out->count, (long long)hold_out->whole, (long long)train->count);
 }
 
 void validation_return(struct run *run) {
