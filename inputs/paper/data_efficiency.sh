@@ -25,7 +25,7 @@ tasks() {
     '"$1" --task "$4" "$2" >>"$3/task_$4.txt" 2>&1 </dev/null || {
        echo "task $4 has not finished, see $3/task_$4.txt" >&2; exit 1; }' \
     sh "$program" "$input" "$logs" '{}' || {
-    echo "data_efficiency.sh: the same command again goes on with the tasks that are left" >&2
+    echo "data_efficiency.sh: the same command again runs the remaining tasks" >&2
     exit 1
   }
 }
