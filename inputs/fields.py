@@ -5,10 +5,10 @@ usage: fields.py [FILE]   (default: runs/burgers.h5)
 
     u_t + (u^2 / 2)_x = nu u_xx,   0 <= x < 1 m, periodic
 
-from random sums of two sine waves, which steepen into fronts that run into each other. In x the
-method is Fourier pseudo-spectral (2/3 rule), in t Runge and Kutta's of fourth order for the flux,
-with an integrating factor for diffusion. The file is laid out as netCDF-4: dimensions by name, with
-coordinates and units.
+from random sums of two sine waves, which steepen into fronts that run into each other. The method
+is Fourier pseudo-spectral in x (2/3 rule) and fourth-order Runge-Kutta in t for the flux, with an
+integrating factor for diffusion. The file follows netCDF-4: named dimensions with coordinates and
+units.
 """
 
 import os

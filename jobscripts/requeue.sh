@@ -4,8 +4,8 @@
 #   run_until_done LAUNCHER DIRECTORY INPUT [OPTION...]
 #
 # which starts the program, passes Slurm's warning on to it, and puts the job back into the queue
-# when the program stopped in good order with work left (exit code 75). A requeued job runs its
-# script from the top; the program finds its checkpoint in DIRECTORY and goes on.
+# when the program has stopped cleanly with work left (exit code 75). A requeued job runs its script
+# from the top; the program finds its checkpoint in DIRECTORY and continues.
 #
 # Environment variables: GFE_HOME, the repository or the installed share/gfe_hpc, unless jobs are
 # submitted from there; GFE_PROGRAM, if it is neither build/gfe_hpc there nor the gfe_hpc in PATH;
@@ -15,7 +15,7 @@ program=${GFE_PROGRAM:-${GFE_HOME:-$PWD}/build/gfe_hpc}
 if [ -z "${GFE_PROGRAM:-}" ] && [ ! -x "$program" ]; then
   program=$(command -v gfe_hpc || echo "$program")
 fi
-readonly stopped=75 # the program's exit code for "stopped in good order, submit me again"
+readonly stopped=75 # the program's exit code for "stopped cleanly, submit me again"
 program_id=         # process id of mpirun or srun while it runs
 asked=              # the last signal this shell has received
 
@@ -36,7 +36,7 @@ pass_on_warning() {
 }
 
 # one_world LAUNCHER: do the ranks find each other? With a launcher that does not support the
-# program's MPI, every rank would start a separate run, and all would write the same files.
+# program's MPI, every rank would start a separate run, and all of these would write the same files.
 one_world() {
   local answers
   # shellcheck disable=SC2086  # the launcher is a list of words
@@ -71,8 +71,8 @@ stop_file() {
   return 1
 }
 
-# scontrol, which Slurm must not end with the rest of the job before it has answered: otherwise a
-# requeue that succeeded would look like one that was refused.
+# Runs scontrol, protected from the signal with which Slurm ends the job: otherwise a requeue that
+# succeeded might look like one that was refused.
 ask_slurm() (
   trap '' TERM
   exec scontrol "$@"

@@ -1,16 +1,16 @@
 #!/bin/sh
 # Packages, Python, MPI and the build: what quickstart.sh and tests/run.sh have in common.
 #
-#   sh jobscripts/setup.sh          install what the program and its plots need
-#   sh jobscripts/setup.sh tests    ... and what the tests need
+#   sh jobscripts/setup.sh          # installs what the program and its plots need
+#   sh jobscripts/setup.sh tests    # ... and what the tests need
 #
-# or source it from the repository and call its functions.
+# Other scripts source it from the repository and call its functions.
 
 packages_run='meson ninja-build pkg-config gcc libc6-dev libopenmpi-dev openmpi-bin
   libhdf5-openmpi-dev libyaml-dev zlib1g-dev
   python3-h5py python3-numpy python3-matplotlib'
-packages_tests='libopenblas-dev python3-xarray python3-h5netcdf hdf5-tools dataset-fashion-mnist valgrind
-  slurm-wlm groff-base python3-torch clang python3-venv python3-setuptools python3-wheel'
+packages_tests='libopenblas-dev python3-xarray python3-h5netcdf hdf5-tools dataset-fashion-mnist
+  valgrind slurm-wlm groff-base python3-torch clang python3-venv python3-setuptools python3-wheel'
 
 # missing_packages PACKAGE...: prints those that are not installed.
 missing_packages() {

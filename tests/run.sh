@@ -42,7 +42,7 @@ PYTHON
 # One more than there are processors: some tests wait for Slurm's clock, or for a heartbeat.
 processes=$(($(nproc) + 1))
 
-# run_tests DIRECTORY [OPTION OF MESON TEST...]: a build or a log that is not there is a failure.
+# run_tests DIRECTORY [OPTION OF MESON TEST...]: a missing build or log is a failure.
 # Ten times the limits of meson.build: no slow or busy machine is to run into one.
 run_tests() {
   directory=$1

@@ -38,7 +38,7 @@ def sources(root):
 
 
 def breaches(root):
-    """A list of sentences, empty if the house stands."""
+    """A list of sentences, empty if there is no breach."""
     files = list(sources(root))
     trees = {f"{floor}/{name}": tree for tree, floor, name, _ in files}
     users = {path: set() for path in trees}
@@ -79,7 +79,7 @@ def inexact_calls(files):
 
 
 def documents(root, files):
-    """What CONTRIBUTING.md and src/README.md say of floors and functions that is not so."""
+    """What CONTRIBUTING.md and src/README.md say about floors and functions that is wrong."""
     def read(name):
         with open(os.path.join(root, name), encoding="utf-8") as file:
             return file.read()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Every module has a test of its name, or stands in the table of README.md that says which test
-covers it. What is split over files x_y.c is one module x.
+"""Every module has a test of its name, or a row in the table of README.md that says which tests
+cover it. Files x_y.c are parts of a module x.
 """
 import glob
 import os
@@ -36,9 +36,9 @@ def main():
     modules = [name(path) for path in paths("src/*/*.c")]
     found = [f"{module} has neither a test nor a row in the table of tests/README.md"
              for module in modules if not covers(own | elsewhere, module)]
-    found += [f"{module} has a test of its own; the table of tests/README.md is behind"
+    found += [f"{module} has its own test; its row in the table of tests/README.md is out of date"
               for module in sorted(own & elsewhere)]
-    found += [f"{module} of the table of tests/README.md is not there"
+    found += [f"{module} in the table of tests/README.md does not exist"
               for module in sorted(elsewhere - set(modules))]
     print("\n".join(found) if found else "every module has its test")
     print(f"{0 if found else 1} passed, {1 if found else 0} failed")

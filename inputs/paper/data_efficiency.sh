@@ -7,8 +7,8 @@
 #   sh inputs/paper/data_efficiency.sh 60000      the autoencoder on all 60,000, too
 #
 # Builds the program unless GFE_PROGRAM names one; runs GFE_WORKERS (2) tasks at a time. The same
-# command again goes on where it was stopped and leaves finished tasks alone. Everything it makes
-# lies in runs/paper/data_efficiency, runs/paper/recipes and runs/paper/data_efficiency_60000.
+# command resumes where it was stopped and leaves finished tasks alone. All files are written to
+# runs/paper/data_efficiency, runs/paper/recipes and runs/paper/data_efficiency_60000.
 set -eu
 cd "$(dirname "$0")/../.."
 . jobscripts/setup.sh
@@ -25,7 +25,7 @@ tasks() {
     '"$1" --task "$4" "$2" >>"$3/task_$4.txt" 2>&1 </dev/null || {
        echo "task $4 has not finished, see $3/task_$4.txt" >&2; exit 1; }' \
     sh "$program" "$input" "$logs" '{}' || {
-    echo "data_efficiency.sh: the same command again goes on with the tasks that are left" >&2
+    echo "data_efficiency.sh: the same command again runs the remaining tasks" >&2
     exit 1
   }
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Measures one of the paper's claims: trains or encodes with its variations, then draws a figure and
-# prints a table. What came out is told in README.md beside this file.
+# prints a table. README.md in this folder reports the results.
 #
 #   sh inputs/paper/run.sh adjoint        (c) the adjoint against none
 #   sh inputs/paper/run.sh second_order   (d) the second-order flow against the first-order flow

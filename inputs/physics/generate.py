@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
-"""Writes the four sets of fields that inputs/physics/study.yaml learns.
+"""Writes the four sets of fields of inputs/physics/study.yaml.
 
 usage: generate.py [--directory runs/physics_data] [--small] [SET ...]
 
-    fronts          tanh profiles of random place, width and height: three numbers say all
-    burgers         viscous Burgers equation in one dimension, states on the way to shocks
+    fronts          tanh profiles, determined by their random place, width and height
+    burgers         viscous Burgers equation in one dimension, states that steepen into shocks
     shallow_water   round dams that break: height and velocity on 64 x 64 cells
     navier_stokes   vorticity of a stirred fluid on 64 x 64 points
 
-A file per set, SET.h5, laid out as netCDF-4: dimensions by name, with coordinates and units. The
-first trajectories are for training, the last ones for tests (TRAIN and TEST below, and the
-selections in study.yaml); each goes on for longer than is learned. Fronts have no time; the last of
-them are steeper and higher than those that are learned. --small writes the same on few points.
+There is a file per set, SET.h5, which follows netCDF-4: named dimensions with coordinates and
+units. The first trajectories are for training, the last ones for tests (TRAIN and TEST below, and
+the selections in study.yaml); all last longer than the times used in training. Fronts have no time;
+the last of them are steeper and higher than those used in training. --small writes the same fields
+on few points.
 """
 
 import argparse
@@ -197,7 +198,7 @@ def main():
     options = parser.parse_args()
     unknown = [name for name in options.sets if name not in SETS]
     if unknown:
-        parser.error(f"{unknown[0]} is none of the sets {', '.join(SETS)}")
+        parser.error(f"{unknown[0]} is not one of the sets {', '.join(SETS)}")
     os.makedirs(options.directory, exist_ok=True)
     for name in options.sets or SETS:
         began = time.monotonic()

@@ -5,11 +5,11 @@ usage: tables.py [DIRECTORY] [--group test|encode|train] [--cost]
 
 DIRECTORY (by default runs/physics) is the run.directory of inputs/physics/study.yaml, or of another
 sweep over data.train.file, data.train.subset, decoder.latent, run.model and decoder.initial.
-A table per set: the relative L2 error of the whole group, |x - y| / |y| in data units, as a mean
-over the seeds. Of tasks that differ in nothing but other keys (the learning rate) the one of least
-validation loss counts. `test` is in the range of what is learned, `encode` out of it. An
-autoencoder has two errors: that of its own encoder, and that of its decoder by the flow, which
-begins at the encoder's code. Tasks that are not done are left out.
+Prints a table per set: the relative L2 error of the whole group, |x - y| / |y| in data units, as a
+mean over the seeds. Of tasks that differ only in other keys (the learning rate), the one with the
+smallest validation loss counts. `test` is in the range of the training data, `encode` outside it.
+An autoencoder has two errors: that of its own encoder, and that of a flow through its decoder,
+which begins at the encoder's code. Unfinished tasks are left out.
 """
 
 import argparse
@@ -34,7 +34,7 @@ FILE, SAMPLES, LATENT = "data.train.file", "data.train.subset", "decoder.latent"
 MODEL, INITIAL, SEED = "run.model", "decoder.initial", "run.seed"
 VALIDATION = "kept_validation_loss"
 
-# Columns: what stands above, the model, where it begins, and whose error it is.
+# Columns: heading, model, where it starts, and the prefix of its errors.
 COLUMNS = (("POD", "gfe", "pod", "pod_"),
            ("AE, encoder", "autoencoder", "random", "encoder_"),
            ("AE, flow", "autoencoder", "random", ""),

@@ -6,8 +6,8 @@ usage: tutorial.py   (in the repository after the build, or anywhere after `meso
 The fields are solutions of Burgers' equation from inputs/fields.py, waves that steepen into fronts:
 velocity (trajectory, time, x). For a field of your own, change FILE and `states`. Each state is
 compressed to 2, 4 or 8 numbers and rebuilt from them, by POD, the best linear decoder, and by
-gfe_hpc. The errors are those of 60 trajectories that neither has learned from. All files go to
-runs/tutorial; runs that have finished are not repeated.
+gfe_hpc. Errors are measured on 60 trajectories that were not used for training. All files go
+to runs/tutorial; finished runs are not repeated.
 """
 import json
 import os

@@ -34,7 +34,7 @@ SEED = "run.seed"
 CELLS = 120    # a map of at most so many cells has its numbers written in
 LABELS = 12    # so many texts find room along an axis
 
-# Units and meaning of the numbers in summary.json; a set's name stands before some.
+# Units and meaning of the numbers in summary.json; some are preceded by the name of a set.
 MEANING = {
     "loss": ("1", "mean reconstruction loss of the set"),
     "evaluations_mean": ("1", "gradient evaluations per sample, mean"),
@@ -57,7 +57,7 @@ MEANING = {
 # ---- tasks ----
 
 def load_json(path):
-    """The content of a JSON file; None if there is no such file or it is no JSON."""
+    """The content of a JSON file; None if it does not exist or is not valid JSON."""
     try:
         with open(path, encoding="utf-8") as file:
             return json.load(file)
@@ -338,7 +338,7 @@ def report_states(sweep):
                 reason = f" ({sweep.reason[task]})" if sweep.reason[task] else ""
                 print(f"  {state:8} {sweep.names[task]}{reason}")
     for name in sweep.strangers():
-        print(f"  {name} is there, but no task of this sweep")
+        print(f"  {name} exists, but belongs to no task of this sweep")
 
 
 def report_best(sweep, best, metric, name, highest):
@@ -364,7 +364,7 @@ def collect(options):
         return
     metric = sweep.metric(options.metric)
     if not np.isfinite(metric).any():
-        print(f"no task that is done has a {options.metric}")
+        print(f"no finished task has a {options.metric}")
         return
     best = int(np.nanargmax(metric) if options.highest else np.nanargmin(metric))
     figure = plot(sweep, metric, best, options.metric)
@@ -379,8 +379,9 @@ def main():
                                    "the sweep's directory")
     parser.add_argument("directory", help="run.directory of an input with a section sweep")
     parser.add_argument("--metric", default="test_loss",
-                        help="number of summary.json to compare (default: test_loss)")
-    parser.add_argument("--highest", action="store_true", help="the highest is best")
+                        help="key of summary.json to compare (default: test_loss)")
+    parser.add_argument("--highest", action="store_true",
+                        help="the highest value is the best, not the lowest")
     parser.add_argument("--patience", type=float, default=30, metavar="MINUTES",
-                        help="silence after which a task has failed (default: 30)")
+                        help="time without progress after which a task has failed (default: 30)")
     return command.run(parser, collect)

@@ -26,7 +26,7 @@ def read_summary(directory):
         try:
             return json.load(file)
         except ValueError as error:
-            raise ResultsError(f"{path} is no JSON: {error}") from error
+            raise ResultsError(f"{path} is not valid JSON: {error}") from error
 
 
 def errors_of(directory, group=None):

@@ -22,7 +22,7 @@ from gfe.results import SAMPLES, Results, status_counts
 from gfe.samples import read_samples, read_trajectories
 from gfe.style import BLUE, GREEN, GREY, GRID, LIGHT, ORANGE, PURPLE
 
-LOSS_NAMES = {"bce": "cross-entropy per entry", "mse": "mean squared error (scaled)"}
+LOSS_NAMES = {"bce": "cross-entropy per entry", "mse": "mean squared error of scaled data"}
 
 
 # ---- loss ----

@@ -136,7 +136,7 @@ def phase_figure(encoded, trajectories):
                   label=f"{trajectories.name} {number:g}")
         axes.plot(*z[0], "o", color=colour, markersize=8)
     if len(chosen) > 1:
-        axes.legend(title="● where it begins", loc="center left", bbox_to_anchor=(1, 0.5))
+        axes.legend(title="● start", loc="center left", bbox_to_anchor=(1, 0.5))
     axes.set(xlabel="$z_1$", ylabel="$z_2$")
     return figure
 

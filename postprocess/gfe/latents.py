@@ -20,9 +20,9 @@ from gfe.samples import read_samples, read_view
 from gfe.style import BLUE, GREY, LIGHT, ORANGE, value_look
 
 STEPS = 9          # points of a path, its ends among them
-PATHS = 6          # paths shown at the most
+PATHS = 6          # paths shown at most
 DRAWS = (6, 12)    # rows and columns of random draws
-MAPPED = 3000      # points of a t-SNE or UMAP map at the most: their cost grows fast
+MAPPED = 3000      # points of a t-SNE or UMAP map at most: their cost grows fast
 
 
 # ---- the map ----
@@ -207,5 +207,6 @@ def draw(options):
 
 def main():
     parser = command.results_parser("Draw the latents of a run from its results.h5.")
-    parser.add_argument("--seed", type=int, default=1, help="of choices and draws (default: 1)")
+    parser.add_argument("--seed", type=int, default=1,
+                        help="seed of choices and draws (default: 1)")
     return command.run(parser, draw)

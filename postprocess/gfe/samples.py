@@ -231,7 +231,7 @@ def titles(group, rows):
 
 @dataclass
 class Place:
-    """An axis that numbers samples, and where on it each sample stands: coordinates, or counts
+    """An axis that numbers samples, and where on it each sample is: coordinates, or counts
     where the data have none."""
     axis: Axis
     values: np.ndarray

@@ -56,7 +56,7 @@ PLAN_EXCHANGES = 4              # of the groups: costs to the collectors, to the
 STRONG_BATCHES = (64, 256, 1024, 4096, 16384)
 WEAK_SAMPLES = (24, 96, 240)    # per rank
 ENCODED = (10**4, 10**5, 10**6)
-DRAWS = 1 << 21                 # numbers drawn at a time, at the most
+DRAWS = 1 << 21                 # numbers drawn at a time, at most
 MOST_PER_RANK = 1 << 14         # samples; beyond, no batch is looked for
 MOST_TOGETHER = 1 << 10         # samples; more of them lose as little time at the end
 
@@ -122,7 +122,7 @@ class Measured:
         # Whole batches, but for an epoch's first: a test may have come before it.
         whole = (seen == self.batch) & (np.diff(history.step_epoch, prepend=0) == 0)
         if not whole.any():
-            raise ResultsError(f"{self.path}: an epoch of one batch tells nothing")
+            raise ResultsError(f"{self.path}: an epoch with a single batch is not enough")
         self.evaluations = history.step_evaluations[whole] * self.batch
         self.seconds = seconds[whole]
         quantiles = [getattr(history, f"epoch_evaluations_{name}")[-1]
@@ -488,7 +488,7 @@ def figure_of(model, batches):
 def scaling(options):
     runs = [Measured(path) for path in options.runs]
     if len({(run.n, run.latent, run.parameters) for run in runs}) > 1:
-        raise ResultsError("the runs have decoders of different layers")
+        raise ResultsError("the runs have decoders with different layers")
     model = Model(runs, options)
     print_constants(model)
     check_time(model, runs)
@@ -505,21 +505,23 @@ def main():
     parser = command.figure_parser("Predict strong and weak scaling from real runs.",
                                    "plots beside the first RUN")
     parser.add_argument("runs", nargs="+", metavar="RUN", help="results.h5, or its directory")
-    parser.add_argument("--ranks", type=int, default=4096, help="up to which to predict")
-    parser.add_argument("--efficiency", type=float, default=0.9, help="which a batch should keep")
+    parser.add_argument("--ranks", type=int, default=4096,
+                        help="largest number of ranks to predict (default 4096)")
+    parser.add_argument("--efficiency", type=float, default=0.9,
+                        help="efficiency that a batch should keep (default 0.9)")
     parser.add_argument("--latency", type=float, default=5e-6,
-                        help="of a message, seconds (default 5e-6)")
+                        help="latency of a message, seconds (default 5e-6)")
     parser.add_argument("--bandwidth", type=float, default=2e9,
-                        help="of a rank while all communicate, bytes per second (default 2e9: a "
-                             "node of 128 cores with 200 Gbit/s)")
+                        help="bandwidth of a rank while all communicate, bytes per second (default "
+                             "2e9: a node of 128 cores with 200 Gbit/s)")
     parser.add_argument("--partner", type=float, default=1e-7,
-                        help="with which something is exchanged, seconds (default 1e-7)")
+                        help="time per rank with which data are exchanged, seconds (default 1e-7)")
     parser.add_argument("--stream", type=int, default=4,
                         help="rows of a product that take as long as reading the weights (default "
                              "4, as measured with AVX-512; 2 with AVX2)")
     parser.add_argument("--imbalance", type=float, default=1.05,
-                        help="of the busiest rank's evaluations in training over an even share "
+                        help="busiest rank's evaluations in training, relative to an even share "
                              "(default 1.05)")
     parser.add_argument("--filesystem", type=float, default=5e9,
-                        help="of all ranks together, bytes per second (default 5e9)")
+                        help="bandwidth of all ranks together, bytes per second (default 5e9)")
     return command.run(parser, scaling)

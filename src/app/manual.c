@@ -80,9 +80,9 @@ static void print_parameters(void) {
   puts(
       ".SH PARAMETERS\n"
       "The input file is YAML; training.batch is the key \\fBbatch\\fR of the section\n"
-      "\\fBtraining\\fR. The purpose of a parameter is followed, in parentheses, by the values it "
-      "it\n"
-      "accepts and their unit. A parameter without a default is unset unless the input sets it.");
+      "\\fBtraining\\fR. The purpose of a parameter is followed, in parentheses, by the values\n"
+      "that it accepts and their unit. A parameter without a default is not set unless the input\n"
+      "sets it.");
   const struct config_section *last = NULL;
   const size_t count = config_parameter_count();
   for (size_t i = 0; i < count; i++) {
@@ -100,9 +100,8 @@ static void print_parameters(void) {
   puts(
       ".SS sweep\n"
       "Many runs from one input: lists of values for any keys, combined with \\fBgrid\\fR (every\n"
-      "combination), \\fBzip\\fR (side by side), \\fBlist\\fR (as written) or \\fBrandom\\fR. Each "
-      "run\n"
-      "is a task with its own directory; see \\fB\\-\\-tasks\\fR and \\fB\\-\\-task\\fR.");
+      "combination), \\fBzip\\fR (side by side), \\fBlist\\fR (as written) or \\fBrandom\\fR.\n"
+      "Each run is a task with its own directory; see \\fB\\-\\-tasks\\fR and \\fB\\-\\-task\\fR.");
 }
 
 // ---- what is not in any table ----
@@ -112,9 +111,8 @@ static void print_head(void) {
       ".TH GFE_HPC 1 \"\" \"gfe_hpc " GFE_VERSION
       "\" \"User commands\"\n"
       ".SH NAME\n"
-      "gfe_hpc, gfe_hpc_double \\- learn a compact representation of scientific data without "
-      "training an\n"
-      "encoder\n"
+      "gfe_hpc, gfe_hpc_double \\- learn a compact representation of scientific data\n"
+      "without training an encoder\n"
       ".SH SYNOPSIS\n"
       ".B mpirun \\-n\n"
       ".I ranks\n"
@@ -129,14 +127,13 @@ static void print_head(void) {
       ".B \\-\\-help\n"
       ".SH DESCRIPTION\n"
       "A neural network, the decoder, turns a few numbers, the latent, into a sample: an image, a\n"
-      "field, a spectrum. \\fBgfe_hpc\\fR trains the decoder and finds the latent of each sample "
-      "by\n"
-      "following a gradient flow to the point where the decoder reconstructs the sample best\n"
+      "field, a spectrum. \\fBgfe_hpc\\fR trains the decoder and finds the latent of each sample\n"
+      "by following a gradient flow to the point where the decoder reconstructs the sample best\n"
       "(gradient flow encoding). Results do not depend on the number of ranks, on restarts, or on\n"
       "the instruction set of the CPU: they are the same bit for bit.\n"
       ".PP\n"
-      "The same command starts a run and resumes it after any interruption. The program stops in\n"
-      "good order before its time limit (run.walltime or Slurm's, whichever comes first), on the\n"
+      "The same command starts a run and resumes it after any interruption. The program stops\n"
+      "cleanly before its time limit (run.walltime or Slurm's, whichever comes first), on the\n"
       "signals USR1, USR2 and TERM, and when it finds a file \\fISTOP\\fR in the run directory.\n"
       ".PP\n"
       "\\fBgfe_hpc\\fR computes in single precision, \\fBgfe_hpc_double\\fR in double precision.\n"
@@ -149,9 +146,8 @@ static void print_files(void) {
       "In the run directory, \\fBrun.directory\\fR:");
   static const char *const files[][2] = {
       {"results.h5",
-       "HDF5: latents, losses, errors and reconstructions of each set, the history of the "
-       "training, "
-       "the decoder"},
+       "HDF5: latents, losses, errors and reconstructions of each set, the training history, the "
+       "decoder"},
       {"history.csv", "training losses, written while the run progresses"},
       {"summary.json", "the main figures of the run, and why it ended (exit_reason)"},
       {"used_parameters.yaml", "every value of the run, exactly: an input file for the same run"},
@@ -161,15 +157,14 @@ static void print_files(void) {
       {"STOP", "created by the user: stop cleanly, and do not start again while it exists"},
       {"run.lock", "locked while a job is working in the directory"},
       {"sweep.json, task_N_HASH/",
-       "for a sweep: its tasks, and the run directory of each, named after number and input"},
+       "for a sweep: its tasks, and the run directory of each (N: its number; HASH: of its input)"},
   };
   for (size_t i = 0; i < sizeof files / sizeof *files; i++)
     print_tagged(files[i][0], NULL, files[i][1]);
   puts(
       ".PP\n"
-      "Example inputs, job scripts for Slurm and the Python package \\fBgfe\\fR, which reads "
-      "and\n"
-      "plots results, are installed in \\fIshare/gfe_hpc\\fR.");
+      "Example inputs, job scripts for Slurm and the Python package \\fBgfe\\fR, which reads\n"
+      "and plots results, are installed in \\fIshare/gfe_hpc\\fR.");
 }
 
 static void print_environment(void) {
@@ -179,8 +174,8 @@ static void print_environment(void) {
        "instruction set to use, plain, avx2, avx512 or neon, instead of the fastest that the CPU "
        "has; results do not depend on it"},
       {"GFE_UPDATE",
-       "whole or shared: whether every rank updates all parameters of the decoder, or its share of "
-       "them, instead of what suits their numbers; results do not depend on it"},
+       "whole or shared: every rank updates all parameters of the decoder, or only its share of "
+       "them; by default, what suits their numbers; results do not depend on it"},
       {"SLURM_ARRAY_TASK_ID", "the task of a sweep to run, unless --task names one"},
       {"SLURM_JOB_END_TIME",
        "end of the job, in seconds since 1970, before which the program stops cleanly"},

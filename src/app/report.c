@@ -27,8 +27,10 @@ static void report_set(const struct run *run, enum set set) {
   for (int64_t i = 0; i < options->fields.count; i++)
     text_append(fields, sizeof fields, "%s%s", i > 0 ? ", " : "", options->fields.name[i]);
   const char *inside = fields[0] != '\0' ? fields : options->dataset;
-  log_line("  %-8s %lld samples of %s%s%s from %s%s%s", set_name(set), (long long)shape->count,
-           axes, shape->weights ? ", weighted" : "", shape->labels ? ", labelled" : "",
+  static const char *const marks[2][2] = {{"", " (labelled)"},
+                                          {" (weighted)", " (weighted, labelled)"}};
+  log_line("  %-8s %lld samples of %s%s from %s%s%s", set_name(set), (long long)shape->count, axes,
+           marks[shape->weights][shape->labels],
            options->generate != GENERATE_NONE ? generator_name(options->generate) : options->file,
            inside[0] != '\0' ? " " : "", inside);
 }
@@ -159,10 +161,10 @@ void report_start(const struct run *run) {
   if (run->used[SET_TRAIN] && config->run.model != MODEL_POD) {
     const int64_t batch = config->training.batch, tiles = (batch + run->tile - 1) / run->tile;
     log_line(
-        "  %-8s %lld epochs in batches of %lld, %lld tile%s of %lld samples; %s, rate %g; %s flow, "
-        "%s",
-        "training", (long long)config->training.epochs, (long long)batch, (long long)tiles,
-        tiles == 1 ? "" : "s", (long long)run->tile,
+        "  %-8s %lld epoch%s in batches of %lld, %lld tile%s of %lld samples; %s, rate %g; %s "
+        "flow, %s",
+        "training", (long long)config->training.epochs, config->training.epochs == 1 ? "" : "s",
+        (long long)batch, (long long)tiles, tiles == 1 ? "" : "s", (long long)run->tile,
         optimiser_name(config->training.optimiser.kind), config->training.optimiser.learning_rate,
         flow_name(config->encoding.flow), solver_name(config->encoding.solver));
     report_updates(run);
@@ -294,8 +296,8 @@ void report_check(const struct run *run, const struct dataset_survey surveys[SET
 
 void report_finished(const struct run *run) {
   log_line(
-      "\nalready finished: %s/results.h5 contains everything this input asks for; run.restart = "
-      "never runs it again",
+      "\nalready finished: %s/results.h5 contains everything this input asks for; to run it "
+      "again, set run.restart: never",
       run->config.run.directory);
 }
 
@@ -355,7 +357,7 @@ void report_evaluation(const struct run *run, const struct evaluation *evaluatio
   const struct tally *tally = &evaluation->tally;
   static const char *const kinds[] = {[EVALUATION_NEW] = "",
                                       [EVALUATION_TRAINED] = " at the trained latents",
-                                      [EVALUATION_AS_NEW] = " as if new"};
+                                      [EVALUATION_AS_NEW] = " encoded as if new"};
   log_text("%-6s  mean %s loss %.6f%s, %.1f evaluations per sample;", set_name(evaluation->set),
            loss_name(run->decoder->loss), evaluation->loss, kinds[evaluation->kind],
            tally_mean(tally));
@@ -385,10 +387,10 @@ void report_as_new(double ratio) {
 void report_gradient_check(const struct gradient_check *check) {
   log_line("\ngradient check of the mean loss of %lld samples, along random directions",
            (long long)check->count);
-  log_line("  %-28s %12s %12s %8s   verdict", "gradient", "largest h", "remainder", "slope");
+  log_line("  %-32s %12s %12s %8s   verdict", "gradient", "largest h", "remainder", "slope");
   for (int kind = 0; kind < check->kinds; kind++) {
     const struct taylor *taylor = &check->taylor[kind];
-    log_line("  %-28s %12.3g %12.3g %8.3f   %s", gradient_check_name(check, kind), taylor->h[0],
+    log_line("  %-32s %12.3g %12.3g %8.3f   %s", gradient_check_name(check, kind), taylor->h[0],
              taylor->remainder[0], taylor->slope,
              gradient_check_passed(check, kind) ? "right (slope 2)"
                                                 : "WRONG, or the loss is not "

@@ -73,7 +73,7 @@ static void put_relative(const struct page *page, const struct view *view) {
   if (view->channels > 1) put_channels(page, view, false);
   put_number(page, "  mean over samples", ERRORS_MEAN);
   put_number(page, "  median", ERRORS_MEDIAN);
-  put_number(page, "  95 % are below", ERRORS_P95);
+  put_number(page, "  95th percentile", ERRORS_P95);
   put_number(page, "  worst", ERRORS_WORST);
   put_number(page, "  centred (the mean sample has 1)", ERRORS_CENTRED);
 }

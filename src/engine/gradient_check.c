@@ -17,7 +17,8 @@
 
 const char *gradient_check_name(const struct gradient_check *check, enum gradient_kind kind) {
   static const char *const names[] = {"d loss / d z", "d loss / d theta",
-                                      "dL / d theta by the flow", "dL / d theta by the encoder"};
+                                      "dL / d theta through the flow",
+                                      "dL / d theta through the encoder"};
   assert((unsigned)kind < (unsigned)check->kinds);
   return names[kind == GRADIENT_WHOLE && check->encoder ? kind + 1 : kind];
 }

@@ -46,8 +46,8 @@ static bool has_ended(const struct trainer *t) {
   return t->at.batch == 0 && (t->at.stopped || t->at.epoch >= passes_planned(t));
 }
 
-// Tells the run where the loss of the held-out samples is stored: that of the last decoder
-// validated, or of the one `chosen`.
+// Lets the run know where the loss of held out samples is: of the last decoder validated, or of the
+// one that was `chosen`.
 static void tell_held_out(struct trainer *t, bool chosen) {
   const bool known = config_validates(&t->run->config) && t->run->decoder->encoder == NULL;
   t->run->held_out_loss = !known                  ? NULL
@@ -461,7 +461,7 @@ struct evaluation *trainer_take_test(struct trainer *t) {
   return test;
 }
 
-// For checkpoints of versions that did not count uses: each update used its batch.
+// What versions that did not count have done: each update took its batch.
 static struct trainer_counts counts_of_old(const struct trainer *t) {
   const int64_t loaded = t->at.batch * t->run->config.training.batch, count = t->data->count;
   const int64_t updates = t->run->config.training.updates;

@@ -157,7 +157,7 @@ static bool check_parameters(const struct checkpoint *c, struct h5_file *file,
   if (!error_is_set(error) && !config_compare(before, &c->run->config, &differences))
     error_set(
         error,
-        "a parameter that has affected the run has changed since %s was written: %s. Change it "
+        "parameters that have affected the run have changed since %s was written: %s. Change them "
         "back, or start afresh with another run.directory or run.restart = never",
         c->source, differences.refused);
   else if (differences.taken != NULL && differences.taken[0] != '\0')

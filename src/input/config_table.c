@@ -468,14 +468,21 @@ static void append_range(char *text, size_t size, const struct config_range *ran
               range->ends & OPEN_UPPER ? ')' : ']');
 }
 
-static void append_choices(char *text, size_t size, const char *(*name)(int)) {
-  const char *names[TEXT_NAMES_MAX];
-  text_append_names(text, size, names, text_collect_names(name, names));
+static void append_choices(char *text, size_t size, const struct config_row *row) {
+  const char *names[TEXT_NAMES_MAX + 1];
+  size_t count = text_collect_names(row->name, names);
+  if (row->automatic != NULL && row->type == TYPE_CHOICE) names[count++] = "auto";
+  text_append_names(text, size, names, count);
+}
+
+static void append_automatic(char *text, size_t size, const struct config_row *row) {
+  if (row->automatic == NULL || row->type == TYPE_CHOICE) return;
+  text_append(text, size, row->type == TYPE_CHOICES ? ", or auto" : " or auto");
 }
 
 void config_row_describe(const struct config_row *row, char *text, size_t size) {
-  static const char *const types[] = {
-      [TYPE_BOOLEAN] = "true or false",
+  const char *const types[] = {
+      [TYPE_BOOLEAN] = row->automatic != NULL ? "true, false" : "true or false",
       [TYPE_INTEGER] = "integer",
       [TYPE_NUMBER] = "number",
       [TYPE_DURATION] = "number, HH:MM:SS or D-HH:MM:SS",
@@ -493,19 +500,19 @@ void config_row_describe(const struct config_row *row, char *text, size_t size) 
       [TYPE_INTEGERS] = "list of integers",
       [TYPE_NUMBERS] = "number or list of numbers",
       [TYPE_NAMES] = "list of names",
-      [TYPE_SELECT] = "by axis: first, count and stride, or one place",
+      [TYPE_SELECT] = "by axis: first, count and stride, or one position",
       [TYPE_LAYERS] = "list of layers",
       [TYPE_SIZES] = "integer or list of integers",
       [TYPE_BRANCHES] = "two lists of layers",
   };
   text_append(text, size, "%s", types[row->type]);
-  if (row->type == TYPE_CHOICE || row->type == TYPE_CHOICES) append_choices(text, size, row->name);
+  if (row->type == TYPE_CHOICE || row->type == TYPE_CHOICES) append_choices(text, size, row);
   if (row->type == TYPE_INTEGER || row->type == TYPE_NUMBER || row->type == TYPE_DURATION ||
       row->type == TYPE_BYTES || row->type == TYPE_SCALE || row->type == TYPE_SIZES ||
       row->type == TYPE_NUMBERS)
     append_range(text, size, &row->range);
   if (row->type == TYPE_SCALE) text_append(text, size, ", or {kind: ..., per: ...}");
-  if (row->automatic != NULL) text_append(text, size, " or auto");
+  append_automatic(text, size, row);
   if (row->most != NULL) text_append(text, size, " or %s", row->most);
   if (row->unit != NULL) text_append(text, size, ", %s", row->unit);
 }

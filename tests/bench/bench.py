@@ -130,7 +130,7 @@ def c_rows(program, *arguments):
 
 
 def make_images():
-    """Fashion-MNIST as an HDF5 file, /train/images and /test/images, if it is not there yet."""
+    """Fashion-MNIST as an HDF5 file, /train/images and /test/images, unless it exists already."""
     if os.path.exists(IMAGES):
         return
     os.makedirs(RUNS, exist_ok=True)

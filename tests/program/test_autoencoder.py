@@ -74,7 +74,7 @@ def test_other_model(checks, program, cwd):
 
 
 def test_layers(checks, program, cwd):
-    """An encoder that is no mirror."""
+    """An encoder that does not mirror the decoder."""
     layers = [{"reshape": [1, 28, 28]},
               {"conv": 3, "kernel": 4, "stride": 4, "padding": 2, "padding_mode": "reflect",
                "activation": "leaky_relu", "slope": 0.25},
@@ -145,7 +145,7 @@ def test_gradients(checks, double, cwd):
                      {"run.tasks": ["gradient_check"], "gradient_check.count": 30}, ranks=2)
     with h5py.File(path, "r") as file:
         check = file["gradient_check"]
-        checks("by the encoder" in str(check.attrs["kinds"]), f"{check.attrs['kinds']}")
+        checks("through the encoder" in str(check.attrs["kinds"]), f"{check.attrs['kinds']}")
         checks(len(check["slope"]) == 3 and np.allclose(check["slope"], 2, atol=0.05),
                f"slopes {check['slope'][()]}")
         checks(np.abs(file["gradient_encoder/layer_0/weight"]).max() > 0, "gradient_encoder")

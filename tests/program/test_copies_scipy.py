@@ -117,7 +117,7 @@ def check_case(checks, driver, name, case, rng):
 
 
 def check_bounds(checks, name, case, copy):
-    """The middle moves by `shift` at the most, lengths change by `scale`, angles by `rotation`."""
+    """The middle moves by at most `shift`, lengths change by `scale`, angles by `rotation`."""
     _, shift, scale, rotation, shape, _, _, reflect, periodic = case
     matrix, offset, reflected, roll = copy
     middle = (np.array(shape) - 1) / 2

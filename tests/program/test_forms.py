@@ -71,7 +71,7 @@ def test_encodings(checks, program, cwd):
 
 
 def test_pipes(checks, program, cwd):
-    """An input that can be read only once, a sweep, and a pipe that nobody writes into."""
+    """An input that can be read only once, a sweep, and a pipe into which nothing is written."""
     write_input(os.path.join(cwd, "input.yaml"), SMALL)
     options = "--set run.restart=never --set run.directory="
     for shell, directory in ((f"cat input.yaml | {program} {options}piped_1 /dev/stdin", "piped_1"),

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Stops, kills, full disks, damaged files: the same command goes on, to the same bits.
+"""Stops, kills, full disks, damaged files: the same command continues, to the same bits.
 
 usage: test_job.py gfe_hpc [kills [damages]]
 
@@ -174,7 +174,7 @@ def test_stops(checks, program, cwd):
     expect(*stop_by(program, path, 2, lambda p: open(stop, "w", encoding="utf-8").close()),
            "stop file")
     result = run(program, "input.yaml", cwd=folder)
-    expect(result.code, result.out, "stop file")  # it still stands
+    expect(result.code, result.out, "stop file")  # it is still there
     os.remove(stop)
     timed = run(program, "--set", "run.walltime=2", "input.yaml", cwd=folder, ranks=4)
     expect(timed.code, timed.out, "time limit")

@@ -40,7 +40,7 @@ def write_images(path, rng):
         for name, count in COUNTS.items():
             images = small[f"{name}/images"][:count]
             truth[name], hidden[name] = images / 255, rng.random(images.shape) < HIDDEN
-            # What stands in place of a hidden pixel must not matter.
+            # The values of hidden pixels must not matter.
             file[f"{name}/noise"] = np.where(hidden[name], rng.integers(0, 256, images.shape),
                                              images).astype(np.uint8)
             file[f"{name}/observed"] = (~hidden[name]).astype(np.uint8)

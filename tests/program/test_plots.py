@@ -224,7 +224,7 @@ def test_field_plots(rng, directory):
             figures = figures_of(results, "test", photo=name == "photo")
         check(list(figures) == ["loss", *expected, "evaluations"], f"{name}: {list(figures)}")
         loss, relative = figures["loss"].axes
-        check(loss.get_ylabel() == "mean squared error (scaled)"
+        check(loss.get_ylabel() == "mean squared error of scaled data"
               and relative.get_xlabel() == "relative L2 error at the end",
               f"{name}: the axes of the losses")
         bars = {text.get_text(): bar.get_width() for text, bar

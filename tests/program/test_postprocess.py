@@ -180,7 +180,7 @@ def test_compare(rng, directory):
 
 
 def test_wrong_losses(rng, directory):
-    """check_losses.py sees a wrong loss, a loss that is no number and a poor encoding."""
+    """check_losses.py sees a wrong loss, a loss that is not a number and a poor encoding."""
     path = os.path.join(directory, "wrong.h5")
     write_results(path, rng, shape=(6, 5))
     poor = run(CHECK, path, "--tolerance", "1e-5")

@@ -82,8 +82,8 @@ def test_counts(checks, runs):
 
 
 def test_latents(checks, program, cwd):
-    """Drawn samples go on from their latest latents: with a decoder that stands still, many flows of
-    one step come as far as one of many steps."""
+    """Drawn samples continue from their latest latents: with a decoder that does not change, many
+    flows of one step come as far as one of many steps."""
     still = {**BASE, "training.learning_rate": 1e-12, "training.epochs": 1,
              "encoding.max_iterations": 1, "evaluation.max_iterations": 1}
     loss = {}

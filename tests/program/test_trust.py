@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Nothing is believed that has changed, and nothing of the user's is destroyed.
+"""Nothing that has changed is trusted, and nothing of the user's is destroyed.
 
 usage: test_trust.py gfe_hpc [test ...]
 
@@ -164,7 +164,7 @@ def running(program, path, ranks, environment=None):
     command = [program, "input.yaml"]
     if ranks > 1:
         command = ["mpirun", "-n", str(ranks), *command]
-    with open(log_of(path), "w", encoding="utf-8") as log:  # nobody empties a pipe meanwhile
+    with open(log_of(path), "w", encoding="utf-8") as log:  # a pipe would not be emptied meanwhile
         process = subprocess.Popen(command, cwd=os.path.dirname(path),
                                    env={**ENVIRONMENT, **(environment or {})},
                                    stdin=subprocess.DEVNULL, stdout=log,
@@ -195,7 +195,7 @@ def check_refused(checks, result, what):
 
 
 def check_undisturbed(checks, process, directory, what):
-    """The first of two jobs goes on, and stops in good order."""
+    """The first of two jobs continues, and stops cleanly."""
     before = steps_told(directory)
     wait_for(lambda: steps_told(directory) > before, process)
     for rank in ranks_of(process) or [process.pid]:
@@ -562,7 +562,7 @@ def trained_theta(directory):
 
 
 def test_bad_memory(checks, program, cwd, _trained):
-    """A bit of the decoder turns over on one rank, while the others go on encoding without an end."""
+    """A bit of the decoder turns over on one rank, while the others continue to encode without end."""
     path = write_input(os.path.join(cwd, "memory", "input.yaml"), CIRCLE,
                        {"training.epochs": 1, "checkpoint.minutes": 1e-6, "evaluation.every": 0,
                         "evaluation.solver": "euler", "evaluation.tolerance": 0,

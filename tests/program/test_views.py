@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fields as they lie on disk: nine layouts, each read as it stands and compared with NumPy on 1, 3
+"""Fields as they are stored: nine layouts, each read unchanged and compared with NumPy on 1, 3
 and 4 ranks; labels, weights and selections; what of two sets is the same; wrong inputs.
 
 usage: test_views.py gfe_hpc

@@ -81,7 +81,7 @@ def why_not():
 
 
 def free_ports(count):
-    """Port numbers that nobody uses."""
+    """Port numbers that are not in use."""
     sockets = [socket.socket() for _ in range(count)]
     for each in sockets:
         each.bind(("127.0.0.1", 0))
@@ -136,7 +136,7 @@ def end_processes(configuration):
 
 
 def clear_stale():
-    """Ends and removes the instances whose test is no more."""
+    """Ends and removes the instances of tests that no longer run."""
     for directory in glob.glob(os.path.join(tempfile.gettempdir(), PREFIX + "*")):
         try:
             with open(os.path.join(directory, "owner"), encoding="utf-8") as file:

@@ -21,7 +21,7 @@ static real fma_of(real a, real b, real c) {
 
 static size_t product(const size_t size[3]) { return size[0] * size[1] * size[2]; }
 
-// A chain that goes on in a new one after PRODUCT_CHAIN terms.
+// A chain that continues in a new one after PRODUCT_CHAIN terms.
 struct chain {
   real total, sum;
   size_t terms;

@@ -1,6 +1,6 @@
 // What flows leave behind: the gradient of theta from their last passes has the bits of one that
-// passes all samples through the decoder again, wherever flows and tiles are; and a flow that takes
-// up its curvature goes on as if it had never ended.
+// passes all samples through the decoder again, wherever flows and tiles are; and a flow that
+// reuses its curvature continues as if it had never ended.
 #include <math.h>
 #include <string.h>
 

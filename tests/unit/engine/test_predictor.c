@@ -53,7 +53,7 @@ static void given_free(struct given *g) {
   encoding_destroy(&g->encoding);
 }
 
-// The largest error of a guess, of latents that differ by 1 at the most.
+// The largest error of a guess, for latents that differ by at most 1.
 static double worst_guess(const struct given *g, const struct predictor *p) {
   double worst = 0.0;
   predictor_apply(p, &g->samples, g->encoding);

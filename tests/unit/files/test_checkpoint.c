@@ -18,8 +18,8 @@ static void read_file(const char *path, char *bytes, size_t count) {
   fclose(file);
 }
 
-// Whether a file is believed, as checkpoint_open() decides it. Collective.
-static bool believed(struct comm *comm, const char *path, struct error *reason) {
+// Whether a file is trusted, as checkpoint_open() decides it. Collective.
+static bool trusted(struct comm *comm, const char *path, struct error *reason) {
   struct checkpoint_header header = {.bytes = 0};
   int64_t whole = 0;
   if (comm_rank(comm) == 0) whole = checkpoint_header_read(path, &header, reason);
@@ -34,7 +34,7 @@ static void test_whole(struct comm *comm, const char *path, char *good) {
   struct checkpoint_header header = {.bytes = BYTES, .serial = 42};
   for (uint64_t i = 0; i < BYTES; i++) good[i] = (char)rng_bits(1, RNG_TEST, i, 0);
   scratch_write(comm, "checkpoint", good, BYTES);
-  CHECK(!believed(comm, path, &reason), "a file that was never sealed");
+  CHECK(!trusted(comm, path, &reason), "a file that was never sealed");
   CHECK(comm_rank(comm) != 0 || strstr(reason.text, "incomplete") != NULL, "said '%s'",
         reason.text);
   CHECK(checkpoint_sum(comm, path, BYTES, &header.sum), "the bytes can be read");
@@ -42,7 +42,7 @@ static void test_whole(struct comm *comm, const char *path, char *good) {
   if (comm_rank(comm) == 0) checkpoint_seal(path, &header);
   comm_barrier(comm);
   reason.text[0] = '\0';
-  CHECK(believed(comm, path, &reason), "sealed, but %s", reason.text);
+  CHECK(trusted(comm, path, &reason), "sealed, but %s", reason.text);
   struct checkpoint_header read = {.bytes = 0};
   CHECK(checkpoint_header_read(path, &read, &reason) && read.serial == 42 && read.bytes == BYTES,
         "the block says what was written");
@@ -64,7 +64,7 @@ static void test_damage(struct comm *comm, const char *path, const char *good) {
       bad[at] = (char)(bad[at] ^ (1 << trial % 8));
     scratch_write(comm, "checkpoint", bad, count);
     struct error reason = {""};
-    taken_in += believed(comm, path, &reason);
+    taken_in += trusted(comm, path, &reason);
     CHECK(comm_rank(comm) != 0 || trial % 4 != 3 || error_is_set(&reason), "cut at %zu", at);
     comm_barrier(comm);
   }
@@ -123,7 +123,7 @@ int main(int argc, char **argv) {
   test_damage(comm, path, good);
   test_rows();
   struct error reason = {""};
-  CHECK(!believed(comm, scratch_path("nothing"), &reason) && !error_is_set(&reason),
+  CHECK(!trusted(comm, scratch_path("nothing"), &reason) && !error_is_set(&reason),
         "no file is no damage");
   memory_free(&good);
   scratch_remove(comm);

@@ -30,7 +30,7 @@ struct problem {
   struct sample_order *order;
   struct shard *shard;
   struct prior *prior;
-  real *latents, *theta;  // starts of the flows; where the test stands
+  real *latents, *theta;  // starts of the flows; the point of the test
 };
 
 static bool is_piecewise(int activation) {

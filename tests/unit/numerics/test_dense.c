@@ -1,5 +1,5 @@
-// Factors and eigenpairs by what defines them, and spectra that are known. What stands above the
-// diagonal is NaN throughout: nothing may read it.
+// Factors and eigenpairs by what defines them, and spectra that are known. The entries above the
+// diagonal are NaN throughout: nothing may read them.
 #include <float.h>
 #include <math.h>
 #include <string.h>
