@@ -38,11 +38,17 @@ static void note(int signal) {
 
 static const int signals[] = {[STOP_USR1] = SIGUSR1, [STOP_USR2] = SIGUSR2, [STOP_TERM] = SIGTERM};
 
+// Whoever started the program may have blocked them.
 static void handle_by(void (*handler)(int signal)) {
   struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+  sigset_t handled;
   sigemptyset(&action.sa_mask);
-  for (int reason = STOP_USR1; reason <= STOP_TERM; reason++)
+  sigemptyset(&handled);
+  for (int reason = STOP_USR1; reason <= STOP_TERM; reason++) {
     sigaction(signals[reason], &action, NULL);
+    sigaddset(&handled, signals[reason]);
+  }
+  sigprocmask(SIG_UNBLOCK, &handled, NULL);
 }
 
 void stop_catch_signals(void) { handle_by(note); }

@@ -14,6 +14,7 @@ struct h5_file {
   char path[H5_PATH];
   char key[64];       // the input file's, of a file that is read
   struct comm *comm;  // borrowed; NULL if not opened in parallel
+  int folder;         // its directory, if it is open; otherwise -1
   bool writes;        // closing it must not fail
   int dimensions;     // declared so far
 };

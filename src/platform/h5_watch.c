@@ -32,10 +32,15 @@ static void leave(int signal) {
   _exit(EXIT_CODE_ENVIRONMENT);
 }
 
+// From now on, even within a handler or where whoever started the program has blocked alarms.
 static void on_alarm(void (*handler)(int signal)) {
   struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+  sigset_t alarms;
   sigemptyset(&action.sa_mask);
   sigaction(SIGALRM, &action, NULL);
+  sigemptyset(&alarms);
+  sigaddset(&alarms, SIGALRM);
+  sigprocmask(SIG_UNBLOCK, &alarms, NULL);
 }
 
 // Ends the job. MPI is in the middle of a call, so that ending it may hang as well.
@@ -43,10 +48,6 @@ static _Noreturn void give_up(int reason) {
   char host[65] = "";
   gethostname(host, sizeof host - 1);
   on_alarm(leave);
-  sigset_t alarms;
-  sigemptyset(&alarms);
-  sigaddset(&alarms, SIGALRM);
-  sigprocmask(SIG_UNBLOCK, &alarms, NULL);
   alarm(PATIENCE);
   if (reason != 0) error_fatal("cannot write %s on host %s: %s", watched, host, strerror(reason));
   error_fatal(

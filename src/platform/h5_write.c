@@ -1,4 +1,6 @@
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -221,7 +223,22 @@ void h5_dataset(struct h5_file *file, const char *group, const char *name, enum 
 
 // ---- writing in parallel ----
 
+// Open MPI 4 puts the path and a suffix into 256 bytes, unchecked. One that is long is opened by
+// way of its directory, which remains open as long as the file.
+static void shorten(struct h5_file *file, char shorter[H5_PATH]) {
+  enum { LONG = 200 };
+  const char *slash = strrchr(file->path, '/');
+  snprintf(shorter, H5_PATH, "%s", file->path);
+  if (slash == NULL || strlen(file->path) < LONG) return;
+  char folder[H5_PATH];
+  snprintf(folder, sizeof folder, "%.*s", (int)(slash - file->path), file->path);
+  file->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (file->folder < 0) error_fatal("cannot open %s: %s", folder, strerror(errno));
+  snprintf(shorter, H5_PATH, "/proc/self/fd/%d%s", file->folder, slash);
+}
+
 struct h5_file *h5_open_parallel(const char *path, struct comm *comm) {
+  char shorter[H5_PATH];
   struct h5_file *file = h5_new(path, true);
   file->comm = comm;
   comm_barrier(comm);  // rank 0 may just have closed it
@@ -231,8 +248,9 @@ struct h5_file *h5_open_parallel(const char *path, struct comm *comm) {
   const MPI_Comm *handle = comm_handle(comm);
   const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
   H5Pset_fapl_mpio(access, *handle, MPI_INFO_NULL);
+  shorten(file, shorter);
   h5_watch(file);
-  file->id = H5Fopen(path, H5F_ACC_RDWR, access);
+  file->id = H5Fopen(shorter, H5F_ACC_RDWR, access);
   h5_unwatch();
   if (file->id < 0) fail_to_open("write", path);
   H5Pclose(access);

@@ -293,7 +293,7 @@ static bool is_placed(const struct placing *p) {
 
 // Whether there is a way to place axes [a, ...) that explains the numbers.
 static bool can_be_placed(struct placing p, int a) {
-  if (a == p.companion->axes) return is_placed(&p);
+  if (a > AXES || a == p.companion->axes) return is_placed(&p);
   if (p.companion->shape[a] == 1) {
     p.along[a] = -1;
     if (can_be_placed(p, a + 1)) return true;

@@ -105,7 +105,8 @@ def test_pipes(checks, program, cwd):
 
 
 def test_paths(checks, program, cwd):
-    """~ and variables, in files and in the run directory."""
+    """~ and variables, in files and in the run directory, which may be long, too: Open MPI reserves
+    256 bytes for the path of a file."""
     home = os.path.join(cwd, "home")
     os.mkdir(home)
     os.symlink("../data.h5", os.path.join(home, "linked.h5"))
@@ -120,6 +121,12 @@ def test_paths(checks, program, cwd):
                f"results should be in {place}: {result}")
         checks(not [name for name in os.listdir(cwd) if name[0] in "~$"],
                f"{directory} is taken as it stands: {os.listdir(cwd)}")
+    for ranks, letter in ((1, "l"), (3, "m")):
+        directory = "/".join([letter * 200] * 5)
+        path = write_input(os.path.join(cwd, "input.yaml"), SMALL, {"run.directory": directory})
+        result = run(program, path, ranks=ranks, cwd=cwd)
+        checks(result.code == 0 and os.path.exists(os.path.join(cwd, directory, "results.h5")),
+               f"a path of {len(directory)} bytes on {ranks} ranks: {result}")
 
 
 # ---- data ----

@@ -110,6 +110,9 @@ static void test_reasons(const char *directory) {
   struct stop *other = stop_create(directory, 100.0);
   CHECK(stop_noticed(other, 1.0) == STOP_FILE, "the file is seen");
   unlink(path);
+  sigset_t blocked;  // by whoever starts the program
+  sigfillset(&blocked);
+  sigprocmask(SIG_BLOCK, &blocked, NULL);
   stop_catch_signals();
   raise(SIGUSR2);
   CHECK(stop_noticed(stop, 1.0) == STOP_USR2 && stop_noticed(NULL, 0.0) == STOP_USR2, "USR2");
