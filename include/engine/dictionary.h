@@ -14,7 +14,7 @@
 
 // The first entries of every dictionary.
 enum { DICTIONARY_ZERO, DICTIONARY_MEAN, DICTIONARY_TRAINED };
-enum { DICTIONARY_ENTRIES = 4096 };  // at most, without the first ones
+enum { DICTIONARY_ENTRIES = 4096 };  // of a file at most, without the first ones
 // The length of a latent up to which each trained entry has a metric of its own; beyond it, one
 // metric serves all.
 enum { DICTIONARY_METRIC_LATENT = 16 };
@@ -40,7 +40,7 @@ struct dictionary {
 };
 
 // The largest number of trained entries: such that ranking a sample among them costs about one
-// evaluation, between 64 and 4,096; a function of the decoder alone.
+// evaluation, between 64 and 1,024; a function of the decoder alone.
 int64_t dictionary_most(const struct decoder *decoder);
 
 // Room for `trained` trained entries, all zero. Owned by the caller.

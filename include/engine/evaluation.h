@@ -14,6 +14,7 @@
 #include "ground/state.h"
 
 struct pod_codes;
+struct modes;
 
 // Where flows begin: for new samples, as evaluation.start says; where training has left the
 // latents; or, for some of the training samples, as if they were new, never at their own latents.
@@ -39,6 +40,8 @@ struct evaluation {
   // Uncertainty of latents, if requested (evaluation.uncertainty), else NULL: standard deviations
   // [count][d] and covariances [count][d][d]. Owned.
   double *z_std, *z_covariance;
+  struct modes
+      *modes;  // of the posterior, if there is a prior (evaluation.modes), else NULL; owned
   struct pod_codes *pod;  // from evaluation_measure() on, owned; NULL: without POD
   // The rest is evaluation.c's own.
   struct run *run;
@@ -91,6 +94,11 @@ void evaluation_measure_uncertainty(struct evaluation *evaluation);
 // After that, fills x [count][real_padded(n)] with the standard deviations, scaled, of this rank's
 // reconstructions from `first` on.
 void evaluation_spread(const struct evaluation *evaluation, int64_t first, int64_t count, real *x);
+
+// If there are modes, fills rows of the same size with mean and standard deviations of the
+// posterior.
+void evaluation_mix(const struct evaluation *evaluation, int64_t first, int64_t count, real *mean,
+                    real *deviation);
 
 // Measures the errors of all sources of a set that is encoded; `pod` (NULL: none) is one of them.
 // Collective.

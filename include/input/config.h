@@ -239,6 +239,7 @@ struct config {
     enum prior_kind prior;
     struct config_numbers noise;        // of measurements, in data units: one, or one per channel
     enum uncertainty_kind uncertainty;  // false, true or covariance
+    int64_t modes;                      // of the posterior that are sought; 1: the flow's end alone
     bool pod;                           // whether the errors of POD are also computed
   } evaluation;
   struct {

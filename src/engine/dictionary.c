@@ -7,15 +7,15 @@
 #include "ground/memory.h"
 #include "numerics/dense.h"
 
-enum { LEAST = 64 };
+// With more entries than MOST, images took as many evaluations, and a small set pays for decoding
+// them.
+enum { LEAST = 64, MOST = 1024 };
 static const double ridge = 1e-6;  // of the mean variance, as some latents may be unused
 
 // Ranking takes a product of n terms per entry; an evaluation goes forward and back.
 int64_t dictionary_most(const struct decoder *decoder) {
   const double entries = network_flops(decoder->network) / (2.0 * (double)decoder->n);
-  return entries < LEAST                ? LEAST
-         : entries > DICTIONARY_ENTRIES ? DICTIONARY_ENTRIES
-                                        : (int64_t)entries;
+  return entries < LEAST ? LEAST : entries > MOST ? MOST : (int64_t)entries;
 }
 
 struct dictionary *dictionary_create(size_t d, int64_t trained) {

@@ -1,5 +1,6 @@
 #include "engine/dictionary_metric.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "decoder/loss.h"
@@ -130,8 +131,8 @@ void dictionary_metric_complete(struct run *run) {
 double dictionary_metric_bytes(const struct run *run) {
   if (!applies(run)) return 0.0;
   const double d = (double)run->decoder->d, stride = (double)real_padded(run->decoder->d);
-  const double entries =
-      run->decoder->d <= DICTIONARY_METRIC_LATENT ? (double)dictionary_most(run->decoder) : 1;
+  const double most = fmax((double)dictionary_most(run->decoder), (double)run->file_dictionary);
+  const double entries = run->decoder->d <= DICTIONARY_METRIC_LATENT ? most : 1.0;
   return (double)jacobian_bytes(run->decoder, run->evaluation_rows) +
          (double)(product_panels_size(run->decoder->n, run->decoder->d) * sizeof(real)) +
          (entries + 1.0) * d * (stride + 3.0 * d) * (double)sizeof(real) +

@@ -7,6 +7,7 @@
 
 #include "decoder/objective.h"
 #include "engine/first_guess.h"
+#include "engine/modes.h"
 #include "engine/observation.h"
 #include "engine/pod_codes.h"
 #include "engine/posterior.h"
@@ -344,6 +345,9 @@ static void add_spread(struct state *state, const struct evaluation *evaluation)
   field.width = evaluation->run->decoder->d;
   field.stride = field.width * sizeof(double);
   state_add(state, field);
+  if (evaluation->modes != NULL)
+    add_column(state, evaluation, "modes", "maxima of the posterior that were found", STATE_INT64,
+               evaluation->modes->found);
 }
 
 void evaluation_columns(const struct evaluation *evaluation, struct state *state) {
@@ -372,6 +376,7 @@ void evaluation_destroy(struct evaluation **evaluation) {
   posterior_destroy(&(*evaluation)->bars);
   memory_free(&(*evaluation)->z_std);
   memory_free(&(*evaluation)->z_covariance);
+  modes_destroy(&(*evaluation)->modes);
   if ((*evaluation)->encoding != NULL) first_guess_end((*evaluation)->encoding);
   pod_codes_destroy(&(*evaluation)->pod);
   encoding_destroy(&(*evaluation)->encoding);

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "engine/evaluation.h"
+#include "engine/modes.h"
 #include "engine/observation.h"
 #include "engine/posterior.h"
 #include "engine/uncertainty.h"
@@ -30,6 +31,10 @@ void evaluation_measure_uncertainty(struct evaluation *evaluation) {
                                         run->config.evaluation.prior != PRIOR_NONE);
   const struct posterior *posterior = posterior_of(evaluation);
   if (posterior == NULL) return;
+  modes_destroy(&evaluation->modes);
+  if (evaluation->posterior != NULL && posterior->prior != NULL && run->config.evaluation.modes > 1)
+    evaluation->modes =
+        modes_find(run, posterior, evaluation->encoding, (size_t)run->config.evaluation.modes);
   memory_free(&evaluation->z_std);
   memory_free(&evaluation->z_covariance);
   evaluation->z_std = memory_new(double, count *d);
@@ -60,5 +65,19 @@ void evaluation_spread(const struct evaluation *evaluation, int64_t first, int64
     uncertainty_of(u, i, evaluation->encoding->z + (size_t)i * d);
     uncertainty_of_output(u, x + (size_t)(i - first) * n);
   }
+  uncertainty_destroy(&u);
+}
+
+void evaluation_mix(const struct evaluation *evaluation, int64_t first, int64_t count, real *mean,
+                    real *deviation) {
+  const struct run *run = evaluation->run;
+  assert(evaluation->modes != NULL && first + count <= evaluation->samples.count);
+  const size_t n = real_padded(run->decoder->n);
+  const struct posterior *posterior = evaluation->posterior;
+  struct uncertainty *u =
+      uncertainty_create(run->decoder, &posterior->samples, posterior->variance, rows_of(run));
+  for (int64_t i = first; i < first + count; i++)
+    modes_mix(evaluation->modes, posterior, u, i, mean + (size_t)(i - first) * n,
+              deviation + (size_t)(i - first) * n);
   uncertainty_destroy(&u);
 }

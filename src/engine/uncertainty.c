@@ -90,3 +90,16 @@ void uncertainty_of_output(const struct uncertainty *u, real *x) {
     x[k] = (real)(u->curvature[k] * sqrt(sum > 0.0 || isnan(sum) ? sum : 0.0));
   }
 }
+
+const real *uncertainty_output(const struct uncertainty *u) { return u->jacobian->x; }
+
+double uncertainty_volume(const struct uncertainty *u, bool is_unit, double *unit) {
+  const size_t d = u->decoder->d;
+  double volume = isnan(u->covariance[0]) ? NAN : 1.0;
+  for (size_t k = 0; k < d; k++) {
+    const double root = u->factor[k * d + k];  // of the precision's Cholesky factor
+    if (is_unit) unit[k] = root;
+    volume *= unit[k] / root;
+  }
+  return volume;
+}

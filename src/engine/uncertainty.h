@@ -9,6 +9,8 @@
 #ifndef GFE_UNCERTAINTY_H
 #define GFE_UNCERTAINTY_H
 
+#include <stdbool.h>
+
 #include "engine/samples.h"
 
 struct uncertainty;  // work space, owned by the caller of uncertainty_create()
@@ -26,5 +28,12 @@ const double *uncertainty_of(struct uncertainty *uncertainty, int64_t i, const r
 // The standard deviations of its reconstruction, in scaled units, into x [real_padded(n)], with
 // zeros in the padding: of the decoder's output as data (loss_output()).
 void uncertainty_of_output(const struct uncertainty *uncertainty, real *x);
+
+// The reconstruction itself [real_padded(n)], as data (borrowed, until the next sample).
+const real *uncertainty_output(const struct uncertainty *uncertainty);
+
+// |C|^(1/2) in units of that of the sample for which `is_unit` was last set; NaN if C is. `unit`
+// [d] keeps what is needed for it.
+double uncertainty_volume(const struct uncertainty *uncertainty, bool is_unit, double *unit);
 
 #endif

@@ -33,8 +33,9 @@ static void path_of(const struct evaluation *evaluation, const char *name, char 
 static void name_axis(struct h5_file *file, const struct evaluation *evaluation, const char *axis,
                       char name[NAME]) {
   static const char *const reserved[] = {
-      "shown",  "channel", "reconstruction",    "reconstruction_std",
-      "target", "weight",  "pod_reconstruction"};
+      "shown",        "channel", "reconstruction",     "reconstruction_std",
+      "target",       "weight",  "pod_reconstruction", "posterior_mean",
+      "posterior_std"};
   char path[PATH];
   snprintf(name, NAME, "%s", axis);
   for (char *c = name; *c != '\0'; c++)
@@ -246,6 +247,7 @@ static const struct array {
                ERRORS_SOURCES}};
 
 static const char spread_name[] = "reconstruction_std";
+static const char mean_name[] = "posterior_mean", deviation_name[] = "posterior_std";
 
 static bool is_there(const struct evaluation *evaluation, const struct array *array) {
   return array->source == ERRORS_SOURCES || evaluation->errors[array->source] != NULL;
@@ -273,6 +275,13 @@ static void declare_samples(const struct run *run, const struct evaluation *eval
                "standard deviation of each entry of the reconstruction that results from that of "
                "z, in "
                "data units, without measurement noise");
+  if (evaluation->modes != NULL) {
+    h5_dataset(file, group, mean_name, type, axes, dimensions, common_units(view),
+               "mean of the posterior over the maxima that were found, in data units");
+    h5_dataset(file, group, deviation_name, type, axes, dimensions, common_units(view),
+               "standard deviation of the posterior from that mean, in data units, without "
+               "measurement noise");
+  }
   if (has_weights(run, evaluation->set))
     h5_dataset(file, group, "weight", H5_REAL, axes, dimensions, "1",
                "weight of each entry in the loss, 0 where it does not count");
@@ -322,6 +331,23 @@ static void write_weights(const struct dataset *data, struct h5_file *file, cons
   h5_write_rows(file, path, H5_REAL, first, count, out);
 }
 
+static void write_mixture(const struct run *run, const struct evaluation *evaluation,
+                          struct h5_file *file, int64_t first, int64_t count, real *mean,
+                          void *out) {
+  const struct dataset *data = run->sets[evaluation->set];
+  const enum h5_type type = sample_type(run->scaling);
+  char path[PATH];
+  real *deviation = memory_new(real, (size_t)count * data->stride);
+  evaluation_mix(evaluation, first - data->local_first, count, mean, deviation);
+  to_data_units(run, count, mean, NULL, type, out);
+  path_of(evaluation, mean_name, path);
+  h5_write_rows(file, path, type, first, count, out);
+  spread_to_data_units(run, count, deviation, type, out);
+  path_of(evaluation, deviation_name, path);
+  h5_write_rows(file, path, type, first, count, out);
+  memory_free(&deviation);
+}
+
 // Samples [first, first + count) of the set, which this rank has. Collective.
 static void write_block(const struct run *run, const struct evaluation *evaluation,
                         struct h5_file *file, int64_t first, int64_t count) {
@@ -347,6 +373,7 @@ static void write_block(const struct run *run, const struct evaluation *evaluati
     path_of(evaluation, spread_name, path);
     h5_write_rows(file, path, type, first, count, out);
   }
+  if (evaluation->modes != NULL) write_mixture(run, evaluation, file, first, count, x, out);
   path_of(evaluation, "weight", path);
   if (data->w != NULL) write_weights(data, file, path, first, count, (real *)out);
   memory_free(&x);

@@ -326,7 +326,8 @@ static const struct config_row evaluation_rows[] = {
      .range = {1, TRIES_MAX, CLOSED}, .unit = "flows",
      .text = "number of flows per sample, from well separated starts, of which the one with the "
              "lowest final loss is kept; auto: up to 3 where the loss stays above 5 times that of "
-             "the trained latents, 1 where entries are missing"},
+             "the trained latents and that at a further start is at most twice that at the first; "
+             "1 where entries are missing"},
     {"prior", TYPE_CHOICE, AT(evaluation.prior), "auto", .name = prior_name,
      .text =
          "prior of the latents of test and new data: none, or gaussian, with the mean and "
@@ -340,6 +341,12 @@ static const struct config_row evaluation_rows[] = {
      .text = "compute standard deviations of the latents and stored reconstructions of test and "
              "new "
              "data (true), and also covariances of the latents (covariance)",
+     .change = CHANGE_TAKEN},
+    {"modes", TYPE_INTEGER, AT(evaluation.modes), "4", .range = {1, TRIES_MAX, CLOSED},
+     .unit = "flows",
+     .text = "where a prior is used and uncertainty is requested: flows per sample, from well "
+             "separated starts, that look for maxima of the posterior; mean and standard deviation "
+             "of the posterior (posterior_mean, posterior_std) are those of their mixture. 1: none",
      .change = CHANGE_TAKEN},
     {"pod", TYPE_BOOLEAN, AT(evaluation.pod), "auto", .automatic = "auto",
      .text = "also measure the POD of the training samples, with as many modes as a latent has "

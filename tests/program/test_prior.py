@@ -102,6 +102,12 @@ def test_closed_form(checks, double, cwd, problem):
     spread = np.sqrt(np.einsum("ij,sjk,ik->si", weight, covariance, weight)) * per_entry(FACTOR)
     checks(np.allclose(found.reconstruction_std.reshape(COUNT, N), spread, rtol=1e-5),
            "standard deviations of the reconstruction")
+    with h5py.File(path) as file:
+        group = file["encode"]
+        checks((group["modes"][()] == 1).all(), "there is a single maximum")
+        for name, same in (("mean", found.reconstruction), ("std", found.reconstruction_std)):
+            checks(np.allclose(group[f"posterior_{name}"][()], same, rtol=1e-9),
+                   f"posterior_{name} is that of this maximum")
     residual = (w * (found.z @ weight.T + bias - y) ** 2).sum(1)
     checks(np.allclose(found.loss, residual / w.sum(1), rtol=1e-6), "the loss is that of the data")
     u = found.z - MEAN
@@ -137,7 +143,8 @@ def test_ranks(checks, program, cwd):
     paths = [run_input(checks, program, cwd, f"ranks_{ranks}", ENCODE,
                        {"evaluation.tolerance": 1e-6}, ranks=ranks) for ranks in (1, 3)]
     with h5py.File(paths[0]) as one, h5py.File(paths[1]) as three:
-        for name in ("z", "loss", "objective", "z_std", "z_covariance", "reconstruction_std"):
+        for name in ("z", "loss", "objective", "z_std", "z_covariance", "reconstruction_std",
+                     "modes", "posterior_mean", "posterior_std"):
             checks(np.array_equal(one["encode"][name], three["encode"][name]),
                    f"{name} differs between 1 and 3 ranks")
     for name, more, same in (("all", {"data.encode.weights": None}, True),
