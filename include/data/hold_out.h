@@ -24,9 +24,10 @@ struct hold_out {
 
 // Chooses groups of `dataset` until about `share` of the samples, in (0, 1), is held out: of the
 // two numbers possible with whole groups, the nearer one, which may be none or all. With the same
-// seed, a larger share contains a smaller one. Owned. Collective.
+// seed, a larger share contains a smaller one. `fold` 1, 2, ... chooses the next share, and the one
+// after that, none of which have samples in common. Owned. Collective.
 struct hold_out *hold_out_choose(struct comm *comm, const struct dataset *dataset, double share,
-                                 uint64_t seed);
+                                 uint64_t seed, int64_t fold);
 void hold_out_destroy(struct hold_out **hold_out);
 
 // Splits a set and its view: *dataset and *view become those of the rest; *part and *part_view,

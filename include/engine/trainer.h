@@ -24,7 +24,7 @@ struct trainer_position {
   int64_t stopped;       // 1 once there has been no lower validation loss for too long
   int64_t kept;          // passes that the decoder to keep has had
   int64_t refit;         // 1 in the second training; the other numbers then refer to that alone
-  int64_t passes_before, samples_before;  // then: those of the first training
+  int64_t passes_before, samples_before;  // then: those of the first training, or of all its folds
 };
 
 // The result of a piece of work. EPOCH and DONE: it completed an epoch, whose record is the last
@@ -47,6 +47,9 @@ enum { TRAINER_NOTICES = BATCH_NOTICES };
 enum trainer_progress trainer_advance(struct trainer *trainer, int64_t notices[TRAINER_NOTICES]);
 
 struct trainer_position trainer_position(const struct trainer *trainer);
+
+// The share that is held out at present, from 0 (training.folds).
+int64_t trainer_fold(const struct trainer *trainer);
 bool trainer_is_done(const struct trainer *trainer);
 
 // The outcome of the validations; NULL until the (first) training has ended, or if there were none.
@@ -67,7 +70,7 @@ struct trainer_cost trainer_cost(const struct trainer *trainer);
 
 // To resume from a state: first set the position, then read the rest into what trainer_state()
 // adds, and then adapt the plan if the number of epochs has changed.
-void trainer_resume(struct trainer *trainer, struct trainer_position position);
+void trainer_resume(struct trainer *trainer, struct trainer_position position, int64_t fold);
 void trainer_settle(struct trainer *trainer);
 
 // Adds everything that determines the rest of the training to a state. Collective.

@@ -17,6 +17,10 @@
 // or all of the samples would be held out, that is the user's mistake. Collective.
 void validation_hold_out(struct run *run, struct error *error);
 
+// Holds out another share (training.folds) instead of the present one; the checksum remains that of
+// the first. Collective.
+void validation_next_fold(struct run *run, int64_t fold);
+
 // Returns the samples held out, if any, to the samples to train on. Collective.
 void validation_return(struct run *run);
 
@@ -44,5 +48,11 @@ bool validation_judge(struct validation_choice *choice, int64_t passes, double l
 // Whether a training of `epochs` passes is validated after `passes` of them: after each one if
 // there are up to 50; otherwise about 50 times, evenly spaced, and after the last.
 bool validation_is_due(int64_t passes, int64_t epochs);
+
+// The validations of such a training, that of the start included; the number of the one after
+// `passes` passes, and the passes before number `k`.
+int64_t validation_count(int64_t epochs);
+int64_t validation_number(int64_t passes, int64_t epochs);
+int64_t validation_passes(int64_t number, int64_t epochs);
 
 #endif

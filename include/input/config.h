@@ -226,6 +226,7 @@ struct config {
     enum adjoint_kind adjoint;
     double validation;  // fraction of the training samples held out; 0 = none
     enum keep keep;     // which decoder is kept, with validation
+    int64_t folds;      // shares held out, one after the other
     int64_t patience;   // validations without a lower loss that end training; 0 = off
     bool refit;         // train again, on all samples, for the number of passes found
     struct config_copies copies;

@@ -1,6 +1,7 @@
 #include "app/job.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,6 +35,7 @@ struct job_position {
   struct trainer_position trainer;
   int64_t steps, epochs;       // of the history
   int64_t encoded[ENCODINGS];  // 1 if it has begun, with the final decoder
+  int64_t fold;                // of the trainer
 };
 
 struct job {
@@ -74,10 +76,13 @@ static bool trains(const struct job *job) { return job->run->config.run.task[TAS
 static void list_position(struct job *job, struct state *state) {
   state_add_numbers(
       state, "job", "position", STATE_INT64, &job->position,
-      (int64_t)(sizeof job->position / sizeof(int64_t)), "number",
+      (int64_t)(offsetof(struct job_position, fold) / sizeof(int64_t)), "number",
       "training; epoch, batch, step, testing, validating, stopped, kept, refit, passes "
       "and samples before it; steps and epochs of the history; sets whose encoding "
       "has begun");
+  state_add_numbers(state, "job", "fold", STATE_INT64, &job->position.fold, 1, "one",
+                    "share of the training samples that is held out (training.folds)");
+  state->fields[state->count - 1].newer = true;
 }
 
 // Everything that determines the rest of the job, as it is now or, once a position has been read,
@@ -99,7 +104,10 @@ static void save(struct job *job) {
   struct state *state = memory_new(struct state, 1);
   struct job_position *position = &job->position;
   *position = (struct job_position){.training = trains(job)};
-  if (job->trainer != NULL) position->trainer = trainer_position(job->trainer);
+  if (job->trainer != NULL) {
+    position->trainer = trainer_position(job->trainer);
+    position->fold = trainer_fold(job->trainer);
+  }
   position->steps = history_steps(job->outcome.history);
   position->epochs = history_epochs(job->outcome.history);
   for (int k = 0; k < ENCODINGS; k++) position->encoded[k] = *slot(job, k) != NULL;
@@ -145,7 +153,7 @@ static void restore(struct job *job) {
               checkpoint_path(job->checkpoint), position->training ? "with" : "without");
   comm_settle(comm, &error);
 
-  if (job->trainer != NULL) trainer_resume(job->trainer, position->trainer);
+  if (job->trainer != NULL) trainer_resume(job->trainer, position->trainer, position->fold);
   history_resize(job->outcome.history, position->steps, position->epochs);
   // More epochs than before: the decoder with which the sets were encoded is not the final one.
   const bool final = !trains(job) || trainer_is_done(job->trainer);

@@ -76,6 +76,7 @@ static void report_validation(const struct config *config) {
     log_text("%g of the training samples, in whole groups", config->training.validation);
   else
     log_text("data.validation");
+  if (config->training.folds > 1) log_text(", %lld times", (long long)config->training.folds);
   log_text("; keep %s", keep_name((int)config->training.keep));
   if (config->training.patience > 0)
     log_text(", patience %lld", (long long)config->training.patience);
@@ -337,14 +338,16 @@ void report_choice(const struct run *run, const struct trainer *trainer) {
   const struct validation_choice *choice = trainer_choice(trainer);
   if (choice == NULL) return;
   const struct trainer_position at = trainer_position(trainer);
-  const long long had = at.refit ? at.passes_before : at.epoch;
-  const long long planned = run->config.training.epochs;
+  const long long planned = run->config.training.epochs, folds = run->config.training.folds;
+  const long long had = folds > 1 ? planned : at.refit ? at.passes_before : at.epoch;
   if (had < planned)
     log_line("  stopped  after epoch %lld of %lld: no lower validation loss in %lld validations",
              had, planned, (long long)choice->waited);
   if (choice->kept == 0)
-    log_line("  kept     the start: validation loss %.6f; no epoch was %.3g %% lower (lowest %.6f)",
-             choice->start, 100.0 * choice->margin, choice->lowest);
+    log_line(
+        "  kept     the start: validation loss %.6f; no epoch was %.3g %%%s lower (lowest %.6f)",
+        choice->start, 100.0 * choice->margin, folds > 1 ? " and one standard error" : "",
+        choice->lowest);
   else
     log_line("  kept     epoch %lld of %lld: validation loss %.6f (start %.6f)",
              (long long)choice->kept, had, choice->kept_loss, choice->start);

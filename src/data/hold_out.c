@@ -40,9 +40,32 @@ static uint64_t find_bound(struct comm *comm, const uint64_t *drawn, int64_t loc
   return least;
 }
 
+// The groups with the smallest numbers, up to an amount of samples.
+struct lowest {
+  uint64_t bound;  // the largest number of a group among them, unless there is none
+  int64_t count;   // samples
+};
+
+static bool is_among(const struct lowest *lowest, uint64_t number) {
+  return lowest->count > 0 && number <= lowest->bound;
+}
+
+// Those with about `goal` samples: of the two numbers possible, the nearer one. Collective.
+static struct lowest find_lowest(struct comm *comm, const uint64_t *drawn,
+                                 const struct dataset *dataset, double goal) {
+  const int64_t local = dataset->local_count, most = dataset->count;
+  const int64_t wanted = ceil(goal) < (double)most ? (int64_t)ceil(goal) : most;
+  if (wanted < 1) return (struct lowest){.count = 0};
+  const uint64_t bound = find_bound(comm, drawn, local, wanted);
+  const int64_t with = count_up_to(comm, drawn, local, bound);
+  const int64_t without = bound > 0 ? count_up_to(comm, drawn, local, bound - 1) : 0;
+  if ((double)with - goal <= goal - (double)without) return (struct lowest){bound, with};
+  return (struct lowest){bound - (without > 0), without};
+}
+
 struct hold_out *hold_out_choose(struct comm *comm, const struct dataset *dataset, double share,
-                                 uint64_t seed) {
-  assert(share > 0.0 && share < 1.0);
+                                 uint64_t seed, int64_t fold) {
+  assert(share > 0.0 && share < 1.0 && fold >= 0);
   const int64_t local = dataset->local_count;
   struct hold_out *hold_out = memory_new(struct hold_out, 1);
   *hold_out = (struct hold_out){
@@ -51,13 +74,11 @@ struct hold_out *hold_out_choose(struct comm *comm, const struct dataset *datase
   const uint64_t first = find_bound(comm, drawn, local, 1);
   hold_out->least = count_up_to(comm, drawn, local, first);
   const double goal = share * (double)dataset->count;
-  const uint64_t bound = find_bound(comm, drawn, local, (int64_t)ceil(goal));
-  const int64_t with = count_up_to(comm, drawn, local, bound);
-  const int64_t without = bound > 0 ? count_up_to(comm, drawn, local, bound - 1) : 0;
-  const bool nearer = (double)with - goal <= goal - (double)without;
-  hold_out->count = nearer ? with : without;
+  const struct lowest before = find_lowest(comm, drawn, dataset, (double)fold * goal);
+  const struct lowest all = find_lowest(comm, drawn, dataset, (double)(fold + 1) * goal);
+  hold_out->count = all.count - before.count;
   for (int64_t i = 0; i < local; i++)
-    hold_out->held[i] = drawn[i] < bound || (nearer && drawn[i] == bound);
+    hold_out->held[i] = is_among(&all, drawn[i]) && !is_among(&before, drawn[i]);
   memory_free(&drawn);
   return hold_out;
 }

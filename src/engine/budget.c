@@ -5,6 +5,7 @@
 #include "decoder/objective.h"
 #include "engine/batch_gradient.h"
 #include "engine/carry.h"
+#include "engine/cross_validation.h"
 #include "engine/ensemble.h"
 #include "engine/errors.h"
 #include "engine/first_guess.h"
@@ -82,7 +83,10 @@ static double training_bytes(const struct run *run) {
   const size_t count = run->decoder->count;
   const bool keeps = config_validates(&run->config) && run->config.training.keep == KEEP_BEST;
   const size_t copies = (keeps ? 2U : 1U) + (run->config.training.refit ? 1U : 0U);
-  return (double)((copies - 1) * count * sizeof(real)) + update_bytes(run);
+  double bytes = (double)((copies - 1) * count * sizeof(real)) + update_bytes(run);
+  if (run->config.training.folds > 1)
+    bytes += cross_validation_bytes(run->shapes[SET_TRAIN].count, run->config.training.epochs);
+  return bytes;
 }
 
 // Of a batch, in a rank's tiles.

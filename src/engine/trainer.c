@@ -32,6 +32,9 @@ static bool validates(const struct trainer *t) {
   return config_validates(&t->run->config) && !t->at.refit;
 }
 
+// Passes over the training samples so far, those of earlier trainings included.
+static int64_t passes(const struct trainer *t) { return t->at.passes_before + t->at.epoch; }
+
 // Training samples seen before the present epoch.
 static int64_t samples_seen(const struct trainer *t) {
   return t->at.samples_before + t->at.epoch * t->data->count;
@@ -44,6 +47,12 @@ static int64_t passes_planned(const struct trainer *t) {
 
 static bool has_ended(const struct trainer *t) {
   return t->at.batch == 0 && (t->at.stopped || t->at.epoch >= passes_planned(t));
+}
+
+// Whether several shares are held out one after the other, each in a training of its own.
+static bool has_folds(const struct trainer *t) {
+  const struct config *config = &t->run->config;
+  return validates(t) && config->training.folds > 1 && config->training.epochs > 0;
 }
 
 // Lets the run know where the loss of held out samples is: of the last decoder validated, or of the
@@ -117,23 +126,62 @@ static void restore_kept(struct trainer *t) {
   memcpy(t->latents, t->kept_latents, latents_bytes(t));
 }
 
-// The second training: from the start, with all samples.
-static void begin_refit(struct trainer *t) {
-  end_phase(t);
-  validation_return(t->run);
+// What is to be restored later: the start, for another training, and the decoder to keep.
+static void keep_start(struct trainer *t) {
+  const struct config *config = &t->run->config;
+  if (!validates(t)) return;
+  if (config->training.refit && t->start == NULL) t->start = copy_parameters(t->run->decoder);
+  if (config->training.keep == KEEP_LAST) return;
+  t->kept = copy_parameters(t->run->decoder);
+  t->kept_latents = memory_allocate(1, latents_bytes(t));
+  keep_present(t);
+}
+
+// Another training from the start, with other samples.
+static void begin_again(struct trainer *t) {
   set_parameters(t, t->start);
-  if (pod_start_wanted(t->run)) {  // that of all samples
+  if (pod_start_wanted(t->run)) {  // that of the samples to learn from
     pod_destroy(&t->run->pod);
     pod_start_decoder(t->run);
   }
   begin_phase(t);
 }
 
+// The second training: with all samples.
+static void begin_refit(struct trainer *t) {
+  end_phase(t);
+  validation_return(t->run);
+  begin_again(t);
+}
+
+static void begin_fold(struct trainer *t, int64_t fold) {
+  end_phase(t);
+  t->fold = fold;
+  validation_next_fold(t->run, fold);
+  begin_again(t);
+  keep_start(t);
+}
+
+// A fold has ended: true if another one begins. After the last one, all decide.
+static bool end_fold(struct trainer *t) {
+  const struct config *config = &t->run->config;
+  cross_validation_next(t->cross, t->run->sets[SET_VALIDATION]->count);
+  if (t->fold + 1 < config->training.folds) {
+    t->at =
+        (struct trainer_position){.passes_before = passes(t), .samples_before = samples_seen(t)};
+    begin_fold(t, t->fold + 1);
+    return true;
+  }
+  t->choice = cross_validation_choose(t->cross, config->decoder.loss);
+  cross_validation_destroy(&t->cross);
+  return false;
+}
+
 // The first training has ended: its decoder becomes the one to keep, and the second begins if
 // requested.
 static void end_first(struct trainer *t) {
   const struct config *config = &t->run->config;
-  if (!validates(t)) return;
+  if (!validates(t) || (has_folds(t) && end_fold(t))) return;
   if (config->training.keep == KEEP_LAST) {
     t->choice.kept = t->at.epoch;
     t->choice.kept_loss = t->choice.latest;
@@ -147,7 +195,7 @@ static void end_first(struct trainer *t) {
   if (!config->training.refit) return;
   t->at = (struct trainer_position){.refit = 1,
                                     .kept = t->choice.kept,
-                                    .passes_before = t->at.epoch,
+                                    .passes_before = passes(t),
                                     .samples_before = samples_seen(t)};
   begin_refit(t);
 }
@@ -158,12 +206,9 @@ struct trainer *trainer_create(struct run *run, struct history *history) {
   *t = (struct trainer){
       .run = run, .history = history, .choice = validation_begin(run->config.decoder.loss, NAN)};
   begin_phase(t);
-  if (validates(t) && config->training.refit) t->start = copy_parameters(run->decoder);
-  if (validates(t) && config->training.keep == KEEP_BEST) {
-    t->kept = copy_parameters(run->decoder);
-    t->kept_latents = memory_allocate(1, latents_bytes(t));
-    keep_present(t);
-  }
+  keep_start(t);
+  if (has_folds(t))
+    t->cross = cross_validation_create(run->hold_out->whole, config->training.epochs);
   t->begun = clock_seconds();
   t->cpu_begun = clock_cpu_seconds();
   if (config->training.epochs == 0) end_first(t);
@@ -174,6 +219,7 @@ void trainer_destroy(struct trainer **trainer) {
   struct trainer *t = *trainer;
   if (t == NULL) return;
   end_phase(t);
+  cross_validation_destroy(&t->cross);
   memory_free(&t->start);
   memory_free(trainer);
 }
@@ -184,10 +230,9 @@ struct trainer_position trainer_position(const struct trainer *t) {
   return t->at;
 }
 
-bool trainer_is_done(const struct trainer *t) { return has_ended(t); }
+int64_t trainer_fold(const struct trainer *t) { return t->fold; }
 
-// Passes over the training samples so far, those of a first training included.
-static int64_t passes(const struct trainer *t) { return t->at.passes_before + t->at.epoch; }
+bool trainer_is_done(const struct trainer *t) { return has_ended(t); }
 
 struct trainer_cost trainer_cost(const struct trainer *t) {
   const double count = (double)t->data->count, evaluations = (double)t->counts.evaluations;
@@ -365,6 +410,11 @@ static void validate(struct trainer *t) {
                                     t->loss_sum / (double)t->counts.epoch_uses);
   if (evaluation_advance(t->validation, slice)) return;
   first_guess_drop_provisional(t->run);
+  const struct encoding *encoding =
+      judges_encoder(t) ? t->validation->by_encoder : t->validation->encoding;
+  if (t->cross != NULL)
+    cross_validation_add(t->cross, t->run->comm, t->run->sets[SET_VALIDATION],
+                         is_at_start(t) ? 0 : t->at.epoch + 1, encoding->loss);
   judge(t, judges_encoder(t) ? t->validation->loss_encoder : t->validation->loss);
   t->at.validating = VALIDATED;
   evaluation_destroy(&t->validation);
@@ -471,11 +521,14 @@ static struct trainer_counts counts_of_old(const struct trainer *t) {
                                  .evaluations = t->at.step > 0 ? -1 : 0};
 }
 
-void trainer_resume(struct trainer *t, struct trainer_position position) {
+void trainer_resume(struct trainer *t, struct trainer_position position, int64_t fold) {
   t->at = position;
   sample_order_destroy(&t->order);
-  if (position.refit)
+  if (position.refit) {
+    cross_validation_destroy(&t->cross);
     begin_refit(t);
+  } else if (fold > 0)
+    begin_fold(t, fold);
   else if (has_ended(t))
     forget_kept(t);
   t->counts = counts_of_old(t);

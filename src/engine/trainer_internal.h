@@ -3,6 +3,7 @@
 #define GFE_TRAINER_INTERNAL_H
 
 #include "data/copies.h"
+#include "engine/cross_validation.h"
 #include "engine/evaluation.h"
 #include "engine/model.h"
 #include "engine/plan.h"
@@ -32,6 +33,8 @@ struct trainer {
     int64_t evaluations;       // of flows, including a first training's; < 0: not known
   } counts;
   struct trainer_position at;
+  int64_t fold;                    // of training.folds; the last one once all are done
+  struct cross_validation *cross;  // until the refit, if there are several folds; else NULL
   struct evaluation *test;          // while at.testing, and after the last epoch; else NULL
   struct evaluation *validation;    // while at.validating is VALIDATING; else NULL
   struct validation_choice choice;  // once the start has been validated

@@ -84,6 +84,7 @@ void trainer_state(struct trainer *t, struct state *state) {
   evaluations.stride = sizeof *t->evaluations;
   state_add(state, evaluations);
   if (config_validates(&t->run->config)) choice_state(t, state);
+  if (t->cross != NULL) cross_validation_state(t->cross, state);
   if (t->test != NULL) evaluation_state(t->test, state);
   if (t->validation != NULL) evaluation_state(t->validation, state);
 }

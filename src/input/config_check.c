@@ -385,6 +385,30 @@ static bool check_solver(const struct config_input *input, const struct solver_o
 
 // ---- validation ----
 
+static bool check_folds(const struct config_input *input, const struct config *config) {
+  const double folds = (double)config->training.folds, share = config->training.validation;
+  if (folds <= 1.0) return true;
+  if (share <= 0.0)
+    return complain(input, "training", "folds",
+                    "needs a share of data.train to hold out: give training.validation, such as "
+                    "%.3g",
+                    1.0 / folds);
+  if (folds * share > 1.0 + 1e-9)
+    return complain(input, "training", "folds",
+                    "more than all samples would be held out: give training.validation <= %.3g, or "
+                    "folds <= %lld",
+                    1.0 / folds, (long long)(1.0 / share + 1e-9));
+  if (!config->training.refit)
+    return complain(input, "training", "folds",
+                    "each of the decoders knows only a part of the samples: give training.refit: "
+                    "true, which trains the one to keep on all of them");
+  if (config->training.keep != KEEP_BEST || config->training.patience > 0)
+    return complain(input, "training", "folds",
+                    "the mean over all of them is needed after each pass: leave out "
+                    "training.patience, and training.keep: last");
+  return true;
+}
+
 // Keys that need validation, and how to enable it.
 static bool check_validation(const struct config_input *input, struct config *config) {
   static const char *const hint =
@@ -398,6 +422,7 @@ static bool check_validation(const struct config_input *input, struct config *co
                     "cannot be combined with data.validation, which is a separate set; leave one "
                     "out");
   if (!config_key_is_given(input, "training.keep") && validates) config->training.keep = KEEP_BEST;
+  if (!check_folds(input, config)) return false;
   if (validates) return true;
   if (config->training.keep == KEEP_BEST) return complain(input, "training", "keep", "%s", hint);
   if (config->training.patience > 0) return complain(input, "training", "patience", "%s", hint);

@@ -97,6 +97,29 @@ def test_refit(checks, program, cwd):
            f"samples seen: {epochs}")
 
 
+def test_folds(checks, program, cwd):
+    """The mean over all folds decides after how many epochs the refit ends."""
+    folds = {**SHARE, "training.folds": 5, "training.refit": True}
+    results = run_input(checks, program, cwd, "folds", BASE, folds, ranks=3)
+    found, summary = read(results), read_summary(os.path.dirname(results))
+    losses, kept = found["history/epoch_validation_loss"], summary["kept_epoch"]
+    means = losses[:20].reshape(5, 4).mean(axis=0)  # each fold holds out 12
+    checks(len(losses) == 20 + kept and np.isnan(losses[20:]).all()
+           and kept == 1 + np.argmin(means)
+           and abs(summary["kept_validation_loss"] - means.min()) < 1e-9,
+           f"kept {kept}, {summary['kept_validation_loss']}, of {means}")
+    checks(len(set(losses[:20])) == 20, f"each fold has its own losses: {losses}")
+    first = read(run_input(checks, program, cwd, "first", BASE, SHARE))
+    checks(first["history/epoch_validation_loss"].tobytes() == losses[:4].tobytes(),
+           "the first fold is the share of a run without folds")
+    plain = read(run_input(checks, program, cwd, "all", BASE, {"training.epochs": kept}))
+    checks(same_decoder(found, plain) and found["test/z"].tobytes() == plain["test/z"].tobytes(),
+           f"the decoder should be that of {kept} epochs with all samples")
+    seen = found["history/epoch_samples"]
+    checks(seen[-1] == 20 * 48 + kept * 60 and found["history/step_epoch"][-1] == 20 + kept,
+           f"samples seen: {seen}")
+
+
 def test_start(checks, program, cwd):
     """Without a gain of 1 % the start is kept; where the loss climbs, patience ends it."""
     start = run_input(checks, program, cwd, "start", BASE, {"training.epochs": 8})
@@ -131,7 +154,7 @@ def run_in_legs(checks, program, cwd, name, values):
     os.makedirs(directory)
     open(os.path.join(directory, "STOP"), "w", encoding="utf-8").close()
     legs, code = 0, 75
-    while code == 75 and legs < 60:
+    while code == 75 and legs < 90:
         result = run(program, "input.yaml", cwd=os.path.dirname(path), ranks=1 + legs % 3)
         legs, code = legs + 1, result.code
     checks(code == 0 and legs > 8, f"{name}, {legs} legs: {result}")
@@ -143,7 +166,8 @@ def test_ranks(checks, program, cwd):
     values = {**BASE, **SHARE, "training.epochs": 3, "training.batch": 25, "data.test.count": 5,
               "training.learning_rate": 0.5}  # so that the second epoch is the best
     for name, more, counts in (("best", {}, (1, 3)),
-                               ("refit", {"training.refit": True}, (1, 2, 3))):
+                               ("refit", {"training.refit": True}, (1, 2, 3)),
+                               ("folds", {"training.refit": True, "training.folds": 2}, (1, 3))):
         runs = {f"{ranks} ranks": run_input(checks, program, cwd, f"{name}_{ranks}", values, more,
                                             ranks=ranks) for ranks in counts}
         runs["in legs"] = run_in_legs(checks, program, cwd, f"{name}_legs", {**values, **more})
@@ -182,6 +206,11 @@ def test_refusals(checks, program, cwd):
             ({"training.patience": 2}, "training.patience = 2: needs validation during training"),
             ({"training.keep": "best"}, "training.keep = best: needs validation during training"),
             ({"training.refit": True}, "training.refit = true: needs validation during training"),
+            ({**SHARE, "training.folds": 5}, "training.folds = 5: each of the decoders"),
+            ({"training.folds": 5, "training.refit": True}, "training.folds = 5: needs a share"),
+            ({**SHARE, "training.folds": 6, "training.refit": True}, "or folds <= 5"),
+            ({**SHARE, "training.folds": 5, "training.refit": True, "training.patience": 3},
+             "training.folds = 5: the mean over all"),
             ({**SHARE, **own}, "training.validation = 0.2: cannot be combined with data.validation"),
             ({"data.validation.count": 5}, "data.validation"),
             (own, "data.validation has 2 entries")):
@@ -222,7 +251,7 @@ def main():
         sys.exit(__doc__)
     checks, program = Checks(), os.path.abspath(sys.argv[1])
     tests = [test_midst] if sys.argv[2:] == ["more"] else [
-        test_share, test_refit, test_start, test_ranks, test_models, test_refusals]
+        test_share, test_refit, test_folds, test_start, test_ranks, test_models, test_refusals]
     with tempfile.TemporaryDirectory() as folder:
         for test in tests:
             cwd = os.path.join(folder, test.__name__)

@@ -95,7 +95,7 @@ static void check(struct comm *comm, enum groups kind, double share, uint64_t se
   struct dataset *data = make_data(comm, kind), *same = make_data(comm, kind), *part = NULL;
   const int64_t shape[] = {ENTRIES};
   struct view *view = view_plain("u", SAMPLES, 1, shape), *part_view = NULL;
-  struct hold_out *hold_out = hold_out_choose(comm, data, share, seed);
+  struct hold_out *hold_out = hold_out_choose(comm, data, share, seed, 0);
   CHECK(hold_out->count == count, "kind %d, share %g: %lld held out, not %lld", kind, share,
         (long long)hold_out->count, (long long)count);
   CHECK(hold_out->least > 0 && (kind != ONE || hold_out->least == SAMPLES), "least %lld",
@@ -125,11 +125,39 @@ static void check(struct comm *comm, enum groups kind, double share, uint64_t se
   view_destroy(&view);
 }
 
+// Shares held out one after the other have no samples in common, and together they are the share
+// that is as large.
+static void check_folds(struct comm *comm, enum groups kind, int64_t folds, double share) {
+  struct dataset *data = make_data(comm, kind);
+  bool together[SAMPLES];
+  const int64_t all = expect(kind, (double)folds * share, 1, together);
+  int64_t count = 0;
+  int *held = memory_new(int, data->local_count);
+  for (int64_t fold = 0; fold < folds; fold++) {
+    struct hold_out *hold_out = hold_out_choose(comm, data, share, 1, fold);
+    count += hold_out->count;
+    for (int64_t i = 0; i < data->local_count; i++) held[i] += hold_out->held[i];
+    hold_out_destroy(&hold_out);
+  }
+  CHECK(count == all, "kind %d: %lld folds hold out %lld, not %lld", kind, (long long)folds,
+        (long long)count, (long long)all);
+  for (int64_t i = 0; i < data->local_count; i++)
+    CHECK(held[i] == together[data->local_first + i], "kind %d, sample %lld: %d times", kind,
+          (long long)i, held[i]);
+  memory_free(&held);
+  dataset_destroy(&data);
+}
+
 int main(int argc, char **argv) {
   struct comm *comm = comm_start(&argc, &argv);
   static const double shares[] = {0.001, 0.1, 0.15, 0.5, 0.85, 0.999};
   for (int kind = 0; kind < KINDS; kind++)
     for (size_t s = 0; s < sizeof shares / sizeof *shares; s++)
       for (uint64_t seed = 1; seed <= 3; seed++) check(comm, (enum groups)kind, shares[s], seed);
+  for (int kind = 0; kind < KINDS; kind++) {
+    check_folds(comm, (enum groups)kind, 5, 0.2);
+    check_folds(comm, (enum groups)kind, 6, 0.15);
+    check_folds(comm, (enum groups)kind, 2, 0.1);
+  }
   return mpi_test_summary(&comm);
 }
