@@ -6,8 +6,6 @@
 #include <string.h>
 
 #include "engine/first_guess.h"
-#include "engine/pod.h"
-#include "engine/pod_start.h"
 #include "engine/replay.h"
 #include "engine/trainer_internal.h"
 #include "ground/clock.h"
@@ -18,207 +16,25 @@ static const double slice = 1.0;  // seconds of encoding a set at a time
 
 enum { NOT_VALIDATED, VALIDATING, VALIDATED };  // trainer_position.validating
 
-static real *copy_parameters(const struct decoder *decoder) {
-  real *copy = memory_new(real, decoder->count);
-  memcpy(copy, decoder->theta, decoder->count * sizeof *copy);
-  return copy;
-}
-
-static size_t latents_bytes(const struct trainer *t) {
-  return (size_t)t->data->local_count * real_padded(t->run->decoder->d) * sizeof(real);
-}
-
-static bool validates(const struct trainer *t) {
-  return config_validates(&t->run->config) && !t->at.refit;
-}
-
-// Passes over the training samples so far, those of earlier trainings included.
-static int64_t passes(const struct trainer *t) { return t->at.passes_before + t->at.epoch; }
-
-// Training samples seen before the present epoch.
-static int64_t samples_seen(const struct trainer *t) {
-  return t->at.samples_before + t->at.epoch * t->data->count;
-}
-
-// Passes after which the present training ends at the latest.
-static int64_t passes_planned(const struct trainer *t) {
-  return t->at.refit ? t->at.kept : t->run->config.training.epochs;
-}
-
-static bool has_ended(const struct trainer *t) {
-  return t->at.batch == 0 && (t->at.stopped || t->at.epoch >= passes_planned(t));
-}
-
-// Whether several shares are held out one after the other, each in a training of its own.
-static bool has_folds(const struct trainer *t) {
-  const struct config *config = &t->run->config;
-  return validates(t) && config->training.folds > 1 && config->training.epochs > 0;
-}
-
-// Lets the run know where the loss of held out samples is: of the last decoder validated, or of the
-// one that was `chosen`.
-static void tell_held_out(struct trainer *t, bool chosen) {
-  const bool known = config_validates(&t->run->config) && t->run->decoder->encoder == NULL;
-  t->run->held_out_loss = !known                  ? NULL
-                          : chosen || t->at.refit ? &t->choice.kept_loss
-                                                  : &t->choice.latest;
-}
-
-// What depends on which samples are used for training.
-static void begin_phase(struct trainer *t) {
-  const struct config *config = &t->run->config;
-  const struct decoder *decoder = t->run->decoder;
-  const int64_t batch = config->training.batch;
-  t->data = t->run->sets[SET_TRAIN];
-  t->batches = (t->data->count + batch - 1) / batch;
-  t->plan = plan_make(config, t->batches);
-  t->counts.uses = t->counts.epoch_uses = 0;
-  if (config_makes_copies(config))
-    t->copies = copies_create(&config->training.copies, t->run->views[SET_TRAIN], t->data,
-                              (uint64_t)config->run.seed);
-  t->model = model_create(t->run);
-  t->latents = memory_new(real, (size_t)t->data->local_count * real_padded(decoder->d));
-  if (config->training.warm_start) pod_start_latents(t->run, t->latents);
-  t->evaluations = memory_new(int64_t, t->data->local_count);
-  t->second = second_flow_create(t->run);
-  t->update = update_create(t->run);
-  t->run->latents = model_keeps_latents(t->run) ? t->latents : NULL;
-  tell_held_out(t, false);
-}
-
-static void forget_kept(struct trainer *t) {
-  memory_free(&t->kept);
-  memory_free(&t->kept_latents);
-}
-
-static void end_phase(struct trainer *t) {
-  t->run->latents = NULL;
-  t->run->held_out_loss = NULL;
-  model_destroy(&t->model);
-  sample_order_destroy(&t->order);
-  copies_destroy(&t->copies);
-  evaluation_destroy(&t->test);
-  evaluation_destroy(&t->validation);
-  memory_free(&t->latents);
-  memory_free(&t->evaluations);
-  second_flow_destroy(&t->second);
-  update_destroy(&t->update);
-  forget_kept(t);
-}
-
-// Replaces the parameters of the decoder.
-static void set_parameters(struct trainer *t, const real *theta) {
-  struct decoder *decoder = t->run->decoder;
-  run_forget_guesses(t->run);
-  memcpy(decoder->theta, theta, decoder->count * sizeof *theta);
-  decoder_pack(decoder);
-}
-
-// The present decoder and its latents are those to keep.
-static void keep_present(struct trainer *t) {
-  const struct decoder *decoder = t->run->decoder;
-  memcpy(t->kept, decoder->theta, decoder->count * sizeof *t->kept);
-  memcpy(t->kept_latents, t->latents, latents_bytes(t));
-}
-
-static void restore_kept(struct trainer *t) {
-  set_parameters(t, t->kept);
-  memcpy(t->latents, t->kept_latents, latents_bytes(t));
-}
-
-// What is to be restored later: the start, for another training, and the decoder to keep.
-static void keep_start(struct trainer *t) {
-  const struct config *config = &t->run->config;
-  if (!validates(t)) return;
-  if (config->training.refit && t->start == NULL) t->start = copy_parameters(t->run->decoder);
-  if (config->training.keep == KEEP_LAST) return;
-  t->kept = copy_parameters(t->run->decoder);
-  t->kept_latents = memory_allocate(1, latents_bytes(t));
-  keep_present(t);
-}
-
-// Another training from the start, with other samples.
-static void begin_again(struct trainer *t) {
-  set_parameters(t, t->start);
-  if (pod_start_wanted(t->run)) {  // that of the samples to learn from
-    pod_destroy(&t->run->pod);
-    pod_start_decoder(t->run);
-  }
-  begin_phase(t);
-}
-
-// The second training: with all samples.
-static void begin_refit(struct trainer *t) {
-  end_phase(t);
-  validation_return(t->run);
-  begin_again(t);
-}
-
-static void begin_fold(struct trainer *t, int64_t fold) {
-  end_phase(t);
-  t->fold = fold;
-  validation_next_fold(t->run, fold);
-  begin_again(t);
-  keep_start(t);
-}
-
-// A fold has ended: true if another one begins. After the last one, all decide.
-static bool end_fold(struct trainer *t) {
-  const struct config *config = &t->run->config;
-  cross_validation_next(t->cross, t->run->sets[SET_VALIDATION]->count);
-  if (t->fold + 1 < config->training.folds) {
-    t->at =
-        (struct trainer_position){.passes_before = passes(t), .samples_before = samples_seen(t)};
-    begin_fold(t, t->fold + 1);
-    return true;
-  }
-  t->choice = cross_validation_choose(t->cross, config->decoder.loss);
-  cross_validation_destroy(&t->cross);
-  return false;
-}
-
-// The first training has ended: its decoder becomes the one to keep, and the second begins if
-// requested.
-static void end_first(struct trainer *t) {
-  const struct config *config = &t->run->config;
-  if (!validates(t) || (has_folds(t) && end_fold(t))) return;
-  if (config->training.keep == KEEP_LAST) {
-    t->choice.kept = t->at.epoch;
-    t->choice.kept_loss = t->choice.latest;
-  }
-  if (t->choice.kept < t->at.epoch) {
-    evaluation_destroy(&t->test);
-    restore_kept(t);
-  }
-  forget_kept(t);
-  tell_held_out(t, true);
-  if (!config->training.refit) return;
-  t->at = (struct trainer_position){.refit = 1,
-                                    .kept = t->choice.kept,
-                                    .passes_before = passes(t),
-                                    .samples_before = samples_seen(t)};
-  begin_refit(t);
-}
-
 struct trainer *trainer_create(struct run *run, struct history *history) {
   const struct config *config = &run->config;
   struct trainer *t = memory_new(struct trainer, 1);
   *t = (struct trainer){
       .run = run, .history = history, .choice = validation_begin(run->config.decoder.loss, NAN)};
-  begin_phase(t);
-  keep_start(t);
-  if (has_folds(t))
+  trainer_begin_phase(t);
+  trainer_keep_start(t);
+  if (trainer_has_folds(t))
     t->cross = cross_validation_create(run->hold_out->whole, config->training.epochs);
   t->begun = clock_seconds();
   t->cpu_begun = clock_cpu_seconds();
-  if (config->training.epochs == 0) end_first(t);
+  if (config->training.epochs == 0) trainer_end_first(t);
   return t;
 }
 
 void trainer_destroy(struct trainer **trainer) {
   struct trainer *t = *trainer;
   if (t == NULL) return;
-  end_phase(t);
+  trainer_end_phase(t);
   cross_validation_destroy(&t->cross);
   memory_free(&t->start);
   memory_free(trainer);
@@ -232,8 +48,6 @@ struct trainer_position trainer_position(const struct trainer *t) {
 
 int64_t trainer_fold(const struct trainer *t) { return t->fold; }
 
-bool trainer_is_done(const struct trainer *t) { return has_ended(t); }
-
 struct trainer_cost trainer_cost(const struct trainer *t) {
   const double count = (double)t->data->count, evaluations = (double)t->counts.evaluations;
   return (struct trainer_cost){.uses = (double)t->counts.uses / count,
@@ -242,7 +56,8 @@ struct trainer_cost trainer_cost(const struct trainer *t) {
 
 const struct validation_choice *trainer_choice(const struct trainer *t) {
   const struct config *config = &t->run->config;
-  return config_validates(config) && config->training.epochs > 0 && (t->at.refit || has_ended(t))
+  return config_validates(config) && config->training.epochs > 0 &&
+                 (t->at.refit || trainer_is_done(t))
              ? &t->choice
              : NULL;
 }
@@ -286,8 +101,9 @@ static bool update(struct trainer *t, struct shard *shard, enum model_latents la
 
   clock_enter(PHASE_OUTPUT);
   const struct history_step record = {
-      .epoch = passes(t) + 1,
-      .samples = samples_seen(t) + t->at.batch * t->run->config.training.batch + batch_size(t),
+      .epoch = trainer_passes(t) + 1,
+      .samples =
+          trainer_samples_seen(t) + t->at.batch * t->run->config.training.batch + batch_size(t),
       .loss = found.totals.loss / (double)shard->size,
       .evaluations = (double)found.totals.evaluations / (double)shard->size,
       .learning_rate = rate,
@@ -296,8 +112,8 @@ static bool update(struct trainer *t, struct shard *shard, enum model_latents la
   char note[64];
   snprintf(note, sizeof note, "loss %.5f", record.loss);
   log_progress(t->at.refit ? "training again: step" : "training: step", t->at.step,
-               t->batches * passes_planned(t) * t->run->config.training.updates, record.seconds,
-               note);
+               t->batches * trainer_passes_planned(t) * t->run->config.training.updates,
+               record.seconds, note);
   return true;
 }
 
@@ -318,7 +134,8 @@ static struct shard *gather(struct trainer *t, const struct sample_order *order,
 // Sends home what is needed later, and frees the rest.
 static void send_home(struct trainer *t, struct shard **shard) {
   const struct config *config = &t->run->config;
-  const bool latents = config->training.warm_start || config->training.replay || validates(t);
+  const bool latents =
+      config->training.warm_start || config->training.replay || trainer_validates(t);
   clock_enter(PHASE_DATA);
   shard_return(*shard, latents ? t->latents : NULL,
                model_flows_are_uneven(t->run) ? t->evaluations : NULL);
@@ -364,7 +181,7 @@ static bool train_batch(struct trainer *t, int64_t notices[TRAINER_NOTICES]) {
 
 // Whether the epoch whose batches are done is the last of this training.
 static bool is_last(const struct trainer *t) {
-  return t->at.stopped || t->at.epoch + 1 >= passes_planned(t);
+  return t->at.stopped || t->at.epoch + 1 >= trainer_passes_planned(t);
 }
 
 static bool wants_test(const struct trainer *t) {
@@ -377,7 +194,7 @@ static bool wants_test(const struct trainer *t) {
 static bool is_at_start(const struct trainer *t) { return t->at.epoch == 0 && t->at.batch == 0; }
 
 static bool wants_validation(const struct trainer *t) {
-  if (!validates(t) || t->at.validating == VALIDATED) return false;
+  if (!trainer_validates(t) || t->at.validating == VALIDATED) return false;
   return is_at_start(t) || (t->at.batch == t->batches &&
                             validation_is_due(t->at.epoch + 1, t->run->config.training.epochs));
 }
@@ -389,7 +206,8 @@ static void judge(struct trainer *t, double loss) {
     t->choice = validation_begin(t->run->config.decoder.loss, loss);
     return;
   }
-  if (validation_judge(&t->choice, t->at.epoch + 1, loss) && t->kept != NULL) keep_present(t);
+  if (validation_judge(&t->choice, t->at.epoch + 1, loss) && t->kept != NULL)
+    trainer_keep_present(t);
   t->at.stopped = patience > 0 && t->choice.waited >= patience;
 }
 
@@ -406,8 +224,7 @@ static void validate(struct trainer *t) {
   if (t->validation == NULL) begin_validation(t);
   t->at.validating = VALIDATING;
   if (!judges_encoder(t) && t->counts.epoch_uses > 0)
-    first_guess_prepare_provisional(t->run, t->latents,
-                                    t->loss_sum / (double)t->counts.epoch_uses);
+    first_guess_prepare_provisional(t->run, t->latents, t->loss_sum / (double)t->counts.epoch_uses);
   if (evaluation_advance(t->validation, slice)) return;
   first_guess_drop_provisional(t->run);
   const struct encoding *encoding =
@@ -434,7 +251,7 @@ static double imbalance(struct comm *comm, double seconds) {
 static void end_epoch(struct trainer *t) {
   const struct run *run = t->run;
   struct history_epoch record = {
-      .samples = samples_seen(t) + t->data->count,
+      .samples = trainer_samples_seen(t) + t->data->count,
       .validation_loss = t->at.validating == VALIDATED ? t->choice.latest : NAN,
       .test_loss = t->at.testing ? t->test->loss : NAN,
       .test_loss_encoder = t->at.testing ? t->test->loss_encoder : NAN};
@@ -456,10 +273,10 @@ static void end_epoch(struct trainer *t) {
   t->counts.epoch_uses = 0;
   t->at.epoch++;
   t->at.batch = t->at.testing = t->at.validating = 0;
-  if (!has_ended(t))
+  if (!trainer_is_done(t))
     evaluation_destroy(&t->test);
   else if (!t->at.refit)
-    end_first(t);
+    trainer_end_first(t);
 }
 
 // The loss or the gradient is no longer finite: the decoder is that of the step before or, in a
@@ -471,12 +288,12 @@ static void diverge(struct trainer *t) {
       "the loss is no longer finite in step %lld of epoch %lld; the decoder %s is kept. Try a "
       "smaller training.learning_rate (now %g), data.scale, or fewer encoding.max_iterations, in "
       "another run.directory or with run.restart = never",
-      (long long)t->at.step + 1, (long long)passes(t) + 1,
+      (long long)t->at.step + 1, (long long)trainer_passes(t) + 1,
       before ? "of the step before" : "of the lowest validation loss",
       t->run->config.training.optimiser.learning_rate);
   if (before) return;
-  restore_kept(t);
-  tell_held_out(t, true);
+  trainer_restore_kept(t);
+  trainer_tell_held_out(t, true);
 }
 
 // Encodes a part of the test set; true while samples are left.
@@ -526,21 +343,21 @@ void trainer_resume(struct trainer *t, struct trainer_position position, int64_t
   sample_order_destroy(&t->order);
   if (position.refit) {
     cross_validation_destroy(&t->cross);
-    begin_refit(t);
+    trainer_begin_refit(t);
   } else if (fold > 0)
-    begin_fold(t, fold);
-  else if (has_ended(t))
-    forget_kept(t);
+    trainer_begin_fold(t, fold);
+  else if (trainer_is_done(t))
+    trainer_forget_kept(t);
   t->counts = counts_of_old(t);
   second_flow_resume(t->second, position.epoch, position.batch);
-  tell_held_out(t, has_ended(t));
+  trainer_tell_held_out(t, trainer_is_done(t));
   if (position.testing) t->test = evaluation_create(t->run, SET_TEST, EVALUATION_NEW);
   if (position.validating == VALIDATING) begin_validation(t);
 }
 
 void trainer_settle(struct trainer *t) {
   const int64_t epochs = t->run->config.training.epochs, before = t->plan.epochs;
-  if (!plan_is_open(&t->run->config) || before == epochs || has_ended(t)) return;
+  if (!plan_is_open(&t->run->config) || before == epochs || trainer_is_done(t)) return;
   const int64_t left = (epochs - t->at.epoch) * t->batches - t->at.batch;
   t->plan = plan_anew(&t->run->config, t->at.step, left);
   log_line(

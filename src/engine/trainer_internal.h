@@ -33,8 +33,8 @@ struct trainer {
     int64_t evaluations;       // of flows, including a first training's; < 0: not known
   } counts;
   struct trainer_position at;
-  int64_t fold;                    // of training.folds; the last one once all are done
-  struct cross_validation *cross;  // until the refit, if there are several folds; else NULL
+  int64_t fold;                     // of training.folds; the last one once all are done
+  struct cross_validation *cross;   // until the refit, if there are several folds; else NULL
   struct evaluation *test;          // while at.testing, and after the last epoch; else NULL
   struct evaluation *validation;    // while at.validating is VALIDATING; else NULL
   struct validation_choice choice;  // once the start has been validated
@@ -55,5 +55,48 @@ double trainer_elapsed(const struct trainer *t);
 
 // CPU seconds of training so far on all ranks, including those before restarts. Collective.
 double trainer_cpu_elapsed(const struct trainer *t);
+
+// ---- where training stands ----
+
+// Whether the present training validates; the refit does not.
+bool trainer_validates(const struct trainer *t);
+
+// Whether several shares are held out one after the other, each in a training of its own.
+bool trainer_has_folds(const struct trainer *t);
+
+// Passes over the training samples so far, including those of earlier trainings; and after how many
+// the present training ends at the latest.
+int64_t trainer_passes(const struct trainer *t);
+int64_t trainer_passes_planned(const struct trainer *t);
+
+// Training samples seen before the present epoch.
+int64_t trainer_samples_seen(const struct trainer *t);
+
+// Lets the run know where the loss of the held-out samples is: that of the last decoder validated,
+// or of the one that was `chosen`.
+void trainer_tell_held_out(struct trainer *t, bool chosen);
+
+// ---- one training after another: the folds, then the refit. All are collective. ----
+
+// Sets up whatever depends on which samples are used for training, and releases it.
+void trainer_begin_phase(struct trainer *t);
+void trainer_end_phase(struct trainer *t);
+
+// Remembers the start, for another training, and as the decoder to keep so far.
+void trainer_keep_start(struct trainer *t);
+
+// The present decoder and its latents are those to keep; are replaced by those kept; no others than
+// the present ones are to be kept.
+void trainer_keep_present(struct trainer *t);
+void trainer_restore_kept(struct trainer *t);
+void trainer_forget_kept(struct trainer *t);
+
+// Begins training on the samples outside a fold, or on all samples, from the start.
+void trainer_begin_fold(struct trainer *t, int64_t fold);
+void trainer_begin_refit(struct trainer *t);
+
+// To be called at the end of a training that is no refit: begins the next fold; after the last one,
+// the decoder is the one to keep, and the refit begins if requested.
+void trainer_end_first(struct trainer *t);
 
 #endif
