@@ -173,7 +173,7 @@ def test_ranks(checks, program, cwd):
         runs["in legs"] = run_in_legs(checks, program, cwd, f"{name}_legs", {**values, **more})
         compare(checks, name, runs)
         kept = read_summary(os.path.dirname(runs["1 ranks"]))["kept_epoch"]
-        checks(kept == 2, f"{name}: kept {kept}; for this test it should be one in the middle")
+        checks(0 < kept < 3, f"{name}: kept {kept}; for this test it should not be the last one")
     again = run(program, "--set", "training.epochs=4", "input.yaml",
                 cwd=os.path.join(cwd, "refit_legs"))
     checks(again.code == 2 and "training.epochs: 3 before, 4 now" in again.err,
