@@ -6,21 +6,14 @@
 #include "ground/memory.h"
 #include "platform/comm.h"
 #include "support/mpi_test.h"
+#include "support/random_data.h"
 
 enum { ENTRIES = 3, LATENT = 2 };
 
 // Sample i is (i, i, i) with weights (0, -i, 0) and weight sum i + 1; its latent is (i, 0).
 static struct dataset *make_data(struct comm *comm, int64_t count, real **latents) {
-  struct dataset *data = memory_new(struct dataset, 1);
-  data->count = count;
-  data->local_first = comm_share_first(count, comm_size(comm), comm_rank(comm));
-  data->local_count =
-      comm_share_first(count, comm_size(comm), comm_rank(comm) + 1) - data->local_first;
-  data->n = ENTRIES;
-  data->stride = real_padded(ENTRIES);
-  data->y = memory_new(real, (size_t)data->local_count * data->stride);
+  struct dataset *data = shared_data(comm, count, ENTRIES);
   data->w = memory_new(real, (size_t)data->local_count * data->stride);
-  data->weight_sum = memory_new(double, data->local_count);
   *latents = memory_new(real, (size_t)data->local_count * real_padded(LATENT));
   for (int64_t i = 0; i < data->local_count; i++) {
     for (size_t j = 0; j < ENTRIES; j++)
