@@ -7,6 +7,7 @@
 #include "engine/observation.h"
 #include "engine/posterior.h"
 #include "engine/uncertainty.h"
+#include "ground/clock.h"
 #include "ground/memory.h"
 
 // A row with its tangent takes twice the space of one without.
@@ -31,10 +32,12 @@ void evaluation_measure_uncertainty(struct evaluation *evaluation) {
                                         run->config.evaluation.prior != PRIOR_NONE);
   const struct posterior *posterior = posterior_of(evaluation);
   if (posterior == NULL) return;
+  const enum phase before = clock_enter(PHASE_FLOW);
   modes_destroy(&evaluation->modes);
   if (evaluation->posterior != NULL && posterior->prior != NULL && run->config.evaluation.modes > 1)
     evaluation->modes =
         modes_find(run, posterior, evaluation->encoding, (size_t)run->config.evaluation.modes);
+  clock_enter(before);
   memory_free(&evaluation->z_std);
   memory_free(&evaluation->z_covariance);
   evaluation->z_std = memory_new(double, count *d);
