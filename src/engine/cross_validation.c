@@ -1,6 +1,5 @@
 #include "engine/cross_validation.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "ground/memory.h"
@@ -51,21 +50,25 @@ static double mean_loss(const struct cross_validation *cross, int64_t number) {
   return sum / (double)cross->before;
 }
 
-// The standard error of `gain`, by which the mean loss of validation `number` is below the first
-// one. The samples of a group follow each other.
-static double standard_error(const struct cross_validation *cross, int64_t number, double gain) {
+// Whether validation `number` shows a gain that is typical: the relative gain (a - b) / (a + b) of
+// a group, whose losses are a at the start and b then, is in the mean above its standard error. So
+// each group counts alike, however large its losses are. The samples of a group follow each other.
+static bool is_typical(const struct cross_validation *cross, int64_t number) {
   const double *first = losses(cross, 0), *later = losses(cross, number);
-  double squares = 0.0, sum = 0.0;
-  int64_t groups = 0;
+  double a = 0.0, b = 0.0, sum = 0.0, squares = 0.0, groups = 0.0;
   for (int64_t i = 0; i < cross->before; i++) {
-    sum += first[i] - later[i] - gain;
+    a += first[i];
+    b += later[i];
     if (i + 1 < cross->before && cross->group[i + 1] == cross->group[i]) continue;
-    squares += sum * sum;
-    sum = 0.0;
-    groups++;
+    const double gain = a + b > 0.0 ? (a - b) / (a + b) : 0.0;
+    sum += gain;
+    squares += gain * gain;
+    groups += 1.0;
+    a = b = 0.0;
   }
-  if (groups < 2) return 0.0;
-  return sqrt(squares * (double)groups / (double)(groups - 1)) / (double)cross->before;
+  if (groups < 2.0) return true;
+  const double variance = (squares - sum * sum / groups) / (groups - 1.0);
+  return sum > 0.0 && sum * sum > groups * variance;
 }
 
 struct validation_choice cross_validation_choose(const struct cross_validation *cross,
@@ -74,13 +77,10 @@ struct validation_choice cross_validation_choose(const struct cross_validation *
   struct validation_choice choice = validation_begin(kind, mean_loss(cross, 0));
   for (int64_t k = 1; k < count; k++)
     validation_judge(&choice, validation_passes(k, cross->epochs), mean_loss(cross, k));
-  if (choice.kept == 0) return choice;
-  const double gain = choice.start - choice.kept_loss;
-  const int64_t number = validation_number(choice.kept, cross->epochs);
-  if (gain <= standard_error(cross, number, gain)) {
-    choice.kept = 0;
-    choice.kept_loss = choice.start;
-  }
+  if (choice.kept == 0 || is_typical(cross, validation_number(choice.kept, cross->epochs)))
+    return choice;
+  choice.kept = 0;
+  choice.kept_loss = choice.start;
   return choice;
 }
 

@@ -31,8 +31,8 @@ void cross_validation_add(struct cross_validation *cross, struct comm *comm,
 void cross_validation_next(struct cross_validation *cross, int64_t count);
 
 // The passes of the lowest mean loss of all samples held out. The start is kept unless this loss is
-// lower by the usual 1 % (validation.h) and by its standard error: that of the mean difference,
-// where the samples of a group count as one observation.
+// lower by the usual 1 % (validation.h) and the gain is typical: the mean over groups of their
+// relative gains is above its standard error.
 struct validation_choice cross_validation_choose(const struct cross_validation *cross,
                                                  enum loss_kind kind);
 
