@@ -10,7 +10,7 @@
 #include "engine/run.h"
 #include "ground/error.h"
 
-enum { BUDGET_PARTS = 14 };
+enum { BUDGET_PARTS = 15 };
 
 // One item that takes memory, and what a user can do if it takes too much.
 struct budget_part {

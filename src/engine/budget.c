@@ -10,6 +10,7 @@
 #include "engine/errors.h"
 #include "engine/first_guess.h"
 #include "engine/model.h"
+#include "engine/modes.h"
 #include "engine/observation.h"
 #include "engine/plan.h"
 #include "engine/pod_branch.h"
@@ -151,6 +152,8 @@ static bool fits_pod(const struct run *run) {
 
 static bool has_posterior(const struct run *run) { return posterior_bytes(run) > 0.0; }
 
+static bool has_modes(const struct run *run) { return modes_bytes(run) > 0.0; }
+
 // Where entries may be missing, the decoder of those that are observed.
 static double observed_bytes(const struct run *run) {
   double most = 0.0;
@@ -187,6 +190,7 @@ static const struct {
      "take more ranks on more nodes, or set evaluation.prior to none and evaluation.uncertainty to "
      "false",
      posterior_bytes, has_posterior},
+    {"error bars: maxima of the posterior", "lower evaluation.modes", modes_bytes, has_modes},
     {"training: optimiser", "make decoder.layers smaller", training_bytes, trains},
     {"training: flows, gradients, exact sums", "make decoder.layers or training.tile smaller",
      model_bytes, trains},

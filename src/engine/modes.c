@@ -18,10 +18,20 @@ void modes_destroy(struct modes **modes) {
   memory_free(modes);
 }
 
-double modes_bytes(size_t most, size_t d) {
+double modes_bytes(const struct run *run) {
+  const enum uncertainty_kind bars = run->config.evaluation.uncertainty;
+  const int64_t modes = run->config.evaluation.modes;
+  const size_t d = run->decoder->d;
+  if (bars == UNCERTAINTY_NONE || run->config.evaluation.prior == PRIOR_NONE || modes == 1)
+    return 0.0;
   const double latent = (double)(real_padded(d) * sizeof(real));
-  return (double)most * (latent + (double)(sizeof(double) + sizeof(int64_t))) +
-         (double)encoding_memory_bytes(ENCODING_BY_FLOW, d);
+  const double sample = (double)modes * (latent + (double)(sizeof(double) + sizeof(int64_t))) +
+                        (double)encoding_memory_bytes(ENCODING_BY_FLOW, d);
+  double count = 0.0;
+  for (int set = 0; set < SET_COUNT; set++)
+    if (set != SET_TRAIN && run->used[set])
+      count = fmax(count, ceil((double)run->shapes[set].count / comm_size(run->comm)));
+  return sample * count;
 }
 
 const real *modes_latent(const struct modes *modes, int64_t i, size_t t) {

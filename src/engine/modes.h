@@ -24,7 +24,9 @@ struct modes {
 struct modes *modes_find(const struct run *run, const struct posterior *posterior,
                          const struct encoding *encoding, size_t most);
 void modes_destroy(struct modes **modes);
-double modes_bytes(size_t most, size_t d);  // of a sample
+
+// Bytes for the largest set whose samples are new; 0 if modes are not wanted.
+double modes_bytes(const struct run *run);
 
 // The mode t of sample i.
 const real *modes_latent(const struct modes *modes, int64_t i, size_t t);

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "engine/dictionary_fit.h"
-#include "engine/modes.h"
 #include "ground/log.h"
 #include "ground/memory.h"
 
@@ -166,8 +165,6 @@ double posterior_bytes(const struct run *run) {
     double sample = may_weigh(run, (enum set)set) ? row : 0.0;
     if (bars != UNCERTAINTY_NONE) sample += d * (double)sizeof(double);
     if (bars == UNCERTAINTY_COVARIANCE) sample += d * d * (double)sizeof(double);
-    if (bars != UNCERTAINTY_NONE && run->config.evaluation.prior != PRIOR_NONE)
-      sample += modes_bytes((size_t)run->config.evaluation.modes, run->decoder->d);
     most = fmax(most, sample * ceil((double)run->shapes[set].count / comm_size(run->comm)));
   }
   return most + (bars != UNCERTAINTY_NONE ? d * row : 0.0);
