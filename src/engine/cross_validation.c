@@ -51,8 +51,9 @@ static double mean_loss(const struct cross_validation *cross, int64_t number) {
 }
 
 // Whether validation `number` shows a gain that is typical: the relative gain (a - b) / (a + b) of
-// a group, whose losses are a at the start and b then, is in the mean above its standard error. So
-// each group counts alike, however large its losses are. The samples of a group follow each other.
+// a group, whose losses are a at the start and b then, is in the mean above twice its standard
+// error. So each group counts alike, however large its losses are. The samples of a group follow
+// each other.
 static bool is_typical(const struct cross_validation *cross, int64_t number) {
   const double *first = losses(cross, 0), *later = losses(cross, number);
   double a = 0.0, b = 0.0, sum = 0.0, squares = 0.0, groups = 0.0;
@@ -68,7 +69,7 @@ static bool is_typical(const struct cross_validation *cross, int64_t number) {
   }
   if (groups < 2.0) return true;
   const double variance = (squares - sum * sum / groups) / (groups - 1.0);
-  return sum > 0.0 && sum * sum > groups * variance;
+  return sum > 0.0 && sum * sum > 4.0 * groups * variance;
 }
 
 struct validation_choice cross_validation_choose(const struct cross_validation *cross,

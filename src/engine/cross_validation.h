@@ -32,7 +32,7 @@ void cross_validation_next(struct cross_validation *cross, int64_t count);
 
 // The passes of the lowest mean loss of all samples held out. The start is kept unless this loss is
 // lower by the usual 1 % (validation.h) and the gain is typical: the mean over groups of their
-// relative gains is above its standard error.
+// relative gains is above twice its standard error.
 struct validation_choice cross_validation_choose(const struct cross_validation *cross,
                                                  enum loss_kind kind);
 
