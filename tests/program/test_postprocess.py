@@ -312,7 +312,7 @@ def test_sweep_states(rng, directory):
     for line in (f"stopped  {names[2]} (signal USR1)", f"failed   {names[3]} (numerical failure)",
                  f"failed   {names[4]} (it ended without a word)", f"running  {names[5]}",
                  f"missing  {names[6]}", f"failed   {names[7]} (its summary.json is of another",
-                 "task_9_00000000 is there", "best: task 1 with lowest test_loss 0.4,"):
+                 "task_9_00000000 exists, but", "best: task 1 with lowest test_loss 0.4,"):
         check(line in result.stdout, f"no '{line}' in {result.stdout}")
     check("task_9_other" not in result.stdout, result.stdout)
     with xarray.open_dataset(os.path.join(path, "sweep.h5"), engine="h5netcdf") as data:
