@@ -283,7 +283,7 @@ static const struct config_row training_rows[] = {
     {"folds", TYPE_INTEGER, AT(training.folds), "1", .range = {1, 100, CLOSED},
      .text = "cross-validation: number of shares, none of which overlap, that are held out one after "
              "the other, each in a training of its own, before the refit; the mean over all of them "
-             "decides, which is much safer where samples are few"},
+             "decides, which is safer where samples are few"},
     {"keep", TYPE_CHOICE, AT(training.keep), "last", .name = keep_name,
      .text = "which decoder to keep: last, that of the last epoch; best, that with the lowest "
              "validation loss (the initial one unless 1 % is gained). By default, best if there is "
