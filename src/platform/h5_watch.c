@@ -8,13 +8,13 @@
 #include "platform/comm.h"
 #include "platform/h5_file.h"
 
-// Open MPI's own MPI-IO does not tell the other ranks if one of them fails to open a file: they
-// wait for it, and it waits for them, for ever. h5_probe() finds such a rank before; if the disk
-// fails in between, these looks at it end the job. Nothing is written meanwhile, so that a slow
-// disk is not suspected, and time in which the whole job was suspended counts as one look.
+// If one rank cannot open a file, Open MPI's own MPI-IO does not tell the others: they wait for it,
+// and it for them, forever. h5_probe() finds such a rank beforehand; if the disk fails after that,
+// the checks below end the job. They write nothing, so that a slow disk is not mistaken for a
+// failed one; time during which the whole job was suspended counts as one check.
 
-// Seconds between two looks, and until MPI must have ended; looks until rank 0 gives up. The others
-// do so one look later, if they still can: one message is enough.
+// Seconds between two checks, and until MPI must have ended; checks until rank 0 gives up. The other
+// ranks give up one check later, if they are still there: one message is enough.
 enum { LOOK = 60, PATIENCE = 10, LOOKS = 10 };
 
 static const char *watched;
@@ -32,7 +32,7 @@ static void leave(int signal) {
   _exit(EXIT_CODE_ENVIRONMENT);
 }
 
-// From now on, even within a handler or where whoever started the program has blocked alarms.
+// From now on, even within a handler, and even if alarms were blocked when the program was started.
 static void on_alarm(void (*handler)(int signal)) {
   struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
   sigset_t alarms;
@@ -52,7 +52,7 @@ static _Noreturn void give_up(int reason) {
   if (reason != 0) error_fatal("cannot write %s on host %s: %s", watched, host, strerror(reason));
   error_fatal(
       "cannot write %s on host %s: MPI_File_open() has not ended after %d s; a disk has "
-      "failed, or is very slow; the same command goes on from the last checkpoint",
+      "failed or is very slow; the same command resumes from the last checkpoint",
       watched, host, LOOK * looks);
 }
 
