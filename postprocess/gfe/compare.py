@@ -44,10 +44,12 @@ def number(value, form=".4g"):
 
 def comparison(runs):
     """Head and rows of the table; `runs` are (name, errors_of()). The encoder has a column where
-    a run has one."""
-    names = [name for name, _ in SOURCES
-             if name != "encoder" or any(errors[name] is not None for _, errors in runs)]
-    head = ["run", "set", *(f"relative L2, {name}" for name in names), "GFE / POD", "loss, GFE"]
+    a run has one; GFE's is then called "flow", since an autoencoder's decoder is no GFE."""
+    encoder = any(errors["encoder"] is not None for _, errors in runs)
+    names = [name for name, _ in SOURCES if name != "encoder" or encoder]
+    flow = "flow" if encoder else "GFE"
+    head = ["run", "set", *(f"relative L2, {flow if name == 'GFE' else name}" for name in names),
+            f"{flow} / POD", f"loss, {flow}"]
     rows = []
     for run, errors in runs:
         pod, gfe = errors["POD"], errors["GFE"]

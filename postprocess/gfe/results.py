@@ -373,15 +373,30 @@ def status_counts(encoded):
                      if count)
 
 
+def widths(layers):
+    """The outputs of layers with weights, such as "64 - 128 - 256 + 256" if a residual adds a
+    branch of one layer; a branch without layers is not shown."""
+    texts = []
+    while layers:
+        *layers, last = layers
+        if last.kind == "residual":
+            first, second = last.branches
+            split = len(layers) - second
+            texts.append(" + ".join(filter(None, (widths(layers[split - first:split]),
+                                                  widths(layers[split:])))))
+            layers = layers[:split - first]
+        elif last.weight is not None:
+            texts.append(" x ".join(map(str, last.output)))
+    return " - ".join(reversed(texts))
+
+
 def summary(results):
     """A few lines of text on what is in the file."""
     about, decoder, history = results.attributes, results.decoder(), results.history
     network = decoder.network
-    widths = [decoder.latent] + ["x".join(map(str, layer.output)) for layer in network.layers
-                                 if layer.weight is not None or layer.kind == "residual"]
     lines = [" ".join([results.path] + [str(about[key]) for key in
                                         ("software", "softwareVersion", "date") if key in about]),
-             f"decoder  {'-'.join(map(str, widths))}, loss {decoder.loss_name}, "
+             f"decoder  {decoder.latent} - {widths(network.layers)}, loss {decoder.loss_name}, "
              f"{network.parameters} parameters"]
     if history is not None:
         lines.append(f"history  {len(history.epoch_train_loss)} epochs, "

@@ -214,31 +214,58 @@ static void check_memory(const struct run *run) {
   check_line("run.memory_limit", run->config.run.memory_limit);
 }
 
-static void check_files(const struct run *run) {
+// Arrays that are stored of each sample shown: itself, its reconstructions, deviations, weights.
+static double arrays_shown(const struct run *run, enum set set) {
+  const struct config *config = &run->config;
+  const bool new = set == SET_TEST || set == SET_ENCODE;
+  const bool bars = new && config->evaluation.uncertainty != UNCERTAINTY_NONE;
+  double arrays = 2.0;
+  if (config->evaluation.pod) arrays += 1.0;
+  if (bars) arrays += 1.0;
+  if (bars && config->evaluation.prior != PRIOR_NONE && config->evaluation.modes > 1) arrays += 2.0;
+  if (run->shapes[set].weights || run->shapes[set].missing ||
+      config->data.missing.kind != MISSING_ERROR)
+    arrays += 1.0;
+  return arrays;
+}
+
+static double results_bytes(const struct run *run, size_t parameters) {
   const struct decoder *decoder = run->decoder;
-  const bool encoder = decoder->encoder != NULL;
-  size_t parameters = network_parameters(decoder->network);
-  if (encoder) parameters += network_parameters(decoder->encoder);
   double bytes = (double)parameters * (double)sizeof(real);
   for (int set = 0; set < SET_COUNT; set++) {
     if (!run->used[set]) continue;
     const double count = (double)run->shapes[set].count;
     const double shown = fmin(count, (double)run->config.output.reconstructions);
-    const double arrays = run->shapes[set].weights || run->shapes[set].missing ||
-                                  run->config.data.missing.kind != MISSING_ERROR
-                              ? 2.0
-                              : 1.0;
     const double by = run->config.evaluation.pod ? 2.0 : 1.0;
     const double errors = 2.0 * (double)sizeof(double), index = (double)sizeof(int64_t);
     bytes +=
         count * ((double)encoding_file_bytes(ENCODING_BY_FLOW, decoder->d) + by * errors + index) +
-        arrays * shown * (double)decoder->n * (double)sizeof(real);
-    if (encoder)
+        arrays_shown(run, (enum set)set) * shown * (double)decoder->n * (double)sizeof(real);
+    if (decoder->encoder != NULL)
       bytes += count * ((double)encoding_file_bytes(ENCODING_BY_ENCODER, decoder->d) + errors);
     if (run->shapes[set].labels) bytes += count * index;
   }
+  return bytes;
+}
+
+// Parameters, those of the decoder to keep, what the optimiser remembers, and latents.
+static double checkpoint_bytes(const struct run *run, size_t parameters) {
+  const struct config *config = &run->config;
+  const double copies = config_validates(config) && config->training.keep == KEEP_BEST ? 2.0 : 1.0;
+  const double sample =
+      copies * (double)run->decoder->d * (double)sizeof(real) + (double)sizeof(int64_t);
+  return copies * (double)parameters * (double)sizeof(real) +
+         (double)optimiser_bytes(&config->training.optimiser, parameters) +
+         sample * (double)run->shapes[SET_TRAIN].count;
+}
+
+static void check_files(const struct run *run) {
+  size_t parameters = network_parameters(run->decoder->network);
+  if (run->decoder->encoder != NULL) parameters += network_parameters(run->decoder->encoder);
   log_line("\nfiles");
-  check_line("results.h5", bytes);
+  check_line("results.h5", results_bytes(run, parameters));
+  if (run->config.run.task[TASK_TRAIN] && run->config.training.epochs > 0)
+    check_line("checkpoint.h5 and checkpoint.h5.prev, each", checkpoint_bytes(run, parameters));
 }
 
 static void check_sets(const struct run *run, const struct dataset_survey surveys[SET_COUNT]) {

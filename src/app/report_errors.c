@@ -21,9 +21,12 @@ static void put_value(double value) {
     log_text(" %#11.4g", value);
 }
 
+// By the flow, an autoencoder's decoder is no GFE: it was trained with its encoder.
 static void put_heads(const struct page *page) {
-  static const char *const heads[] = {
-      [ERRORS_BY_FLOW] = "GFE", [ERRORS_BY_ENCODER] = "AE", [ERRORS_BY_POD] = "POD"};
+  const bool encoder = page->errors[ERRORS_BY_ENCODER] != NULL;
+  const char *const heads[] = {[ERRORS_BY_FLOW] = encoder ? "AE, flow" : "GFE",
+                               [ERRORS_BY_ENCODER] = "AE, encoder",
+                               [ERRORS_BY_POD] = "POD"};
   put_name("error, in data units");
   for (int source = 0; source < ERRORS_SOURCES; source++)
     if (page->errors[source] != NULL) log_text(" %11s", heads[source]);
@@ -75,7 +78,7 @@ static void put_relative(const struct page *page, const struct view *view) {
   put_number(page, "  median", ERRORS_MEDIAN);
   put_number(page, "  95th percentile", ERRORS_P95);
   put_number(page, "  worst", ERRORS_WORST);
-  put_number(page, "  centred (the mean sample has 1)", ERRORS_CENTRED);
+  put_number(page, "  centred (the mean sample: 1)", ERRORS_CENTRED);
 }
 
 static void put_largest(const struct page *page, const struct view *view) {

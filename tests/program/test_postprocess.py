@@ -10,12 +10,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import types
 
 import h5py
 import numpy as np
 import xarray
 
-from gfe.results import ACTIVATIONS, Decoder, Results, ResultsError, write_decoder
+from gfe.results import ACTIVATIONS, Decoder, Results, ResultsError, widths, write_decoder
 from program import ROOT, SUPPORT, Checks
 from results_files import random_layers, run, write_results
 
@@ -71,6 +72,20 @@ def test_decoder(rng, directory):
             check(False, f"write_decoder accepts {bad}")
         except ResultsError:
             check(True, "")
+
+
+def test_widths():
+    """A residual adds its branches; layers without weights are left out."""
+    def layer(kind, output, **more):
+        weight = None if kind in ("residual", "reshape") else 1
+        return types.SimpleNamespace(kind=kind, output=output, weight=weight, **more)
+
+    ends = [layer("dense", (64,)), layer("dense", (12,)), layer("reshape", (3, 4)),
+            layer("dense", (12,)), layer("residual", (12,), branches=(3, 1))]
+    check(widths(ends) == "64 - 12 + 12", f"beside a branch: {widths(ends)}")
+    inner = [layer("conv", (8, 4, 4)), *ends[:2], layer("residual", (12,), branches=(1, 0)),
+             layer("dense", (2,))]
+    check(widths(inner) == "8 x 4 x 4 - 64 - 12 - 2", f"past a layer: {widths(inner)}")
 
 
 def test_fields(rng, path):
@@ -658,6 +673,7 @@ def test_experiments(rng, directory):
 def main():
     rng = np.random.default_rng(1)
     test_gradient(rng)
+    test_widths()
     tests = [test_decoder, test_columns, test_programs, test_compare, test_wrong_losses, test_errors,
              test_sweep_kinds, test_sweep_states, test_study, test_recipes, test_experiments,
              test_latents, test_scaling,
