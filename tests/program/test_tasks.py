@@ -333,8 +333,8 @@ def test_check(checks, program, cwd):
 
 
 def test_memory(checks, program, cwd):
-    """What --check says of the memory of a decoder of large fields is what a run takes; not so with
-    sanitizers, which take some of their own."""
+    """What --check says of memory and files, for a decoder of large fields, is what a run takes; not
+    so with sanitizers, which take memory of their own."""
     if "ASAN_OPTIONS" in os.environ:
         return
     samples = os.path.join(cwd, "field.npy")
@@ -355,6 +355,10 @@ def test_memory(checks, program, cwd):
         ratio = int(peak[1]) / 1024 / float(stated[1])
         checks(0.9 < ratio < 1.1, f"memory of a field: {peak[0]}, stated: {stated[0]}")
         checks(int(peak[1]) < 0.65 * 2**20, f"memory of a field: {peak[0]}")
+    for name in ("results.h5", "checkpoint.h5"):
+        stated = re.search(rf"  {name}.* (\S+) MiB", said.out)
+        size = os.path.getsize(os.path.join(cwd, "field", name)) / 2**20
+        checks(stated and 0.9 < size / float(stated[1]) < 1.1, f"{name}: {size} MiB, {said}")
 
 
 def test_examples(checks, program, double, cwd):
