@@ -120,12 +120,17 @@ static bool check_entry(const char *entry, const char *path, const struct given 
                    given->key, given->path, path);
 }
 
-// A directory or a device in the place of an output.
+// A directory, a device or a dead link in the place of an output.
 static bool check_kind(const char *entry, const char *directory, const char *path,
                        struct error *error) {
   struct stat status;
-  return !is_among(entry, outputs, OUTPUTS) || stat(path, &status) != 0 ||
-         S_ISREG(status.st_mode) ||
+  if (!is_among(entry, outputs, OUTPUTS) || lstat(path, &status) != 0) return true;
+  if (stat(path, &status) != 0)
+    return error_set(error,
+                     "run.directory = %s: %s, which this run would write, is a link to a file that "
+                     "is not there; remove the link, or give another run.directory",
+                     directory, path);
+  return S_ISREG(status.st_mode) ||
          error_set(error,
                    "run.directory = %s: %s is not a file, but this run would write one of that "
                    "name; move it away, or give another run.directory",

@@ -363,6 +363,10 @@ def test_own_files(checks, program, cwd, trained):
                 refused(ranks, f"a directory {name}", {"data.train.file": "data.h5"},
                         f"run/{name} is not a file")
                 os.rmdir(os.path.join(directory, name))
+                os.symlink("nowhere", os.path.join(directory, name))
+                refused(ranks, f"a dead link {name}", {"data.train.file": "data.h5"},
+                        f"run/{name}, which this run would write, is a link to a file that is not")
+                os.unlink(os.path.join(directory, name))
         for stranger in (before, b"my notes", b""):
             with open(place, "wb") as file:
                 file.write(stranger)
