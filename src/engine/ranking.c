@@ -234,16 +234,13 @@ static double left_out(const struct ranking *r, int64_t sample) {
   return sum;
 }
 
-static double loss_at(const struct ranking *r, int64_t sample, const real *scores, int64_t entry) {
-  if (entry < 0) return NAN;
-  const double factor = r->decoder->loss == LOSS_MSE ? 2.0 : 1.0;
-  return factor * (left_out(r, sample) - score_of(r, scores, entry)) /
-         r->samples->weight_sum[sample];
-}
-
 static void find_losses(const struct ranking *r, int64_t sample, const real *scores, size_t tries,
                         const int64_t *entries, double *losses) {
-  for (size_t t = 0; t < tries; t++) losses[t] = loss_at(r, sample, scores, entries[t]);
+  const double rest = left_out(r, sample), factor = r->decoder->loss == LOSS_MSE ? 2.0 : 1.0;
+  for (size_t t = 0; t < tries; t++)
+    losses[t] = entries[t] < 0 ? (double)NAN
+                               : factor * (rest - score_of(r, scores, entries[t])) /
+                                     r->samples->weight_sum[sample];
 }
 
 static void guess(struct ranking *r, const struct ranking_wishes *wishes, int64_t sample,
