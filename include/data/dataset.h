@@ -97,9 +97,8 @@ struct dataset_survey {
 };
 
 // Scans a set without keeping it, in pieces of 128 MiB (twice if there is more than one piece), and
-// finds whatever dataset_read() would object to.
-// `channels` of equal size make a sample. Collective; errors
-// as above.
+// finds whatever dataset_read() would object to. `channels` of equal size make a sample.
+// Collective; errors as above.
 struct dataset_survey dataset_survey(struct comm *comm, struct dataset_sources *sources,
                                      const struct dataset_rules *rules, size_t channels,
                                      struct error *error);
@@ -113,9 +112,8 @@ void dataset_destroy(struct dataset **dataset);
 // The scaling that data.scale asks for. Constants that depend on the data are computed from the
 // entries of `train` (otherwise NULL) that count, read in pieces, by exact sums with the same bits
 // for any number of ranks. Where data are constant or missing, the scale is 1, and a message says
-// so. `n`:
-// entries of a sample; `view`: its channels. Owned; NULL on all ranks if reading fails. Collective;
-// errors as above.
+// so. `n`: entries of a sample; `view`: its channels. Owned; NULL on all ranks if reading fails.
+// Collective; errors as above.
 struct scaling *dataset_scaling(struct comm *comm, const struct config_scale *scale, size_t n,
                                 struct dataset_sources *train, const struct view *view,
                                 struct config_missing missing, struct error *error);

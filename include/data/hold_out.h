@@ -24,8 +24,8 @@ struct hold_out {
 
 // Chooses groups of `dataset` until about `share` of the samples, in (0, 1), is held out: of the
 // two numbers possible with whole groups, the nearer one, which may be none or all. With the same
-// seed, a larger share contains a smaller one. `fold` 1, 2, ... chooses the next share, and the one
-// after that, none of which have samples in common. Owned. Collective.
+// seed, a larger share contains a smaller one. `fold` 0 is the first share, 1, 2, ... are the ones
+// after it; no two of them have samples in common. Owned. Collective.
 struct hold_out *hold_out_choose(struct comm *comm, const struct dataset *dataset, double share,
                                  uint64_t seed, int64_t fold);
 void hold_out_destroy(struct hold_out **hold_out);

@@ -16,7 +16,7 @@ enum { VIEW_AXES = 8, VIEW_TEXT = 64 };
 struct view_axis {
   char name[VIEW_TEXT], units[VIEW_TEXT], standard_name[VIEW_TEXT];
   int64_t length;         // of the selection
-  int64_t first, stride;  // in the data, the place of the first and from one to the next
+  int64_t first, stride;  // in the data: the first place, and the step from one to the next
   double *coordinates;    // [length], owned; NULL if the file has none
 };
 
@@ -28,9 +28,8 @@ struct view_channel {
 // fastest.
 struct view {
   char layout[VIEW_TEXT];  // of the files, such as "PDEBench"; "" where there is none to recognise
-  // Axes that number the samples, such as (trajectory, time), the last one fastest. A single axis
-  // of the
-  // number of samples where the order is not that of a full grid (classes, subsets).
+  // Axes that number the samples, such as (trajectory, time), the last one fastest; a single axis,
+  // along all samples, where these do not form a full grid (classes, subsets).
   int numbering_axes;
   struct view_axis numbering[VIEW_AXES];
   bool has_channel_axis;  // the samples' shape begins with the channels; if not, there is one

@@ -42,9 +42,8 @@ void activation_curve(struct activation phi, struct activation_block block, real
 // delta *= slope: from d loss / d a to d loss / d s.
 void activation_backward(struct activation_block block, const real *slope, real *delta);
 
-// For a tangent s_dot: bend = phi''(s) s_dot in place of the curvature, then a_dot = phi'(s) s_dot
-// in
-// place of s_dot.
+// For a tangent s_dot: bend = phi''(s) s_dot in place of the curvature, then
+// a_dot = phi'(s) s_dot in place of s_dot.
 void activation_tangent(struct activation_block block, const real *slope, real *bend, real *s_dot);
 
 // delta_dot = bend delta + slope delta_dot, then delta *= slope.

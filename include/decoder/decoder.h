@@ -58,13 +58,13 @@ bool decoder_mirror(size_t d, size_t layer_count, const struct layer_spec *specs
 
 void decoder_destroy(struct decoder **decoder);
 
-// The decoder of some of the outputs alone, `count` numbers in ascending order, of parameters of
-// its own, packed, and without an encoder. For samples whose other entries have weight 0, losses
-// and all derivatives by z have the bits that they have with the whole decoder. Owned by the
-// caller; NULL if the outputs are not those of dense layers and their sums.
+// A decoder of some of the outputs alone, `count` numbers in ascending order. It has its own
+// parameters, packed, and no encoder. For samples whose other entries have weight 0, losses and all
+// derivatives with respect to z have the same bits as with the whole decoder. Owned by the caller;
+// NULL if the outputs are not those of dense layers and their sums.
 struct decoder *decoder_excerpt(const struct decoder *decoder, size_t count, const size_t *outputs);
 
-// Bytes of it.
+// Bytes that it takes.
 double decoder_excerpt_bytes(const struct decoder *decoder, size_t count);
 
 // Random initial parameters, packed, a function of `seed` alone; the decoder's do not depend on

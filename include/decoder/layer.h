@@ -76,17 +76,16 @@ struct layer {
   size_t inputs, outputs;            // numbers in them
   size_t weight_rows, weight_count;  // first axis and elements of the weight
   size_t bias_count;
-  size_t weight, bias;     // where they begin in the block of all parameters
-  size_t packed;           // and in the block of all packed weights
-  struct convolution map;  // conv, conv_transpose, upsample: how the fields are connected
-  struct extension
-      extension;     // conv: how its input is continued to the map's image, if not by zeros
-  size_t sources;    // 1, or 2 if the outputs of two layers are summed
-  size_t source[2];  // layers whose outputs it takes; LAYER_NONE: the network's input
-  bool shared[2];    // a later layer, or its own other source, uses the same output
-  bool sole[2];      // no other layer uses the same output
-  // dense: ends of the chains of products over its outputs, as of a product_matrix; borrowed, NULL
-  // but in an excerpt
+  size_t weight, bias;         // where they begin in the block of all parameters
+  size_t packed;               // and in the block of all packed weights
+  struct convolution map;      // conv, conv_transpose, upsample: how the fields are connected
+  struct extension extension;  // conv: padding of its input with other values than zeros
+  size_t sources;              // 1, or 2 if the outputs of two layers are summed
+  size_t source[2];            // layers whose outputs it takes; LAYER_NONE: the network's input
+  bool shared[2];              // a later layer, or its own other source, uses the same output
+  bool sole[2];                // no other layer uses the same output
+  // dense: ends of the chains of products over its outputs, as in product_matrix; borrowed; NULL
+  // except in an excerpt
   const size_t *chains;
 };
 #define LAYER_NONE SIZE_MAX

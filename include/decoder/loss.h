@@ -19,8 +19,8 @@ struct loss_ops {
   const char *name;
   bool unit_interval;       // data must lie in [0, 1]
   const char *output_text;  // what loss_output() gives; NULL: values like those of the data
-  double percent;           // how much lower it is where what users quote is lower by 1 %: itself,
-                            // or its root, the error
+  double percent;           // the fraction by which it falls if the figure that users quote, the
+                            // loss itself or its root, falls by 1 %
 };
 
 const struct loss_ops *loss_ops(enum loss_kind kind);
@@ -29,8 +29,8 @@ const struct loss_ops *loss_ops(enum loss_kind kind);
 struct loss_sample {
   const real *y, *w;  // w NULL: 1 everywhere
   double weight_sum;  // sum of w > 0
-  // The places of its entries in a whole, the others of which have weight 0, so that its loss has
-  // the bits of the whole's; then w is not NULL. NULL: it is whole.
+  // Of an excerpt: the places of its entries in the whole sample, whose other entries have weight
+  // 0. Its loss has the same bits as that of the whole; w is not NULL. NULL: a whole sample.
   const size_t *places;
 };
 
@@ -44,10 +44,9 @@ double loss_row(enum loss_kind kind, size_t n, size_t stride, const struct loss_
 double loss_row_tangent(enum loss_kind kind, size_t n, size_t stride,
                         const struct loss_sample *sample, real *x, real *x_dot);
 
-// Either loss of a sample is, up to a factor and a term that does not depend on x, sum of w (a(x) -
-// y x), where a is x^2 / 2 for mse and softplus(x) for bce.
-// Fills a [stride] from x [stride], of which `n` count,
-// with zeros in the padding, and returns the sum of a.
+// Either loss of a sample is, up to a factor and a term that does not depend on x, the sum of
+// w (a(x) - y x), where a is x^2 / 2 for mse and softplus(x) for bce. Fills a [stride] from
+// x [stride], of which `n` count, with zeros in the padding, and returns the sum of a.
 double loss_potential(enum loss_kind kind, size_t n, const real *x, real *a);
 
 // Converts the decoder's output x to the data it stands for, in place.

@@ -44,18 +44,17 @@ struct network *network_create(size_t inputs, size_t count, const struct layer_s
                                size_t begin, size_t packed_begin);
 void network_destroy(struct network **network);
 
-// A network of some of the outputs alone, `count` numbers in ascending order, whose values and
-// derivatives have the bits that they have in the whole: as long as nothing comes back from the
-// other outputs, gradients have, too. `chains` (borrowed) are the ends of the chains of
-// PRODUCT_CHAIN outputs of the whole, without empty ones, as network_excerpt_chains() finds them.
-// Its parameters begin at element 0 of a theta of its own. NULL if other layers than dense ones,
-// and their sums, give the outputs.
+// A network of `count` of the outputs alone, in ascending order. Values and tangents have the same
+// bits as in the whole network, and so have gradients if those of the other outputs are 0. `chains`
+// (borrowed) are the ends of the chains of PRODUCT_CHAIN outputs of the whole, without empty ones,
+// as network_excerpt_chains() finds them. Its parameters begin at element 0 of a theta of its own.
+// NULL if the outputs are not those of dense layers and their sums.
 struct network *network_excerpt(const struct network *network, size_t count, const size_t *chains);
 
 // Fills chains [at most count].
 void network_excerpt_chains(size_t count, const size_t *outputs, size_t *chains);
 
-// What the excerpt of these outputs takes of the theta of the whole.
+// Copies the excerpt's part of the theta of the whole network.
 void network_excerpt_theta(const struct network *network, const struct network *excerpt,
                            const size_t *outputs, const real *theta, real *excerpt_theta);
 
@@ -118,8 +117,9 @@ void network_pass_gradient(struct network_pass *pass, size_t first, size_t count
 void network_pass_sum_gradients(struct network_pass *pass, size_t rows, size_t tile, real *gradient,
                                 struct reduction *sums);
 
-// What the gradient of theta takes of a row's pass forward and back: elements, and their way out of
-// a pass and into a row of this or another one through the same network, both `with_parameters`.
+// The part of a row's pass forward and back that the gradient of theta needs: its size in elements;
+// copying it from a pass, and to a row of this or another pass through the same network (both
+// created `with_parameters`).
 size_t network_pass_size(const struct network *network);
 void network_pass_take(const struct network_pass *pass, size_t row, real *to);
 void network_pass_put(struct network_pass *pass, size_t row, const real *from);

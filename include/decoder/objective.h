@@ -19,7 +19,7 @@ struct objective_row {
   const struct prior *prior;  // of its latent; NULL: the objective is the loss alone
 };
 
-// The same as the loss takes it, for a decoder's output.
+// The same sample in the form that the loss takes, for a decoder's output.
 struct loss_sample objective_sample(const struct decoder *decoder, const struct objective_row *row);
 
 struct objective;  // owned by the caller of objective_create()
@@ -56,9 +56,9 @@ void objective_parameter_gradient(struct objective *objective, size_t first, siz
 void objective_sum_gradients(struct objective *objective, size_t rows, size_t tile, real *gradient,
                              struct reduction *sums);
 
-// A row's part of an evaluation, as far as the gradient with respect to theta needs it: elements,
-// and their way out of the last evaluation and into a row of this or another one of the same
-// decoder, both `with_parameters`.
+// The part of a row's evaluation that the gradient with respect to theta needs: its size in
+// elements; copying it from the last evaluation, and to a row of this or another one of the same
+// decoder (both created `with_parameters`).
 size_t objective_pass_size(const struct decoder *decoder);
 void objective_take_pass(const struct objective *objective, size_t row, real *to);
 void objective_put_pass(struct objective *objective, size_t row, const real *from);

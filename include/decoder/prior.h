@@ -4,9 +4,8 @@
 //
 //   objective = loss + (variance / weight_sum) (z - mean)^T covariance^-1 (z - mean),
 //
-// where `variance` is the variance of an entry's error for mse, and 1/2 for bce
-// (src/decoder/README.md,
-// "A prior of the latent").
+// where `variance` is the variance of an entry's error for mse, and 1/2 for bce (see
+// src/decoder/README.md, "A prior of the latent").
 #ifndef GFE_PRIOR_H
 #define GFE_PRIOR_H
 

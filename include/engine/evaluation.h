@@ -33,7 +33,7 @@ struct evaluation {
   struct encoding *by_encoder;  // z and loss by the autoencoder's encoder, owned; NULL without one
   // Once all samples are encoded:
   double loss;          // mean over the whole set; NaN if one is not finite
-  double objective;     // mean of what flows minimised, if a prior contributes; else NaN
+  double objective;     // mean of what the flows minimised, if a prior contributes; else NaN
   double loss_encoder;  // the same of `by_encoder`; NaN without an encoder
   struct tally tally;   // of the whole set
   struct errors *errors[ERRORS_SOURCES];  // owned; NULL: not measured, or no such source
@@ -53,10 +53,10 @@ struct evaluation {
   double begun;
   int64_t identity;  // of everything that determines the latents
   bool flows_ended;  // or there are none
-  int64_t passed;  // samples that have been through the autoencoder's encoder
+  int64_t passed;    // samples that have been through the autoencoder's encoder
 };
 
-// A new evaluation of a set that is loaded. For EVALUATION_TRAINED and EVALUATION_AS_NEW, the set is
+// A new evaluation of a set that is loaded. For EVALUATION_TRAINED and EVALUATION_AS_NEW, this is
 // the training set, and run->latents must exist.
 struct evaluation *evaluation_create(struct run *run, enum set set, enum evaluation_kind kind);
 

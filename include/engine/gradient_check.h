@@ -22,8 +22,8 @@ struct gradient_check {
                                          // flow if it has an adjoint, or the encoder; owned
 };
 
-// Runs the check. Collective. Needs the double-precision program; setup_prepare() refuses the
-// other.
+// Runs the check. Collective. Needs the program in double precision; setup_prepare() refuses
+// float32.
 struct gradient_check *gradient_check_run(struct run *run);
 void gradient_check_destroy(struct gradient_check **check);
 

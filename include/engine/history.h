@@ -25,7 +25,7 @@ struct history_epoch {
   int64_t evaluations_p50, evaluations_p99, evaluations_max;
   int64_t not_converged;  // encodings that neither converged nor reached tau
   double imbalance;       // of the ranks' times in flows, the longest over the mean
-  double seconds;         // as of a step
+  double seconds;         // as for a step
   double cpu_seconds;     // CPU seconds of all ranks, likewise
 };
 

@@ -20,7 +20,7 @@ int64_t replay_loaded(const struct config *config, int64_t count, int64_t epoch,
 // The number of samples in a draw from `loaded` ones.
 int64_t replay_draw_size(const struct config *config, int64_t loaded);
 
-// The draw for update number `step` (from 0) of a training, from the first `loaded` samples of
+// The draw for update number `step` (from 0) of training, from the first `loaded` samples of
 // `order` (borrowed). To be destroyed by the caller.
 struct sample_order *replay_draw(const struct config *config, const struct sample_order *order,
                                  int64_t loaded, int64_t step);

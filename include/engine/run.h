@@ -28,7 +28,7 @@ struct run {
   struct dataset_sources *sources[SET_COUNT];  // of the used ones, until loaded; else NULL; owned
   struct dataset *sets[SET_COUNT];             // of the used ones, once loaded; else NULL; owned
   struct view *views[SET_COUNT];               // of the used ones; owned
-  struct hold_out *hold_out;      // what SET_VALIDATION has of data.train, owned; NULL: nothing
+  struct hold_out *hold_out;      // data.train's part in SET_VALIDATION, owned; NULL: none
   struct scaling *scaling;        // owned; NULL until it is known
   bool scaled_by_file;            // `scaling` comes from decoder.file
   bool file_predicts;             // decoder.file has a predictor
@@ -44,9 +44,9 @@ struct run {
   // steps, an earlier one); borrowed from the trainer, which may not know it yet (NaN). NULL
   // without validation, or for an autoencoder, whose validation loss is that of its encoder.
   const double *held_out_loss;
-  // Checksums of what has been loaded: a set's samples, weights and labels (0: not used), and what
-  // decoder.file gave, parameters (with the predictor if nothing is trained) and predictor (0:
-  // nothing, or, of the predictor, the decoder has changed since).
+  // Checksums of what has been loaded: the samples, weights and labels of each set (0: not used);
+  // and, from decoder.file, the parameters (with predictor and dictionary if nothing is trained),
+  // the predictor and the dictionary (0: none or, for the last two, the decoder has since changed).
   uint64_t data_checksum[SET_COUNT], decoder_checksum, predictor_checksum, dictionary_checksum;
   uint64_t given_files;                   // fingerprint of the input files at the start; on rank 0
   uint64_t input_hash;                    // config_hash() of the input as given; on rank 0

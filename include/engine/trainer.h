@@ -1,7 +1,7 @@
 // Training: batches of flows, the parameter gradient at their ends, the optimiser's step. It
 // advances in slices, so that the run can be saved or stopped between two steps. Training with
 // validation ends with the decoder to keep; with training.refit it then starts again from the
-// initial decoder, with all samples, and ends after as many passes as the decoder kept has had.
+// initial decoder, with all samples, and ends after as many passes as had led to the decoder kept.
 #ifndef GFE_TRAINER_H
 #define GFE_TRAINER_H
 
@@ -22,9 +22,9 @@ struct trainer_position {
   int64_t validating;    // at the start or the end of an epoch: 1 while the validation set is
                          // encoded, 2 once it has been
   int64_t stopped;       // 1 once there has been no lower validation loss for too long
-  int64_t kept;          // passes that the decoder to keep has had
-  int64_t refit;         // 1 in the second training; the other numbers then refer to that alone
-  int64_t passes_before, samples_before;  // then: those of the first training, or of all its folds
+  int64_t kept;          // passes that led to the decoder to keep
+  int64_t refit;         // 1 during the refit; the other numbers then refer to that alone
+  int64_t passes_before, samples_before;  // then: those before it, of all folds
 };
 
 // The result of a piece of work. EPOCH and DONE: it completed an epoch, whose record is the last
@@ -33,7 +33,7 @@ enum trainer_progress { TRAINER_RUNNING, TRAINER_EPOCH, TRAINER_DONE, TRAINER_DI
 
 struct trainer;  // owned by the caller of trainer_create()
 
-// A training of run->decoder as the input file says; fills `history` (borrowed).
+// Training of run->decoder as the input file says; fills `history` (borrowed).
 struct trainer *trainer_create(struct run *run, struct history *history);
 void trainer_destroy(struct trainer **trainer);
 
@@ -63,8 +63,8 @@ struct evaluation *trainer_take_test(struct trainer *trainer);
 // What the training has cost per training sample so far.
 struct trainer_cost {
   double uses;         // updates that a sample has taken part in
-  double evaluations;  // gradient evaluations of flows, or passes of an encoder, including those of
-                       // a first training. NaN if the run was begun by an earlier version
+  double evaluations;  // gradient evaluations of flows, or passes of an encoder, including those
+                       // before a refit. NaN if the run was begun by an earlier version
 };
 struct trainer_cost trainer_cost(const struct trainer *trainer);
 

@@ -29,7 +29,7 @@ void validation_return(struct run *run);
 // The candidates are the initial decoder and those after some passes. The initial one is given up
 // only for one whose mean loss (for mse, its square root, as in the relative L2 error) is at least
 // 1 % lower; among later ones the lowest loss decides. (Without this margin, a few validation
-// samples may show a gain by chance, and a training started from POD could end up worse than POD.)
+// samples may show a gain by chance, and training that starts from POD could end up worse than it.)
 struct validation_choice {
   int64_t kept;             // passes after which the decoder was that of `kept_loss`
   int64_t waited;           // validations since the loss was lowest
@@ -45,11 +45,11 @@ struct validation_choice validation_begin(enum loss_kind kind, double loss);
 // is not finite is never a gain.
 bool validation_judge(struct validation_choice *choice, int64_t passes, double loss);
 
-// Whether a training of `epochs` passes is validated after `passes` of them: after each one if
+// Whether a training run of `epochs` passes is validated after `passes` of them: after each one if
 // there are up to 50; otherwise about 50 times, evenly spaced, and after the last.
 bool validation_is_due(int64_t passes, int64_t epochs);
 
-// The validations of such a training, that of the start included; the number of the one after
+// The validations of such a run, that of the start included; the number of the one after
 // `passes` passes, and the passes before number `k`.
 int64_t validation_count(int64_t epochs);
 int64_t validation_number(int64_t passes, int64_t epochs);

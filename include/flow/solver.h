@@ -97,8 +97,8 @@ struct solver_ops {
   enum solver_status (*advance)(const struct solver_options *options,
                                 const struct solver_problem *problem, double loss,
                                 const real *gradient, struct solver_state *state);
-  // NULL: it learns none. Bytes of what a flow has learned of the loss's curvature, and keeping it
-  // there; all bytes 0: nothing.
+  // NULL: it learns nothing. Bytes of what a flow learns about the curvature of the loss, and
+  // storing it there; all bytes 0: nothing has been learned.
   size_t (*curvature_size)(const struct solver_options *options, size_t d);
   void (*keep_curvature)(const struct solver_options *options, const struct solver_problem *problem,
                          const struct solver_state *state, void *curvature);

@@ -2,7 +2,7 @@
 //   the user's         found before any work: fill a `struct error`, return false, and let
 //                      comm_settle() print it once and end all ranks with exit code 2;
 //   the environment's  error_fatal(): this rank says where and what, the job aborts with code 3;
-//   numerical          a status per sample, or exit code 4 for a training that diverged.
+//   numerical          a status per sample, or exit code 4 if training diverged.
 #ifndef GFE_ERROR_H
 #define GFE_ERROR_H
 
@@ -14,7 +14,7 @@ enum exit_code {
   EXIT_CODE_USER = 2,
   EXIT_CODE_ENVIRONMENT = 3,
   EXIT_CODE_NUMERICAL = 4,
-  EXIT_CODE_RESUBMIT = 75,  // EX_TEMPFAIL: stopped in good order, run the same command again
+  EXIT_CODE_RESUBMIT = 75,  // EX_TEMPFAIL: stopped cleanly, run the same command again
 };
 
 // A mistake made by the user. An empty text means that there is none.

@@ -23,7 +23,7 @@ void *memory_allocate(size_t count, size_t size);
 #define memory_free(address) (memory_release(*(address)), (void)(*(address) = NULL))
 void memory_release(void *block);
 
-// Calls work(context) such that running out of memory ends neither the job nor the process:
+// Calls work(context) so that running out of memory ends neither the job nor the process:
 // instead, all blocks that this thread has allocated in `work` are freed, *error says how many
 // bytes were requested, and the result is false. (A protected call, like Lua's pcall.) `work` must
 // therefore leave pointers to its blocks only in objects that it creates itself and in `context`,
@@ -32,9 +32,9 @@ void memory_release(void *block);
 // a library: no constructor in decoder, flow or engine needs to know about it.
 bool memory_attempt(void (*work)(void *context), void *context, struct error *error);
 
-// Bytes of memory that the processes of this job may use on this machine: what is built in, or what
-// the least of its control groups allows (version 1 or 2; Slurm and containers set them). `root` is
-// "", or a directory with proc/ and sys/ of its own.
+// Bytes of memory that the processes of this job may use on this machine: what is installed, or
+// what the tightest of its control groups allows (version 1 or 2; Slurm and containers set them).
+// `root` is "", or a directory with proc/ and sys/ of its own.
 double memory_of_machine(const char *root);
 
 // Bytes that this process's address space may grow to (ulimit -v), infinite if it has no limit.

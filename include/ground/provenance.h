@@ -28,7 +28,7 @@ uint64_t provenance_hash(const char *text);
 // static.
 const char *provenance_program(void);
 
-// Version, git revision, compiler, floating-point type: the answer of --version.
+// Version, git revision, compiler, floating-point type: the output of --version.
 void provenance_write_version(FILE *stream);
 
 #endif

@@ -16,13 +16,13 @@ const char *run_lock_owner(void);
 bool run_lock_take(const char *directory, struct error *error);
 void run_lock_release(void);
 
-// Ends the job if it holds a lock, but the directory is no longer there or is another one, in which
-// another job may be working: nothing must be replaced there.
+// Ends the job if it holds a lock but its directory has been removed, or replaced by another in
+// which another job may be working: nothing may be overwritten there.
 void run_lock_confirm(void);
 
-// A quick check, before work that might be in vain: false with the message of run_lock_take() if
-// another job has the directory, which need not exist, now. By one rank that does not hold it. What
-// only a heartbeat can tell is left to run_lock_take().
+// A quick check before work that might be in vain: false, with the message of run_lock_take(), if
+// another job holds the directory, which need not exist. By one rank that does not hold it itself.
+// Heartbeats are left to run_lock_take().
 bool run_lock_is_free(const char *directory, struct error *error);
 
 #endif

@@ -21,7 +21,7 @@ struct state_field {
   const char *dimension, *components;    // names of the axes; components NULL: rows of one number
   enum state_type type;
   void *data;
-  bool newer;                   // checkpoints of earlier versions lack it; `data` stays then
+  bool newer;                   // checkpoints of earlier versions lack it: `data` is then unchanged
   bool shared;                  // ranks have different rows; otherwise each has all
   bool even;                    // shared, but each rank's rows begin at a multiple of 8
   int64_t total, first, count;  // rows in all, and those of this rank

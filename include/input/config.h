@@ -64,7 +64,7 @@ const char *keep_name(int kind);
 enum initial { INITIAL_RANDOM, INITIAL_POD, INITIAL_AUTO };
 const char *initial_name(int kind);
 
-// What an entry is that a copy takes from outside of its sample: the nearest one inside, or 0.
+// What a copy takes where it needs an entry outside its sample: the nearest one inside, or 0.
 enum outside { OUTSIDE_NEAREST, OUTSIDE_ZERO };
 const char *outside_name(int kind);
 
@@ -77,7 +77,7 @@ enum start {
   START_ENCODER,
   START_UNIFORM,
   START_COUNT,
-  START_TRAINED = START_COUNT  // not to be chosen: where a training has left the sample's latent
+  START_TRAINED = START_COUNT  // not to be chosen: where training has left the sample's latent
 };
 enum { TRIES_MAX = 10 };
 const char *start_name(int kind);  // of those that can be chosen
@@ -258,7 +258,7 @@ bool config_data_is_given(const struct data_options *data);
 // separate set (data.validation).
 bool config_validates(const struct config *config);
 
-// Whether the training learns from transformed copies of its samples.
+// Whether training uses transformed copies of its samples.
 bool config_makes_copies(const struct config *config);
 
 #endif

@@ -36,7 +36,7 @@ void config_source_close(struct config_source **source);
 // The section `sweep` of the file, borrowed; NULL if it has none.
 const struct yaml_tree *config_source_sweep(const struct config_source *source);
 
-// Names the text of the file.
+// A hash of the text of the file.
 uint64_t config_source_hash(const struct config_source *source);
 
 // The override that sets a parameter, borrowed, or NULL.
@@ -51,8 +51,7 @@ bool config_source_resolve(const struct config_source *source,
 // ---- one parameter ----
 
 // Stores the value of a parameter given by place->node, or its default if the node is NULL. False
-// with a
-// message in *error.
+// with a message in *error.
 bool config_parameter_read(const struct config_parameter *parameter,
                            const struct config_place *place, struct config *config,
                            struct error *error);

@@ -1,8 +1,7 @@
 // Small dense algebra in double, up to a few thousand rows, for use wherever it affects the bits of
 // a result: the same bits with every compiler and CPU, which LAPACK does not guarantee. Each sum
-// has a fixed order, whatever the width of the vectors.
-// Matrices are row-major [n][n]; only the lower triangle of a
-// symmetric one is read.
+// has a fixed order, whatever the width of the vectors. Matrices are row-major [n][n]; only the
+// lower triangle of a symmetric one is read.
 #ifndef GFE_DENSE_H
 #define GFE_DENSE_H
 
@@ -44,12 +43,12 @@ struct dense_product {
 };
 void dense_multiply(const struct dense_product *product);
 
-// scaled [rows][columns]: each row of x times its factor. The columns as above.
+// scaled [rows][columns]: each row of x times its factor; `columns` as above.
 void dense_scale_rows(size_t rows, size_t columns, const double *factor, const double *x,
                       double *scaled);
 
-// softplus(x) = log(1 + e^x) and the logistic function 1 / (1 + e^-x) of `count` numbers, as
-// numerics/elementary.h has them in double.
+// softplus(x) = log(1 + e^x) and the logistic function 1 / (1 + e^-x) of `count` numbers, as in
+// numerics/elementary.h, in double.
 void dense_logistic(size_t count, const double *x, double *softplus, double *sigmoid);
 
 #endif

@@ -1,8 +1,7 @@
 // exp, log(1 + u) and related functions without branches or library calls, so that loops over them
 // in kernels (numerics/vector.h) compile to SIMD code, with the same bits for every instruction
-// set. Errors are
-// a few units in the last place over the whole range; beyond it the results saturate instead of
-// overflowing.
+// set. Errors are a few units in the last place over the whole range; beyond it the results
+// saturate instead of overflowing.
 #ifndef GFE_ELEMENTARY_H
 #define GFE_ELEMENTARY_H
 

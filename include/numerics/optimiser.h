@@ -38,11 +38,11 @@ size_t optimiser_bytes(const struct optimiser_options *options, size_t count);
 // theta -= rate * direction(gradient); `rate` comes from optimiser_rate().
 void optimiser_update(struct optimiser *optimiser, double rate, const real *gradient, real *theta);
 
-// Adds everything that determines later updates to a state. Where an optimiser has a rank's share
-// of `total` parameters, from `first` (a multiple of 8) on, `total` is more than it has.
+// Adds everything that determines later updates to a state. If the optimiser has only a rank's
+// share of the `total` parameters, that share begins at `first`, a multiple of 8.
 void optimiser_state(struct optimiser *optimiser, size_t first, size_t total, struct state *state);
 
-// The learning rate of a step: `step` of `steps` in the whole training, in epoch `epoch` (from 0).
+// The learning rate of a step: `step` of `steps` in all, in epoch `epoch` (from 0).
 double optimiser_rate(const struct optimiser_options *options, int64_t step, int64_t steps,
                       int64_t epoch);
 

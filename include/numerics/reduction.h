@@ -48,8 +48,8 @@ void reduction_begin(struct reduction *reduction, int64_t summands);
 void reduction_add(struct reduction *reduction, size_t count, const real *gradients);
 
 // The growing sum of a block, for code that adds what it has just computed: sum += x, rounded to a
-// multiple of `unit`, by ((double)x + magic) - magic with magic = 1.5 2^52 units.
-// Plain data, owned by the reduction.
+// multiple of `unit`, by ((double)x + magic) - magic with magic = 1.5 2^52 units. Plain data, owned
+// by the reduction.
 struct reduction_block {
   size_t size;
   double *sum;  // [size]

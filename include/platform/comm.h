@@ -56,9 +56,9 @@ struct comm_share {
 };
 struct comm_share comm_share(const struct comm *comm, size_t count);
 
-// share[0 ...] = the sums of the elements of this rank's share; `values` stay as they are. In
-// place: of an array of `count` elements of `size` bytes each rank has its share, and then all have
-// all. Collective.
+// The first: share[0 ...] = the sums, over the ranks, of the elements in this rank's share;
+// `values` are unchanged. The second completes, in place, an array of `count` elements of `size`
+// bytes of which each rank has its share. Collective.
 void comm_sum_share(struct comm *comm, const double *values, size_t count, double *share);
 void comm_collect_shares(struct comm *comm, void *values, size_t count, size_t size);
 

@@ -28,7 +28,7 @@ struct yaml_tree {
   size_t count;             // list or map: number of children
   struct yaml_tree *first;  // list or map: first child, in the order of the text
   struct yaml_tree *next;   // next child of the same parent, or NULL
-  uint64_t text_hash;       // of the root: names the text that was parsed
+  uint64_t text_hash;       // of the root: a hash of the text that was parsed
 };
 
 // Parses `length` bytes of UTF-8. Returns the root, owned, or NULL with a message in *error. The
@@ -38,7 +38,7 @@ struct yaml_tree *yaml_tree_parse(const char *text, size_t length, const char *n
                                   struct error *error);
 
 // The same for a file, whose path is used as the name in messages. A pipe is read once, until its
-// writers have closed it; a signal ends the waiting with an error.
+// writers have closed it; a signal ends the wait with an error.
 struct yaml_tree *yaml_tree_read(const char *path, struct error *error);
 
 void yaml_tree_destroy(struct yaml_tree **tree);

@@ -1,7 +1,6 @@
 // Prints the manual page gfe_hpc.1. A separate program, without MPI, so that it runs wherever the
-// build does, including the login node of a cluster.
-// Options and parameters come from the tables that
-// the program itself reads.
+// build does, including the login node of a cluster. Options and parameters come from the tables
+// that the program itself reads.
 //
 // The page is made of macros of man(7), and is plain ASCII.
 #include <stdio.h>

@@ -94,7 +94,7 @@ static void add_encoder(struct run *run, struct error *error) {
               outputs, d);
 }
 
-// What the axes of a sample say beyond their product.
+// The axes of a sample, unless it has only one.
 static void append_shape(char *text, size_t size, const struct layer_shape *shape) {
   char sizes[LAYER_SHAPE_TEXT];
   if (shape->axes > 1)

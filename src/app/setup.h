@@ -12,8 +12,7 @@ struct run *setup_prepare(struct comm *comm, const struct config *config);
 
 // For --check, instead of setup_load(): scans the samples of every set that is used without keeping
 // any, and finds whatever setup_load() would object to. The statistics of channels are owned by the
-// caller.
-// Collective.
+// caller. Collective.
 void setup_survey(struct run *run, struct dataset_survey surveys[SET_COUNT]);
 
 // Reads and scales the samples and gives the decoder its parameters. The user's mistakes end all

@@ -43,9 +43,8 @@ int64_t *dataset_select(struct comm *comm, const struct dataset_sources *sources
 bool dataset_is_hdf5(const struct source *source);
 
 // Prepares a companion that is assembled in the same way as the samples, so that its rows
-// correspond to theirs; a single row if it is the same for all of them (*common).
-// *plan is then its own; if that fails, NULL with a
-// message. By rank 0 alone.
+// correspond to theirs; a single row if it is the same for all of them (*common). *plan is then its
+// own; if that fails, NULL with a message. By rank 0 alone.
 bool dataset_join(const struct dataset_sources *sources, struct source *source,
                   struct view_plan **plan, bool *common, struct error *error);
 

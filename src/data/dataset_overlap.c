@@ -133,8 +133,8 @@ static int by_number(const void *a, const void *b) {
   return (one > other) - (one < other);
 }
 
-// The places, each once and rising, of this rank's samples of a set: file and place in it. Owned.
-// Collective.
+// The places (a file and a place in it) of this rank's samples of a set, ascending, without
+// repeats. Owned. Collective.
 static int64_t *list_places(struct comm *comm, const struct dataset_sources *set,
                             const int64_t *number, int64_t *count) {
   const struct view_plan *plan = set->samples_plan;

@@ -11,7 +11,7 @@
 #include "ground/rng.h"
 #include "platform/comm.h"
 
-// Of rng_permute(): no epoch, which the order of a training has as its key, has this number.
+// A key for rng_permute() that no epoch has (an epoch's number is the key of its order).
 static const uint64_t subset_key = UINT64_MAX;
 
 // The rows of a range as a list, owned.

@@ -49,8 +49,8 @@ struct layout {
 // the layout). A field of a group per sample may be named "/*/data" or "data". `kind`: "auto", or a
 // layout's key, "pdebench", "well", "netcdf", "matlab" or "plain". `key` is that of the fields for
 // messages, such as "data.train.fields". Checks that each field holds numbers that this HDF5 can
-// read, also that external and virtual sources are there. Rank 0 alone. False with a message; else
-// *layout is owned, by layout_free().
+// read, and that its external and virtual sources exist. Rank 0 alone. False with a message;
+// otherwise *layout is owned by the caller (layout_free()).
 bool layout_recognise(struct h5_file *file, const char *kind, const char *key, int fields,
                       const char *const *field, struct layout *layout, struct error *error);
 void layout_free(struct layout *layout);

@@ -27,11 +27,10 @@ struct packing {
 struct packing packing_none(void);
 bool packing_is_none(const struct packing *packing);
 
-// The packing given by the attributes of a dataset:
-// scale_factor, add_offset, _FillValue, missing_value,
-// valid_range, valid_min, valid_max and _Unsigned; netCDF's default fill value if _FillValue is not
-// given. A factor that is 0 or not finite, or a text where a number should
-// be, is a mistake. `key` for messages. By any rank on its own.
+// The packing given by the attributes of a dataset: scale_factor, add_offset, _FillValue,
+// missing_value, valid_range, valid_min, valid_max and _Unsigned; netCDF's default fill value if
+// _FillValue is not given. A factor that is 0 or not finite, or text where a number should be, is a
+// mistake. `key` for messages. By any rank on its own.
 bool packing_read(struct h5_file *file, const char *dataset, const char *key,
                   struct packing *packing, struct error *error);
 

@@ -28,11 +28,11 @@ struct view_array {
   char path[CONFIG_TEXT];  // '*' stands for the name of a group
   char name[VIEW_TEXT], units[VIEW_TEXT], standard_name[VIEW_TEXT];
   int axes;                     // of the dataset itself, without that of groups or files
-  int axis[SOURCE_AXES];        // which of the plan's each is
+  int axis[SOURCE_AXES];        // the axis of the plan that each of them is
   int64_t length[SOURCE_AXES];  // in the first file
-  bool repeats[SOURCE_AXES];    // it is one place, for all of those of the plan's axis
-  int64_t taken[SOURCE_AXES];   // of axes of components: how many places
-  int64_t channels;             // that they make
+  bool repeats[SOURCE_AXES];    // a single place, which serves for all places of the plan's axis
+  int64_t taken[SOURCE_AXES];   // of axes of components: how many places are taken
+  int64_t channels;             // that result from these
 };
 
 // Places [first, first + count) of the axis along which files or groups follow each other. `within`
@@ -88,9 +88,9 @@ void view_plan_shape(const struct view_plan *plan, struct source *source);
 // The view of the samples, with coordinates. Owned.
 struct view *view_plan_view(const struct view_plan *plan);
 
-// Plans of labels or weights of the samples of `plan`: source->name is a path in the same files,
-// or, of labels, the name of a numbering axis; or source->path is a file of their own for all
-// samples. *integer says whether they are. Owned; NULL with a message.
+// A plan of the labels or weights of the samples of `plan`: source->name is a path in the same
+// files or, for labels, the name of a numbering axis; or source->path is a separate file for all
+// samples. *integer says whether the values are integers. Owned; NULL with a message.
 struct view_plan *view_plan_companion(const struct view_plan *plan, const struct source *source,
                                       bool labels, bool *integer, struct error *error);
 

@@ -15,20 +15,18 @@
 // a field with one position, and the positions of all samples are rows of a product.
 //
 // As in product.h, bits follow from a prescribed order and the geometry; those of a sample do not
-// depend on any other sample.
-// An output is a chain over the taps that reach it, in the order in which the
-// positions they come from lie in memory, and over the channels of each; a position outside the
-// field counts as zero. If that would take at least twice as many products as there are pairs of a
-// source and a tap (a few sources and a large kernel), an output instead begins with the bias, to
-// which the chains over the channels of one source after another are added.
-// Chains end after PRODUCT_CHAIN
-// terms, and their sums are added in order.
+// depend on any other sample. An output is a chain over the taps that reach it, in the order in
+// which the positions they come from lie in memory, and over the channels of each; a position
+// outside the field counts as zero. If that would take at least twice as many products as there are
+// pairs of a source and a tap (a few sources and a large kernel), an output instead begins with the
+// bias, to which the chains over the channels of one source after another are added. Chains end
+// after PRODUCT_CHAIN terms, and their sums are added in order.
 //
 // The derivative is summed over boxes of the grid of at most CONVOLUTION_BOX positions: as long as
 // possible along the last axis, then along the one before, with lengths that differ by at most one;
-// if a sample fits into a box, the box contains as many samples as there is room for.
-// A chain goes through a box, sample by
-// sample and position by position, and the sums of boxes are added in order.
+// if a sample fits into a box, the box contains as many samples as there is room for. A chain goes
+// through a box, sample by sample and position by position, and the sums of boxes are added in
+// order.
 #ifndef GFE_CONVOLUTION_H
 #define GFE_CONVOLUTION_H
 

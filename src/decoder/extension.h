@@ -1,7 +1,6 @@
 // Fields continued beyond their ends, as seen by convolutions whose padding is not zeros, and the
-// transpose of this operation.
-// Along an axis of n positions, position i of the extended field is position
-// i - padding of the field, and beyond its ends, for k = 1 ... padding,
+// transpose of this operation. Along an axis of n positions, position i of the extended field is
+// position i - padding of the field, and beyond its ends, for k = 1 ... padding,
 //
 //   periodic    -k: n - k     n - 1 + k: k - 1        padding <= n
 //   reflect     -k: k         n - 1 + k: n - 1 - k    padding < n

@@ -65,7 +65,7 @@ INLINED double sum_row_weighted(entry_function *loss, size_t stride, const real 
   return lane_sum(lane);
 }
 
-// With the partial sums of the whole, in its order.
+// With the partial sums that the whole sample has, in the same order.
 INLINED double sum_row_placed(entry_function *loss, size_t n, const struct loss_sample *sample,
                               real scale, real *restrict x) {
   double lane[SUM_LANES] = {0};

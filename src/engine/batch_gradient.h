@@ -43,16 +43,15 @@ struct batch_totals {
 // gradient [decoder->count, or this rank's share] of the mean loss of the batch whose part on this
 // rank is `shard`, at its latents; where these come from the encoder, they and the losses are
 // stored in the shard's encoding. An adjoint requires flows to run on the ranks of their tiles.
-// False if it
-// or the loss is not finite. Collective.
+// False if the gradient or the loss is not finite. Collective.
 bool batch_gradient_compute(struct batch_gradient *batch, struct shard *shard,
                             struct batch_totals *totals, real *gradient);
 
 // Adds what determines later gradients to a state.
 void batch_gradient_state(struct batch_gradient *batch, struct state *state);
 
-// Bytes that a batch gradient takes on a rank, without the trajectories; and at most, those of the
-// trajectories of `samples` samples.
+// Bytes that a batch gradient takes on a rank, without the trajectories; and the most that the
+// trajectories of `samples` samples take.
 double batch_gradient_bytes(const struct decoder *decoder, size_t rows, int64_t tile,
                             enum adjoint_kind adjoint, const struct solver_options *flow);
 double batch_gradient_trajectory_bytes(const struct decoder *decoder, int64_t samples,

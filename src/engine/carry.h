@@ -24,8 +24,8 @@ struct carry {
   bool *left;             // [kept] whether there is one
 };
 
-// For flows with `options` through `decoder`; `learns`: their curvature is kept, if their solver
-// has any; `passes`: their last passes are kept. Owned by the caller.
+// For flows with `options` through `decoder`; `learns`: keep their curvature, if their solver
+// learns any; `passes`: keep their last passes. Owned by the caller.
 struct carry *carry_create(const struct decoder *decoder, const struct solver_options *options,
                            bool learns, bool passes);
 void carry_destroy(struct carry **carry);

@@ -7,8 +7,8 @@
 #include "ground/memory.h"
 #include "numerics/dense.h"
 
-// With more entries than MOST, images took as many evaluations, and a small set pays for decoding
-// them.
+// More entries than MOST saved no evaluations on images, and decoding them would make the encoding
+// of a small set slower.
 enum { LEAST = 64, MOST = 1024 };
 static const double ridge = 1e-6;  // of the mean variance, as some latents may be unused
 

@@ -13,7 +13,7 @@ int64_t dictionary_fit_entries(const struct run *run);
 // Owned by the caller. Collective.
 struct dictionary *dictionary_fit(struct run *run);
 
-// The same of latents as they are, [local_count][real_padded(d)], without a flow or a loss; those
+// The same from latents as they are, [local_count][real_padded(d)], without flows or losses; those
 // that are not finite are left out. Owned by the caller. Collective.
 struct dictionary *dictionary_fit_latents(const struct run *run, const real *latents);
 

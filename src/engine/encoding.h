@@ -1,7 +1,6 @@
 // What is known about encoded samples: one table of columns, which allocation, checkpoints, results
-// and memory estimates iterate over.
-// A new column is a row of the table in encoding.c, a member of the
-// struct, and the place where its value is computed.
+// and memory estimates iterate over. A new column is a row of the table in encoding.c, a member of
+// the struct, and the place where its value is computed.
 #ifndef GFE_ENCODING_H
 #define GFE_ENCODING_H
 

@@ -44,7 +44,7 @@ void ensemble_begin(struct ensemble *ensemble, const struct samples *samples, in
 bool ensemble_advance(struct ensemble *ensemble, double seconds);
 void ensemble_end(struct ensemble *ensemble);
 
-// Bytes that an ensemble takes with its flows under way; `passes`: which these leave behind.
+// Bytes that an ensemble takes with its flows under way; `passes`: they leave their last passes.
 double ensemble_bytes(const struct decoder *decoder, const struct solver_options *options,
                       size_t rows, bool passes);
 

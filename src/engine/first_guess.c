@@ -17,9 +17,9 @@
 #include "ground/rng.h"
 #include "input/config_table.h"
 
-// It pays to try again where a flow ends above this many times the loss of the trained latents,
+// A further try pays off where a flow ends above this many times the loss of the trained latents,
 static const double poor = 5.0;
-// from a start at which the loss is at most this many times that at the first.
+// and from a start at which the loss is at most this many times that at the first.
 static const double promising = 2.0;
 
 static const bool *wanted(const struct run *run) { return run->config.evaluation.start; }

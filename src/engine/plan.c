@@ -9,7 +9,7 @@
 #include "numerics/optimiser.h"
 
 enum {
-  UPDATES_IN_ALL = 480,  // desired in a whole training
+  UPDATES_IN_ALL = 480,  // desired in a training run
   LARGE_BATCH = 250,     // from here on
   VERY_LARGE_BATCH = 500,
   MOST_SMALL = 16,  // updates per small batch: further ones gain nothing

@@ -1,9 +1,8 @@
 // Mean and modes in cases that are not eigenproblems: weights or gaps that differ from sample to
-// sample, and cross-entropy.
-// The loss, with every sample's code at its own minimum, as a function of mean
-// and loadings alone (variable projection; Golub and Pereyra 1973) is brought to its minimum by
-// L-BFGS in the metric of each entry's own curvature: without the memory of L-BFGS this would
-// amount to solving alternately for codes and loadings, which takes many times as long.
+// sample, and cross-entropy. The loss with every sample's code at its own minimum, a function of
+// mean and loadings alone (variable projection; Golub and Pereyra 1973), is minimised by L-BFGS in
+// the metric of each entry's own curvature: without the memory of L-BFGS this would amount to
+// solving alternately for codes and loadings, which takes many times as long.
 #ifndef GFE_POD_PROFILE_H
 #define GFE_POD_PROFILE_H
 

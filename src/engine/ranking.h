@@ -22,9 +22,9 @@ struct ranking_wishes {
 struct ranking_found {
   int64_t *entries;  // [samples->count][tries] see below; -1: there are no more
   double *losses;    // [samples->count][tries] what the flow minimises there; NULL: not wanted
-  // [samples->count][real_padded(d)], for samples without weights, where the step from the first
-  // entry leads (secants.h), if that is a trained one and all outputs of the dictionary fit into
-  // memory at once (64 MB, whatever there is); and whether it does. NULL: not wanted.
+  // [samples->count][real_padded(d)], for samples without weights: where the step from the first
+  // entry leads (secants.h), provided that this entry is a trained one and that all outputs of the
+  // dictionary fit into 64 MB; and whether there is such a step. NULL: not wanted.
   real *guesses;
   bool *guessed;
 };

@@ -27,7 +27,7 @@ int64_t samples_position(const struct samples *samples, int64_t i);
 struct objective_row samples_row(const struct samples *samples, size_t n, int64_t i);
 
 // The losses, with their priors' parts, of some samples at their latents z
-// [count][real_padded(d)], into losses, the same. In products of up to `rows` rows. `chosen`
+// [count][real_padded(d)], into losses [count], in products of up to `rows` rows. `chosen`
 // [wanted]: which of the samples; NULL: the first ones. The losses of the others are unchanged.
 void samples_losses(const struct samples *samples, const struct decoder *decoder, size_t rows,
                     int64_t wanted, const int64_t *chosen, const real *z, double *losses);

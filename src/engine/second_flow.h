@@ -4,7 +4,7 @@
 // neighbour's is better, and stays where it is otherwise.
 //
 // The starts of the second flows are found for all samples at the beginning of a pass and are part
-// of the state of a training until the end of that pass.
+// of the state of training until the end of that pass.
 #ifndef GFE_SECOND_FLOW_H
 #define GFE_SECOND_FLOW_H
 

@@ -58,8 +58,7 @@ int64_t shard_slot(const struct shard *shard, int64_t position);
 void shard_deliver(struct shard *shard);
 
 // Sends latents and numbers of evaluations back to the ranks that hold the samples; either may be
-// NULL.
-// Collective.
+// NULL. Collective.
 void shard_return(struct shard *shard, real *latents, int64_t *evaluations);
 
 void shard_destroy(struct shard **shard);

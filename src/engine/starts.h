@@ -17,12 +17,12 @@ struct starts {
   bool near;            // these metrics are each start's own
   double *loss;         // [count][tries] at the starts, NaN where it is not known; owned
   // Where a sample's first flow begins, [count][real_padded(d)], if the loss there is not above
-  // that at its first start; and whether there is such a guess. Owned; NULL: none has.
+  // that at its first start; and whether there is such a guess. Owned; NULL: there are none.
   real *guess;
   bool *guessed;
   double enough;  // no further try once the loss is as low as this
-  // L of the covariance L L^T of latents, [d][d], borrowed: further tries are given up where they
-  // come near the end that is kept; NULL: they go on.
+  // L of the covariance L L^T of latents, [d][d], borrowed: further tries are given up once they
+  // come near the end that is kept; NULL: they are not.
   const double *factor;
 };
 enum { START_NONE = -1 };

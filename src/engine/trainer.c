@@ -279,8 +279,8 @@ static void end_epoch(struct trainer *t) {
     trainer_end_first(t);
 }
 
-// The loss or the gradient is no longer finite: the decoder is that of the step before or, in a
-// training that validates, the one to keep.
+// The loss or the gradient is no longer finite: the decoder is that of the step before or, if
+// training validates, the one to keep.
 static void diverge(struct trainer *t) {
   const bool before = t->kept == NULL;
   log_progress_end();

@@ -40,8 +40,8 @@ struct trainer {
   struct validation_choice choice;  // once the start has been validated
   real *start;                      // [decoder->count] parameters to begin with, of a refit
   real *kept_latents;               // the latents that belong to `kept`; NULL like it
-  real *kept;                       // [decoder->count] parameters to keep until the first training
-                                    // ends; NULL if those of its end are
+  real *kept;                       // [decoder->count] parameters to keep, until the folds have
+                                    // ended; NULL if those at their end are
   double spent, begun;              // seconds until the last checkpoint or restart; the clock then
   double cpu_spent, cpu_begun;      // the same in CPU time, of all ranks and of this one
   // Of the epoch so far:
@@ -58,14 +58,14 @@ double trainer_cpu_elapsed(const struct trainer *t);
 
 // ---- where training stands ----
 
-// Whether the present training validates; the refit does not.
+// Whether the present training run validates; the refit does not.
 bool trainer_validates(const struct trainer *t);
 
-// Whether several shares are held out one after the other, each in a training of its own.
+// Whether several shares are held out one after the other, each in a training run of its own.
 bool trainer_has_folds(const struct trainer *t);
 
-// Passes over the training samples so far, including those of earlier trainings; and after how many
-// the present training ends at the latest.
+// Passes over the training samples so far, including those of earlier training runs; and after how
+// many the present run ends at the latest.
 int64_t trainer_passes(const struct trainer *t);
 int64_t trainer_passes_planned(const struct trainer *t);
 
@@ -76,17 +76,17 @@ int64_t trainer_samples_seen(const struct trainer *t);
 // or of the one that was `chosen`.
 void trainer_tell_held_out(struct trainer *t, bool chosen);
 
-// ---- one training after another: the folds, then the refit. All are collective. ----
+// ---- one training run after another: the folds, then the refit. All are collective. ----
 
 // Sets up whatever depends on which samples are used for training, and releases it.
 void trainer_begin_phase(struct trainer *t);
 void trainer_end_phase(struct trainer *t);
 
-// Remembers the start, for another training, and as the decoder to keep so far.
+// Remembers the start, for another training run, and as the decoder to keep so far.
 void trainer_keep_start(struct trainer *t);
 
-// The present decoder and its latents are those to keep; are replaced by those kept; no others than
-// the present ones are to be kept.
+// Marks the present decoder and its latents as those to keep; replaces them by those kept; forgets
+// those kept, so that the present ones remain.
 void trainer_keep_present(struct trainer *t);
 void trainer_restore_kept(struct trainer *t);
 void trainer_forget_kept(struct trainer *t);
@@ -95,8 +95,8 @@ void trainer_forget_kept(struct trainer *t);
 void trainer_begin_fold(struct trainer *t, int64_t fold);
 void trainer_begin_refit(struct trainer *t);
 
-// To be called at the end of a training that is no refit: begins the next fold; after the last one,
-// the decoder is the one to keep, and the refit begins if requested.
+// To be called at the end of a training run other than the refit: begins the next fold; after the
+// last one, the decoder is the one to keep, and the refit begins if requested.
 void trainer_end_first(struct trainer *t);
 
 #endif

@@ -1,5 +1,5 @@
-// The trainings that follow each other: of each fold, then with all samples; and the parameters and
-// latents that are kept for later.
+// The successive training runs: one for each fold, then one with all samples; and the parameters
+// and latents that are kept for later.
 #include <string.h>
 
 #include "engine/pod.h"
@@ -117,7 +117,7 @@ void trainer_keep_start(struct trainer *t) {
   trainer_keep_present(t);
 }
 
-// Another training from the start, with other samples.
+// Trains again from the start, with other samples.
 static void begin_again(struct trainer *t) {
   set_parameters(t, t->start);
   if (pod_start_wanted(t->run)) {  // that of the samples to learn from

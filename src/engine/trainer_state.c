@@ -1,4 +1,4 @@
-// What a checkpoint keeps of a training.
+// What a checkpoint keeps about training.
 #include <math.h>
 
 #include "engine/trainer_internal.h"

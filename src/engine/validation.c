@@ -5,7 +5,7 @@
 #include "data/hold_out.h"
 #include "ground/log.h"
 
-enum { VALIDATIONS = 50 };  // about, per training
+enum { VALIDATIONS = 50 };  // about, per training run
 
 // ---- the samples ----
 

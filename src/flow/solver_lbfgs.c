@@ -1,6 +1,6 @@
 // Limited-memory BFGS (Nocedal 1980): a quasi-Newton descent of one sample's loss, which heads for
-// the end of the gradient flow instead of following its path.
-// Constants: src/flow/README.md, "L-BFGS".
+// the end of the gradient flow instead of following its path. The constants are explained in
+// src/flow/README.md, "L-BFGS".
 #include <assert.h>
 #include <math.h>
 #include <string.h>

@@ -73,8 +73,7 @@ struct eigen {
 // Row i and column i of the symmetric [i + 1][i + 1] part become (0, ..., 0, alpha, a_ii): reflects
 // by 1 - u u^T / h with u = x - alpha e_(i-1), x = row i without its diagonal. u takes the place of
 // x. Returns h, or 0 if there is nothing to do: x already has this form, far below rounding
-// (entries of
-// `a` are at most 1).
+// (entries of `a` are at most 1).
 static double find_reflection(size_t i, double *x, double *alpha) {
   const double last = x[i - 1], rest = dense_dot(i - 1, x, x);
   *alpha = last;

@@ -13,8 +13,8 @@
 // the checks below end the job. They write nothing, so that a slow disk is not mistaken for a
 // failed one; time during which the whole job was suspended counts as one check.
 
-// Seconds between two checks, and until MPI must have ended; checks until rank 0 gives up. The other
-// ranks give up one check later, if they are still there: one message is enough.
+// Seconds between two checks, and until MPI must have ended; checks until rank 0 gives up. The
+// other ranks give up one check later, if they are still there: one message is enough.
 enum { LOOK = 60, PATIENCE = 10, LOOKS = 10 };
 
 static const char *watched;
