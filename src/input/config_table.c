@@ -58,15 +58,13 @@ static const struct config_row set_rows[] = {
     {"file", TYPE_FILES, SET(file),
      .text = "HDF5, IDX (also gzipped), .npy, CIFAR-10's .bin or the directory of its batches; "
              "paths are relative to the working directory, else to the input file; a pattern such "
-             "as "
-             "sim_*.h5 combines many files into one set, in the order of their names",
+             "as sim_*.h5 combines many files into one set, in the order of their names",
      .change = CHANGE_TAKEN},
     {"dataset", TYPE_TEXT, SET(dataset), .text = "HDF5: path of the samples inside the file",
      .change = CHANGE_TAKEN},
     {"fields", TYPE_NAMES, SET(fields),
      .text = "HDF5, instead of dataset: paths of the fields to stack as channels, such as "
-             "[/height, "
-             "/velocity]; the components of a vector become channels, too",
+             "[/height, /velocity]; the components of a vector become channels, too",
      .change = CHANGE_TAKEN},
     {"layout", TYPE_CHOICE, SET(layout), "auto", .name = layout_name,
      .text = "HDF5: the convention by which the file names and orders its axes; auto: recognised "
@@ -88,10 +86,8 @@ static const struct config_row set_rows[] = {
      .change = CHANGE_TAKEN},
     {"weights", TYPE_FILE_OR_INSIDE, SET(weights),
      .text = "weight of each entry in the loss, >= 0 (0 = missing), given like the labels; with "
-             "the "
-             "shape of all samples or, to apply to each of them, that of one sample or of its "
-             "space "
-             "axes, such as cos(latitude)",
+             "the shape of all samples or, to apply to each of them, that of one sample or of its "
+             "space axes, such as cos(latitude)",
      .change = CHANGE_TAKEN},
     {"mask", TYPE_MASK, SET(mask),
      .text =
@@ -121,8 +117,7 @@ static const struct config_row data_rows[] = {
              "channel}, each channel or entry separately"},
     {"missing", TYPE_MISSING, AT(data.missing), "error",
      .text = "what marks a missing entry (weight 0): nan, or a number such as -999; error: no "
-             "entry "
-             "may be missing, and NaN is refused"},
+             "entry may be missing, and NaN is refused"},
     {"allow_overlap", TYPE_BOOLEAN, AT(data.allow_overlap), "false",
      .text = "whether data.test may share samples or trajectories with data.train",
      .change = CHANGE_IRRELEVANT},
@@ -140,9 +135,8 @@ static const struct config_row decoder_rows[] = {
          "squared error"},
     {"initial", TYPE_CHOICE, AT(decoder.initial), "random", .name = initial_name,
      .text = "how the parameters are initialised. random: at random; pod: as the POD of "
-             "data.train, "
-             "by a linear layer in parallel to decoder.layers, whose output is initially 0; auto: "
-             "pod for fewer than 5000 samples, else random"},
+             "data.train, by a linear layer in parallel to decoder.layers, whose output is "
+             "initially 0; auto: pod for fewer than 5000 samples, else random"},
     {"file", TYPE_FILE, AT(decoder.file),
      .text = "a results.h5 with a trained decoder to start from or to encode with",
      .change = CHANGE_TAKEN},
@@ -227,13 +221,12 @@ static const struct config_row training_rows[] = {
      .text = "samples per update of the decoder, over all ranks"},
     {"updates", TYPE_INTEGER, AT(training.updates), "1", .range = {1, 1e6, CLOSED},
      .automatic = "auto", .unit = "updates",
-     .text = "updates of the decoder per batch; the batch is encoded again before each; auto: such "
-             "that there are about 480 in the whole training, at most 16 per batch, or 50 for "
-             "batches of 250 and more"},
+     .text = "updates of the decoder per batch; the batch is encoded again before each; auto: "
+             "about 480 updates in all, at most 16 per batch, or 50 for batches of 250 and more"},
     {"replay", TYPE_BOOLEAN, AT(training.replay), "false",
-     .text = "every update of a batch but the first uses, instead of the batch, as many samples "
-             "drawn from all that have been loaded so far, with their latents; each sample is "
-             "loaded once per epoch but used more often (uses_per_sample in summary.json)"},
+     .text = "all updates of a batch except the first use, in its place, as many samples drawn "
+             "from all those loaded so far, with their latents; each sample is loaded once per "
+             "epoch but used more often (uses_per_sample in summary.json)"},
     {"tile", TYPE_INTEGER, AT(training.tile), "auto", .range = {1, 1e9, CLOSED}, .unit = "samples",
      .automatic = "0",
      .text = "samples of a batch whose gradient is summed on one rank; auto: chosen from batch and "
@@ -242,8 +235,8 @@ static const struct config_row training_rows[] = {
      .text = "how the decoder is updated from the gradient"},
     {"learning_rate", TYPE_NUMBER, AT(training.optimiser.learning_rate), "2e-3",
      .range = {0, 1e6, OPEN_LOWER}, .automatic = "auto",
-     .text = "step size of the optimiser; auto: for adam, 1e-3 to 4e-3 by epochs times updates, "
-             "batch, replay and decoder.initial"},
+     .text = "step size of the optimiser; auto: for adam, 1e-3 to 4e-3, depending on epochs times "
+             "updates, batch, replay and decoder.initial"},
     {"beta1", TYPE_NUMBER, AT(training.optimiser.beta1), "0.9", .range = {0, 1, OPEN_UPPER},
      .text = "adam: decay of the mean of the gradient"},
     {"beta2", TYPE_NUMBER, AT(training.optimiser.beta2), "0.999", .range = {0, 1, OPEN_UPPER},
@@ -256,8 +249,8 @@ static const struct config_row training_rows[] = {
      .text = "adam, rmsprop: keeps the division finite; 0 = the default for each (1e-8, 1e-6)"},
     {"schedule", TYPE_CHOICE, AT(training.optimiser.schedule), "constant", .name = schedule_name,
      .automatic = "auto",
-     .text = "how the learning rate changes during training; auto: cosine; if a "
-             "restart gives more epochs, it falls anew over those left"},
+     .text = "how the learning rate changes during training; auto: cosine; if a restart gives more "
+             "epochs, it falls anew over those left"},
     {"schedule_factor", TYPE_NUMBER, AT(training.optimiser.schedule_factor), "0.1",
      .range = {0, 1, OPEN_LOWER},
      .text = "step: factor of each change; cosine: final rate / initial rate"},
@@ -265,13 +258,14 @@ static const struct config_row training_rows[] = {
      .range = {1, 1e9, CLOSED}, .unit = "epochs",
      .text = "step: interval between changes of the rate"},
     {"warm_start", TYPE_BOOLEAN, AT(training.warm_start), "true",
-     .text = "flows start from the sample's latent of the epoch before, not from zero; ignored "
+     .text = "flows start from the sample's latent of the previous epoch, not from zero; ignored "
              "with an autoencoder, which needs no flows; false with training.copies"},
     {"second_flow", TYPE_INTEGER, AT(training.second_flow), "auto", .automatic = "auto",
      .range = {0, 1e9, CLOSED}, .unit = "epochs",
-     .text = "interval between epochs in which each sample has a second flow, from the best of the "
-             "other samples' latents; the better is kept. 0 = never; auto: 10, but 0 with fewer "
-             "epochs, cold starts, an adjoint or a shared step. Ignored with an autoencoder"},
+     .text = "interval between epochs in which each sample has a second flow, from the "
+             "best-fitting latent of another sample; the better end is kept. 0 = never; auto: 10, "
+             "but 0 with fewer epochs, cold starts, an adjoint or a shared step. Ignored with an "
+             "autoencoder"},
     {"order", TYPE_CHOICE, AT(training.order), "shuffled", .name = order_name,
      .text = "order of the samples: shuffled by seed and epoch, or as in the file"},
     {"adjoint", TYPE_CHOICE, AT(training.adjoint), "none", .name = adjoint_name,
@@ -281,9 +275,9 @@ static const struct config_row training_rows[] = {
      .text = "fraction of the training samples, in whole groups such as trajectories, that is held "
              "out for validation; 0 = none"},
     {"folds", TYPE_INTEGER, AT(training.folds), "1", .range = {1, 100, CLOSED},
-     .text = "cross-validation: number of shares, none of which overlap, that are held out one after "
-             "the other, each in a training of its own, before the refit; the mean over all of them "
-             "decides, which is safer where samples are few"},
+     .text = "cross-validation: number of shares, none of which overlap, that are held out one "
+             "after the other, each in a separate training run, before the refit; the mean over "
+             "all of them decides, which is safer where samples are few"},
     {"keep", TYPE_CHOICE, AT(training.keep), "last", .name = keep_name,
      .text = "which decoder to keep: last, that of the last epoch; best, that with the lowest "
              "validation loss (the initial one unless 1 % is gained). By default, best if there is "
@@ -293,13 +287,14 @@ static const struct config_row training_rows[] = {
      .text = "number of validations without a lower loss after which training ends; 0 = off"},
     {"refit", TYPE_BOOLEAN, AT(training.refit), "false",
      .text = "afterwards, train again from the same initial decoder on all samples, including "
-             "those "
-             "held out, for the number of epochs that led to the decoder kept; for few samples"},
+             "those held out, for the number of epochs that led to the decoder kept; for few "
+             "samples"},
 };
 
 static const struct config_row copies_rows[] = {
     {"shift", TYPE_NUMBER, AT(training.copies.shift), "0", .range = {0, 1e6, CLOSED},
-     .unit = "grid points", .text = "largest shift along each axis in space; fractions occur, too"},
+     .unit = "grid points",
+     .text = "largest shift along each axis in space, also by fractions of a point"},
     {"scale", TYPE_NUMBER, AT(training.copies.scale), "0", .range = {0, 1, OPEN_UPPER},
      .text = "largest change of scale, about the centre: 0.08 means factors from 0.92 to 1.08"},
     {"rotation", TYPE_NUMBER, AT(training.copies.rotation), "0", .range = {0, 180, CLOSED},
@@ -328,10 +323,10 @@ static const struct config_row evaluation_rows[] = {
          "solver ends at a minimum, those of mean, pod and dictionary that exist"},
     {"tries", TYPE_INTEGER, AT(evaluation.tries), "auto", .automatic = "0",
      .range = {1, TRIES_MAX, CLOSED}, .unit = "flows",
-     .text = "number of flows per sample, from well separated starts, of which the one with the "
+     .text = "number of flows per sample, from well-separated starts, of which the one with the "
              "lowest final loss is kept; auto: up to 3 where the loss stays above 5 times that of "
-             "the trained latents and that at a further start is at most twice that at the first; "
-             "1 where entries are missing"},
+             "the trained latents, from starts at which it is at most twice that at the first; 1 "
+             "where entries are missing"},
     {"prior", TYPE_CHOICE, AT(evaluation.prior), "auto", .name = prior_name,
      .text =
          "prior of the latents of test and new data: none, or gaussian, with the mean and "
@@ -343,14 +338,14 @@ static const struct config_row evaluation_rows[] = {
              "channel; the decoder's own error, estimated in training, is added to it"},
     {"uncertainty", TYPE_CHOICE, AT(evaluation.uncertainty), "false", .name = uncertainty_name,
      .text = "compute standard deviations of the latents and stored reconstructions of test and "
-             "new "
-             "data (true), and also covariances of the latents (covariance)",
+             "new data (true), and also covariances of the latents (covariance)",
      .change = CHANGE_TAKEN},
     {"modes", TYPE_INTEGER, AT(evaluation.modes), "4", .range = {1, TRIES_MAX, CLOSED},
      .unit = "flows",
-     .text = "where a prior is used and uncertainty is requested: flows per sample, from well "
-             "separated starts, that look for maxima of the posterior; mean and standard deviation "
-             "of the posterior (posterior_mean, posterior_std) are those of their mixture. 1: none",
+     .text = "where a prior is used and uncertainty is requested: flows per sample, from "
+             "well-separated starts, that look for maxima of the posterior; mean and standard "
+             "deviation of the posterior (posterior_mean, posterior_std) are those of their "
+             "mixture. 1 = off",
      .change = CHANGE_TAKEN},
     {"pod", TYPE_BOOLEAN, AT(evaluation.pod), "auto", .automatic = "auto",
      .text = "also measure the POD of the training samples, with as many modes as a latent has "

@@ -396,7 +396,7 @@ static void write_sweep(FILE *stream) {
   fputs(
       "\n"
       "# Many runs from one input, each in a directory of its own (inputs/sweep.yaml): values to\n"
-      "# try, by full key. Several parts are combined, every position of one with every other.\n"
+      "# try, by full key. Where several parts are given, all their combinations are run.\n"
       "# sweep:\n"
       "#   grid: {training.batch: [20, 64], decoder.latent: [5, 20]}  # every combination\n"
       "#   zip: {training.batch: [20, 64], training.epochs: [1, 3]}   # side by side\n"
