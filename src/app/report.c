@@ -373,7 +373,7 @@ void report_choice(const struct run *run, const struct trainer *trainer) {
   if (choice->kept == 0)
     log_line(
         "  kept     the start: validation loss %.6f; no epoch was %.3g %% lower%s (lowest %.6f)",
-        choice->start, 100.0 * choice->margin, folds > 1 ? ", or not typically" : "",
+        choice->start, 100.0 * choice->margin, folds > 1 ? " with a typical gain" : "",
         choice->lowest);
   else
     log_line("  kept     epoch %lld of %lld: validation loss %.6f (start %.6f)",

@@ -95,11 +95,12 @@ bool sweep_check_directories(const struct sweep *sweep, struct error *error) {
   if (sweep->clash == sweep->count) return true;
   char differences[1024] = "";
   append_differences(sweep, differences, sizeof differences);
-  return error_set(error,
-                   "%s: task %lld would run in %s/%s, but %s exists and has another input%s; give "
-                   "another run.directory, or move the old one away",
-                   sweep->path, (long long)sweep->clash, sweep->directory,
-                   sweep->tasks[sweep->clash].name, sweep->clash_name, differences);
+  return error_set(
+      error,
+      "%s: task %lld would run in %s/%s, but %s exists and has a different input%s; give "
+      "another run.directory, or move the old one away",
+      sweep->path, (long long)sweep->clash, sweep->directory, sweep->tasks[sweep->clash].name,
+      sweep->clash_name, differences);
 }
 
 // ---- states ----

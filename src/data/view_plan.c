@@ -136,14 +136,14 @@ static bool take(const struct plan_axis *axis, const struct source *source, int6
   const char *name = axis->is.name;
   if (axis->first >= length)
     return error_set(
-        error, "%.*s.select: %s has the positions 0 to %lld in %s, but %lld is asked for",
+        error, "%.*s.select: %s has the positions 0 to %lld in %s, but %lld was requested",
         SECTION(source), name, (long long)(length - 1), source->path, (long long)axis->first);
   const int64_t most = (length - 1 - axis->first) / axis->stride + 1;
   *count = axis->count > 0 ? axis->count : most;
   return *count <= most ||
          error_set(error,
-                   "%.*s.select: %lld positions along %s, but from %lld on in steps of %lld there "
-                   "are only %lld of its %lld in %s",
+                   "%.*s.select: %lld positions along %s, but from %lld in steps of %lld there are "
+                   "only %lld of its %lld in %s",
                    SECTION(source), (long long)*count, name, (long long)axis->first,
                    (long long)axis->stride, (long long)most, (long long)length, source->path);
 }

@@ -54,7 +54,7 @@ bool layer_set_output(struct layer *layer, const struct layer_shape *to, struct 
 bool layer_expand(const struct layer_sizes *sizes, size_t axes, const char *what, size_t *value,
                   struct error *error) {
   if (sizes->count != 1 && sizes->count != (int64_t)axes)
-    return error_set(error, "%s has %lld numbers, but its input has %zu %s of space", what,
+    return error_set(error, "%s has %lld numbers, but its input has %zu spatial %s", what,
                      (long long)sizes->count, axes, axes == 1 ? "axis" : "axes");
   for (size_t axis = 0; axis < axes; axis++)
     value[axis] = (size_t)sizes->value[sizes->count == 1 ? 0 : axis];

@@ -17,7 +17,7 @@
 static bool needs_field(const struct layer *layer, struct error *error) {
   if (layer_is_field(&layer->from)) return true;
   return error_set(error,
-                   "needs channels and axes of space, but its input is flat with %zu "
+                   "needs channels and spatial axes, but its input is flat with %zu "
                    "numbers; put a reshape before it",
                    layer->inputs);
 }

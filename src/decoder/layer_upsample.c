@@ -10,7 +10,7 @@ static bool place(struct layer *layer, const struct layer_spec *spec, struct err
   size_t factor[CONVOLUTION_AXES];
   if (axes == 0)
     return error_set(error,
-                     "needs channels and axes of space, but its input is flat with %zu "
+                     "needs channels and spatial axes, but its input is flat with %zu "
                      "numbers; put a reshape before it",
                      layer->inputs);
   if (!layer_expand(&spec->sizes, axes, "upsample", factor, error)) return false;

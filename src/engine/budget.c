@@ -228,8 +228,8 @@ size_t budget_parts(const struct run *run, struct budget_part parts[BUDGET_PARTS
           (struct budget_part){all_parts[i].name, all_parts[i].remedy, all_parts[i].bytes(run)};
   for (size_t i = 0; i < count; i++) sum += parts[i].bytes;
   if (reading_bytes(run) > sum)
-    parts[count++] = (struct budget_part){"reading, beyond what is needed then", "raise it",
-                                          reading_bytes(run) - sum};
+    parts[count++] =
+        (struct budget_part){"extra while data are read", "raise it", reading_bytes(run) - sum};
   return count;
 }
 
@@ -324,7 +324,7 @@ static void refuse(const struct run *run, struct error *error) {
     if (parts[i].bytes > most.bytes) most = parts[i];
   error_set(error,
             "run.memory_limit: a rank needs at least %.4g GB, %.4g GB of it for: %s; but it may "
-            "take %.4g GB%s: %s",
+            "use only %.4g GB%s: %s",
             1e-9 * budget_bytes(run), 1e-9 * most.bytes, most.name,
             1e-9 * run->config.run.memory_limit,
             run->config.automatic[config_parameter_find("run.memory_limit")] != AUTOMATIC_NO

@@ -255,8 +255,9 @@ void evaluation_state(struct evaluation *evaluation, struct state *state) {
       (struct encoding *[]){
           [ENCODING_BY_FLOW] = evaluation->encoding, [ENCODING_BY_ENCODER] = NULL},
       evaluation->run->decoder->d, field, state);
-  state_add_numbers(state, field.group, "identity", STATE_INT64, &evaluation->identity, 1, "one",
-                    "names parameters, first guess, data and options that decide the latents");
+  state_add_numbers(
+      state, field.group, "identity", STATE_INT64, &evaluation->identity, 1, "one",
+      "identifies the parameters, first guess, data and options that determine the latents");
 }
 
 bool evaluation_resume(struct evaluation *evaluation) {

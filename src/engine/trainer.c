@@ -361,8 +361,8 @@ void trainer_settle(struct trainer *t) {
   const int64_t left = (epochs - t->at.epoch) * t->batches - t->at.batch;
   t->plan = plan_anew(&t->run->config, t->at.step, left);
   log_line(
-      "  %-8s %lld epochs instead of %lld: the rate of the %lld updates to come falls anew, from "
-      "%g. A run of %lld epochs from the start would have had other rates",
+      "  %-8s %lld epochs instead of %lld: over the remaining %lld updates the rate falls anew, "
+      "from %g. A run of %lld epochs from the start would have had different rates",
       "plan", (long long)epochs, (long long)before, (long long)t->plan.steps,
       t->run->config.training.optimiser.learning_rate, (long long)epochs);
 }

@@ -15,7 +15,7 @@ double trainer_cpu_elapsed(const struct trainer *t) {
 // What the validations have found.
 static void choice_state(struct trainer *t, struct state *state) {
   state_add_numbers(state, "training", "kept", STATE_INT64, &t->choice.kept, 2, "number",
-                    "passes that the decoder to keep has had; validations since the lowest loss");
+                    "passes that led to the decoder to keep; validations since the lowest loss");
   state_add_numbers(state, "training", "validation_losses", STATE_DOUBLE, &t->choice.start, 4,
                     "loss", "of the start, of the decoder to keep, the lowest, the latest");
   if (t->kept != NULL)
@@ -77,7 +77,8 @@ void trainer_state(struct trainer *t, struct state *state) {
   }
   second_flow_state(t->second, samples, state);
   evaluations.name = "evaluations";
-  evaluations.text = "gradient evaluations of samples' last flows, by which the next are spread";
+  evaluations.text =
+      "gradient evaluations of samples' last flows, by which the next are distributed";
   evaluations.type = STATE_INT64;
   evaluations.data = t->evaluations;
   evaluations.width = 1;

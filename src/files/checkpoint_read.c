@@ -138,7 +138,8 @@ static char *read_root(struct h5_file *file, const char *path, const char *name,
                        struct error *error) {
   char *text = memory_new(char, ATTRIBUTE);
   if (!h5_read_text(file, "/", name, text, ATTRIBUTE))
-    error_set(error, "%s lacks the attribute %s; it is of another version of gfe_hpc", path, name);
+    error_set(error, "%s lacks the attribute %s; it was written by another version of gfe_hpc",
+              path, name);
   return text;
 }
 
@@ -273,7 +274,7 @@ static bool check_shape(struct h5_file *file, const struct state_field *field, c
   const bool fits = shape[0] == field->total && axes == (field->components == NULL ? 1 : 2) &&
                     (axes == 1 || shape[1] == (int64_t)field->width);
   return fits ||
-         error_set(error, "%s in the checkpoint has a shape other than this run needs", path);
+         error_set(error, "%s in the checkpoint does not have the shape that this run needs", path);
 }
 
 static uint64_t stored_sum(struct h5_file *file, const char *path) {

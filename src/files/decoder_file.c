@@ -197,8 +197,9 @@ static bool check_weight(const struct source *source, const struct layer *layer,
   layer_path(path, source->group, layer->number, "/weight");
   if (!h5_shape(source->file, path, "decoder.file", &axes, shape, error)) return false;
   if (layer_ops(layer->kind)->flat && axes == 2 && shape[1] != (int64_t)layer->inputs)
-    return error_set(error, "decoder.file = %s: %s has %lld inputs, the layer below %zu outputs",
-                     source->name, path, (long long)shape[1], layer->inputs);
+    return error_set(
+        error, "decoder.file = %s: %s has %lld inputs, but the layer before it has %zu outputs",
+        source->name, path, (long long)shape[1], layer->inputs);
   struct layer_shape wanted;
   layer_weight_shape(layer, &wanted);
   bool same = axes == (int)wanted.axes;

@@ -30,14 +30,14 @@ void dictionary_declare(struct h5_file *file, const struct dictionary *dictionar
              "checksum of the scaled sample to which an entry belongs");
   h5_write_integer(file, group, "latents", dictionary->latents);
   h5_dataset(file, group, "mean", H5_DOUBLE, 1, (const char *const[]){"latent"}, "1",
-             "mean of all trained latents: of the prior that evaluation.prior = gaussian takes");
+             "mean of all trained latents; also that of the prior (evaluation.prior = gaussian)");
   h5_dataset(file, group, "covariance", H5_DOUBLE, 2, (const char *const[]){"latent", "latent"},
              "1", "their covariance");
   if (!dictionary->has_metrics) return;
   h5_dimension(file, group, "metric_entry", dictionary_metric_count(dictionary));
   h5_dataset(file, group, "metric", H5_REAL, 3,
              (const char *const[]){"metric_entry", "latent", "latent"}, "1",
-             "inverse Gauss-Newton matrix of each entry, or one of all: the first metric of flows "
+             "inverse Gauss-Newton matrix of each entry, or one for all: the first metric of flows "
              "that begin there");
 }
 
@@ -163,7 +163,7 @@ bool dictionary_read(const char *path, struct dictionary *dictionary, struct err
   h5_close(&file);
   if (!error_is_set(error) && !(good && is_sound(dictionary)))
     error_set(error,
-              "decoder.file = %s: a number of its %s is missing or not finite, or in another shape",
+              "decoder.file = %s: a number in its %s is missing or not finite, or a shape is wrong",
               path, group);
   return !error_is_set(error);
 }

@@ -116,7 +116,7 @@ static bool check_entry(const char *entry, const char *path, const struct given 
   return !is_written(entry, given) || !is_one_of(path, given->path) ||
          error_set(error,
                    "%s = %s is %s, which this run would overwrite; give another run.directory, or "
-                   "take a copy",
+                   "use a copy",
                    given->key, given->path, path);
 }
 

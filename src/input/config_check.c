@@ -32,8 +32,9 @@ static bool check_generated(const struct config_input *input, const struct data_
     snprintf(key, sizeof key, "%s.%s", section, keys[i]);
     if (!config_key_is_given(input, key)) continue;
     const struct config_place place = config_place_of(input, key);
-    return config_complain(&place, input->error, "cannot go with %s.generate = %s; leave one out",
-                           section, generator_name(data->generate));
+    return config_complain(&place, input->error,
+                           "cannot be combined with %s.generate = %s; leave one out", section,
+                           generator_name(data->generate));
   }
   if (data->count > 0) return true;
   snprintf(key, sizeof key, "%s.count", section);
@@ -50,7 +51,7 @@ static bool exclude(const struct config_input *input, const char *section, const
   snprintf(beside, sizeof beside, "%s.%s", section, other);
   if (!config_key_is_given(input, key) || !config_key_is_given(input, beside)) return true;
   const struct config_place place = config_place_of(input, key);
-  return config_complain(&place, input->error, "cannot go with %s; %s", beside, advice);
+  return config_complain(&place, input->error, "cannot be combined with %s; %s", beside, advice);
 }
 
 // A name that must be among data->axes, where these are given.
@@ -310,13 +311,13 @@ static bool check_adjoint(const struct config_input *input, const struct config 
     char solvers[128] = "";
     append_solvers(solvers, sizeof solvers, encoding->flow, has_adjoint);
     return complain(input, "training", "adjoint",
-                    "cannot go with encoding.solver = %s: it ends at a minimum, where the "
+                    "cannot be combined with encoding.solver = %s: it ends at a minimum, where the "
                     "adjoint's term vanishes; use adjoint none, or the solver %s",
                     solver_name(encoding->solver), solvers);
   }
   if (encoding->root_loss)
     return complain(input, "training", "adjoint",
-                    "needs encoding.root_loss = false: it is that of the loss itself");
+                    "needs encoding.root_loss = false: it exists only for the loss itself");
   if (encoding->coupling == COUPLING_BATCH)
     return complain(input, "training", "adjoint",
                     "needs encoding.coupling = none: a shared step depends on the whole batch");
@@ -332,7 +333,8 @@ static bool check_second_flow(const struct config_input *input, const struct con
                       : config->training.adjoint != ADJOINT_NONE   ? "training.adjoint = none"
                       : config->encoding.coupling != COUPLING_NONE ? "encoding.coupling = none"
                                                                    : NULL;
-  return lacks == NULL || complain(input, "training", "second_flow", "needs %s, or is 0", lacks);
+  return lacks == NULL ||
+         complain(input, "training", "second_flow", "needs %s, unless it is 0", lacks);
 }
 
 // A guess for each sample's own flow.
@@ -342,7 +344,8 @@ static bool check_start(const struct config_input *input, const struct config *c
   int other = START_ZERO + 1;
   if (coupled && config->evaluation.tries > 1)
     return complain(input, "evaluation", "tries",
-                    "%lld needs evaluation.coupling = none: samples that share a step begin once",
+                    "%lld needs evaluation.coupling = none: flows that share a step are run only "
+                    "once",
                     (long long)config->evaluation.tries);
   while (other < START_COUNT && !start[other]) other++;
   if (other == START_COUNT || !coupled) return true;
@@ -400,11 +403,11 @@ static bool check_folds(const struct config_input *input, const struct config *c
                     1.0 / folds, (long long)(1.0 / share + 1e-9));
   if (!config->training.refit)
     return complain(input, "training", "folds",
-                    "each of the decoders knows only a part of the samples: give training.refit: "
-                    "true, which trains the one to keep on all of them");
+                    "each fold trains its decoder on only some of the samples: give "
+                    "training.refit: true, which trains the one to keep on all of them");
   if (config->training.keep != KEEP_BEST || config->training.patience > 0)
     return complain(input, "training", "folds",
-                    "the mean over all of them is needed after each pass: leave out "
+                    "the mean over all folds is needed after each pass: leave out "
                     "training.patience, and training.keep: last");
   return true;
 }

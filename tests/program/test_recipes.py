@@ -162,7 +162,7 @@ def test_auto(checks, program, cwd):
     checks(chosen(os.path.join(cwd, "p", "run")).get("schedule") == "cosine", "the echo")
     write_input(paths[0], *longer)
     result = run(program, "input.yaml", cwd=os.path.join(cwd, "p"))
-    checks(result.code == 0 and "3 epochs instead of 1: the rate of the 64 updates to come falls"
+    checks(result.code == 0 and "3 epochs instead of 1: over the remaining 64 updates the rate falls"
            in result.out, f"the new plan should be said: {result}")
     with open(os.path.join(cwd, "p", "run", "history.csv"), encoding="utf-8", newline="") as file:
         rates = [float(step["learning_rate"]) for step in csv.DictReader(file)]

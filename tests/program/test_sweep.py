@@ -139,7 +139,7 @@ def test_again(checks, program, cwd, sweep, directories):
                and "(training.epochs: 2 before, 3 now)" in other.err,
                f"another input in the same directory: {other}")
     listing = run(program, "--tasks", "grid.yaml", "--set", "training.epochs=3", cwd=cwd)
-    checks(listing.code == 0 and "exists and has another input" in listing.err,
+    checks(listing.code == 0 and "exists and has a different input" in listing.err,
            f"--tasks of another input: {listing}")
     checks(sorted(os.listdir(sweep)) == content
            and load(os.path.join(sweep, "sweep.json")) == plan, "what is refused leaves no trace")

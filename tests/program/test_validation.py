@@ -206,7 +206,7 @@ def test_refusals(checks, program, cwd):
             ({"training.patience": 2}, "training.patience = 2: needs validation during training"),
             ({"training.keep": "best"}, "training.keep = best: needs validation during training"),
             ({"training.refit": True}, "training.refit = true: needs validation during training"),
-            ({**SHARE, "training.folds": 5}, "training.folds = 5: each of the decoders"),
+            ({**SHARE, "training.folds": 5}, "training.folds = 5: each fold trains its"),
             ({"training.folds": 5, "training.refit": True}, "training.folds = 5: needs a share"),
             ({**SHARE, "training.folds": 6, "training.refit": True}, "or folds <= 5"),
             ({**SHARE, "training.folds": 5, "training.refit": True, "training.patience": 3},
