@@ -29,7 +29,7 @@ The results are in $PWD/runs/quickstart (images) and $PWD/runs/fields (fields):
   plots/         the figures
 
 Errors on test samples, which the decoders have not seen, compared with POD of the same latent size
-(the best linear decoder in mean square; the images are learned with cross-entropy):
+(the linear decoder with the smallest squared error; on images, training minimises cross-entropy):
 
 TEXT
 "$python" postprocess/gfe_compare.py runs/quickstart runs/fields

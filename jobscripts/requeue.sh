@@ -95,7 +95,7 @@ queue_again() {
   elif [ "$restarts" -ge "${GFE_REQUEUES:-100}" ]; then
     reason="it has been requeued $restarts times, the maximum (GFE_REQUEUES)"
   elif ask_slurm requeue "$(job_id)"; then
-    echo "requeue: job $(job_id) is in the queue again, time $((restarts + 1))"
+    echo "requeue: job $(job_id) is in the queue again (requeue number $((restarts + 1)))"
     return
   else
     reason="Slurm refuses"

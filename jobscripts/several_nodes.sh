@@ -6,6 +6,7 @@
 #
 # This many ranks need large batches; inputs/fashion_mnist.yaml shows how (1,000 samples, 8 updates
 # each).
+#
 # Read jobscripts/one_node.sh first: options that are explained there are not explained here.
 
 #SBATCH --job-name=gfe_large

@@ -1,8 +1,8 @@
 #!/bin/sh
 # The figure and the first rows of the table in the main README.md: decoders for the fields of
 # inputs/fields.yaml with 2 to 16 numbers per sample and 10 to 80 training trajectories, compared
-# with POD and an autoencoder; three seeds each. 33 runs of a few seconds in runs/readme; finished
-# runs are not repeated.
+# with POD and an autoencoder; three seeds each. Makes 33 runs of a few seconds in runs/readme;
+# finished runs are not repeated.
 #
 #   sh inputs/figures/fields.sh         # writes inputs/figures/fields.png, prints the table
 set -eu

@@ -13,16 +13,16 @@ from gfe.tables import print_table
 
 RUNS = os.path.join("runs", "readme")
 SEEDS = (1, 2, 3)
-SHOWN = (0, 88)  # two test samples, by their places
+SHOWN = (0, 88)  # two test samples, by index
 LATENTS, TRAJECTORIES = (2, 4, 8, 16), (10, 20, 40, 80)
-POD = ("POD", "gfe", "POD", GREEN)  # the error's name, the model of its runs, label, colour
+POD = ("POD", "gfe", "POD", GREEN)  # name of the error, model of the runs, label, colour
 ENCODER = ("encoder", "autoencoder", "autoencoder", BLUE)
 BY_FLOW = ("GFE", "autoencoder", "autoencoder's decoder with the flow", None)
 GFE = ("GFE", "gfe", "GFE", ORANGE)
 
 
 def errors(curve, trajectories, latent):
-    """Relative L2 errors of the test data, of each seed."""
+    """Relative L2 errors of the test data, one per seed."""
     name, model = curve[:2]
     return np.array([errors_of(os.path.join(RUNS, f"{model}_{trajectories}_{latent}_{seed}"),
                                "test")[name] for seed in SEEDS])
@@ -39,7 +39,7 @@ def draw_sample(axes, test, place):
 
 
 def draw_errors(axes, cases, numbers, curves, label):
-    """Means over seeds, with bands from the least to the largest."""
+    """Means over seeds, with bands from the smallest to the largest error."""
     for curve in curves:
         found = np.array([errors(curve, *case) for case in cases])
         axes.plot(numbers, found.mean(axis=1), "o-", label=curve[2], color=curve[3])

@@ -6,19 +6,19 @@
 #   sh inputs/paper/data_efficiency.sh            60 to 6,000 images
 #   sh inputs/paper/data_efficiency.sh 60000      the autoencoder on all 60,000, too
 #
-# Builds the program unless GFE_PROGRAM names one; runs GFE_WORKERS (2) tasks at a time. The same
-# command resumes where it was stopped and leaves finished tasks alone. All files are written to
+# Builds the program unless GFE_PROGRAM names one; runs GFE_WORKERS (2) tasks at a time. If it was
+# stopped, the same command resumes and leaves finished tasks alone. All files are written to
 # runs/paper/data_efficiency, runs/paper/recipes and runs/paper/data_efficiency_60000.
 set -eu
 cd "$(dirname "$0")/../.."
 . jobscripts/setup.sh
 
-# tasks NAME: all tasks of inputs/paper/NAME.yaml, what they print in runs/paper/NAME/logs.
+# tasks NAME: all tasks of inputs/paper/NAME.yaml, with their output in runs/paper/NAME/logs.
 tasks() {
   input=inputs/paper/$1.yaml
   logs=runs/paper/$1/logs
   count=$("$program" --tasks "$input" | sed -n 's/.*a sweep of \([0-9]*\) tasks.*/\1/p')
-  echo "$input: $count tasks, what they print in $logs"
+  echo "$input: $count tasks, output in $logs"
   mkdir -p "$logs"
   # shellcheck disable=SC2016  # the inner shell's own arguments
   seq 0 $((count - 1)) | xargs -P "${GFE_WORKERS:-2}" -I '{}' sh -c \

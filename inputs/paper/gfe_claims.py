@@ -22,7 +22,7 @@ with command.imports():
     from gfe.style import BLUE, GREEN, GREY, GRID, LIGHT, ORANGE
     from gfe.tables import print_table
 
-TARGETS = (0.01, 0.001)   # shares above the optimum that count as close
+TARGETS = (0.01, 0.001)   # relative distances from the optimum that count as close
 BUDGET = 200              # evaluations at which solvers are compared
 SOLVERS = {"euler": (ORANGE, "o"), "rk4": (GREEN, "^"), "amd": (BLUE, "s"),
            "heun": (LIGHT, "v"), "dopri5": (GREY, "D")}
@@ -35,7 +35,7 @@ def load(directory, name):
 
 
 def directories(*parts):
-    """Directories of a pattern that hold results, in order."""
+    """Directories that match a pattern and hold results, in order."""
     found = sorted(glob.glob(os.path.join(*parts, "results.h5")))
     if not found:
         raise ResultsError(f"no {os.path.join(*parts, 'results.h5')}; run inputs/paper/run.sh")
@@ -43,7 +43,7 @@ def directories(*parts):
 
 
 def load_series(directory):
-    """{series: encodings of growing length} of DIRECTORY/SERIES/ITERATIONS."""
+    """{series: encodings of increasing length} from DIRECTORY/SERIES/ITERATIONS."""
     series = {}
     for path in directories(directory, "*", "*"):
         series.setdefault(os.path.basename(os.path.dirname(path)), []).append(path)
@@ -53,12 +53,12 @@ def load_series(directory):
 
 
 def finite_loss(encoded):
-    """Losses, infinite where they are not finite."""
+    """Losses, with infinity in place of NaN."""
     return np.where(np.isfinite(encoded.loss), encoded.loss, np.inf)
 
 
 def best_losses(directory, series):
-    """The lowest loss that was seen of each sample, its optimum as far as we know."""
+    """The lowest loss seen for each sample: its optimum as far as we know."""
     runs = [load(os.path.join(directory, "optimum"), "encode"), *sum(series.values(), [])]
     return np.min([finite_loss(run) for run in runs], axis=0)
 
@@ -94,7 +94,7 @@ def adjoint_order(item):
 
 
 def adjoint(directory):
-    """Claim (c): test loss with and without the adjoint, by the end of the flow."""
+    """Claim (c): test loss with and without the adjoint, against the end of the flow."""
     table = load_adjoint(directory)
     rows = []
     for (solver, tau, kind), runs in sorted(table.items(), key=adjoint_order):
@@ -148,7 +148,7 @@ def adjoint_figure(table):
 
 def evaluations_to(encodings, best, share):
     """Evaluations after which each sample's loss is within `share` of its optimum, rounded up to
-    the lengths encoded; inf if it never is."""
+    the next length that was run; inf if it never is."""
     reached = np.full(len(best), np.inf)
     for encoded in reversed(encodings):
         close = finite_loss(encoded) <= best * (1 + share)
@@ -157,7 +157,7 @@ def evaluations_to(encodings, best, share):
 
 
 def order_style(name):
-    """Colour by flow, line and marker by solver; the best bounds of amd are drawn thick."""
+    """Colour by flow, line and marker by solver; amd with the best step bounds is drawn thick."""
     colour = BLUE if "nesterov" in name else ORANGE if "gradient" in name else GREY
     if name == "lbfgs":
         return dict(color=colour)
@@ -218,8 +218,8 @@ def second_order_figure(series, best):
 # ---- (e) fixed steps on a stiff decoder ----
 
 def stability_limits(decoder, target, z):
-    """The longest stable Euler step at each sample's z, 2 / the largest eigenvalue of the summed
-    loss' Hessian (by central differences of the gradient)."""
+    """The longest stable Euler step at each sample's z: 2 / the largest eigenvalue of the Hessian
+    of the summed loss (by central differences of the gradient)."""
     hessian, width = np.empty((len(z), decoder.latent, decoder.latent)), 1e-4
     for j, shift in enumerate(width * np.eye(decoder.latent)):
         hessian[:, :, j] = (decoder.gradient(target, z + shift) -
@@ -228,7 +228,7 @@ def stability_limits(decoder, target, z):
 
 
 class StiffCase:
-    """What was encoded with one decoder."""
+    """All encodings with one decoder."""
 
     def __init__(self, directory):
         self.series = load_series(directory)
@@ -246,7 +246,7 @@ class StiffCase:
                           for encoded in self.series[name]]))
 
     def at_budget(self, values, name):
-        """A quantity of each encoding, between those next to BUDGET evaluations."""
+        """A quantity of the encodings, interpolated to BUDGET evaluations."""
         evaluations, _ = self.curve(name)
         return np.interp(np.log(BUDGET), np.log(evaluations), values)
 
@@ -260,7 +260,7 @@ class StiffCase:
                                for encoded in self.series[name]], name)
 
     def diverged(self, name):
-        """Share of the samples that end above the loss they started from, or nowhere."""
+        """Fraction of the samples whose loss ends above its initial value or is not finite."""
         return self.at_budget([np.mean(finite_loss(encoded) > self.start)
                                for encoded in self.series[name]], name)
 
@@ -339,7 +339,7 @@ CIRCLE_LEARNED = 0.02
 
 
 def circle(directory):
-    """The circle: its decoder as a curve, of every flow and solver."""
+    """The circle: the decoder as a curve, for every flow and solver."""
     methods = [(flow, solver) for flow, solvers in (
         ("gradient", ("lbfgs", "amd", "euler", "rk4", "heun", "dopri5")),
         ("nesterov", ("amd", "rk4", "heun", "dopri5"))) for solver in solvers]
@@ -406,7 +406,7 @@ def main():
     parser = argparse.ArgumentParser(description="Draw and tabulate the paper's claims.")
     commands = parser.add_subparsers(dest="claim", required=True)
     for name in CLAIMS:
-        commands.add_parser(name).add_argument("directory", help="of the runs, runs/paper/CLAIM")
+        commands.add_parser(name).add_argument("directory", help="of the runs: runs/paper/CLAIM")
     scaling = commands.add_parser("scale", help="write a decoder with a layer's weights multiplied")
     scaling.add_argument("source", help="results.h5 with a decoder")
     scaling.add_argument("target", help="the file to write")

@@ -32,13 +32,13 @@ except ImportError:
 
 NEIGHBOURS = 5
 PERPLEXITY = 30
-LOSSES = (0.295, 0.29, 0.285)  # to which updates are counted
+LOSSES = (0.295, 0.29, 0.285)  # the updates to reach each of these are counted
 NAMES = {"gfe": "GFE", "autoencoder": "autoencoder", "pod": "POD"}
 SEED = "run.seed"
 
 
 def finished(directory):
-    """(values, results file) of the tasks of a sweep that have finished."""
+    """(values, results file) of the finished tasks of a sweep."""
     sweep = Sweep(directory, 0)
     return [({key: sweep.values[key][k] for key in sweep.keys},
              os.path.join(directory, name, "results.h5"))
@@ -85,7 +85,7 @@ def mean_and_range(numbers):
 
 
 def segmented(directory):
-    """Losses of classes that were not learned, and of those that were, over seeds."""
+    """Losses of classes that were absent from training, and of those present, over seeds."""
     found = {}
     for values, path in finished(directory):
         key = values["data.train.subset"], model_of(values)
@@ -106,7 +106,7 @@ def segmented(directory):
 # ---- all images ----
 
 def fully_trained(directory):
-    """Losses of all models by their own encoding and by the flow, and what they cost."""
+    """Losses of all models by their own encoding and by the flow, and the cost."""
     rows = []
     for values, path in finished(directory):
         with Results(path) as results:
@@ -129,7 +129,7 @@ def fully_trained(directory):
 # ---- updates against batches ----
 
 def updates_to(loss, updates, target):
-    """Updates at which the loss, linear in their logarithm between runs, comes down to a target."""
+    """Updates at which the loss, interpolated linearly in their logarithm, falls to a target."""
     for k in range(1, len(loss)):
         if loss[k] <= target < loss[k - 1]:
             share = (loss[k - 1] - target) / (loss[k - 1] - loss[k])
@@ -140,7 +140,7 @@ def updates_to(loss, updates, target):
 
 
 def knee(directory):
-    """All runs, and the updates to some losses by batch."""
+    """All runs, and the updates needed to reach some losses, by batch size."""
     sweep = Sweep(directory, 0)
     names = ("steps", "uses_per_sample", "training_evaluations_per_sample", "test_loss")
     batches = {}
@@ -165,8 +165,8 @@ def knee(directory):
 # ---- latents ----
 
 def nearest_neighbours(z, label, count=NEIGHBOURS):
-    """Share of samples with the label that most of their nearest neighbours have, of equals the
-    one of the nearest."""
+    """Fraction of the samples whose label is the most common one among their nearest neighbours;
+    ties go to the nearest."""
     distance = ((z[:, None] - z[None]) ** 2).sum(axis=2)
     np.fill_diagonal(distance, np.inf)
     near = label[np.argsort(distance, axis=1, kind="stable")[:, :count]]
@@ -184,7 +184,7 @@ def place(z):
 
 
 def latents(directory):
-    """Maps of latents with their classes' colours, and how often neighbours are of one class."""
+    """Maps of latents coloured by class, and how often neighbours belong to the same class."""
     cases = []
     for values, path in finished(directory):
         with Results(path) as results:
@@ -214,7 +214,7 @@ def latents(directory):
 # ---- where flows begin ----
 
 def starts(directory):
-    """Losses and evaluations of flows that begin at 0 and at random, by solver."""
+    """Losses and evaluations of flows that begin at 0 and at random points, by solver."""
     rows = []
     for solver in sorted(os.listdir(directory)):
         for start in ("zero", "uniform"):

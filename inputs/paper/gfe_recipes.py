@@ -4,9 +4,9 @@
 usage: gfe_recipes.py DIRECTORY
 
 DIRECTORY is the run.directory of inputs/paper/recipes.yaml. Losses are test_loss, mean ± half the
-range over the seeds. Uses per image: in how many updates an image took part, mean. Cost: gradient
-evaluations of flows per image, and half of one for each use, the products that give the gradient of
-the weights. Also written into DIRECTORY/recipes.md.
+range over the seeds. Uses per image: the mean number of updates that an image took part in. Cost:
+gradient evaluations of flows per image, plus half an evaluation for each use (the products that
+give the gradient of the weights). The tables are also written to DIRECTORY/recipes.md.
 """
 import argparse
 import os

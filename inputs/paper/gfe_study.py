@@ -8,11 +8,11 @@ inputs/paper/data_efficiency.yaml. Writes into plots/ of the first one
 
     study_one_pass  test loss over images and over CPU seconds of training, one pass each
     study_recipes   the same for several updates per batch and for several passes
-    study_images    unseen images, what GFE and the autoencoder make of them
+    study_images    unseen images as reconstructed by GFE and by the autoencoder
 
 and, beside plots/, study.md: all means as tables, and what follows from them. Lines are means over
-the seeds, bands go from the best to the worst of them. A GFE's loss is that of the flow's latents
-(test_loss), an autoencoder's that of its own encoder's (test_loss_encoder).
+the seeds, bands go from the best to the worst of them. The loss of GFE is that at the latents of
+the flow (test_loss), the loss of an autoencoder that at its encoder's (test_loss_encoder).
 """
 
 import os
@@ -59,8 +59,8 @@ def method_of(values):
 
 
 def read_runs(directories, patience=30):
-    """The tasks that are done, as (family, recipe, setting, images, seed, loss, refined, cpu,
-    path); tells how many are not."""
+    """The finished tasks, as (family, recipe, setting, images, seed, loss, refined, cpu, path);
+    prints how many are not finished."""
     runs = []
     for directory in directories:
         sweep = Sweep(directory, patience)
@@ -68,8 +68,8 @@ def read_runs(directories, patience=30):
             raise ResultsError(f"{directory}: the sweep does not vary {IMAGES}")
         left = sum(status != "done" for status in sweep.status)
         if left:
-            print(f"{directory}: {left} of {len(sweep.status)} tasks are not done; the figures are "
-                  "of the others")
+            print(f"{directory}: {left} of {len(sweep.status)} tasks are not done; the figures "
+                  "show the others")
         if left == len(sweep.status):
             continue
         flow, cpu = sweep.metric("test_loss"), sweep.metric("training_cpu_seconds")
@@ -118,7 +118,7 @@ def all_series(runs):
 
 
 def best_series(series, family, recipe):
-    """At each number of images the setting with the lowest mean loss; None if there is none."""
+    """The setting with the lowest mean loss at each number of images; None if there is none."""
     found = [s for s in series if s.family == family and s.recipe == recipe]
     if not found:
         return None
@@ -160,7 +160,7 @@ def finish(axes, x, images, level):
 
 
 def leap(gfe, auto):
-    """Where GFE saves most images: (images of GFE, images of the autoencoder, loss of GFE)."""
+    """Where GFE saves the most images: (images of GFE, of the autoencoder, loss of GFE)."""
     pairs = [(n, many, loss) for n, loss in zip(gfe.images, gfe.loss)
              for many, other in zip(auto.images, auto.loss) if many > n and loss <= other]
     return max(pairs, key=lambda pair: pair[1] / pair[0], default=None)
@@ -179,8 +179,8 @@ def annotate_leap(axes, gfe, auto):
 
 
 def curve_figure(drawn, title, images, level, pair=()):
-    """`drawn`: (series, colour, label, other looks) each; `pair`: GFE and autoencoder, between
-    which an arrow shows how many images are saved."""
+    """`drawn`: a list of (series, colour, label, other style); `pair`: GFE and autoencoder,
+    between which an arrow shows how many images are saved."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(14, 6), sharey=True)
     for axes, x in ((left, "images"), (right, "cpu")):
         for series, colour, label, look in drawn:
@@ -231,8 +231,8 @@ def recipe_figure(series, images, level):
 # ---- images ----
 
 def reconstruct(path, samples):
-    """What a run makes of the first `samples` test samples: targets, images, labels. An
-    autoencoder's images come from its own encoder's latents."""
+    """The first `samples` test samples of a run: targets, reconstructions, labels. Those of an
+    autoencoder are decoded from its encoder's latents."""
     with Results(path) as results:
         encoded, decoder = results.set("test"), results.decoder()
         own = results.file.get("test/z_encoder")
@@ -254,7 +254,7 @@ def choose_columns(label, count, columns):
 
 
 def image_figure(rows):
-    """A row of images for each (name, loss, path); the targets above and in the middle."""
+    """A row of images for each (name, loss, path); the targets are at the top and in the middle."""
     shown, columns, target = [], None, None
     for name, loss, path in rows:
         targets, images, label = reconstruct(path, 1000)
@@ -313,7 +313,8 @@ def table(series, images, name, digits):
 
 
 def comparison(gfe, auto):
-    """What each number of images does for GFE that the autoencoder needs more for."""
+    """The largest number of images with which the autoencoder is no better than GFE, for each
+    number of images of GFE."""
     lines = []
     for n, loss in zip(gfe.images, gfe.loss):
         beaten = [(many, other) for many, other in zip(auto.images, auto.loss)

@@ -9,12 +9,12 @@
 #   sh inputs/paper/run.sh circle_points  the circle of the paper's code
 #   sh inputs/paper/run.sh segmented      unseen classes
 #   sh inputs/paper/run.sh fully_trained  (b) all images
-#   sh inputs/paper/run.sh knee           updates to a loss against the batch
+#   sh inputs/paper/run.sh knee           updates needed to reach a loss, by batch size
 #   sh inputs/paper/run.sh latents        do latents of a class lie together?
-#   sh inputs/paper/run.sh starts         flows that begin at random
+#   sh inputs/paper/run.sh starts         flows that begin at random points
 #
-# Builds the program unless GFE_PROGRAM names one; runs it on GFE_RANKS ranks (2). Everything it
-# makes lies in runs/paper/CLAIM and is made anew, but for runs/paper/decoder.
+# Builds the program unless GFE_PROGRAM names one; runs it on GFE_RANKS ranks (2). Everything is
+# written to runs/paper/CLAIM, replacing earlier results, except the decoder in runs/paper/decoder.
 set -eu
 cd "$(dirname "$0")/../.."
 . jobscripts/setup.sh
@@ -41,7 +41,7 @@ run() {
 
 # ---- (c) ----
 
-# adjoint_run SERIES SEED SOLVER TAU ADJOINT: trains; tests by lbfgs, then by the flow trained with.
+# adjoint_run SERIES SEED SOLVER TAU ADJOINT: trains; tests by lbfgs, then by the training flow.
 adjoint_run() {
   place=$1/seed_$2
   solver=$3
@@ -85,7 +85,7 @@ encode() {
   done
 }
 
-# encode_optimum DIRECTORY: what the other losses are compared with; keeps the images.
+# encode_optimum DIRECTORY: the optimum that other losses are compared with; stores all images.
 encode_optimum() {
   echo "$1"
   run "$1" encode.yaml decoder.file="$decoder" output.reconstructions=256 \
@@ -134,7 +134,7 @@ divided() {
   done
 }
 
-# every_solver DIRECTORY "EVALUATIONS...": solvers and steps, to about these numbers of evaluations.
+# every_solver DIRECTORY "EVALUATIONS...": solvers and steps, for about these numbers of evaluations.
 every_solver() {
   encode_optimum "$1/optimum"
   for step in 0.001 0.003 0.01 0.03 0.1 0.3 1; do

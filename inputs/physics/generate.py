@@ -10,7 +10,7 @@ usage: generate.py [--directory runs/physics_data] [--small] [SET ...]
 
 There is a file per set, SET.h5, which follows netCDF-4: named dimensions with coordinates and
 units. The first trajectories are for training, the last ones for tests (TRAIN and TEST below, and
-the selections in study.yaml); all last longer than the times used in training. Fronts have no time;
+the selections in study.yaml); all continue beyond the times used in training. Fronts have no time;
 the last of them are steeper and higher than those used in training. --small writes the same fields
 on few points.
 """
@@ -53,7 +53,7 @@ def fronts(train, test, points=256, seed=5):
 
 
 def burgers(trajectories, times, points=256, seed=1, end=2.0, viscosity=0.01 / np.pi):
-    """By the solver of inputs/fields.py."""
+    """Burgers' equation, solved as in inputs/fields.py."""
     spec = importlib.util.spec_from_file_location("fields", FIELDS)
     solver = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(solver)
@@ -72,7 +72,7 @@ def minmod(a, b):
 
 
 def shallow_flux(q, direction):
-    """Flux of (h, hu, hv) in x or y, and the fastest wave."""
+    """Flux of (h, hu, hv) in x or y, and the speed of the fastest wave."""
     speed = q[:, 1 + direction] / q[:, 0]
     flux = q * speed[:, None]
     flux[:, 1 + direction] += GRAVITY / 2 * q[:, 0] ** 2
@@ -80,7 +80,7 @@ def shallow_flux(q, direction):
 
 
 def shallow_slope(q, cell):
-    """dq/dt of the finite volumes: limited linear states at the faces, Rusanov's flux, periodic."""
+    """dq/dt by finite volumes: limited linear states at the faces, Rusanov's flux, periodic."""
     slope = np.zeros_like(q)
     for direction, axis in ((0, 2), (1, 3)):
         half = minmod(q - np.roll(q, 1, axis), np.roll(q, -1, axis) - q) / 2
@@ -93,7 +93,8 @@ def shallow_slope(q, cell):
 
 
 def shallow_water(trajectories, times, points=64, seed=2, end=0.4, length=5.0):
-    """Breaking dams of random place, radius and height in still water, 1 m deep; Heun's method."""
+    """Round dams of random place, radius and height that break in still water, 1 m deep, by Heun's
+    method."""
     draw = np.random.default_rng(seed)
     cell = length / points
     x = (np.arange(points) + 0.5) * cell

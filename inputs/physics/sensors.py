@@ -3,9 +3,9 @@
 
 usage: sensors.py [SET ...] [--latent 4 8 16] [--directory runs/physics_sensors] [--quick]
 
-A decoder of each set and latent length learns 1,000 states, beginning at their POD. States of other
-trajectories are then known at a few places alone: at places drawn anew for each state, or at the
-same ones for all, exact or with noise. What is wanted is the whole state. Methods:
+For each set and latent size, a decoder that starts from POD is trained on 1,000 states. Whole
+states of other trajectories are then reconstructed from their values at a few places, which are
+drawn anew for each state or are the same for all; the values are exact or noisy. Methods:
 
     least squares   the POD code that fits the sensors best (gappy POD)
     POD + prior     the most probable POD code: a Gaussian prior, and the decoder's own error
@@ -13,14 +13,15 @@ same ones for all, exact or with noise. What is wanted is the whole state. Metho
     GFE + prior     the same with evaluation.prior = gaussian
     GFE, mean       the mean of the posterior over its maxima (evaluation.modes)
 
-200 states (shallow water: 120) choose how many numbers a method takes, 200 others are measured, all
-of other trajectories than those learned. Tables give |x - y| / |y - mean| of all of them, x the
-estimate and y the state without noise: whoever answers with the mean of the training states has 1.
-Then: how often the error bars hold the state, as they are (what the sensors leave open) and with the
-decoder's own error added (what no latent can say), and how well they are ordered like the errors.
+The latent size of each method is chosen on 200 states (shallow water: 120) and its error measured
+on 200 others, all from trajectories not used in training. The tables give |x - y| / |y - mean| over
+all of these, where x is the estimate and y the state without noise; the mean of the training states
+has an error of 1. They then give the share of entries within the error bars, as they are (what the
+sensors leave undetermined) and with the decoder's own error added (what no latent can reproduce),
+and the rank correlation between bars and errors.
 
-The program gets the states as .npy files and the sensors as their weights (1 observed, 0 not).
-Parts that are done are not repeated. --quick is a part of it on few points, for tests.
+The program reads the states from .npy files, and the sensors as weights (1 observed, 0 not).
+Finished parts are not repeated. --quick runs a part of the study on few points, for tests.
 """
 
 import argparse
@@ -42,7 +43,7 @@ with command.imports():
     import generate
     from gfe.tables import print_table
 
-TRAIN, VALIDATION, TEST = 1000, 200, 200  # states at the most
+TRAIN, VALIDATION, TEST = 1000, 200, 200  # states at most
 POINTS = {"fronts": 256, "burgers": 256, "shallow_water": 4096}
 SENSORS = {"fronts": (51, 13, 3), "burgers": (51, 13, 3), "shallow_water": (205, 41, 8)}
 TIMES = {"burgers": slice(5, 41), "shallow_water": slice(1, 21)}  # those that study.yaml learns
@@ -50,7 +51,7 @@ NOISE = (0.0, 0.05)  # of the standard deviation of the training states
 PLACES = ("random", "fixed")
 METHODS = ("least squares", "POD + prior", "GFE", "GFE + prior", "GFE, mean")
 BARS = 1.0, 1.96  # that hold 68 and 95 %
-# What a run with a prior or without gives: estimates and bars in results.h5.
+# What a run with or without a prior gives: names of estimates and bars in results.h5.
 RESULTS = {"none": {"GFE": ("reconstruction", "reconstruction_std")},
            "gaussian": {"GFE + prior": ("reconstruction", "reconstruction_std"),
                         "GFE, mean": ("posterior_mean", "posterior_std")}}
@@ -59,7 +60,7 @@ RESULTS = {"none": {"GFE": ("reconstruction", "reconstruction_std")},
 # ---- states ----
 
 def read_states(name, quick):
-    """States to learn, to choose with and to measure: (state, ...) of one field each."""
+    """States for training, for choosing the latent size and for testing, (state, ...) each."""
     fields, _ = generate.generate(name, quick)
     field = np.asarray(next(iter(fields.values()))[0], "f4")
     draw = np.random.default_rng(11)
@@ -91,7 +92,7 @@ def observe(states, deviation, count, places, noise, seed):
 # ---- the program ----
 
 def run(options, directory, keys):
-    """Results of a run of the program; only once."""
+    """Results of a run of the program, which is run only if they do not exist."""
     path = os.path.join(directory, "results.h5")
     if not os.path.exists(path):
         os.makedirs(directory, exist_ok=True)
@@ -121,7 +122,7 @@ def learn(options, directory, axes, d, entries):
 
 
 def encode(options, directory, case, axes, decoder, d, noise, prior):
-    """Estimates of all states of a case by the flow, and their bars: {method: (estimates, bars)}."""
+    """The flow's estimates of all states of a case, with bars: {method: (estimates, bars)}."""
     data = {"file": os.path.join(directory, f"{case}.npy"), "axes": axes}
     if not case.startswith("all"):
         data["weights"] = os.path.join(directory, f"{case}_weights.npy")
@@ -140,13 +141,13 @@ def encode(options, directory, case, axes, decoder, d, noise, prior):
 # ---- POD ----
 
 class Pod:
-    """Modes of the training states, codes of which have mean 0 and `variance`."""
+    """Modes of the training states, whose codes have mean 0 and variances `variance`."""
 
     def __init__(self, train, d):
         self.mean = train.mean(0)
         _, s, modes = np.linalg.svd(train - self.mean, full_matrices=False)
         self.modes, self.variance = modes[:d], s[:d] ** 2 / len(train)
-        self.error = (s[d:] ** 2).sum() / train.size  # mean square of what is left
+        self.error = (s[d:] ** 2).sum() / train.size  # mean square of the residual
 
     def codes(self, y, w, noise, prior):
         ridge = np.diag((self.error + noise ** 2) / self.variance) if prior else 0
@@ -181,7 +182,7 @@ def judge_bars(estimate, deviation, own, true):
 
 
 def study_case(options, directory, case, parts, chooses, noise, decoders):
-    """{method: (error, d, bars or None)} at the d that the first `chooses` states choose."""
+    """{method: (error, d, bars or None)} at the d that is best on the first `chooses` states."""
     axes, train, true, y, w = parts
     mean, found = train.mean(0), {}
     first, rest = slice(chooses), slice(chooses, None)
@@ -238,7 +239,7 @@ def main():
     parser.add_argument("--directory", default=os.path.join("runs", "physics_sensors"))
     parser.add_argument("--program", default=shutil.which(
         "gfe_hpc", path=os.path.join(ROOT, "build") + os.pathsep + os.environ["PATH"]))
-    parser.add_argument("--quick", action="store_true", help="a part of it on few points")
+    parser.add_argument("--quick", action="store_true", help="a part of the study on few points")
     options = parser.parse_args()
     unknown = [name for name in options.sets if name not in SENSORS]
     if unknown:

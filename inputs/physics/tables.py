@@ -47,8 +47,8 @@ COLUMNS = (("POD", "gfe", "pod", "pod_"),
 # ---- what has been measured ----
 
 def chosen_tasks(sweep):
-    """{(file, samples, latent, model, initial): {seed: task}}, of tasks that are done; of several
-    the one of least validation loss."""
+    """{(file, samples, latent, model, initial): {seed: task}} of finished tasks; of several, the
+    one with the smallest validation loss."""
     keys = (FILE, SAMPLES, LATENT, MODEL, INITIAL)
     missing = [key for key in (*keys, SEED) if key not in sweep.values]
     if missing:
@@ -66,13 +66,13 @@ def chosen_tasks(sweep):
 
 
 def values_of(sweep, name, tasks):
-    """A number of the tasks of all seeds; NaN where it was not measured."""
+    """A number from the task of each seed; NaN where it was not measured."""
     column = sweep.numbers.get(name)
     return np.array([np.nan if column is None else column[task] for task in tasks.values()])
 
 
 def errors_of(sweep, chosen, cell, group):
-    """Relative L2 errors of a cell (file, samples, latent): per column an array over seeds."""
+    """Relative L2 errors of a cell (file, samples, latent): an array over seeds for each column."""
     return [values_of(sweep, f"{group}_{whose}relative_l2", chosen.get((*cell, model, initial), {}))
             for _, model, initial, whose in COLUMNS]
 
@@ -128,8 +128,9 @@ def main():
     parser.add_argument("directory", nargs="?", default=os.path.join("runs", "physics"),
                         help="run.directory of the sweep (default: runs/physics)")
     parser.add_argument("--group", choices=("test", "encode", "train"), default="test",
-                        help="test: in the range of what is learned; encode: out of it")
-    parser.add_argument("--cost", action="store_true", help="what training and encoding took, too")
+                        help="test: in the range of the training data; encode: out of it")
+    parser.add_argument("--cost", action="store_true",
+                        help="also print the cost of training and encoding")
     return command.run(parser, tables, draws=False)
 
 

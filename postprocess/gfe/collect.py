@@ -4,12 +4,12 @@ usage: gfe_collect.py DIRECTORY [--metric test_loss] [--highest] [--output DIR] 
 
 DIRECTORY is the run.directory of an input with a section `sweep`. Writes sweep.csv and sweep.h5
 there: index, directory and status of every task, the values of the swept keys and all numbers of
-its summary.json. Names the tasks that are not done, draws the metric in plots/ (a map of two keys,
-a curve of one, else points for each key) and prints the task with the best one. A swept run.seed
+its summary.json. Lists the tasks that are not done, draws the metric in plots/ (as a map for two
+keys, a curve for one, otherwise points for each key) and prints the best task. A swept run.seed
 counts as a repetition: the plots show means over it.
 
-A task is done, stopped (to be started again), failed, running or missing. One whose directory has
-no newer file than --patience minutes old and no word of its end has failed.
+A task is done, stopped (to be started again), failed, running or missing. It counts as failed if
+its directory does not say how it ended and no file there is newer than --patience minutes.
 """
 
 import csv
@@ -31,8 +31,8 @@ from gfe.style import BLUE, GREY, GRID, LIGHT, MISSING, ORANGE
 
 STATES = ("done", "stopped", "failed", "running", "missing")
 SEED = "run.seed"
-CELLS = 120    # a map of at most so many cells has its numbers written in
-LABELS = 12    # so many texts find room along an axis
+CELLS = 120    # maps with at most this many cells have numbers written in them
+LABELS = 12    # texts that fit along an axis
 
 # Units and meaning of the numbers in summary.json; some are preceded by the name of a set.
 MEANING = {
@@ -45,11 +45,11 @@ MEANING = {
     "epochs": ("epochs", "passes over the training data"),
     "uses_per_sample": ("uses", "updates that a training sample took part in, mean; with "
                                 "training.replay more than epochs times updates for early ones"),
-    "training_evaluations_per_sample": ("1", "gradient evaluations of flows in the training, per "
+    "training_evaluations_per_sample": ("1", "gradient evaluations of flows in training, per "
                                              "training sample"),
-    "seconds": ("s", "time of the last start"),
-    "training_seconds": ("s", "time of the training"),
-    "training_cpu_seconds": ("s", "CPU time of the training, of all ranks"),
+    "seconds": ("s", "time since the last start"),
+    "training_seconds": ("s", "training time"),
+    "training_cpu_seconds": ("s", "CPU time of training, over all ranks"),
     "ranks": ("ranks", "MPI ranks of the last start"),
 }
 
@@ -66,12 +66,12 @@ def load_json(path):
 
 
 def newest(directory):
-    """When a file of a directory was last written; 0 if it is empty."""
+    """When any file in a directory was last written; 0 if it is empty."""
     return max((entry.stat().st_mtime for entry in os.scandir(directory)), default=0.0)
 
 
 def status_of(directory, summary, config_hash, patience):
-    """How far a task is, and a word on why."""
+    """The state of a task, and the reason for it."""
     if not os.path.isdir(directory):
         return "missing", ""
     written = newest(directory)
@@ -82,7 +82,7 @@ def status_of(directory, summary, config_hash, patience):
     if reason == "done":
         if config_hash in (summary.get("config_hash"), summary.get("input_hash")):
             return "done", ""
-        return "failed", "its summary.json is of another input"
+        return "failed", "its summary.json is of a different input"
     ended = os.path.getmtime(os.path.join(directory, "summary.json"))
     if alive and written > ended + 2:  # started again since then
         return "running", ""
@@ -90,7 +90,7 @@ def status_of(directory, summary, config_hash, patience):
 
 
 class Sweep:
-    """The tasks of a sweep, and columns of values: lists with an entry per task."""
+    """The tasks of a sweep and their values, as lists with an entry per task."""
 
     def __init__(self, directory, patience):
         plan = load_json(os.path.join(directory, "sweep.json"))
@@ -120,12 +120,12 @@ class Sweep:
                                                for value in column], float)
 
     def strangers(self):
-        """Directories of tasks that are not of this sweep."""
+        """Task directories that do not belong to this sweep."""
         return sorted(name for name in os.listdir(self.directory)
                       if re.fullmatch(r"task_\d+_[0-9a-f]{8}", name) and name not in self.names)
 
     def metric(self, name):
-        """A number of the tasks that are done, NaN for the others."""
+        """A number from each task that is done; NaN for the others."""
         if name not in self.numbers:
             known = list(self.numbers)
             near = difflib.get_close_matches(name, known, 1)
@@ -142,7 +142,7 @@ def is_number(value):
 
 
 def text_of(value):
-    """A value as the input file would have it."""
+    """A value as written in an input file."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -243,13 +243,13 @@ def shorten(text):
 
 
 def mean_of(values):
-    """The mean of what is known; NaN if nothing is."""
+    """The mean of the known values; NaN if there are none."""
     known = values[np.isfinite(values)]
     return known.mean() if len(known) else np.nan
 
 
 def draw_map(figure, one, two, metric, best, name):
-    """A cell for every pair of values, in the colour of the metric."""
+    """A cell for every pair of values, coloured by the metric."""
     cells = np.full((len(two.distinct), len(one.distinct)), np.nan)
     for row in range(cells.shape[0]):
         for column in range(cells.shape[1]):
@@ -274,7 +274,7 @@ def draw_map(figure, one, two, metric, best, name):
 
 
 def draw_points(axes, of, metric, best, name, joined):
-    """The metric of each task against one key; their means joined by a line."""
+    """The metric of each task against one key; a line joins the means."""
     axes.plot(of.values, metric, "o", color=BLUE if not joined else LIGHT, markersize=6)
     if joined:
         means = [(of.values[of.position == k][0], mean_of(metric[of.position == k]))
@@ -327,7 +327,7 @@ def plot(sweep, metric, best, name):
 # ---- what is said ----
 
 def report_states(sweep):
-    """A line for each state, with the tasks that need somebody's attention."""
+    """A line for each state, with the tasks that need attention."""
     count = len(sweep.names)
     print(f"{sweep.directory}: {count} tasks, "
           + ", ".join(f"{sweep.status.count(state)} {state}" for state in STATES

@@ -1,6 +1,6 @@
-"""What the commands share: options, messages, exit codes, and how figures get into files.
+"""What the commands share: options, messages, exit codes, and writing figures to files.
 
-Exit code 2 and one line say what is wrong with the arguments, the files or the Python.
+Exit code 2 and one line report what is wrong with the arguments, the files or the installation.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from functools import partial
 
 @contextmanager
 def imports():
-    """`with imports():` around a command's imports: a package that is missing is named."""
+    """`with imports():` around a command's imports: reports a missing package by name."""
     try:
         yield
     except ImportError as error:
@@ -31,12 +31,12 @@ def figure_parser(description, output="plots beside the results"):
 
 
 def results_path(path):
-    """A results file: that of a run, if its directory is given."""
+    """The path of a results file, also if the run's directory is given."""
     return os.path.join(path, "results.h5") if os.path.isdir(path) else path
 
 
 def results_parser(description):
-    """The same for commands that draw a results.h5, with --group (see group_shown()), --photo."""
+    """The same for commands that draw a results.h5: with --group (group_shown()) and --photo."""
     from gfe.results import SETS
     parser = figure_parser(description)
     parser.add_argument("results", type=results_path, help="results.h5 of a run, or its directory")
@@ -54,13 +54,13 @@ def group_shown(results, options):
 
 
 def plots_beside(path):
-    """The default folder of the figures of a results file."""
+    """The default folder for the figures of a results file."""
     return os.path.join(os.path.dirname(path), "plots")
 
 
 def save_figures(figures, directory, form, **look):
-    """Writes the figures {name: figure} that are not None, and prints where they are; `look` as for
-    matplotlib's savefig."""
+    """Writes the figures {name: figure} that are not None, and prints their paths; `look`: options
+    of matplotlib's savefig."""
     os.makedirs(directory, exist_ok=True)
     for name, figure in figures.items():
         if figure is not None:

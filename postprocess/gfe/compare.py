@@ -1,4 +1,4 @@
-"""One table of the errors of runs of gfe_hpc, beside those of POD with as many numbers:
+"""One table of the errors of runs of gfe_hpc, beside those of POD of the same latent size:
 
     gfe_compare.py RUN... [--group test]
 
@@ -15,7 +15,7 @@ from gfe.results import SETS, ResultsError
 from gfe.tables import print_table
 
 PREFERRED = ("test", "encode", "train")
-SOURCES = (("POD", "pod_"), ("encoder", "encoder_"), ("GFE", ""))  # whose error, and its prefix
+SOURCES = (("POD", "pod_"), ("encoder", "encoder_"), ("GFE", ""))  # source of an error, its prefix
 
 
 def read_summary(directory):
@@ -30,7 +30,7 @@ def read_summary(directory):
 
 
 def errors_of(directory, group=None):
-    """{"POD": relative L2, ..., "loss": ...} of a run's set; None for what was not measured."""
+    """{"POD": relative L2, ..., "loss": ...} of a run's set; None where it was not measured."""
     summary = read_summary(directory)
     group = group or next((name for name in PREFERRED
                            if summary.get(f"{name}_loss") is not None), "test")
@@ -43,8 +43,8 @@ def number(value, form=".4g"):
 
 
 def comparison(runs):
-    """Head and rows of the table; `runs` are (name, errors_of()). The encoder has a column where
-    a run has one; GFE's is then called "flow", since an autoencoder's decoder is no GFE."""
+    """Head and rows of the table; `runs` are (name, errors_of()). If any run has an encoder, there
+    is a column for it, and that of GFE is called "flow": an autoencoder's decoder is not GFE."""
     encoder = any(errors["encoder"] is not None for _, errors in runs)
     names = [name for name, _ in SOURCES if name != "encoder" or encoder]
     flow = "flow" if encoder else "GFE"

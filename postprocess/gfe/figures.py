@@ -1,11 +1,11 @@
 """Figures of a run of gfe_hpc, from its results.h5:
 
     loss             training loss per step and per epoch, test loss and relative L2 error, with
-                     POD's as lines, against samples seen
-    reconstructions  target, reconstruction and error: several samples; of several channels one
-                     sample, and a figure `reconstructions_CHANNEL` for each
+                     those of POD as lines, against samples seen
+    reconstructions  target, reconstruction and error of several samples; with several channels, of
+                     one sample, and a figure `reconstructions_CHANNEL` for each channel
     latents          principal components of the latents, coloured by label; `latents_time` and
-                     `latents_phase` of trajectories, `latents_label` against a real label
+                     `latents_phase` for trajectories, `latents_label` against a real-valued label
     evaluations      gradient evaluations per sample
 
 usage: gfe_plot.py results.h5 [--output DIR] [--format png|pdf] [--group test] [--photo]
@@ -28,7 +28,7 @@ LOSS_NAMES = {"bce": "cross-entropy per entry", "mse": "mean squared error of sc
 # ---- loss ----
 
 def smooth(series):
-    """Moving average over about a twenty-fifth of the series, shorter at its ends."""
+    """Moving average over about one twenty-fifth of the series, less at its ends."""
     half = -(-len(series) // 50)
     sums = np.concatenate(([0], np.cumsum(series)))
     centre = np.arange(len(series))
@@ -70,7 +70,7 @@ def draw_series(axes, history):
 
 
 def error_axes(axes, sets):
-    """The relative L2 errors at the end, a bar each, beside POD's."""
+    """The relative L2 errors at the end, as bars, beside those of POD."""
     bars = []
     for name, words, colour in (("train", "training", BLUE), ("test", "test", ORANGE)):
         about = sets.get(name, {})
@@ -138,7 +138,7 @@ def evaluation_figure(encoded):
 
 
 def figures_of(results, group=None, photo=False):
-    """{name: figure} of a run, and of its encoded set `group`; None for what cannot be drawn."""
+    """{name: figure} of a run and of its encoded set `group`; None where nothing can be drawn."""
     decoder = results.decoder()
     figures = {"loss": loss_figure(results, decoder)}
     if group:

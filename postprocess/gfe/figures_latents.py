@@ -1,5 +1,5 @@
-"""Figures of latents: their map by label, each against time or a label of real values, and phase
-portraits of trajectories."""
+"""Figures of latents: a map by label, each latent number against time or a real-valued label, and
+phase portraits of trajectories."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,14 +17,14 @@ LINES = ((BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (PURPLE, (0, (6, 1, 1, 1, 1
 # ---- the map ----
 
 def principal_components(z):
-    """Coordinates of the rows of z along its principal axes, and each axis' share of variance."""
+    """Coordinates of the rows of z along its principal axes, and each axis's share of variance."""
     u, s, _ = np.linalg.svd(z - z.mean(axis=0), full_matrices=False)
     return u * s, s ** 2 / (np.sum(s ** 2) or 1)
 
 
 def scatter_by_label(figure, axes, x, y, label, name="label"):
-    """Points in the label's colour: a legend for few classes, a colour scale for many or for real
-    values."""
+    """Points coloured by label: with a legend for a few classes, a colour scale for many or for
+    real values."""
     size = float(np.clip(6000 / len(x), 4, 40))
     if label is None:
         axes.scatter(x, y, s=size, color=BLUE, alpha=0.7, linewidths=0, rasterized=True)
@@ -49,14 +49,14 @@ def is_real(label):
 
 
 def label_name(encoded):
-    """What the label is, with its unit, as far as the results tell."""
+    """The name and unit of the label, as far as the results contain them."""
     about = encoded.columns.get("label", {})
     return labelled(about.get("source_name", "label"), about.get("units", ""))
 
 
 def map_figure(encoded, trajectories=None):
-    """Latents on their two leading principal components, in the colours of the label or, without
-    one, of the time."""
+    """Latents on their two leading principal components, coloured by label or, without one, by
+    time."""
     chosen = np.random.default_rng(0).permutation(len(encoded.z))[:MOST_POINTS]
     z = encoded.z.astype(float)
     label, name = encoded.label, label_name(encoded)
@@ -82,7 +82,7 @@ def map_figure(encoded, trajectories=None):
 # ---- in time ----
 
 def latent_panels(count):
-    """Axes of the first latents, one above the other in up to two columns."""
+    """Axes for the first latent numbers, one below the other in up to two columns."""
     count = min(count, MOST_LATENTS)
     columns = 1 if count < 4 else 2
     rows = -(-count // columns)
@@ -100,7 +100,7 @@ def latent_panels(count):
 
 
 def time_figure(encoded, trajectories):
-    """The latents of trajectories over their time."""
+    """The latents of trajectories over time."""
     chosen = trajectories.chosen()
     if not chosen:
         return None
@@ -118,7 +118,7 @@ def time_figure(encoded, trajectories):
 
 
 def phase_figure(encoded, trajectories):
-    """Phase portraits: the second latent against the first, along trajectories."""
+    """Phase portraits: the second latent number against the first, along trajectories."""
     chosen = trajectories.chosen()
     if not chosen or encoded.z.shape[1] < 2:
         return None
@@ -142,7 +142,7 @@ def phase_figure(encoded, trajectories):
 
 
 def against_figure(encoded):
-    """The latents against a label of real values."""
+    """The latents against a real-valued label."""
     figure, panels, lowest = latent_panels(encoded.z.shape[1])
     chosen = np.random.default_rng(0).permutation(len(encoded.z))[:MOST_POINTS]
     for k, axes in enumerate(panels):
@@ -154,8 +154,8 @@ def against_figure(encoded):
 
 
 def latent_figures(encoded, trajectories=None):
-    """{name: figure}: the map, and where samples follow each other in time or have a real label,
-    the latents against it and phase portraits."""
+    """{name: figure}: the map; for trajectories, latents over time and phase portraits; for a
+    real-valued label, latents against it."""
     figures = {"latents": map_figure(encoded, trajectories)}
     if trajectories is not None:
         figures["latents_time"] = time_figure(encoded, trajectories)

@@ -12,20 +12,19 @@ from gfe.style import (BLUE, GREEN, GREY, LIGHT, MISSING, MISSING_IN_GREYS, ORAN
 MOST_PICTURES, MOST_FIELDS, MOST_WIDE, MOST_CURVES = 8, 5, 3, 8  # samples in a figure
 MOST_CHANNELS = 6                  # channels with a figure of their own
 FLATTEST, STEEPEST = 0.3, 2.5      # height of a map over its width
-DEVIATION, BARS = "std", 1.96     # what error bars are called; how many of them are drawn
-ACROSS_TIME = 0.75                 # the same of maps whose axes have different units
+DEVIATION, BARS = "std", 1.96     # label of the standard deviations; how many are drawn as bars
+ACROSS_TIME = 0.75                 # height over width of maps whose axes have different units
 
 
 def is_photo(sample):
-    """Whether a sample can be seen as a photograph, (3, H, W) or (H, W, 3)."""
+    """Whether a sample can be shown as a photograph: (3, H, W) or (H, W, 3)."""
     shape = np.ma.squeeze(sample).shape
     return len(shape) == 3 and 3 in (shape[0], shape[2])
 
 
 def as_picture(sample, photo=False):
-    """The plane of a sample of two or more axes that is shown: a photograph's, (H, W, 3), of
-    colours in either axis order, if one is asked for; else the middle slice along the leading
-    axes."""
+    """The plane that is shown of a sample with two or more axes: if requested, a photograph
+    (H, W, 3), whatever the order of its axes; otherwise the middle slice along the leading axes."""
     if photo and is_photo(sample):
         sample = np.ma.squeeze(sample)
         return np.moveaxis(sample, 0, -1) if sample.shape[0] == 3 else sample
@@ -37,8 +36,8 @@ def as_picture(sample, photo=False):
 # ---- how the axes of a map lie ----
 
 class Plane:
-    """How the two axes of a map lie: x or longitude across, time upwards, else the last axis
-    across; y rises upwards where the data name it, and falls as in images where they do not."""
+    """How the two axes of a map are drawn: x or longitude horizontally, time upwards, otherwise the
+    last axis horizontally; y upwards if the data name it, downwards as in images if not."""
 
     def __init__(self, space):
         self.leading, (up, across) = space[:-2], space[-2:]
@@ -56,13 +55,13 @@ class Plane:
 
     @property
     def slice_text(self):
-        """Where the map lies along axes that are not shown."""
+        """The position of the map along the axes that are not shown."""
         return ", ".join(
             f"{axis.name} = {with_unit(axis.coordinates[len(axis.coordinates) // 2], axis.units)}"
             for axis in self.leading)
 
     def draw(self, axes, field, look):
-        """One map; its colours, for a bar."""
+        """Draws one map; returns its colours, for a colour bar."""
         field = as_picture(field)
         drawn = axes.pcolormesh(self.across.edges(), self.up.edges(),
                                 field.T if self.turned else field, rasterized=True, **look)
@@ -77,7 +76,7 @@ class Plane:
         return drawn
 
     def annotate(self, axes, left, bottom):
-        """Names of the axes on the maps at the left and at the bottom, ticks there alone."""
+        """Axis names and ticks, only on the maps at the left and at the bottom."""
         axes.tick_params(labelleft=left, labelbottom=bottom)
         if left and not self.bare:
             axes.set_ylabel(self.up.label)
@@ -86,7 +85,7 @@ class Plane:
 
 
 def rows_of(samples, channel, chosen):
-    """(name, values) of what is shown of a channel, from the top down."""
+    """(name, values) of each row shown for a channel, from the top down."""
     target = samples.target[chosen, channel]
     rows = [("target", target)]
     if samples.pod is None:
@@ -110,7 +109,7 @@ def missing_text(samples, channel, chosen):
 # ---- maps ----
 
 def map_grid(samples, channel):
-    """A channel of several samples, a column each: target, reconstructions, their errors."""
+    """A channel of several samples, one per column: target, reconstructions, their errors."""
     plane = Plane(samples.view.space)
     most = MOST_PICTURES if plane.bare else MOST_FIELDS if plane.aspect > 0.7 else MOST_WIDE
     chosen = spread(len(samples), most)
@@ -119,7 +118,7 @@ def map_grid(samples, channel):
     errors = [("error" if samples.pod is None else f"error of {name}", row - target)
               for name, row in rows[1:]]
     relative = [relative_l2(target, row) for _, row in rows[1:]]
-    if samples.deviation is not None:  # how far it is to be trusted where nothing is known
+    if samples.deviation is not None:  # how reliable the unobserved entries are
         rows[1] = rows[1][0], np.ma.array(np.ma.getdata(rows[1][1]))
     values = value_look(np.ma.concatenate([row for _, row in rows]), samples.view.picture)
     look = error_look(np.ma.concatenate([error for _, error in errors]), samples.view.picture)
@@ -169,7 +168,7 @@ def heading(figure, *texts):
 
 
 def typical(samples):
-    """The stored sample of median relative error."""
+    """The stored sample with the median relative error."""
     return int(np.argsort(samples.relative_l2)[len(samples) // 2])
 
 
@@ -179,7 +178,7 @@ def typical_text(samples, k):
 
 
 def map_overview(samples):
-    """All channels of one sample, a row each."""
+    """All channels of one sample, one per row."""
     plane, k = Plane(samples.view.space), typical(samples)
     channels = range(min(len(samples.view.channels), MOST_CHANNELS))
     columns = len(rows_of(samples, 0, [k])) + 1
@@ -250,7 +249,7 @@ def draw_curves(samples, channel, k, above, below, limit):
                            linewidth=0, label="95 % of reconstructions")
         above.plot(x, middle, color=ORANGE, linewidth=1.5)
         target = rows[0][1][0].reshape(-1)
-        above.plot(x, target, ".", color=BLUE)  # few entries make no line
+        above.plot(x, target, ".", color=BLUE)  # isolated entries do not form a line
         below.plot(x, middle - target, ".", color=ORANGE)
     below.axhline(0, color=LIGHT, linewidth=0.8, zorder=0)
     below.set_ylim(-1.1 * limit, 1.1 * limit)
@@ -261,7 +260,7 @@ def draw_curves(samples, channel, k, above, below, limit):
 
 
 def gaps(hidden):
-    """(first, end) of the stretches of entries that are hidden."""
+    """(first, end) of each run of masked entries."""
     change = np.flatnonzero(np.diff(np.concatenate(([0], hidden, [0]))))
     return zip(change[::2], change[1::2])
 
@@ -321,7 +320,7 @@ def finish_curves(figure, pairs, text):
 
 
 def curve_overview(samples):
-    """All channels of one sample, a cell each."""
+    """All channels of one sample, one per cell."""
     k, count = typical(samples), min(len(samples.view.channels), MOST_CHANNELS)
     figure, pairs = curve_cells(count, min(count, 3))
     for channel, (above, below) in enumerate(pairs):
@@ -352,8 +351,8 @@ def plane_figure(samples, z, decoder):
 
 
 def sample_figures(samples, z, decoder, photo=False):
-    """{name: figure} of the stored samples: `reconstructions`, and one per channel where there are
-    several."""
+    """{name: figure} of the stored samples: `reconstructions` and, if there are several channels,
+    one for each."""
     if samples is None:
         return {}
     if decoder.n == 2:

@@ -1,7 +1,7 @@
 """Figures of the latents in a results.h5 of gfe_hpc:
 
     latents_map     the latents by label: principal components, and a t-SNE or UMAP map if
-                    scikit-learn or umap-learn is there
+                    scikit-learn or umap-learn is installed
     latents_paths   straight lines between the latents of two samples, decoded
     latents_draws   random draws from a Gaussian fitted to the latents, decoded
 
@@ -19,17 +19,17 @@ from gfe.results import SAMPLES, Results, ResultsError
 from gfe.samples import read_samples, read_view
 from gfe.style import BLUE, GREY, LIGHT, ORANGE, value_look
 
-STEPS = 9          # points of a path, its ends among them
+STEPS = 9          # points of a path, including its ends
 PATHS = 6          # paths shown at most
 DRAWS = (6, 12)    # rows and columns of random draws
-MAPPED = 3000      # points of a t-SNE or UMAP map at most: their cost grows fast
+MAPPED = 3000      # points of a t-SNE or UMAP map at most: its cost grows fast
 
 
 # ---- the map ----
 
 def neighbour_map(z, seed):
-    """A map of the rows of z in the plane that keeps neighbours together, and its name; None and
-    what to install without a package that makes one."""
+    """A map of the rows of z to the plane that keeps neighbours together, and its name; without a
+    package that makes one, None and what to install."""
     try:
         from umap import UMAP
         return UMAP(random_state=seed).fit_transform(z), "UMAP"
@@ -74,15 +74,15 @@ def map_figure(encoded, seed):
 # ---- decoded samples ----
 
 class Display:
-    """How decoded samples are shown: their first channel, as a map or a line, or a photograph."""
+    """How decoded samples are shown: the first channel as a map or a line, or a photograph."""
 
     def __init__(self, view, samples, decoder, encoded, photo):
-        """`samples` are the stored ones, None if there are none: then what latents decode to gives
-        the range of values."""
+        """`samples` are the stored ones; if there are none (None), the range of values is that of
+        the decoded latents."""
         self.view, self.decoder = view, decoder
         values = samples.target if samples else self.decode(encoded.z[:64])
         self.photo = photo and is_photo(values[0])
-        self.hidden = np.ma.getmaskarray(values).all(axis=0)  # what no sample has, such as land
+        self.hidden = np.ma.getmaskarray(values).all(axis=0)  # missing in all samples, such as land
         values = np.ma.masked_invalid(values if self.photo else values[:, 0])
         self.limits = float(values.min()), float(values.max())
         self.look = value_look(values, view.picture)
@@ -122,8 +122,8 @@ class Display:
 
 
 def choose_pairs(encoded, count, seed):
-    """Pairs of different samples whose reconstruction is better than most; of different labels
-    where there are labels."""
+    """Pairs of different samples whose losses do not exceed the median; with different labels, if
+    there are labels."""
     good = np.flatnonzero(encoded.loss <= np.median(encoded.loss))
     order = list(np.random.default_rng(seed).permutation(good))
     pairs = []

@@ -1,10 +1,10 @@
 """The layers of gfe_hpc's decoders in NumPy (float64), forward and back to their input.
 
 A layer is a dict with the keys of the input file: `kind`, `activation` (with the `slope` of
-`leaky_relu`, 0.01 if it is not there), `weight` and `bias` where the kind has them, and `kernel`,
-`stride`, `padding`, `output_padding` (per axis), `padding_mode` (conv: `zero` if it is not there),
-`sizes` (reshape, upsample) or `branches` (residual: how many layers before it make up each branch).
-Weights are those of PyTorch. Of a dense layer (weight, bias, activation) is enough.
+`leaky_relu`, by default 0.01), `weight` and `bias` where the kind has them, and `kernel`, `stride`,
+`padding`, `output_padding` (per axis), `padding_mode` (conv: by default `zero`), `sizes` (reshape,
+upsample) or `branches` (residual: how many layers before it make up each branch). Weights have
+PyTorch's layout. For a dense layer, a tuple (weight, bias, activation) is enough.
 """
 
 from itertools import product
@@ -14,7 +14,7 @@ import numpy as np
 
 
 class LayerError(Exception):
-    """What is wrong with a layer, in one line."""
+    """A mistake in a layer, described in one line."""
 
 
 def sigmoid(s):
@@ -54,8 +54,8 @@ WITH_WEIGHT = ("dense", "conv", "conv_transpose")
 
 
 class Layer:
-    """One layer behind an input of the shape `shape`, of which the first axis are channels unless
-    it is the only one. Arrays have the samples in front."""
+    """One layer, for an input of shape `shape`, whose first axis is that of the channels unless it
+    is the only one. The first axis of all arrays is that of the samples."""
 
     def __init__(self, description, shape):
         self.kind, self.activation = description["kind"], description["activation"]
@@ -88,7 +88,7 @@ class Layer:
             raise LayerError(f"an input of {self.shape} cannot become {self.output}")
 
     def _check_weight(self):
-        """The weight's shape, from bias and input."""
+        """The shape of the weight, which follows from bias and input."""
         if self.weight is None:
             return
         ends = (len(self.bias), int(np.prod(self.shape)) if self.kind == "dense"
@@ -97,11 +97,11 @@ class Layer:
         if self.kind != "dense":
             wanted += self.kernel
         if self.weight.shape != wanted:
-            raise LayerError(f"weight is {self.weight.shape}, not {wanted} as bias and input ask "
-                             "for")
+            raise LayerError(f"weight is {self.weight.shape}, not {wanted} as required by bias and "
+                             "input")
 
     def sums(self, a):
-        """s, before the activation; of a residual layer its input."""
+        """s, before the activation; for a residual layer, its input."""
         if self.kind == "dense":
             return a.reshape(len(a), -1) @ self.weight.T + self.bias
         if self.kind == "reshape":
@@ -168,7 +168,7 @@ class Layer:
                    for offset, seen in self._offsets(grid))
 
     def _scatter(self, grid, lengths):
-        # Behind the last patch there may be positions that none sees.
+        # Beyond the last patch there may be positions that no patch sees.
         room = [n + 2 * p for n, p in zip(lengths, self.padding)]
         padded = np.zeros((len(grid), self.weight.shape[1], *room))
         for offset, seen in self._offsets(grid.shape[2:]):
@@ -177,7 +177,7 @@ class Layer:
 
 
 class Network:
-    """Layers behind a latent of `latent` numbers."""
+    """Layers that start from a latent of `latent` numbers."""
 
     def __init__(self, descriptions, latent):
         self.layers, self.sources = [], []

@@ -6,9 +6,9 @@
         test = results.set("test")              # test.z, test.loss, test.label, test.target, ...
         decoder = results.decoder()
         images = decoder.to_data_units(decoder.decode(test.z))  # of all samples
-        fields = results.dataset("test")        # the same as an xarray.Dataset, if xarray is there
+        fields = results.dataset("test")        # the same as an xarray.Dataset (needs xarray)
 
-As a program, `gfe_results.py results.h5` prints a short summary. Needs numpy and h5py only.
+As a program, `gfe_results.py results.h5` prints a short summary. Needs only numpy and h5py.
 """
 
 import argparse
@@ -27,13 +27,13 @@ SAMPLES = ("reconstruction", "target", "weight")  # by far the largest columns
 NEEDED = ("z", "loss", "evaluations", "status")
 OPTIONAL = ("z_encoder", "loss_encoder", "label", "reconstruction",
             "pod_reconstruction", "target", "weight")
-SHOWN = "shown"  # the axis of what is stored of the first samples only
+SHOWN = "shown"  # the axis of columns that are stored only for the first samples
 SCALE = ("scale_offset", "scale_factor")  # attributes of /decoder, or datasets in it
 LOSSES = ("bce", "mse")
 
 
 class ResultsError(Exception):
-    """What is wrong with a file, in one line."""
+    """A mistake in a file, described in one line."""
 
 
 class Decoder:
@@ -42,7 +42,7 @@ class Decoder:
 
     def __init__(self, layers, loss, scale_offset=0.0, scale_factor=1.0, shape=None, latent=None):
         """`layers` from latent to output: (weight (out, in), bias (out), activation name) for dense
-        ones, else as in layers.py. `latent` if the first one is not dense."""
+        ones, else as in layers.py. `latent` is needed if the first one is not dense."""
         self.layers = list(layers)
         self.loss_name = loss
         if not self.layers:
@@ -62,8 +62,8 @@ class Decoder:
         self.scale_factor = self._constants(scale_factor)
 
     def _constants(self, values):
-        """A number for all entries, or an array of the samples' shape from one number per channel
-        or entry."""
+        """Scaling constants: a number for all entries, or an array of the shape of a sample, from
+        one number per channel or entry."""
         values = np.asarray(values, np.float64).ravel()
         if values.size == 1:
             return float(values[0])
@@ -76,14 +76,14 @@ class Decoder:
         return self.network.forward(np.atleast_2d(np.asarray(z, np.float64)))
 
     def _weights(self, weight, rows):
-        """Weights of the entries, (sample, n), of sum 1 in each row."""
+        """Weights of the entries, (sample, n), each row with sum 1."""
         if weight is None:
             return np.full((rows, self.n), 1 / self.n)
         weight = np.asarray(weight, np.float64).reshape(rows, self.n)
         return weight / weight.sum(axis=1, keepdims=True)
 
     def logits(self, z):
-        """The decoder's plain output, (sample, *shape); for bce these are logits."""
+        """The decoder's raw output, (sample, *shape); for bce these are logits."""
         x, _ = self._output(z)
         return x.reshape(-1, *self.shape)
 
@@ -130,8 +130,8 @@ class Encoder:
         self.n, self.latent = n, self.network.n
 
     def encode(self, y):
-        """Latents (sample, latent) of samples in the decoder's scaled units, entries that were not
-        observed as 0. y is anything that reshapes to (sample, n)."""
+        """Latents (sample, latent) of samples in the decoder's scaled units, with 0 for entries
+        that were not observed. y is anything that reshapes to (sample, n)."""
         z, _ = self.network.forward(np.asarray(y, np.float64).reshape(-1, self.n))
         return z.reshape(-1, self.latent)
 
@@ -177,8 +177,8 @@ def _text(value):
 
 
 def _attributes(item):
-    """The attributes of a group or dataset as a dict, without those of HDF5 and netCDF, which are
-    in capitals or begin with _."""
+    """The attributes of a group or dataset as a dict, except those of HDF5 and netCDF, which are in
+    capitals or begin with _."""
     return {name: _text(value) for name, value in item.attrs.items()
             if not name.startswith("_") and not name.isupper()}
 
@@ -202,7 +202,7 @@ def _dimensions(dataset):
 
 
 def _coordinates(group):
-    """{dimension: its coordinates, or names of its places} of a group, where there are any."""
+    """{dimension: its coordinates, or the names of its positions} of a group, if there are any."""
     return {name: item.asstr()[()] if h5py.check_string_dtype(item.dtype) else item[()]
             for name, item in group.items()
             if isinstance(item, h5py.Dataset) and h5py.h5ds.is_scale(item.id)
@@ -210,7 +210,7 @@ def _coordinates(group):
 
 
 def _read_layer(group):
-    """(weight, bias, activation) of a dense layer's group, a dict of another one."""
+    """(weight, bias, activation) from the group of a dense layer, a dict from any other."""
     kind, activation = (_text(group.attrs[key]) for key in ("kind", "activation"))
     more = {key: _text(group.attrs[key]) for key in ("padding_mode", "slope") if key in group.attrs}
     if kind == "dense" and not more:
@@ -271,15 +271,15 @@ class Results:
         return self.file[name]
 
     def set(self, name, without=()):
-        """An encoded set: every column that its group holds, an array with the sample as its first
-        axis: z, loss, evaluations, iterations, rejected, status, index, relative_l2, ...;
+        """An encoded set. Each column of its group is an array whose first axis is that of the
+        samples: z, loss, evaluations, iterations, rejected, status, index, relative_l2, ...;
         z_encoder and loss_encoder (of an autoencoder), label, reconstruction, pod_reconstruction,
-        target and weight are None if not stored. Samples are in data units, target NaN where an
-        entry does not count. Besides, status_names, the group's attributes as a dict
+        target and weight are None if not stored. Samples are in data units; target is NaN where an
+        entry does not count. There are also status_names; the group's attributes as a dict
         (relative_l2_mean, ...), and those of each column, such as columns["loss"]["units"] and
         columns["loss"]["long_name"]; the names of each column's axes, such as
-        dimensions["target"], and coordinates of those that have some; channel_names and
-        channel_units of the samples. Columns in `without`, such as SAMPLES, are not read, but
+        dimensions["target"], and the coordinates of axes that have them; channel_names and
+        channel_units of the samples. Columns in `without`, such as SAMPLES, are not read but set to
         None."""
         group = self._group(name)
         found = _columns(group)
@@ -303,7 +303,7 @@ class Results:
         return encoded
 
     def _bring_to_data_units(self, encoded):
-        """Of files of before, whose samples are scaled, with 0 where an entry does not count."""
+        """For older files, whose samples are scaled, with 0 where an entry does not count."""
         decoder = self.decoder()
         for name in ("target", "reconstruction"):
             samples = getattr(encoded, name)
@@ -317,7 +317,7 @@ class Results:
         try:
             import xarray  # pylint: disable=import-outside-toplevel
         except ImportError:
-            raise ResultsError("xarray is not installed; set() gives the same as arrays") from None
+            raise ResultsError("xarray is missing; set() returns the same as arrays") from None
         encoded = self.set(name)
         group = self._group(name)
         coordinates = {dimension: (dimension, values, _attributes(group[dimension]))
@@ -327,7 +327,7 @@ class Results:
                               coordinates, encoded.attributes)
 
     def bytes_per_sample(self, name):
-        """Bytes that are stored of each sample of an encoded set, its latent among them."""
+        """Bytes stored for each sample of an encoded set, including its latent."""
         return sum(dataset.dtype.itemsize * int(np.prod(dataset.shape[1:]))
                    for dataset in _columns(self._group(name)).values() if _axis(dataset) != SHOWN)
 
@@ -374,8 +374,8 @@ def status_counts(encoded):
 
 
 def widths(layers):
-    """The outputs of layers with weights, such as "64 - 128 - 256 + 256" if a residual adds a
-    branch of one layer; a branch without layers is not shown."""
+    """The widths of layers with weights, such as "64 - 128 - 256 + 256" if a residual adds a branch
+    of one layer; empty branches are not shown."""
     texts = []
     while layers:
         *layers, last = layers
@@ -391,7 +391,7 @@ def widths(layers):
 
 
 def summary(results):
-    """A few lines of text on what is in the file."""
+    """A few lines about the contents of the file."""
     about, decoder, history = results.attributes, results.decoder(), results.history
     network = decoder.network
     lines = [" ".join([results.path] + [str(about[key]) for key in
@@ -422,7 +422,7 @@ def main():
         with Results(options.results) as results:
             print(summary(results))
 
-    parser = argparse.ArgumentParser(description="What is in a results.h5, in a few lines.")
+    parser = argparse.ArgumentParser(description="Summarise a results.h5 in a few lines.")
     parser.add_argument("results", type=command.results_path,
                         help="results.h5 of a run, or its directory")
     return command.run(parser, show, draws=False)

@@ -1,5 +1,5 @@
-"""What the stored samples of an encoded set are: their channels, their axes in space, and targets
-and reconstructions in data units, with names, units and coordinates where the results have them."""
+"""The stored samples of an encoded set: their channels, their axes in space, and targets and
+reconstructions in data units, with names, units and coordinates where the results have them."""
 
 import os
 import re
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-UNNAMED = "axis_"  # the axes of data that do not name theirs: axis_0, axis_1, ...
+UNNAMED = "axis_"  # axes that the data do not name: axis_0, axis_1, ...
 NO_VARIABLE = "This is a netCDF dimension but not a netCDF variable"
 TIMES = ("t", "time")
 ACROSS = ("x", "lon", "longitude")  # drawn from left to right, whatever their order in the data
@@ -15,8 +15,8 @@ TAKEN = "_axis"
 NO_UNIT = ("1", "")
 PRINTED = {"degrees_north": "°N", "degrees_east": "°E", "degC": "°C", "degrees": "°", "degree": "°"}
 MOST_TRAJECTORIES = 5   # in a figure
-MOST_SHOWN = 64         # samples that are read, more of them where they are small
-MOST_READ = 20000       # entries of these
+MOST_SHOWN = 64         # samples that are read, plus as many
+MOST_READ = 20000       # as have this many entries in all
 
 
 def _text(value):
@@ -24,7 +24,7 @@ def _text(value):
 
 
 def pretty(units):
-    """Units as they are set in print: °C, m s⁻¹."""
+    """Units as printed: °C, m s⁻¹."""
     return PRINTED.get(units) or re.sub(r"(?<=[A-Za-z])(-?\d+)", r"$^{\1}$", units)
 
 
@@ -40,7 +40,7 @@ def with_unit(value, units):
 
 @dataclass
 class Axis:
-    """An axis in space or time. Coordinates are entries, 0, 1, ..., where the data have none."""
+    """An axis in space or time. Where the data have no coordinates, these are 0, 1, ..."""
     name: str
     units: str
     standard_name: str
@@ -68,7 +68,7 @@ class Axis:
         return f"entry along {self.name}" if self.named else "entry"
 
     def edges(self):
-        """Where the cells around the coordinates end: one more than there are coordinates."""
+        """The edges of the cells around the coordinates: one more than there are coordinates."""
         x = self.coordinates
         if len(x) == 1:
             return np.array([x[0] - 0.5, x[0] + 0.5])
@@ -93,19 +93,19 @@ class Channel:
 
 @dataclass
 class View:
-    """What a sample is made of."""
+    """The structure of a sample."""
     channels: list
     space: list          # axes
     probabilities: bool  # whether the decoder gives probabilities, as for grey values
 
     @property
     def picture(self):
-        """Whether a sample is an image of grey values rather than a field: it has no names."""
+        """Whether a sample is an image of grey values, without names, rather than a field."""
         return self.probabilities and not any(axis.named for axis in self.space)
 
     @property
     def shape(self):
-        """That of a sample, (channel, *space)."""
+        """The shape of a sample, (channel, *space)."""
         return len(self.channels), *(len(axis.coordinates) for axis in self.space)
 
 
@@ -126,14 +126,14 @@ class Samples:
 
 
 def spread(count, most):
-    """Up to `most` of the numbers below count, spread evenly."""
+    """Up to `most` of the numbers 0 ... count - 1, evenly spaced."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
 
 
 # ---- reading ----
 
 def plain_name(name):
-    """An axis' own name, where the file's is longer since a column has that name, too."""
+    """The original name of an axis, to which the file adds "_axis" if a column has that name."""
     return name[:-len(TAKEN)] if name.endswith(TAKEN) else name
 
 
@@ -157,7 +157,7 @@ def read_axis(dataset, number):
 
 
 def read_channels(dataset):
-    """The channels of a target, and whether its second axis is that of the channels."""
+    """The channels of a target, and whether they have an axis, its second one."""
     names = _text(dataset.attrs.get("channel_names", "")).split()
     units = _text(dataset.attrs.get("channel_units", "")).split("; ")
     scales = dataset.dims[1].values() if dataset.ndim > 1 else []
@@ -169,7 +169,7 @@ def read_channels(dataset):
 
 
 def read_view(results, name, decoder):
-    """What the samples of an encoded set are made of."""
+    """The structure of the samples of an encoded set."""
     dataset, bernoulli = results.file[name].get("target"), decoder.loss_name == "bce"
     if dataset is None:
         space = [plain_axis(*axis) for axis in enumerate(decoder.shape)]
@@ -180,7 +180,7 @@ def read_view(results, name, decoder):
 
 
 def read_samples(results, name, decoder):
-    """Stored samples of an encoded set, spread evenly if there are very many; None if there are
+    """Stored samples of an encoded set, evenly spaced if there are very many; None if there are
     none."""
     group, view = results.file[name], read_view(results, name, decoder)
     if "target" not in group or "reconstruction" not in group or not len(group["target"]):
@@ -215,7 +215,7 @@ def relative_l2(target, reconstruction):
 
 
 def titles(group, rows):
-    """Texts such as "time = 0.4 s" that say which sample is which."""
+    """Texts that identify samples, such as "time = 0.4 s"."""
     places = read_places(group)
     if places:
         words = [[place.text(value) for value in place.values[rows]] for place in places]
@@ -227,12 +227,12 @@ def titles(group, rows):
     return [""] * len(rows)
 
 
-# ---- where samples stand on the axes that number them ----
+# ---- the positions of samples on the axes that number them ----
 
 @dataclass
 class Place:
-    """An axis that numbers samples, and where on it each sample is: coordinates, or counts
-    where the data have none."""
+    """An axis that numbers samples, and the position of each sample on it: a coordinate or, if the
+    data have none, an index."""
     axis: Axis
     values: np.ndarray
 
@@ -243,8 +243,8 @@ class Place:
 
 
 def read_places(group):
-    """The axes that number the samples of an encoded set; none where they are in no order but
-    their own."""
+    """The axes that number the samples of an encoded set; none if the samples have only an
+    index."""
     places = []
     for name in _text(group.attrs.get("numbering", "")).split():
         known = f"{name}_value" in group
@@ -256,14 +256,14 @@ def read_places(group):
 
 
 class Trajectories:
-    """Latents (sample, latent) of one or several trajectories along a time."""
+    """Latents (sample, latent) of one or several trajectories over time."""
 
     def __init__(self, time, label, which=None, name="trajectory"):
         self.time, self.label, self.name = np.asarray(time, float), label, name
         self.which = np.zeros(len(self.time), int) if which is None else np.asarray(which)
 
     def chosen(self):
-        """(number, samples in the order of time) of some trajectories, spread evenly; those of a
+        """(number, samples in the order of time) of some trajectories, evenly spaced; those with a
         single time are left out."""
         numbers, counts = np.unique(self.which, return_counts=True)
         numbers = numbers[counts > 1]
@@ -275,8 +275,8 @@ class Trajectories:
 
 
 def read_trajectories(results, name):
-    """The trajectories of an encoded set whose samples are numbered by a time among others; None
-    if they are not."""
+    """The trajectories of an encoded set; None if none of the axes that number its samples is a
+    time."""
     places = read_places(results.file[name])
     time = next((place for place in places if place.axis.time), None)
     others = [place for place in places if place is not time]

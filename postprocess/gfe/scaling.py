@@ -2,37 +2,37 @@
 
 usage: gfe_scaling.py RUN... [--output DIR] [--format png|pdf] [--ranks 4096] [--efficiency 0.9]
 
-Each RUN is a results.h5 or the directory that holds one, all with one decoder's layers, on any
+Each RUN is a results.h5 or the directory that holds one, all with the same decoder layers, on any
 number of ranks. A step on one rank costs
 
     seconds = evaluation * (gradient evaluations of its samples) + tile * (its tiles) + step,
 
-where a matrix product of fewer rows than `--stream` takes as long as one of so many: that of
-reading the weights. It is fitted to the runs on one rank: give at least three that trained with
-different batches. `step` is what every rank does for itself: turning sums into gradients, the
-optimiser, packing the weights. The first two are about half of it, which the ranks divide where
-each updates its share of the parameters. On R ranks the busiest one counts: with its tiles (whole
-ones: a batch has only so many), and with its share of the evaluations. Flows are spread by sample,
-in proportion to what each took in the pass before: all ranks have the same, but for `--imbalance`,
-and a sample is one rank's.
-Communication comes on top, with constants that are options:
+where a matrix product of fewer than `--stream` rows takes as long as one of that many: the time to
+read the weights. The constants are fitted to the runs on one rank: give at least three, trained
+with different batch sizes. `step` is the work that every rank repeats: turning sums into gradients,
+the optimiser, packing the weights. The first two are about half of it and are divided among the
+ranks if each updates its share of the parameters. On R ranks the busiest one counts, with its tiles
+(a batch has a limited number of them, which are not split) and its share of the evaluations. Flows
+are distributed by sample, according to what each took in the previous pass: all ranks have equal
+shares, apart from `--imbalance`, and a sample is not split.
+Communication is added, with constants that are options:
 
     Allreduce of the gradient, 8 bytes a parameter   2 log2(R) latency + 2 (R-1)/R bytes/bandwidth
-    or, from 2^26 ranks times parameters on
-    if a rank has 1,024 of them at least,
+    or, from 2^26 ranks times parameters on,
+    if each rank has at least 1,024 parameters,
     reduce-scatter (8) and allgather (4 bytes)       2 log2(R) latency + (R-1)/R bytes/bandwidth
     the small collective call of a step              log2(R) latency
     the plan of flows: up to 64 ranks an Allreduce   2 log2(R) latency + 16 batch/bandwidth,
     beyond, in groups of 64                          4 exchanges
     an exchange with the P ranks concerned           latency + P partner + bytes/bandwidth
 
-Encoding costs what the run on one rank took per evaluation, times those of the busiest rank, drawn
-from the distribution measured; samples are read and latents written at the speed of the file
-system.
+Encoding takes the time per evaluation of the run on one rank, times the evaluations of the busiest
+rank, drawn from the measured distribution; samples are read and latents written at the speed of the
+file system.
 
 Prints the constants, predictions against runs on several ranks (time on two, balance of evaluations
-on more, where a machine with fewer cores says nothing on time), and the batch that keeps the
-efficiency wanted; draws DIR/scaling.png (default: plots beside the first RUN).
+on more, where a machine with fewer cores says nothing about time), and the batch that keeps the
+given efficiency; draws DIR/scaling.png (default: plots beside the first RUN).
 """
 
 import os
@@ -47,26 +47,26 @@ from gfe.results import Results, ResultsError
 from gfe.style import BLUE, GREEN, GREY, GRID, LIGHT, ORANGE, PURPLE
 from gfe.tables import print_table
 
-EXCHANGES = 3                   # of a step: samples and latents to the flows, to the tiles, home
-SHARED_FROM = 1 << 26           # ranks times parameters: each rank updates its share of these,
-LEAST_SHARE = 1 << 10           # if that is so many at least
-SHARED = 0.5                    # of a step's own seconds, which the ranks divide then
-PLANNED_TOGETHER = 64           # ranks that plan their flows in common
+EXCHANGES = 3                   # per step: samples and latents to the flows, to the tiles, home
+SHARED_FROM = 1 << 26           # ranks times parameters from which on each rank updates its share,
+LEAST_SHARE = 1 << 10           # if that has at least this many parameters;
+SHARED = 0.5                    # part of `step` that the ranks then divide
+PLANNED_TOGETHER = 64           # ranks that plan their flows together
 PLAN_EXCHANGES = 4              # of the groups: costs to the collectors, to the group; answers
 STRONG_BATCHES = (64, 256, 1024, 4096, 16384)
 WEAK_SAMPLES = (24, 96, 240)    # per rank
 ENCODED = (10**4, 10**5, 10**6)
 DRAWS = 1 << 21                 # numbers drawn at a time, at most
-MOST_PER_RANK = 1 << 14         # samples; beyond, no batch is looked for
-MOST_TOGETHER = 1 << 10         # samples; more of them lose as little time at the end
+MOST_PER_RANK = 1 << 14         # samples of the largest batch considered
+MOST_TOGETHER = 1 << 10         # samples; beyond, the time lost at the end no longer matters
 
 
 # ---- what has been measured ----
 
 class Layout:
-    """How a run cuts its batches into tiles: attributes of its results."""
+    """How a run divides its batches into tiles, from the attributes of its results."""
 
-    # What held before the program wrote them.
+    # The values before the program wrote these attributes.
     EARLIER = {"samples_per_tile_least": 10, "samples_per_tile_most": 24, "tiles_per_batch": 4}
 
     def __init__(self, path, attributes):
@@ -85,17 +85,17 @@ class Layout:
 
 
 def work(evaluations, stream):
-    """Rows that count for the evaluations of samples, along the last axis, that begin together: in
-    each pass those under way, but at least `stream`. So the longest `stream` samples count as if
-    all were as long as the longest."""
+    """Effective number of rows for the evaluations of samples, along the last axis, that begin
+    together: in each pass the number still running, but at least `stream`. So the longest `stream`
+    samples count as if all of them took as long as the longest."""
     few = min(stream, evaluations.shape[-1])
     longest = -np.partition(-evaluations, few - 1, axis=-1)[..., :few]
     return evaluations.sum(axis=-1) + stream * longest.max(axis=-1) - longest.sum(axis=-1)
 
 
 class Measured:
-    """A run: ranks and layout; of its training batch, tile, and per step evaluations and seconds;
-    of its sets the evaluations of the samples, and bytes per sample."""
+    """A run: ranks and layout; batch, tile, and evaluations and seconds of each step of training;
+    evaluations of the samples of its sets, and bytes per sample."""
 
     def __init__(self, path):
         self.path = os.path.join(path, "results.h5") if os.path.isdir(path) else path
@@ -139,7 +139,7 @@ class Measured:
         return float(found.group(1)) if found else None
 
     def same_work(self, other):
-        """Whether the other one has done the same, but for its ranks."""
+        """Whether the other run has done the same work, on whatever number of ranks."""
         if (self.batch, self.tile) != (other.batch, other.tile):
             return False
         return self.batch is not None or (self.samples == other.samples and
@@ -147,8 +147,8 @@ class Measured:
 
 
 class Quantiles:
-    """Evaluations of a training flow: straight lines between the quantiles that a run keeps, from a
-    least value that gives the mean."""
+    """Distribution of the evaluations of training flows: linear between the quantiles that a run
+    stores, and a smallest value that gives the right mean."""
 
     def __init__(self, mean, median, p99, most):
         upper = 0.49 * (median + p99) / 2 + 0.01 * (p99 + most) / 2
@@ -159,7 +159,7 @@ class Quantiles:
         return np.interp(rng.random(shape), *self.points)
 
     def longest(self, count):
-        """Of so many flows, about."""
+        """The largest number of evaluations among `count` flows, approximately."""
         return float(np.interp(count / (count + 1), *self.points))
 
     def mean(self):
@@ -181,17 +181,17 @@ class Sample:
 
 
 def shares(count, ranks):
-    """How many of `count` items each rank has: contiguous, as comm_share_first() has it."""
+    """How many of `count` items each rank has: contiguous, as by comm_share_first()."""
     return np.diff(count * np.arange(ranks + 1) // ranks)
 
 
 def busiest(distribution, samples, ranks, stream, rng):
-    """Work of the busiest of `ranks` ranks with so many samples each, expected."""
+    """Expected work of the busiest of `ranks` ranks with `samples` samples each."""
     rows = max(1, min(ranks, DRAWS // samples))
     drawn = [work(distribution.draw(rng, (rows, samples)), stream) for _ in range(4)]
     if rows == ranks:
         return float(np.mean([of_rank.max() for of_rank in drawn]))
-    # The largest of more ranks than were drawn: of that many normal numbers.
+    # More ranks than were drawn: the expected maximum of that many normal numbers.
     root = np.sqrt(2 * np.log(ranks))
     largest = root - (np.log(np.log(ranks)) + np.log(4 * np.pi)) / (2 * root)
     return float(np.mean(drawn) + largest * np.std(drawn))
@@ -207,7 +207,7 @@ def balance(evaluations, ranks):
 # ---- the model ----
 
 def nonnegative_fit(matrix, values):
-    """Least squares with coefficients that are not negative, for a few columns."""
+    """Least squares with non-negative coefficients, for a few columns."""
     columns = list(range(matrix.shape[1]))
     while True:
         found = np.zeros(matrix.shape[1])
@@ -218,7 +218,7 @@ def nonnegative_fit(matrix, values):
 
 
 class Model:
-    """Seconds of a step of training, and of an encoding, on any number of ranks."""
+    """Seconds of a training step, and of an encoding, on any number of ranks."""
 
     def __init__(self, runs, options):
         self.options, self.rng = options, np.random.default_rng(1)
@@ -241,7 +241,7 @@ class Model:
             self.encode_distribution = Sample(samples)
 
     def _fit_steps(self, runs):
-        """One equation per run: its median step. Relative errors count."""
+        """One equation per run, for its median step; relative errors are minimised."""
         self.distribution = max(runs, key=lambda run: len(run.seconds)).distribution
         seconds = np.array([np.median(run.seconds) for run in runs])
         matrix = np.array([(self.filling(run.batch) * np.mean(run.evaluations),
@@ -253,7 +253,7 @@ class Model:
         self.misfit = np.max(np.abs(matrix @ found - 1))
 
     def filling(self, samples):
-        """Rows that count per evaluation, where so many samples begin together."""
+        """Effective rows per evaluation if this many samples begin together."""
         samples = min(samples, MOST_TOGETHER)
         if samples not in self.fillings:
             drawn = self.distribution.draw(self.rng, (64, samples))
@@ -261,7 +261,7 @@ class Model:
         return self.fillings[samples]
 
     def flows(self, ranks, batch):
-        """Rows that count of the rank with the most evaluations of a batch."""
+        """Effective rows of the rank with the most evaluations of a batch."""
         busy = min(ranks, batch)
         share = batch / busy * self.distribution.mean() * self.filling(-(-batch // busy))
         if ranks == 1:
@@ -276,11 +276,11 @@ class Model:
                 and self.parameters >= ranks * LEAST_SHARE)
 
     def own_step(self, ranks):
-        """What a rank does for itself."""
+        """Seconds of the work that a rank does for itself."""
         return self.step * (1 - SHARED + SHARED / ranks if self.shares_update(ranks) else 1)
 
     def parameters_exchange(self, ranks):
-        """To sum the gradient, and to collect the parameters if each rank updates its share."""
+        """Seconds to sum the gradient, and to collect the parameters if the update is shared."""
         options = self.options
         size = (8 + 4 if self.shares_update(ranks) else 2 * 8) * self.parameters
         return 2 * np.log2(ranks) * options.latency + (ranks - 1) / ranks * size / options.bandwidth
@@ -303,7 +303,7 @@ class Model:
                 + size / options.bandwidth)
 
     def communication(self, ranks, batch, samples):
-        """In a step of which a rank has so many samples."""
+        """Seconds of all communication in a step in which a rank has `samples` samples."""
         small = np.log2(ranks) * self.options.latency
         return (self.parameters_exchange(ranks) + small + self.plan(ranks, batch)
                 + self.exchange(ranks, samples))
@@ -330,8 +330,8 @@ class Model:
                                                        self.layout.default_tile(samples))
 
     def batch_for(self, ranks):
-        """The smallest batch, in whole tiles per rank, that keeps the efficiency (beyond 16 tiles
-        in steps of an eighth); None beyond MOST_PER_RANK samples per rank."""
+        """The smallest batch, in whole tiles per rank (beyond 16, in steps of an eighth), that
+        keeps the efficiency; None beyond MOST_PER_RANK samples per rank."""
         tile, per_rank = self.layout.default_tile(1 << 20), 1
         while per_rank * tile <= MOST_PER_RANK:
             if self.strong(ranks, per_rank * tile * ranks) >= self.options.efficiency:
@@ -340,7 +340,7 @@ class Model:
         return None
 
     def file_seconds(self, samples):
-        """To read samples in float32 and to write what is known of them."""
+        """Seconds to read samples in float32 and to write their results."""
         return samples * (4 * self.n + self.sample_bytes) / self.options.filesystem
 
     def encode_seconds(self, ranks, samples):
@@ -379,12 +379,12 @@ def print_constants(model):
     print_table(("constant", "value"), rows)
     if model.training and len(model.batches) < 3:
         print(f"Trained on one rank with {len(model.batches)} different batches: with fewer than 3 "
-              "the costs of tiles and steps are not known apart, and scaling looks better than it "
+              "the costs of tiles and steps cannot be told apart, and scaling looks better than it "
               "is.\n")
 
 
 def check_time(model, runs):
-    """Speedups of runs on two ranks, predicted and measured, where there is the same run on one."""
+    """Speedups on two ranks, predicted and measured, for runs that also exist on one rank."""
     rows = []
     for two in (run for run in runs if run.ranks == 2):
         for one in (run for run in runs if run.ranks == 1 and run.same_work(two)):
@@ -404,7 +404,7 @@ def check_time(model, runs):
 
 def check_balance(model, runs):
     """The busiest rank's evaluations over the mean: predicted from the distribution of a run on one
-    rank, and those of the samples that the ranks of a run had."""
+    rank, and measured on the ranks of each run."""
     rows = []
     for run in sorted(runs, key=lambda run: run.ranks):
         for name, evaluations in run.sets.items():
@@ -424,7 +424,7 @@ def powers(most):
 
 
 def print_batches(model, batches):
-    """`batches`: that keep the efficiency, by ranks."""
+    """Prints `batches`: {ranks: the batch that keeps the efficiency}."""
     rows, share = [], f"{100 * model.options.efficiency:g} %"
     for ranks, batch in batches.items():
         rows.append((str(ranks), "none" if batch is None else str(batch),
@@ -515,7 +515,7 @@ def main():
                         help="bandwidth of a rank while all communicate, bytes per second (default "
                              "2e9: a node of 128 cores with 200 Gbit/s)")
     parser.add_argument("--partner", type=float, default=1e-7,
-                        help="time per rank with which data are exchanged, seconds (default 1e-7)")
+                        help="time per rank that data are exchanged with, seconds (default 1e-7)")
     parser.add_argument("--stream", type=int, default=4,
                         help="rows of a product that take as long as reading the weights (default "
                              "4, as measured with AVX-512; 2 with AVX2)")

@@ -1,4 +1,4 @@
-"""Colours and looks of the figures."""
+"""Colours and style of the figures."""
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -12,11 +12,11 @@ CLASS_COLOURS = ("#332288", "#CC6677", "#117733", "#DDCC77", "#88CCEE", "#882255
                  "#999933", "#AA4499", "#777777")
 CLASS_MARKERS = ("o", "^")
 
-# Colour maps of fields; those with two sides are white at 0. Missing entries are grey, which none
-# of them contains, and sand in pictures of grey values.
+# Colour maps of fields; diverging ones are white at 0. Missing entries are grey, which none of the
+# maps contains, or sand in images of grey values.
 ONE_SIDE, TWO_SIDES, ERRORS, GREYS = "viridis", "RdBu_r", "PuOr_r", "gray"
 MISSING, MISSING_IN_GREYS = "#A9A9A9", "#E8D9A0"
-SIGNED = 0.1  # the smaller side of a signed quantity, as a part of the larger one, at the least
+SIGNED = 0.1  # a quantity is signed if its smaller extreme exceeds this part of the larger one
 
 STYLE = {
     "font.size": 13, "axes.titlesize": 13, "axes.labelsize": 13, "legend.fontsize": 12,
@@ -27,7 +27,7 @@ STYLE = {
 
 
 def use():
-    """Draws into files, in this style, from now on."""
+    """From now on, figures are drawn to files, in this style."""
     matplotlib.use("Agg")
     plt.rcParams.update(STYLE)
 
@@ -43,9 +43,9 @@ def _look(name, low, high, missing=MISSING):
 
 
 def value_look(values, greys=False):
-    """Colour map and range of a quantity: two sides about 0 for a signed one, else one."""
+    """Colour map and range of a quantity: symmetric about 0 if it is signed."""
     low, high = _number(np.ma.min(values)), _number(np.ma.max(values))
-    if not np.isfinite(low) or not np.isfinite(high):  # nothing is known of it
+    if not np.isfinite(low) or not np.isfinite(high):  # no finite values
         low, high = 0.0, 1.0
     if greys:
         return _look(GREYS, low, high, MISSING_IN_GREYS)

@@ -2,7 +2,7 @@
 
 
 def table_lines(head, rows):
-    """The lines of a table; head and rows are lists of texts."""
+    """The lines of a table; `head` and `rows` contain texts."""
     return ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)]
 
 

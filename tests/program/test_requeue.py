@@ -117,7 +117,7 @@ def main():
     expect("Slurm refuses", ["requeue 12"], REFUSE="1", text="Slurm refuses")
 
     expect("Slurm ends the job before scontrol has answered", ["requeue 12"], END="1",
-           text="in the queue again, time 1")
+           text="in the queue again (requeue number 1)")
 
     expect("a warning", ["saved", "requeue 12"], warn=True, ends=0, LISTEN="1", WAIT="1")
     expect("a warning to a program that does not listen yet", ["requeue 12"], warn=True, ends=0,

@@ -206,7 +206,7 @@ def test_disturbed(bench, references, tasks):
         ranks = read_summary(directory)["ranks"]
         bench.checks(ranks == RANKS, f"task {task} should run {RANKS} ranks, not {ranks}")
         log = bench.log(f"gfe_sweep_{array}_{task}.log")
-        bench.checks(f"job {array}_{task} is in the queue again, time 2" in log,
+        bench.checks(f"job {array}_{task} is in the queue again (requeue number 2)" in log,
                      f"task {task} should go back into the queue twice: {log[-3000:]}")
     bench.equal(references[0], bench.path("runs", "single"))
     print(f"an array of {TASKS} and a single job: equal to the undisturbed runs", flush=True)
