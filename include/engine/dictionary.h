@@ -39,8 +39,8 @@ struct dictionary {
   double *latent_mean, *covariance;  // [d], [d][d], owned
 };
 
-// The largest number of trained entries: such that ranking a sample among them costs about one
-// evaluation, between 64 and 1,024; a function of the decoder alone.
+// The largest number of trained entries, between 64 and 1,024, among which a sample can be ranked
+// for about the cost of one evaluation; a function of the decoder alone.
 int64_t dictionary_most(const struct decoder *decoder);
 
 // Room for `trained` trained entries, all zero. Owned by the caller.

@@ -29,8 +29,9 @@ const void *comm_handle(const struct comm *comm);
 // The MPI library's own version line (borrowed, static).
 const char *comm_library(void);
 
-// Bytes of memory that a rank can count on: its node's, or what control groups leave of it, divided
-// by the ranks there; no more than its own limit; the least of all ranks. Collective.
+// Bytes of memory that a rank can count on: its node's, or what control groups allow of that,
+// divided by the number of ranks there; no more than its own limit; the minimum over all ranks.
+// Collective.
 double comm_memory(struct comm *comm);
 
 void comm_barrier(struct comm *comm);

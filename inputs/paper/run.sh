@@ -134,7 +134,7 @@ divided() {
   done
 }
 
-# every_solver DIRECTORY "EVALUATIONS...": solvers and steps, for about these numbers of evaluations.
+# every_solver DIRECTORY "EVALUATIONS...": solvers and steps, for about so many evaluations each.
 every_solver() {
   encode_optimum "$1/optimum"
   for step in 0.001 0.003 0.01 0.03 0.1 0.3 1; do

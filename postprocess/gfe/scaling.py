@@ -119,7 +119,7 @@ class Measured:
                          for series in (history.step_samples, history.step_seconds))
         self.batch = int(seen.max())
         self.tile = int(self.layout.tile or self.layout.default_tile(self.batch))
-        # Whole batches, but for an epoch's first: a test may have come before it.
+        # Whole batches except the first of an epoch, which may follow an encoding of the test set.
         whole = (seen == self.batch) & (np.diff(history.step_epoch, prepend=0) == 0)
         if not whole.any():
             raise ResultsError(f"{self.path}: an epoch with a single batch is not enough")

@@ -247,7 +247,7 @@ static void add_groups(struct view_plan *plan, const struct layout *layout, int6
   plan->groups = plan->parts = total;
 }
 
-// Whether an array of a later file is like that of the first one, but for the length of the axis
+// Whether an array of a later file is like that of the first one, except for the length of the axis
 // along which files follow each other (returned in *length).
 static bool check_array(const struct view_plan *plan, const struct source *source, const char *path,
                         const struct view_array *first, const struct layout_array *array,
@@ -265,8 +265,8 @@ static bool check_array(const struct view_plan *plan, const struct source *sourc
   for (int a = 0; a < first->axes; a++)
     text_append(there, sizeof there, "%s%lld", a > 0 ? ", " : "(", (long long)first->length[a]);
   return error_set(error,
-                   "%s: the files of a pattern must hold the same fields, of equal shapes but for "
-                   "the length along %s: %s in %s has the shape %s, in %s it is %s)",
+                   "%s: the files of a pattern must hold the same fields, of equal shapes except "
+                   "for the length along %s: %s in %s has the shape %s, in %s it is %s)",
                    source->file_key,
                    plan->part_axis >= 0 ? plan->axis[plan->part_axis].is.name : "the samples",
                    first->path[0] != '\0' ? first->path : "the array", path,

@@ -37,7 +37,7 @@ enum { BATCH_NOTICES = 2 };
 struct batch_totals {
   double loss;                     // sum of the batch's losses
   int64_t evaluations;             // of its flows, sum
-  int64_t notices[BATCH_NOTICES];  // in: what this rank has to say; out: the greatest of all ranks
+  int64_t notices[BATCH_NOTICES];  // in: those of this rank; out: the maxima over all ranks
 };
 
 // gradient [decoder->count, or this rank's share] of the mean loss of the batch whose part on this

@@ -143,8 +143,8 @@ static int64_t sum_latents(const struct latents *latents, double *mean) {
   return total;
 }
 
-// The unit in which distances from the mean are rounded to integers: small, but such that the sum
-// of `total` products of two distances fits into 63 bits.
+// The unit in which distances from the mean are rounded to integers: small, but large enough that
+// the sum of `total` products of two distances fits into 63 bits.
 static void find_units(const struct latents *latents, const double *mean, int64_t total,
                        double *unit) {
   int bits = 0;

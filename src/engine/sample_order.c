@@ -12,7 +12,7 @@ struct sample_order {
   uint64_t seed, key;
   const struct sample_order *from;  // of which some places have been drawn; NULL: of none
   int64_t loaded, count;            // its first places; places of this order
-  struct own_sample *own;           // [own_count] by rising places
+  struct own_sample *own;           // [own_count] in order of place
   int64_t own_count;
 };
 

@@ -33,8 +33,8 @@ const struct dataset *sample_order_data(const struct sample_order *order);
 // The set index of the sample at a place.
 int64_t sample_order_at(const struct sample_order *order, int64_t place);
 
-// This rank's samples at the places first ... first + count - 1, by rising places: how many there
-// are; *own (borrowed) gets the first of them.
+// This rank's samples at the places first ... first + count - 1, in that order: returns their
+// number; *own (borrowed) points to the first of them.
 int64_t sample_order_own(const struct sample_order *order, int64_t first, int64_t count,
                          const struct own_sample **own);
 

@@ -5,7 +5,7 @@
 #include "engine/shard_internal.h"
 #include "ground/memory.h"
 
-enum { TOGETHER = 64 };  // ranks that plan their flows in common
+enum { TOGETHER = 64 };  // ranks that plan their flows together
 
 // ---- who has what ----
 
@@ -24,7 +24,7 @@ int shard_home_rank(const struct shard *s, int64_t position) {
   return comm_share_home(sample_order_data(s->order)->count, comm_size(s->comm), sample);
 }
 
-// This rank's own samples of the batch, by rising positions.
+// This rank's own samples of the batch, in order of position.
 static int64_t own_samples(const struct shard *s, const struct own_sample **own) {
   return sample_order_own(s->order, s->first, s->size, own);
 }

@@ -13,7 +13,7 @@
 #include "engine/samples.h"
 #include "platform/comm.h"
 
-// This rank's part of a batch: first the samples whose flows are its own, by rising positions, then
+// This rank's part of a batch: first the samples whose flows it runs, in order of position, then
 // those that only belong to its tiles.
 struct shard {
   int64_t size;                  // samples in the whole batch

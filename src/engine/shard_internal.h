@@ -13,7 +13,7 @@
 int shard_tile_rank(const struct shard *shard, int64_t position);
 int shard_home_rank(const struct shard *shard, int64_t position);
 
-// Pieces for or from other ranks. Both sides of a pair list theirs by rising positions.
+// Pieces for or from other ranks. Both ranks of a pair list theirs in order of position.
 struct shard_mail {
   struct comm_piece *pieces;
   size_t count, room;
@@ -31,7 +31,7 @@ void shard_mail_transfer(struct comm *comm, struct shard_mail *sent, struct shar
 struct shard_plan {
   int64_t begin, end;  // positions whose flows this rank's group takes
   int *flows;          // [end - begin] the rank of the flow there
-  int *own;            // the ranks of the flows of this rank's samples, by rising positions
+  int *own;            // the ranks of the flows of this rank's samples, in order of position
   int *tiles;          // [position - shard->position_first] of those in its tiles
 };
 

@@ -26,7 +26,7 @@ static void choice_state(struct trainer *t, struct state *state) {
 
 static void counts_state(struct trainer *t, struct state *state) {
   state_add_numbers(state, "training", "plan", STATE_INT64, &t->plan, 3, "planned",
-                    "the rate falls from this update on; over so many; in so many epochs");
+                    "first update of the falling rate; number of updates; number of epochs");
   state->fields[state->count - 1].newer = true;
   state_add_numbers(state, "training", "counts", STATE_INT64, &t->counts, 3, "counted",
                     "samples in all updates; in those of the epoch so far; evaluations of flows");

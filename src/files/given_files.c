@@ -128,7 +128,7 @@ static bool check_kind(const char *entry, const char *directory, const char *pat
   if (stat(path, &status) != 0)
     return error_set(error,
                      "run.directory = %s: %s, which this run would write, is a link to a file that "
-                     "is not there; remove the link, or give another run.directory",
+                     "does not exist; remove the link, or give another run.directory",
                      directory, path);
   return S_ISREG(status.st_mode) ||
          error_set(error,

@@ -236,7 +236,7 @@ static void append_sizes(char *text, const struct layer_sizes *sizes) {
   if (list) text_append(text, CONFIG_LAYER_TEXT, "]");
 }
 
-// Appends ", key: value" of a row, but for branches.
+// Appends ", key: value" of a row, except for branches.
 static void append_value(char *text, const struct config_row *row, const struct layer_spec *layer) {
   const void *value = (const char *)layer + row->offset;
   text_append(text, CONFIG_LAYER_TEXT, "%s%s: ", text[0] == '{' && text[1] == '\0' ? "" : ", ",

@@ -190,8 +190,8 @@ static bool complain_of_dataset(struct h5_file *file, const char *dataset, const
   const bool broken = find_broken_link(file, dataset, part, link);
   h5_unguard(file);
   if (broken)
-    return error_set(error, "%s: %s in %s is %s, which is not there or cannot be opened", key, part,
-                     file->path, link);
+    return error_set(error, "%s: %s in %s is %s, which does not exist or cannot be opened", key,
+                     part, file->path, link);
   h5_list(file, dataset, list, sizeof list);
   return error_set(error, "%s: there is no dataset %s in %s; %s", key, dataset, file->path, list);
 }

@@ -69,7 +69,7 @@ static bool check_raw_file(const struct referrer *referrer, const char *path, hs
   if (!is_regular(path, &status))
     return error_set(error,
                      "%s: the numbers of dataset %s in %s are in the external raw file %s, which "
-                     "is not there (HDF5_EXTFILE_PREFIX may name its directory)",
+                     "is missing (HDF5_EXTFILE_PREFIX may name its directory)",
                      referrer->key, referrer->dataset, referrer->file, path);
   return (hsize_t)status.st_size >= needed ||
          error_set(error,
@@ -258,7 +258,7 @@ static bool check_block(const struct referrer *referrer, const struct mapping *m
   const hid_t file = open_source(referrer, file_name, found);
   if (file < 0 && found[0] == '\0')
     return complain(referrer, name, file_name,
-                    "which is not there (HDF5_VDS_PREFIX may name its directory)", error);
+                    "which is missing (HDF5_VDS_PREFIX may name its directory)", error);
   if (file < 0) {
     char what[H5_TEXT + WHAT];
     h5_cause(cause);

@@ -156,7 +156,7 @@ def test_external(checks):
 
     path = "there/external.h5"
     refused(checks, "raw files that are not there", numbers(path, "packing", "/x"), "a.bin",
-            "not there", "/x")
+            "which is missing", "/x")
     put("there/raw")
     equal(checks, "in HDF5_EXTFILE_PREFIX",
           numbers(path, "packing", "/x", HDF5_EXTFILE_PREFIX="there/raw"), data)
@@ -179,7 +179,7 @@ def test_external(checks):
     os.remove("b.bin")
     os.mkdir("b.bin")
     refused(checks, "a directory in its place", numbers(path, "packing", "/x"), "b.bin",
-            "not there")
+            "which is missing")
 
 
 def test_virtual(checks):
@@ -219,7 +219,7 @@ def test_virtual(checks):
     os.rename("parts/part_1.h5", "parts/elsewhere/part_1.h5")
     for name in ("/all", "/half"):
         refused(checks, f"{name}: a source is gone", numbers(path, "packing", name),
-                "all", "part_1.h5", "not there")
+                "all", "part_1.h5", "which is missing")
     for prefix in ("parts/elsewhere", "nowhere:parts/elsewhere", "${ORIGIN}/elsewhere"):
         equal(checks, "HDF5_VDS_PREFIX=" + prefix,
               numbers(path, "packing", "/all", HDF5_VDS_PREFIX=prefix), data)
