@@ -214,7 +214,7 @@ static void check_memory(const struct run *run) {
   check_line("run.memory_limit", run->config.run.memory_limit);
 }
 
-// Arrays that are stored of each sample shown: itself, its reconstructions, deviations, weights.
+// Arrays stored for each sample shown: itself, its reconstructions, deviations, weights.
 static double arrays_shown(const struct run *run, enum set set) {
   const struct config *config = &run->config;
   const bool new = set == SET_TEST || set == SET_ENCODE;

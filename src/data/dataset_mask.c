@@ -63,7 +63,7 @@ static bool is_shape(const struct source *source, const int64_t *shape, int axes
   return same;
 }
 
-// Of one sample, or of its space; or of all samples, as weights alone may be.
+// The shape must be that of one sample or of its spatial axes or, for weights, of all samples.
 static bool check_shape(const struct dataset_sources *sources, struct error *error) {
   const struct source *source = &sources->common, *samples = &sources->samples;
   const struct view *view = sources->view;

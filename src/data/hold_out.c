@@ -9,7 +9,7 @@
 
 // ---- which ----
 
-// This rank's samples' groups as random numbers.
+// A random number for each of this rank's samples, the same for all of a group.
 static uint64_t *draw(const struct dataset *dataset, uint64_t seed) {
   uint64_t *drawn = memory_new(uint64_t, dataset->local_count);
   for (int64_t i = 0; i < dataset->local_count; i++)
@@ -40,7 +40,7 @@ static uint64_t find_bound(struct comm *comm, const uint64_t *drawn, int64_t loc
   return least;
 }
 
-// The groups with the smallest numbers, up to an amount of samples.
+// The groups with the smallest numbers, up to some number of samples.
 struct lowest {
   uint64_t bound;  // the largest number of a group among them, unless there is none
   int64_t count;   // samples
@@ -163,8 +163,8 @@ static int64_t *even_firsts(struct comm *comm, int64_t count) {
   return first;
 }
 
-// Lists what this rank's samples [mine[0], mine[1]) and those of the others, which begin at
-// `others`, have in common; of rows that begin at `rows`. Returns how many pieces.
+// Lists the pieces that this rank's samples [mine[0], mine[1]), whose rows begin at `rows`, share
+// with those of each rank, which begin at `others`. Returns their number.
 static size_t list_common(struct comm *comm, const int64_t *mine, const int64_t *others,
                           const struct column *column, char *rows, struct comm_piece *pieces) {
   size_t count = 0;

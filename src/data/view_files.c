@@ -104,7 +104,7 @@ static const struct layout_array *largest(const struct layout *layout) {
   return best;
 }
 
-// The axes of the field that has most of them, by the names of the input file if it has any.
+// The axes of the field with the most axes, named as in the input file if it names any.
 static void name_axes(struct view_plan *plan, const struct layout *layout,
                       const struct data_options *options) {
   const struct layout_array *array = largest(layout);
@@ -137,7 +137,7 @@ static int find_axis(const struct view_plan *plan, const char *name) {
   return -1;
 }
 
-// Which of the plan's axes each of an array's is, in the order of the file.
+// The plan's axis for each axis of an array, in the order of the file.
 static bool place_axes(const struct view_plan *plan, const struct source *source,
                        const struct layout *layout, const struct layout_array *array, bool named,
                        int place[SOURCE_AXES], struct error *error) {
@@ -289,7 +289,7 @@ static void add_coordinates(struct view_plan *plan, int i, struct h5_file *file,
   plan->coordinates[i] = joined;
 }
 
-// Those of the first file, and, of the axis along which files follow each other, of all.
+// Coordinates from the first file and, on the axis along which files follow each other, from all.
 static void read_coordinates(struct view_plan *plan, const struct source *source, int64_t f,
                              int64_t before, int64_t length) {
   struct error ignored = {""};  // the file was open a moment ago

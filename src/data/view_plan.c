@@ -236,7 +236,7 @@ void view_plan_shape(const struct view_plan *plan, struct source *source) {
     source->marks_missing = source->marks_missing || !packing_is_none(&plan->packing[i]);
 }
 
-// The axis `i` as a view has it, with the coordinates of what is taken.
+// Axis `i` for a view, with the coordinates of the places taken.
 static struct view_axis axis_of(const struct view_plan *plan, int i) {
   const struct plan_axis *axis = &plan->axis[i];
   struct view_axis made = {.length = axis->count, .first = axis->first, .stride = axis->stride};
@@ -250,7 +250,7 @@ static struct view_axis axis_of(const struct view_plan *plan, int i) {
   return made;
 }
 
-// The c-th of an array's channels: where a vector has a component per axis in space, by that.
+// The c-th channel of an array, named after an axis in space if a vector has a component for each.
 static struct view_channel channel_of(const struct view_plan *plan, const struct view_array *array,
                                       int64_t c) {
   struct view_channel channel = {.name = ""};

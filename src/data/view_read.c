@@ -33,7 +33,7 @@ static const struct plan_axis *numbering(const struct view_plan *plan, int k) {
   return &plan->axis[plan->numbering[k]];
 }
 
-// Of an axis that numbers samples or is one place: where in the files the k-th of those taken is.
+// The place in the files of the k-th place taken on an axis that numbers samples or is one place.
 static int64_t place_in_files(const struct plan_axis *axis, int64_t k) {
   return axis->first + k * axis->stride;
 }
@@ -186,7 +186,7 @@ static void copy_channel(const struct view_plan *plan, const struct extent *exte
   }
 }
 
-// Reads what array `a` has of the samples of a block into channels from `channel` on.
+// Reads the part of a block's samples that array `a` holds into the channels from `channel` on.
 static bool read_array(struct reading *reading, int64_t a, const struct block *block,
                        const struct source_rows *rows, int64_t channel, double *out,
                        struct error *error) {

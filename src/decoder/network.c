@@ -52,7 +52,7 @@ static bool check_branches(const struct layer_spec *specs, size_t l, struct erro
                    (long long)branch[0], (long long)branch[1]);
 }
 
-// The next stretches of the blocks of parameters and of packed weights.
+// Gives a layer the next stretches of the blocks of parameters and of packed weights.
 static void place_parameters(struct network *network, struct layer *layer) {
   const struct layer_ops *ops = layer_ops(layer->kind);
   layer->weight = network->end;

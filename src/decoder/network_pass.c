@@ -15,8 +15,8 @@ struct field {
   real **layer;  // [layer_count]
 };
 
-// Of the network's input and every layer; of layers with an activation; of the input and all but
-// the last layer, whose delta takes the place of its output; of the input alone.
+// Arrays for the network's input and every layer; for layers with an activation; for the input and
+// all but the last layer, whose delta takes the place of its output; for the input alone.
 enum field_kind { FIELD_VALUES, FIELD_SLOPES, FIELD_DELTAS, FIELD_INPUT };
 
 static bool field_has(enum field_kind kind, const struct network *network, size_t l) {
@@ -115,7 +115,7 @@ static void tangent_backward_step(const struct step *s, struct activation_block 
   activation_tangent_backward(block, s->slope + at, s->bend + at, s->x + at, s->x_dot + at);
 }
 
-// The same as what a product calls.
+// The same in the form that a product calls.
 #define FINISH(name)                                                                     \
   static void name##_finish(const void *context, size_t row, size_t rows, size_t column, \
                             size_t columns) {                                            \
@@ -127,7 +127,7 @@ FINISH(tangent)
 FINISH(backward)
 FINISH(tangent_backward)
 
-// s of a layer's sources, with what is to be done with it.
+// s from a layer's sources, to which `finish` is then applied.
 static void layer_forward(const struct layer *layer, const struct layer_rows *rows,
                           const struct field *a, bool affine, const struct product_finish *finish,
                           real *s) {

@@ -31,7 +31,7 @@ static const double pod_entries[] = {[LOSS_BCE] = 1e6, [LOSS_MSE] = 1e8};
 
 // ---- items that take memory ----
 
-// Samples of a set on a rank at most.
+// The largest number of samples of a set on a rank.
 static double share_of(const struct run *run, int set) {
   return ceil((double)run->shapes[set].count / comm_size(run->comm));
 }
@@ -333,8 +333,8 @@ static void refuse(const struct run *run, struct error *error) {
             most.remedy[0] != '\0' ? most.remedy : "raise it");
 }
 
-// Finds how many rows a rank has memory for, which matter more than that passes are kept. False if
-// there is none for a single one.
+// Finds how many rows a rank has memory for; they matter more than keeping passes. False if there
+// is not enough for a single one.
 static bool find_rows(struct run *run) {
   const size_t training = ensemble_rows(run->decoder, (size_t)run->config.training.batch);
   const size_t evaluation = ensemble_rows(run->decoder, SIZE_MAX);

@@ -169,7 +169,8 @@ static void add_shared(struct run *run, const struct samples *samples,
       .losses = starts->loss,
       .guesses = starts->guess,
       .guessed = starts->guessed};
-  const struct observation *part = exclude_own ? NULL : waiting->observation;  // all says who it is
+  // The own entry of a sample is recognised by all of its entries.
+  const struct observation *part = exclude_own ? NULL : waiting->observation;
   ranking_run(part != NULL ? part->decoder : run->decoder, dictionary,
               part != NULL ? &part->samples : samples, &wishes, starts->tries, &found);
   for (int64_t k = 0; k < waiting->count; k++)
@@ -333,7 +334,7 @@ static double starts_of_all_bytes(const struct run *run) {
           (double)encoding_memory_bytes(ENCODING_BY_FLOW, d));
 }
 
-// One is done after the other.
+// These are done one after the other.
 double first_guess_bytes(const struct run *run) {
   const int64_t entries =
       wants_trained(run) ? dictionary_fit_entries(run) : (int64_t)DICTIONARY_TRAINED;

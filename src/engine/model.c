@@ -44,7 +44,7 @@ static bool step_gfe(struct model *model, struct shard *shard, enum model_latent
   struct starts *starts = second_flow_take(shard);
   struct carry *carry = prepare_carry(model, shard, latents);
   shard->encoding->starts = starts;
-  shard->encoding->carry = starts == NULL ? carry : NULL;  // which is of one flow per sample
+  shard->encoding->carry = starts == NULL ? carry : NULL;  // which takes one flow per sample
   ensemble_run(model->ensemble, &shard->samples, shard->size, shard->encoding);
   shard->encoding->starts = NULL;
   starts_destroy(&starts);

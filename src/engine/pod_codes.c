@@ -14,7 +14,7 @@ struct pod_codes {
   size_t active;    // modes with s > 0
   size_t columns;   // room for those and the bias
   double *modes;    // [n][columns] the active modes, an entry a row, then the mean
-  double *across;   // bce: the same transposed, as a regression wants it
+  double *across;   // bce: the same transposed, as a regression needs it
   double *block;    // [BAND][CHAIN] of samples
   double *factors;  // [CHAIN][columns] modes with weights; [columns][CHAIN] modes to be summed
   double *sums;     // [BAND][columns]

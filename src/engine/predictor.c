@@ -64,7 +64,7 @@ struct fit {
   struct predictor *predictor;
   int64_t total;
   int64_t *first;   // [ranks + 1] the number of a rank's first sample
-  real *shared;     // [n] what passes by
+  real *shared;     // [n] the sample being broadcast
   double *latents;  // [d][total] centred, then the coefficients of the samples
 };
 

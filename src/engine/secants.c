@@ -17,7 +17,7 @@ struct secants {
   size_t count;        // neighbours: as many as a latent has numbers, if there are
   int64_t *neighbour;  // [d]
   double *distance;    // [d] from the entry
-  real *rows;          // [d + 1][real_padded(n)] differences of outputs; what the entry leaves
+  real *rows;          // [d + 1][real_padded(n)] differences of outputs; residual of the entry
   real *output;        // [real_padded(n)] of the entry, in the units of data
   real *panels;        // of the differences
   real *products;      // [d + 1][real_padded(d)] of all rows with the differences
@@ -96,7 +96,7 @@ static void find_differences(struct secants *s, int64_t entry, const real *y) {
   for (size_t k = 0; k < n; k++) s->rows[s->count * stride + k] = y[k] - s->output[k];
 }
 
-// The coefficients of the differences whose sum comes nearest to what the entry leaves.
+// The coefficients of the differences whose sum comes nearest to the residual of the entry.
 static bool solve(struct secants *s) {
   const size_t count = s->count, n = s->decoder->n, stride = real_padded(count);
   const struct product_matrix differences = {.terms = n, .outputs = count, .panels = s->panels};

@@ -1,7 +1,7 @@
-// A step from an entry of a dictionary towards a sample: that of Gauss and Newton, with the
-// decoder's Jacobian replaced by the differences between the outputs of the entry and of those
-// nearest to it. These outputs are known, as samples have been ranked by them, so a first guess
-// that is better than any entry costs a small part of an evaluation.
+// A Gauss-Newton step from an entry of a dictionary towards a sample, with the decoder's Jacobian
+// replaced by the differences between the outputs at the entry and at those nearest to it. These
+// outputs are known, as samples have been ranked by them, so a first guess that is better than any
+// entry costs a small part of an evaluation.
 #ifndef GFE_SECANTS_H
 #define GFE_SECANTS_H
 

@@ -134,7 +134,7 @@ static bool describe_value(const struct source *source, const char *path,
   return true;
 }
 
-// What is allowed of the numbers into and out of a layer: the width of dense ones.
+// The largest number of inputs or outputs of a layer: the largest width of a dense one.
 static double largest_width(void) {
   for (size_t r = 0; r < config_layer_row_count; r++)
     if (config_layer_rows[r].type == TYPE_INTEGER &&
@@ -168,7 +168,7 @@ static bool describe_parameters(const struct source *source, size_t l, struct la
   return true;
 }
 
-// One layer; of a dense one with its inputs.
+// One layer and, if it is dense, its inputs.
 static bool describe_layer(const struct source *source, size_t l, struct layer_spec *spec,
                            int64_t *inputs, struct error *error) {
   char path[NAME], word[NAME];

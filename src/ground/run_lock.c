@@ -108,7 +108,7 @@ static void *beat(void *unused) {
   return NULL;
 }
 
-// Signals are for the process's own thread.
+// Signals are left to the main thread.
 static void begin_to_beat(void) {
   static pthread_t thread;
   sigset_t all, before;

@@ -31,7 +31,7 @@ static void beside_input(const char *input_path, const char *path, char beside[C
   strcpy(beside + directory, path);
 }
 
-// Puts what the user's shell would make of ~ and of variables in their place.
+// Expands ~ and variables as the user's shell would.
 static bool expand(const struct config_input *input, const struct config_place *place,
                    char path[CONFIG_TEXT]) {
   char expanded[CONFIG_TEXT];

@@ -381,7 +381,7 @@ struct comm_share comm_share(const struct comm *comm, size_t count) {
   return share_of(count, comm->size, comm->rank);
 }
 
-// A stretch of an array, short enough for a message: what of it is in each rank's share.
+// A stretch of an array, short enough for a message, and the part of it in each rank's share.
 struct stretch {
   int *counts, *starts;  // [size] elements; from the beginning of the stretch
 };

@@ -51,7 +51,7 @@ static bool is_regular(const char *path, struct stat *status) {
 // ---- external raw files ----
 
 // Where HDF5 finds the raw file `name`: in HDF5_EXTFILE_PREFIX, or else in the working directory
-// or, as h5_open_dataset() has it, beside the HDF5 file.
+// or, thanks to h5_open_dataset(), beside the HDF5 file.
 static void locate_raw(const struct referrer *referrer, const char *name, bool beside,
                        char path[H5_PATH]) {
   const char *prefix = getenv("HDF5_EXTFILE_PREFIX");

@@ -53,8 +53,9 @@ char (*h5_members(struct h5_file *file, const char *group, bool datasets,
 
 // ---- axes ----
 
-// Opens the first dataset that an axis refers to as netCDF-4 and HDF5's dimension scales have it:
-// the attribute DIMENSION_LIST holds a list of references for each axis. Negative if there is none.
+// Opens the first dataset that an axis refers to, in the way of netCDF-4 and HDF5's dimension
+// scales: the attribute DIMENSION_LIST holds a list of references for each axis. Negative if there
+// is none.
 // HDF5's own functions are not used, as they rely on the attribute having that type.
 static hid_t open_scale(hid_t dataset, int axes, int axis) {
   hid_t scale = -1;
