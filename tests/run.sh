@@ -1,12 +1,12 @@
 #!/bin/sh
 # The tests of the optimised build and with the address and undefined behaviour sanitizers:
 #
-#   sh tests/run.sh       what a change has to pass
-#   sh tests/run.sh all   also what takes long, such as the leak test with valgrind, and what another
-#                         build proves as well (suite `slow`)
+#   sh tests/run.sh       what every change has to pass
+#   sh tests/run.sh all   also tests that take long, such as the leak test with valgrind, and tests
+#                         that one build covers for the other (suite `slow`)
 #
-# See README.md beside this file. The last lines name those that failed and count them all: N passed,
-# N failed.
+# See README.md beside this file. The last lines list the tests that failed, then the counts:
+# N passed, N failed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . jobscripts/setup.sh
@@ -39,11 +39,11 @@ print(good, len(bad), *(test["name"].split()[-1] for test in bad))
 PYTHON
 }
 
-# One more than there are processors: some tests wait for Slurm's clock, or for a heartbeat.
+# One more than the number of processors: some tests wait for Slurm's clock, or for a heartbeat.
 processes=$(($(nproc) + 1))
 
 # run_tests DIRECTORY [OPTION OF MESON TEST...]: a missing build or log is a failure.
-# Ten times the limits of meson.build: no slow or busy machine is to run into one.
+# Ten times the time limits of meson.build, so that no slow or busy machine exceeds one.
 run_tests() {
   directory=$1
   shift
@@ -65,9 +65,9 @@ if ! install_packages tests || ! find_python; then
   exit 1
 fi
 allow_root
-export GFE_TESTS_COMPLETE=1 # all packages are there: nothing is skipped for want of one
+export GFE_TESTS_COMPLETE=1 # all packages are installed: no test may be skipped for lack of one
 
-# The same program by another compiler, whose bits program_ranks compares.
+# The same program built by another compiler; program_ranks compares the bits.
 if CC=clang configure build-clang && meson compile -C build-clang gfe_hpc; then
   GFE_OTHER_COMPILER=$PWD/build-clang/gfe_hpc
   export GFE_OTHER_COMPILER

@@ -9,7 +9,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 . jobscripts/setup.sh
-packages_tests="$packages_tests libxsmm-dev" # an opponent
+packages_tests="$packages_tests libxsmm-dev" # a competitor
 install_packages tests
 find_python
 build build >/dev/null
