@@ -180,26 +180,26 @@ static const struct {
      samples_bytes, NULL},
     {"parameters, and packed for products", "make decoder.layers smaller", parameters_bytes, NULL},
     {"encoding: starts of flows, and flows",
-     "make decoder.layers smaller, take fewer samples (data.train.count) or more ranks, or set "
+     "make decoder.layers smaller, use fewer samples (data.train.count) or more ranks, or set "
      "evaluation.start to zero",
      encoding_bytes, has_flows},
     {"POD of the training samples",
      "lower decoder.latent, or set evaluation.pod to false and decoder.initial to random",
      pod_start_bytes, fits_pod},
     {"prior and error bars",
-     "take more ranks on more nodes, or set evaluation.prior to none and evaluation.uncertainty to "
+     "use more ranks on more nodes, or set evaluation.prior to none and evaluation.uncertainty to "
      "false",
      posterior_bytes, has_posterior},
     {"error bars: maxima of the posterior", "lower evaluation.modes", modes_bytes, has_modes},
     {"training: optimiser", "make decoder.layers smaller", training_bytes, trains},
     {"training: flows, gradients, exact sums", "make decoder.layers or training.tile smaller",
      model_bytes, trains},
-    {"training: samples of a batch", "take more ranks on more nodes, or lower training.batch",
+    {"training: samples of a batch", "use more ranks on more nodes, or lower training.batch",
      batch_bytes, trains},
-    {"training: second flows", "take more ranks on more nodes, or set training.second_flow to 0",
+    {"training: second flows", "use more ranks on more nodes, or set training.second_flow to 0",
      second_flow_bytes, has_second_flows},
     {"training: trajectories",
-     "take more ranks on more nodes, or lower training.batch or encoding.max_iterations",
+     "use more ranks on more nodes, or lower training.batch or encoding.max_iterations",
      trajectories_bytes, keeps_trajectories},
     {"gradient check", "make decoder.layers or training.tile smaller", check_bytes, checks},
     {"reconstructions and their errors", "", images_bytes, encodes}};
