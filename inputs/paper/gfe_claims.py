@@ -276,9 +276,9 @@ def stiff(directory):
     rows = []
     for name, case in cases.items():
         low, half, high = np.percentile(case.limits, (0, 50, 100))
-        print(f"{name}: Euler is stable at the optimum below a step of {low:.2g} (least sample), "
-              f"{half:.2g} (median), {high:.2g} (greatest); optimum {case.best.mean():.4f}, "
-              f"start {case.start.mean():.4f}")
+        print(f"{name}: Euler is stable at the optimum below a step of {low:.2g} (smallest of all "
+              f"samples), {half:.2g} (median), {high:.2g} (largest); "
+              f"optimum {case.best.mean():.4f}, start {case.start.mean():.4f}")
     print()
     for solver in SOLVERS:
         for step, series in cases["stiff"].steps(solver):

@@ -99,7 +99,7 @@ def segmented(directory):
     rows = [(str(images), model if way == "flow" else f"{model}, by its encoder",
              str(len(losses["test"])), mean_and_range(losses["test"]),
              mean_and_range(losses["encode"])) for (images, model, way), losses in found.items()]
-    print_table(("images", "model", "seeds", "labels 5-9, not learned", "labels 0-4, learned"),
+    print_table(("images", "model", "seeds", "labels 5-9, unseen", "labels 0-4, seen in training"),
                 sorted(rows, key=lambda row: int(row[0])))
 
 
@@ -226,7 +226,7 @@ def starts(directory):
             rows.append((solver, start, f"{encoded.loss.mean():.4f}",
                          f"{np.quantile(encoded.loss, 0.99):.4f}",
                          f"{encoded.evaluations.mean():.0f}"))
-    print_table(("solver", "start", "mean BCE", "99 % are below", "evaluations"), rows)
+    print_table(("solver", "start", "mean BCE", "99th percentile", "evaluations"), rows)
 
 
 EXPERIMENTS = {"circle_points": circle_points, "segmented": segmented, "latents": latents,

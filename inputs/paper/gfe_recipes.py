@@ -73,7 +73,7 @@ def report(options):
     for title, numbers, digits, spread in (
             ("Test loss", sweep.metric("test_loss"), 4, True), ("Uses per image", uses, 1, False),
             ("Gradient evaluations per image", cost, 0, False),
-            ("CPU seconds of the training", sweep.metric("training_cpu_seconds"), 1, False)):
+            ("CPU seconds of training", sweep.metric("training_cpu_seconds"), 1, False)):
         lines += [title + ":", "", *table(cells, numbers, digits, spread), ""]
     text = "\n".join(lines)
     print(text)

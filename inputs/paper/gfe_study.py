@@ -357,7 +357,7 @@ def report(series, images, level):
     if auto:
         lines += ["", "The autoencoders' decoders with the flow in place of the encoder:", ""]
         lines += table(auto, images, "refined", 4)
-    lines += ["", "CPU seconds of the training:", ""] + table(series, images, "cpu", 2)
+    lines += ["", "CPU seconds of training:", ""] + table(series, images, "cpu", 2)
     return lines + ["", "What follows:", ""] + comparisons(series, level)
 
 

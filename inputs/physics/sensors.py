@@ -246,9 +246,9 @@ def main():
         parser.error(f"{unknown[0]} is none of the sets {', '.join(SENSORS)}")
     results = [study(options, name) for name in options.sets or SENSORS]
     label = ["set", "noise", "places", "sensors"]
-    print("Centred error of the test states (in brackets: numbers of a latent)\n")
+    print("Centred error of the test states (in parentheses: latent size)\n")
     print_table(label + list(METHODS), [row for errors, _ in results for row in errors])
-    print("\nBars of GFE, mean\n")
+    print("\nError bars of GFE, mean\n")
     print_table(label + ["68 %", "95 %", "68 %, own error", "95 %, own error", "ranks"],
                 [row for _, bars in results for row in bars])
 
