@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What README files and CONTRIBUTING.md name exists: files, links, functions, options of commands,
-keys of the input, Python modules. Blocks of commands are valid shell, a command per line.
+"""Everything that README files and CONTRIBUTING.md name exists: files, links, functions, options of
+commands, keys of the input, Python modules. Blocks of commands are valid shell, one per line.
 """
 import ast
 import glob
@@ -127,7 +127,7 @@ def python(block):
 
 
 def faults(name, keys):
-    """A sentence for everything in a document that is not so."""
+    """A sentence for everything in a document that is wrong."""
     text, folder = read(name), os.path.dirname(name)
     prose = FENCE.sub("", text)
     if "```" in prose:

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""The floors of the house, by every include line of src/ and include/.
+"""The floors of the program, checked by every include line of src/ and include/.
 
 A file includes headers of its own floor or of lower ones. `decoder` and `flow` are two wings on the
-same level, and neither knows the other. A header stands in include/FLOOR if another floor includes
-it, else beside its source in src/FLOOR. Of each breach a line says which file includes what.
+same level, and neither knows the other. A header is in include/FLOOR if another floor includes it,
+otherwise beside its source in src/FLOOR. A line for each breach says which file includes what.
 
 The table of floors in CONTRIBUTING.md names the same ones in the same order, and the functions that
-src/README.md walks through are there.
+src/README.md walks through exist.
 
-No file calls a function of libm that IEEE 754 does not round in one way (exp, pow, sin, ...): its
+No file calls a function of libm whose rounding IEEE 754 does not define (exp, pow, sin, ...): its
 last bit depends on library and CPU. numerics/portable.h and numerics/elementary.h have our own.
 """
 import os
@@ -97,7 +97,7 @@ def documents(root, files):
 
 
 def circles(files):
-    """Circles of modules inside of a floor. x.c and x.h are one module x, and so are x_kernels, what
+    """Cycles of modules within a floor. x.c and x.h are one module x, and so are x_kernels, what
     is compiled once per instruction set, and x_internal.h, what the files x_* share."""
     module = {}
     for _, floor, name, text in files:

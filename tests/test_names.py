@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every module has a test of its name, or a row in the table of README.md that says which tests
+"""Every module has a test named after it, or a row in the table of README.md that says which tests
 cover it. Files x_y.c are parts of a module x.
 """
 import glob

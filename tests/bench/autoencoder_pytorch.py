@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""An autoencoder in PyTorch, as PyTorch begins and trains it, for comparison with
-inputs/autoencoder.yaml: test loss by the encoder, and seconds of the training on one thread. The
-last line printed is JSON.
+"""An autoencoder in PyTorch, with PyTorch's own initialisation and optimisers, for comparison with
+inputs/autoencoder.yaml: test loss by the encoder, and seconds of training on one thread. The last
+line printed is JSON.
 
 usage: autoencoder_pytorch.py [images [seed [adam|rmsprop [learning rate]]]]
        default 6000, 1, adam, 1e-3; needs python3-torch

@@ -1,5 +1,5 @@
-"""What the benchmarks share: where things are, runs of gfe_hpc, PyTorch's scripts, rows of the
-table. Whatever is made lies in runs/bench. run.sh beside this sets the path of the modules.
+"""What the benchmarks share: paths, runs of gfe_hpc, PyTorch's scripts, rows of the table.
+Everything is written to runs/bench. run.sh beside this file sets the path of the modules.
 """
 
 import gzip
@@ -29,8 +29,8 @@ IMAGES = os.path.join(RUNS, "fashion_mnist.h5")  # the same in HDF5
 ENVIRONMENT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
                    OMPI_MCA_rmaps_base_oversubscribe="1", OMP_NUM_THREADS="1",
                    OPENBLAS_NUM_THREADS="1")
-# PyTorch allocates every result anew: by default glibc gives such memory back each time, and a
-# third of the time goes into page faults.
+# PyTorch allocates every result afresh: by default glibc returns such memory each time, and a third
+# of the time goes into page faults.
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 33),
                "MALLOC_TOP_PAD_": str(1 << 26)}
 
@@ -60,7 +60,7 @@ def rounds(count):
 
 
 def holds(value, bound):
-    """Whether a value keeps a bound "≥ 1" or "≤ 1"."""
+    """Whether a value satisfies a bound "≥ 1" or "≤ 1"."""
     sign, limit = bound.split()
     return value >= float(limit) if sign == "≥" else value <= float(limit)
 
@@ -80,7 +80,7 @@ def note(what, text):
 
 
 class Finished:
-    """A process that has ended well: what it printed, its wall and CPU seconds."""
+    """A process that has succeeded: its output, its wall-clock and CPU seconds."""
 
     def __init__(self, command, **environment):
         before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
@@ -97,7 +97,7 @@ class Finished:
 
 
 class Run(Finished):
-    """A finished run of gfe_hpc, anew, in the directory runs/bench/NAME, if wanted on one core."""
+    """A new finished run of gfe_hpc in the directory runs/bench/NAME, on one core if requested."""
 
     def __init__(self, name, *values, ranks=1, program=PROGRAM, core=None):
         self.directory = os.path.join(RUNS, name)
@@ -116,7 +116,7 @@ class Run(Finished):
 
 
 def pytorch(script, *arguments):
-    """A finished script of this directory, and the last line that it printed, as a dict."""
+    """Runs a script of this directory; returns the last line of its output as a dict."""
     done = Finished([sys.executable, os.path.join(HERE, script), *map(str, arguments)],
                     **KEEP_MEMORY)
     return done, json.loads(done.out.splitlines()[-1])
@@ -143,8 +143,8 @@ def make_images():
 
 
 def trained_decoder(loss="bce"):
-    """results.h5 of a decoder trained on 6,000 images, by Adam 1e-3, with a predictor; made if it is
-    not there."""
+    """results.h5 of a decoder trained on 6,000 images, by Adam 1e-3, with a predictor; made if it
+    does not exist."""
     name = f"decoder_{loss}"
     path = os.path.join(RUNS, name, "results.h5")
     if os.path.exists(path):
@@ -162,8 +162,8 @@ def test_loss(name, decoder):
 
 
 def first_step_seconds(path, ranks=1):
-    """Seconds from the command until the training of an input file begins its first step: until
-    history.csv has its line, less what it took. The run is then ended."""
+    """Seconds from the command until training begins its first step: until history.csv has the line
+    of that step, minus the time it took. The run is then ended."""
     with open(path, encoding="utf-8") as file:
         directory = re.search(r'directory: "(.*)"', file.read()).group(1)
     history = os.path.join(directory, "history.csv")

@@ -1,4 +1,4 @@
-// A checkpoint of 1 GiB against dd conv=fsync of as many bytes on the same disk, in turn.
+// A checkpoint of 1 GiB against dd conv=fsync of as many bytes on the same disk, alternately.
 //
 //   bench_checkpoint DIRECTORY
 #include <stdio.h>

@@ -1,5 +1,5 @@
-// Evaluations of the decoder of an input file, for each number of rows: the shortest of many that
-// are measured in turn, beside the FMA peak in the same process.
+// Evaluations of the decoder of an input file, for each number of rows: the shortest of many,
+// measured alternately with the FMA peak in the same process.
 //
 // usage: bench_decoder INPUT SECONDS ROWS...      SECONDS: for each number of rows
 #include <math.h>

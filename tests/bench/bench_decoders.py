@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Whole gradient evaluations (products, activations, loss) of the decoders of inputs/: as a share
-of the FMA peak, and what second derivatives cost beside them."""
+of the FMA peak, and the relative cost of second derivatives."""
 
 import os
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""How many gradient evaluations a sample takes until its loss lies within 1 % of its optimum: the
-first 256 test images, decoders trained on 6,000. They are encoded anew with 1, 2, 3, ...
-iterations; the optimum is the lowest loss that any run finds, one of them long. First the flows
+"""How many gradient evaluations a sample takes until its loss is within 1 % of its optimum: the
+first 256 test images, decoders trained on 6,000. They are encoded repeatedly, with 1, 2, 3, ...
+iterations; the optimum is the lowest loss that any run finds, including a long one. First the flows
 begin at z = 0, then
 
 usage: bench_evaluations.py [KEY=VALUE...]      with these settings (evaluation.start=predictor)

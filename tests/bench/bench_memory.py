@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Memory of convolutional decoders from 8³ to 64³ and 128³ cells with 16 channels, on one rank:
-what --check says and the measured peak of a training, both without data; and seconds from the command
-until the training of the larger one begins its first step.
+what --check says and the measured peak during training, both without data; and seconds from the
+command until training of the larger one begins its first step.
 """
 
 import os
@@ -34,7 +34,7 @@ def field_input(size, steps):
 
 
 def check(path):
-    """GiB of --check: all, and the share of samples and latents."""
+    """GiB according to --check: in all, and for samples and latents."""
     out = Finished([PROGRAM, "--check", path]).out
     return [float(number) * UNITS[unit] for number, unit in (
         re.search(rf"^  {what} .*?(\S+) (\S+)$", out, re.M).groups()
@@ -42,7 +42,7 @@ def check(path):
 
 
 def peak(path):
-    """GiB that a run has taken at most."""
+    """Peak memory of a run in GiB."""
     out = Finished([sys.executable, "-S", os.path.join(HERE, "peak_memory.py"), PROGRAM, path]).out
     return int(re.search(r"^peak (\d+) KiB", out, re.M).group(1)) * UNITS["KiB"]
 

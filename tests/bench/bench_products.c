@@ -1,6 +1,6 @@
 // Forward and backward products of all layers of the paper's dense decoder, for each number of
-// rows: ours, those of OpenBLAS on the weights as they are, and those of LIBXSMM, if it was there,
-// on our panels. The shortest of many that are measured in turn. Biases are none of it.
+// rows: ours, those of OpenBLAS on the weights as they are, and those of LIBXSMM, if installed, on
+// our panels. The shortest of many, measured in turn. Biases are not included.
 //
 // usage: bench_products SECONDS ROWS...      SECONDS: for each number of rows
 #include <cblas.h>

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Two ranks as a share of what two unconnected processes reach together, and what exact sums and
-exchange cost on one rank. Wall seconds: this wants an idle machine with two cores.
+"""The speed of two ranks relative to that of two independent processes, and the cost of exact sums
+and exchange on one rank. Wall-clock seconds: needs an idle machine with two cores.
 """
 
 from concurrent.futures import ThreadPoolExecutor

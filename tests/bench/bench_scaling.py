@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""What postprocess/gfe_scaling.py predicts against runs: the speedup on two ranks, and the balance
-of evaluations on 4 to 64 ranks, more than this machine has cores. Its whole report, with the
-figure, is left in runs/bench/scaling.
+"""Predictions of postprocess/gfe_scaling.py against runs: the speedup on two ranks, and the balance
+of evaluations on 4 to 64 ranks, more than this machine has cores. Its report and figure are written
+to runs/bench/scaling.
 """
 
 import os

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Training by the other solvers and with adjoints: seconds of the program BASE over ours, in
-turn."""
+"""Training by the other solvers and with adjoints: seconds of the program BASE over ours, measured
+alternately."""
 
 from bench import BASE, FASHION, Run, make_images, median, note, paper, rounds, row
 

@@ -1,9 +1,9 @@
-// How evenly flows are spread over ranks that are not here: bench_spread RANKS BATCH reads from
-// stdin, per sample of a pass, the evaluations that its flow took in the pass before and in this
-// one, and prints means over the batches, in the best assignment's: the largest share of
+// How evenly flows would be distributed over many ranks: bench_spread RANKS BATCH reads from stdin,
+// for each sample of a pass, the evaluations that its flow took in the previous pass and in this
+// one, and prints means over the batches, relative to the best assignment: the largest share of
 // evaluations on a rank; the longest time, if the rows of a rank's flows share sweeps through the
-// weights; and the largest share where nothing is known of this pass's counts but how they are
-// distributed.
+// weights; and the largest share if nothing is known of this pass's counts except their
+// distribution.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@ struct most {
   int idle;  // ranks without work
 };
 
-// If flows that take `taken` evaluations are spread by `expected`.
+// If flows that take `taken` evaluations are distributed by `expected`.
 static struct most spread(int64_t count, const int64_t *expected, const int64_t *taken, int ranks) {
   int *rank_of = memory_new(int, count);
   int64_t *sums = memory_new(int64_t, ranks), *longest = memory_new(int64_t, ranks);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""How evenly the flows of a batch are spread over ranks: the largest share of evaluations over that
-of the best assignment of the same counts, in the second and in a later pass. Counts are a rank's own
-business, so one process finds them for any number of ranks, and no time is measured.
+"""How evenly the flows of a batch are distributed over ranks: the largest share of evaluations over
+that of the best assignment of the same counts, in the second and in a later pass. Counts do not
+depend on the number of ranks, so one process finds them for any number, and no time is measured.
 """
 
 import os

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Seconds from the command until a training on 60,000 images of HDF5 begins its first step, on two
-ranks. bench_memory.py has the same of a large decoder."""
+"""Seconds from the command until training on 60,000 images from HDF5 begins its first step, on two
+ranks. bench_memory.py measures the same for a large decoder."""
 
 import os
 

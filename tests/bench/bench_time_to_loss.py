@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """CPU seconds of training until a test loss is reached (first 256 test images): that of the
 authors' program after 1,200 images, and those of an autoencoder in PyTorch after all 60,000. Tests
-are not counted on either side. A training of ours is measured to its end, with settings that reach
-the loss with little work.
+are not counted on either side. Our training is measured to its end, with settings that reach the
+loss with little work.
 """
 
 from bench import FASHION, TEST, Run, make_images, median, pytorch, rounds, row
@@ -12,7 +12,7 @@ ROUNDS = 3
 AUTHORS_LOSS, AUTHORS_SECONDS, AUTHORS_RATE = 0.324, 82.0, 25400.0
 ALL = 60000
 AUTOENCODERS = (("RMSprop 5e-4", ("rmsprop", "5e-4")), ("Adam 1e-3", ("adam", "1e-3")))
-# What of training changes, to come to a loss first.
+# Settings of training that reach a loss quickly.
 AUTHORS = {"data.train.count": 200, "encoding.max_iterations": 10, "training.learning_rate": 4e-3}
 FEW = {"training.batch": 12, "training.schedule": "cosine"}
 FIRST = {**FEW, "data.train.count": 900, "encoding.max_iterations": 16,

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Training on 1,200 images, one pass in batches of 20, seconds of the training alone: against the
-program BASE and against the same algorithm in PyTorch, in turn. All decoders are tested by
+"""Training on 1,200 images, one pass in batches of 20, seconds of training alone: against the
+program BASE and against the same algorithm in PyTorch, alternately. All decoders are tested by
 gfe_hpc.
 """
 

@@ -1,4 +1,4 @@
-// What a core can do at most: fused multiply-adds that do not wait for each other, in registers.
+// The peak speed of a core: independent fused multiply-adds in registers.
 #ifndef GFE_FMA_PEAK_H
 #define GFE_FMA_PEAK_H
 

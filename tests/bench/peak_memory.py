@@ -1,5 +1,5 @@
-"""Runs a command and prints the peak of its resident memory (VmHWM). Small itself, as a child's
-peak counts from the process that it was forked from.
+"""Runs a command and prints the peak of its resident memory (VmHWM). It is small itself, because
+the peak of a child includes that of the process it was forked from.
 
 usage: peak_memory.py COMMAND [ARGUMENT...]
 """

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Gradient flow encoding in PyTorch, as one would write it there by hand for speed: all samples of
-a block advance together, finished ones leave it, and the dense decoder's passes are matrix products
-without an autograd graph. The solver is that of src/flow/solver_lbfgs.c. One thread. The last line
-printed is JSON.
+"""Gradient flow encoding in PyTorch, written by hand for speed: all samples of a block advance
+together, finished ones leave it, and the passes of the dense decoder are matrix products without an
+autograd graph. The solver is that of src/flow/solver_lbfgs.c. One thread. The last line printed is
+JSON.
 
 usage: pytorch_gfe.py encode IMAGES.h5 DATASET COUNT DECODER.h5 [block]
        pytorch_gfe.py train IMAGES.h5 DATASET COUNT OUT.h5

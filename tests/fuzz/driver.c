@@ -1,5 +1,5 @@
 // Runs a fuzz target on files and on all files of directories, without libFuzzer: the corpus as an
-// ordinary test. An input that crashes, or breaks what must hold, ends the process; the last name
+// ordinary test. An input that crashes, or violates a condition, ends the process; the last name
 // printed is its file.
 #include <dirent.h>
 #include <stdio.h>

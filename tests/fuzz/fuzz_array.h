@@ -1,5 +1,5 @@
 // What the targets for data files of one array share: a data set is read from a file whose header
-// the target has understood on its own.
+// the target has parsed independently.
 #ifndef GFE_FUZZ_ARRAY_H
 #define GFE_FUZZ_ARRAY_H
 

@@ -1,7 +1,6 @@
 // CIFAR-10's batches with selections. An input chooses what is on disk: one file or a directory of
-// batches, records in each, bytes too many or too few, labels that are none; then the range, the
-// classes, the stride and the subset that are wanted of it. Every image tells where it stands, so
-// what is read can be checked.
+// batches, the records in each, bytes too many or too few, invalid labels; then range, classes,
+// stride and subset. Every image encodes its own position, so that what is read can be checked.
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -1,7 +1,7 @@
 // Decoders, predictors and dictionaries in HDF5 files. HDF5 itself does not survive every damaged
 // file, so the bytes of an input are not the file: they choose what HDF5 is asked to write into it,
-// which groups, attributes, types, shapes and values, all of them in order and many of them wrong.
-// Bytes that are 0, or missing, choose what is right.
+// which groups, attributes, types, shapes and values, all of them valid HDF5 and many of them wrong
+// for the program. Bytes that are 0, or missing, choose what is right.
 #include <hdf5.h>
 #include <math.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-// Prints libFuzzer's dictionary for fuzz_yaml: what YAML is made of, and every section, key and
-// name of the parameter table.
+// Prints libFuzzer's dictionary for fuzz_yaml: the tokens of YAML, and every section, key and name
+// of the parameter table.
 #include <stdio.h>
 #include <string.h>
 

@@ -1,6 +1,7 @@
 // What the targets for HDF5 files share. HDF5 itself does not survive every damaged file, so the
-// bytes of an input are not the file: they choose what HDF5 is asked to write into it, all of it in
-// order and much of it wrong. Bytes that are 0, or missing, choose what is right.
+// bytes of an input are not the file: they choose what HDF5 is asked to write into it, all of it
+// valid HDF5 and much of it wrong for the program. Bytes that are 0, or missing, choose what is
+// right.
 #ifndef GFE_FUZZ_HDF5_H
 #define GFE_FUZZ_HDF5_H
 

@@ -1,5 +1,5 @@
 // Fields in HDF5 files: layouts, attributes, dimension scales, virtual and external datasets. An
-// input chooses which layout HDF5 is asked to write, what is wrong with it, and what is asked for.
+// input chooses which layout HDF5 is asked to write, what is wrong with it, and what is requested.
 #include <hdf5_hl.h>
 
 #include "data/layout.h"

@@ -1,7 +1,7 @@
-// Views: names of axes, those that number samples, and what is taken of each, of one or two .npy
-// files, with a mask, weights or labels in a file of their own. An input chooses shapes, names and
-// selections, wrong ones among them. What is accepted must be what is found here by looking up
-// every number on its own.
+// Views: names of axes, those that number samples, and selections along each, for one or two .npy
+// files, with a mask, weights or labels in a separate file. An input chooses shapes, names and
+// selections, some of them wrong. What is accepted must equal what is found here by looking up
+// every number individually.
 #include <string.h>
 
 #include "fuzz_array.h"

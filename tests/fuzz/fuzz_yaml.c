@@ -1,6 +1,6 @@
-// The input file, its overrides and its sweep. An input is the text of a file, then, each after a
-// zero byte, overrides as `--set` takes them. The whole of it also goes through the YAML parser as
-// it is.
+// The input file, its overrides and its sweep. An input is the text of a file followed by
+// overrides, as after `--set`, each preceded by a zero byte. All of it is also passed to the YAML
+// parser as it is.
 #include <string.h>
 
 #include "app/sweep.h"

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The autoencoder: its files, its encoder taken up again, its gradients, and the same training in
-PyTorch (left out where that is not installed).
+"""The autoencoder: its files, reuse of its encoder, its gradients, and the same training in PyTorch
+(left out where that is not installed).
 
 usage: test_autoencoder.py gfe_hpc gfe_hpc_double
 """
@@ -59,7 +59,7 @@ def test_files(checks, program, cwd):
 
 
 def test_other_model(checks, program, cwd):
-    """Without an encoder there is nothing of it, and the decoder begins the same."""
+    """Without an encoder none of its columns exist, and the initial decoder is the same."""
     begun = {"training.epochs": 0}
     gfe = run_input(checks, program, cwd, "gfe", IMAGES, AUTOENCODER, begun, {"run.model": "gfe"})
     own = run_input(checks, program, cwd, "own", IMAGES, AUTOENCODER, begun)
@@ -90,7 +90,7 @@ def test_layers(checks, program, cwd):
 
 
 def test_decoder_file(checks, program, cwd, trained):
-    """Encoding, and going on, with the encoder of a file; or without it."""
+    """Encoding, and further training, with the encoder of a file or without it."""
     sets = {f"data.{group}.{key}": None for group in ("train", "test")
             for key in ("file", "dataset", "labels", "count")}
     encode = {"run.tasks": ["encode"], "decoder.file": trained, "data.encode.file": SMALL,

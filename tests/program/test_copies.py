@@ -53,7 +53,7 @@ def test_ranks(checks, program, cwd):
 
 
 def test_passes(checks, program, cwd, found):
-    """What is learned from changes from pass to pass; what is encoded are the samples."""
+    """Training samples change from pass to pass; the samples themselves are encoded."""
     with h5py.File(IMAGES["data.train.file"], "r") as file:
         images = file["/train/images"][:8] / 255
     checks(np.abs(found["train/target"].reshape(8, 28, 28) - 255 * images).max() < 1e-3,
@@ -69,7 +69,7 @@ def test_passes(checks, program, cwd, found):
 
 
 def test_check(checks, program, cwd):
-    """--check says what the copies are, and that flows begin anew."""
+    """--check says what the copies are, and that flows begin at z = 0."""
     write_input(os.path.join(cwd, "check.yaml"), COPIES)
     result = run(program, "--check", "check.yaml", cwd=cwd)
     checks(result.code == 0 and "shift up to 1, scale 0.92 to 1.08, rotation up to 5 degrees, "

@@ -45,7 +45,7 @@ def write_data(path, rng):
 
 
 def numbers_of(x, y, mean):
-    """What NumPy makes of reconstructions, samples (NaN: left out) and the mean sample."""
+    """NumPy's errors from reconstructions, samples (NaN: left out) and the mean sample."""
     error = np.where(np.isnan(y), 0, x - y).reshape(len(y), -1)
     given, centred = (np.nan_to_num(values.reshape(len(y), -1)) for values in (y, y - mean))
     norms = np.linalg.norm(given, axis=1)
@@ -70,7 +70,7 @@ def compare(checks, what, found, expected, prefix="", rtol=1e-6):
 
 
 def check_set(checks, path, name, mean):
-    """All numbers of a set, from what results.h5 holds of all samples."""
+    """All numbers of a set, from the columns of results.h5 for all samples."""
     with Results(path) as results:
         encoded = results.set(name)
     x, y = (values.astype(float) for values in (encoded.reconstruction, encoded.target))
@@ -91,7 +91,7 @@ def check_set(checks, path, name, mean):
 
 
 def equal_numbers(path, other):
-    """Names of numbers in two files that have not the same bits."""
+    """Names of numbers whose bits differ between two files."""
     different = []
     with h5py.File(path) as a, h5py.File(other) as b:
         for name in ("train", "test"):
@@ -187,7 +187,7 @@ def test_far(checks, program, cwd, data):
 
 
 def test_autoencoder(checks, program, cwd, data):
-    """What the encoder makes of the samples has errors of its own."""
+    """Reconstructions from the encoder's latents have errors of their own."""
     path = run_input(checks, program, cwd, "autoencoder", BASE, {"run.model": "autoencoder"})
     with Results(path) as results:
         encoded, decoder = results.set("test"), results.decoder()
@@ -260,7 +260,7 @@ def test_fields(checks, program, cwd):
 
 
 def test_old(checks, cwd, trained):
-    """A file of before, of scaled samples, is read as if it were of today."""
+    """An older file, with scaled samples, is read like a new one."""
     old = os.path.join(cwd, "old.h5")
     shutil.copy(trained, old)
     with Results(trained) as results, h5py.File(old, "a") as file:

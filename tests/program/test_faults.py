@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""A fault campaign: whatever happens to a run, the same command ends with the bits of an undisturbed
-one or with a clear refusal, and no file of the user's changes.
+"""A fault campaign: whatever happens to a run, the same command ends with the bits of an
+undisturbed one or with a clear refusal, and no file of the user's changes.
 
 usage: test_faults.py gfe_hpc [--faults N] [--minutes M] [--seed S] [--story K]
 
-Each story is a run directory of its own and a few faults, one after the other: random kills of one
-rank, of mpirun or of all at once; bursts of signals; a second start in the same directory; disks that
-are full or read-only, return EIO or write a part, on all ranks or on one (support/faults.c); flipped
-bytes, cut and missing files; a clock that jumps; limits of the shell. Each start has a number of
-ranks of its own. Then the command is given undisturbed. By default a few stories, the same ones each
-time; with --minutes 60 as many as fit, at least --faults. A story that fails is told alone by
---story.
+Each story is a separate run directory and a few faults, one after the other: random kills of one
+rank, of mpirun or of all at once; bursts of signals; a second start in the same directory; disks
+that are full or read-only, return EIO or write only a part, on all ranks or on one
+(support/faults.c); flipped bytes, truncated and missing files; a clock that jumps; limits of the
+shell. The number of ranks changes from start to start. Then the command is run undisturbed. By
+default a few stories, the same ones each time; with --minutes 60 as many as fit, with at least
+--faults faults. --story repeats one that failed.
 """
 import argparse
 import collections
@@ -90,7 +90,7 @@ class Story:
             code = None
         self.told.append(f"{what}: exit code {code}: {out[-600:].strip()}")
         self.checks(code is not None, f"{self.name}: {what}: hangs")
-        # Open MPI's launcher may crash on a signal that comes while it starts: not the program's doing.
+        # Open MPI's launcher may crash on a signal that arrives while it starts; this is ignored.
         self.checks(code not in CRASHES or "mpirun(" in out,
                     f"{self.name}: {what}: crashes with exit code {code}")
 
@@ -205,7 +205,7 @@ class Story:
         self.told.append(f"{how}: {os.path.basename(path)}")
 
     def spoil_data(self, ranks):
-        """A start in which a sample of the data is another; then they are as before."""
+        """A start in which one sample of the data has changed; afterwards they are as before."""
         path = os.path.join(self.folder, "data.h5")
         good = content(path)
         data = bytearray(good)
@@ -247,7 +247,7 @@ def prepare(folder):
 
 
 def conclude(checks, story, reference, number):
-    """The command again, undisturbed, until it is done or refuses. Whether it was done."""
+    """Repeats the command, undisturbed, until it is done or refuses. Whether it was done."""
     what = f"story {number}"
     for _ in range(STARTS):
         ranks = story.rng.randint(1, 4)
@@ -277,7 +277,7 @@ def build_layer(folder):
 
 
 def tell(checks, program, cwd, layer, reference, takes, seed, number, happened):
-    """One story; how often what happened is added up. Whether all was as it should be."""
+    """Runs one story and adds up how often each fault happened. Whether all was as it should be."""
     rng = random.Random(f"{seed} {number}")
     folder = os.path.join(cwd, f"story_{number}")
     os.makedirs(folder)

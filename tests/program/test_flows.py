@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Flows, solvers and adjoints as a user sets them.
+"""Flows, solvers and adjoints as users configure them.
 
 usage: test_flows.py gfe_hpc gfe_hpc_double
 
-Every solver trains on every flow that it can follow; adjoints change the decoder and leave it the
-same on any number of ranks; gradient_check finds slopes of 2 and stores the gradient that NumPy
-finds; combinations without a meaning are refused with the reason.
+Every solver trains on every flow that it can follow; adjoints change the decoder, which is the same
+on any number of ranks; gradient_check finds slopes of 2 and stores the same gradient as NumPy's;
+meaningless combinations are refused with the reason.
 """
 import os
 import sys
@@ -29,7 +29,7 @@ def values_of(flow, solver):
 
 
 def same_datasets(checks, first, second, what):
-    """Checks that decoder and latents of two results files are equal to the bit."""
+    """Checks that decoder and latents of two results files are equal bit for bit."""
     with h5py.File(first, "r") as a, h5py.File(second, "r") as b:
         names = []
         a.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset)
@@ -115,7 +115,7 @@ def test_gradient_check(checks, program, double, folder):
 
 
 def test_root_loss(checks, program, folder):
-    """Down the square root of the loss, the first step from 0 is that of the loss over 2 sqrt(l)."""
+    """The first step from 0 down the square root of the loss is that of the loss over 2 sqrt(l)."""
     encode = {"run.tasks": ["train", "evaluate"], "training.epochs": 1, "evaluation.start": "zero",
               "evaluation.max_iterations": 1, "evaluation.tau": 1e4, "evaluation.h0": 0.01,
               "evaluation.h_min": 0.01, "evaluation.h_max": 0.01, "decoder.loss": "mse"}
@@ -140,7 +140,7 @@ def test_root_loss(checks, program, folder):
 
 
 def test_refusals(checks, program, folder):
-    """Combinations without a meaning: exit code 2 and the reason."""
+    """Meaningless combinations: exit code 2 and the reason."""
     cases = {
         "lbfgs with an adjoint": ({"training.adjoint": "discrete"}, "vanishes"),
         "lbfgs on nesterov": ({"encoding.flow": "nesterov"},

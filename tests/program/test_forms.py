@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Inputs and data in forms that others write: read on 1 and on 3 ranks, with the right numbers.
+"""Inputs and data in forms that other programs write, read on 1 and 3 ranks.
 
 usage: test_forms.py gfe_hpc
 """
@@ -33,15 +33,15 @@ NPY = {"data.train.file": "data.npy", "data.train.dataset": None}
 
 
 def read_back(directory):
-    """The samples as the run has seen them."""
+    """The samples as read by the run."""
     with h5py.File(os.path.join(directory, "results.h5")) as file:
         target = file["train/target"][:]
     return target.reshape(len(target), -1)
 
 
 def expect(checks, program, cwd, what, *values, right=X, path=None, environment=None):
-    """A run of this input, on 1 and 3 ranks, ends well and has seen the samples `right`; `path` is
-    an input file that is there, and its run directory "run"."""
+    """A run of this input, on 1 and 3 ranks, succeeds and has read the samples `right`; `path`: an
+    existing input file instead, with the run directory "run"."""
     for ranks in (1, 3):
         directory = f"run_{ranks}"
         name = path or os.path.basename(
@@ -57,7 +57,7 @@ def expect(checks, program, cwd, what, *values, right=X, path=None, environment=
 # ---- the input file ----
 
 def test_encodings(checks, program, cwd):
-    """What Windows' Notepad, PowerShell and Word make of a file."""
+    """A file as saved by Windows' Notepad, PowerShell and Word."""
     path = write_input(os.path.join(cwd, "plain.yaml"), SMALL)
     with open(path, encoding="utf-8") as file:
         text = file.read()
@@ -132,7 +132,7 @@ def test_paths(checks, program, cwd):
 # ---- data ----
 
 def test_npy(checks, program, cwd):
-    """Arrays of halves; a header with double quotes, as other programs than NumPy write it."""
+    """Arrays of float16; a header with double quotes, as programs other than NumPy write it."""
     half = X.astype("f2")
     half[0, :3] = 2**-24, 65504, -0.0
     path = os.path.join(cwd, "data.npy")
@@ -185,8 +185,8 @@ def test_little_memory(checks, program, cwd):
 
 
 def test_full_disk(checks, program, cwd):
-    """A disk that becomes full, sooner or later: the message says so, nothing half-written is
-    left. By root, who may make a small one."""
+    """A disk that becomes full, sooner or later: the message says so, and no unfinished file is
+    left. Needs root, to mount a small disk."""
     os.mkdir(os.path.join(cwd, "disk"))
     path = write_input(os.path.join(cwd, "input.yaml"), SMALL, {"run.directory": "disk/run"})
     for kibibytes in (8, 16, 32, 48, 64, 80, 96, 128):

@@ -38,7 +38,7 @@ FROM_FILE = {"decoder.latent": None, "decoder.layers": None, "decoder.loss": Non
 
 
 class Case:
-    """A wrong input: its name, the texts that the message must have, the input (a dict of
+    """A wrong input: its name, the texts that the message must contain, the input (a dict of
     values, a text, bytes, or None for no file), and options of the command line."""
 
     def __init__(self, name, texts, content, options=("input.yaml",), nobody=False):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What `meson install` puts into a prefix works there: the program on an installed example, the
+"""What `meson install` copies to a prefix works there: the program on an installed example, the
 Python commands, the manual page.
 
 usage: test_install.py BUILD [more]   (a build directory that is up to date; more: the tutorial)
@@ -24,7 +24,7 @@ check = Checks()
 
 
 def install(build, directory):
-    """Installs into a directory of its own; returns the prefix there."""
+    """Installs into a new directory; returns the prefix there."""
     done = subprocess.run(["meson", "install", "-C", build, "--no-rebuild", "--destdir", directory],
                           capture_output=True, text=True, check=False)
     if not check(done.returncode == 0, f"meson install ends with 0: {done.stdout}{done.stderr}"):
@@ -47,7 +47,7 @@ def run(cwd, *command):
 
 
 def test_example(prefix, cwd):
-    """An example runs from any directory, whose data lie beside it, and writes nothing there."""
+    """An example, with its data beside it, runs from any directory and writes nothing beside it."""
     share = os.path.join(prefix, "share", "gfe_hpc")
     before = files_below(prefix)
     done = run(cwd, os.path.join(prefix, "bin", "gfe_hpc"), *(f"--set={value}" for value in TINY),
@@ -73,8 +73,8 @@ def test_commands(prefix, cwd):
 
 
 def test_manual(prefix, cwd):
-    """The page has every parameter that --help lists, in its order and with its default; groff
-    finds no fault with it."""
+    """The page has every parameter that --help lists, in the same order and with its default; groff
+    reports no errors."""
     folder = os.path.join(prefix, "share", "man", "man1")
     page = os.path.join(folder, "gfe_hpc.1")
     shown = run(cwd, os.path.join(prefix, "bin", "gfe_hpc"), "--help").stdout

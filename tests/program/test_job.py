@@ -4,7 +4,8 @@
 usage: test_job.py gfe_hpc [kills [damages]]
 
 `kills` (default 6) runs are killed at random moments, half of them inside a checkpoint; `damages`
-(default 16) checkpoints are damaged, in every way at least once. The full-disk tests mount a small tmpfs and need root.
+(default 16) checkpoints are damaged, in every way at least once. The full-disk tests mount a small
+tmpfs and need root.
 """
 import glob
 import os
@@ -31,7 +32,7 @@ TRAINING = {"training.epochs": 3, "training.batch": 20, "encoding.max_iterations
             "evaluation.max_iterations": 30, "checkpoint.steps": 5,
             "decoder.layers": [{"dense": 128, "activation": "elu"}, {"dense": 784}]}
 STEPS = 3 * 300 // 20
-# Longer than anybody waits, so it is stopped on any machine; and what is left to do after that.
+# Longer than any test waits, so that it is stopped on any machine; and the work left after that.
 ENDLESS = {"training.epochs": 10**6}
 EPOCHS_LEFT = 2
 SMALL_TRAINING = {"training.epochs": 4, "checkpoint.steps": 2, "training.batch": 20}
@@ -69,7 +70,7 @@ def wait_for(condition, process, pause=0.02):
 
 
 def steps_told(directory):
-    """Updates of the decoder that history.csv tells of."""
+    """The number of updates of the decoder in history.csv."""
     try:
         with open(os.path.join(directory, "history.csv"), encoding="utf-8") as file:
             return max(len(file.readlines()) - 1, 0)
@@ -78,7 +79,7 @@ def steps_told(directory):
 
 
 def encoded(directory):
-    """Samples whose encoding the last checkpoint holds, of all sets."""
+    """The number of samples, of all sets, whose encoding is in the last checkpoint."""
     try:
         with h5py.File(os.path.join(directory, "checkpoint.h5"), "r") as file:
             return sum(int((file[group]["status"][()] >= 0).sum())
@@ -153,8 +154,8 @@ def stop_by(program, path, ranks, action):
 
 
 def test_stops(checks, program, cwd):
-    """USR1, USR2, TERM, STOP and run.walltime, one after the other, each in a run without an end;
-    then, with an end, to the bits of a run that knew of it from the start."""
+    """USR1, USR2, TERM, STOP and run.walltime, one after the other, each in an endless run; then,
+    given an end, it reaches the bits of a run that had this end from the start."""
     values = {**IMAGES, **TRAINING, **ENDLESS}
     folder = os.path.join(cwd, "stop")
     path = write_input(os.path.join(folder, "input.yaml"), values)
@@ -193,8 +194,8 @@ def test_stops(checks, program, cwd):
 
 
 def stop_encoding(program, path, ranks):
-    """Stops a run once a checkpoint, of which there is one at each look, holds more encoded samples
-    than before. Returns the exit code, 0 if it was over by then, and what it printed."""
+    """Stops a run once a checkpoint (there is one at every check) holds more encoded samples than
+    before. Returns the exit code, 0 if the run had already ended, and the output."""
     directory = os.path.join(os.path.dirname(path), "run")
     before = encoded(directory)
     process = start(program, path, ranks, "--set", "checkpoint.minutes=1e-6")
@@ -205,8 +206,8 @@ def stop_encoding(program, path, ranks):
 
 
 def stopped_while_encoding(checks, program, cwd, name, values):
-    """Stops a run in the midst of encoding, with as many iterations as that takes on a machine as
-    fast as this. Returns the path of its input and the input's values."""
+    """Stops a run in the middle of encoding, with as many iterations as that requires on a machine
+    of this speed. Returns the path of its input and the input's values."""
     iterations, code = values["evaluation.max_iterations"], 0
     directory = os.path.join(cwd, name, "run")
     while code == 0:
@@ -232,7 +233,7 @@ def encode_values(trained):
 
 
 def test_encoding(checks, program, cwd, trained):
-    """Stopped in the middle of an encoding: what is encoded is kept."""
+    """Stopped in the middle of an encoding: samples already encoded are kept."""
     path, values = stopped_while_encoding(checks, program, cwd, "encode", encode_values(trained))
     directory = os.path.join(cwd, "encode", "run")
     first = encoded(directory)
@@ -255,7 +256,7 @@ def compare_only_results(checks, what, reference, path):
 
 
 def test_coupled(checks, program, cwd):
-    """Groups of samples that share a step, stopped among them."""
+    """Groups of samples that share a step, stopped between two of them."""
     values = {**IMAGES, "encoding.solver": "amd", "encoding.coupling": "batch",
               "encoding.max_iterations": 20, "evaluation.max_iterations": 60,
               "evaluation.tolerance": 0, "evaluation.tau": 1e9,
@@ -336,7 +337,7 @@ def damage(rng, kind, current, previous):
 
 
 def test_damage(checks, program, cwd, damages):
-    """Damaged checkpoints are noticed, each and every one."""
+    """Every damaged checkpoint is detected."""
     values = {**CIRCLE, **SMALL_TRAINING}
     reference = run_input(checks, program, cwd, "circle_reference", values)
     path = stopped_copy(checks, program, cwd, "damage", values)

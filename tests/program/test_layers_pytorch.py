@@ -266,7 +266,7 @@ def random_network(rng):
 
 
 def single_cases(rng):
-    """Each kind in each dimension, right behind the latent."""
+    """Each kind in each dimension, directly after the latent."""
     for axes in (1, 2, 3):
         shape = [2] + [3, 2, 4][:axes]
         latent = int(torch.Size(shape).numel())

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""How scientists lay out fields, in files written by h5py: what data/layout, data/packing and
-platform/h5_* find in them against NumPy.
+"""The layouts in which scientists store fields, in files written by h5py: what data/layout,
+data/packing and platform/h5_* find in them, against NumPy.
 
 usage: test_layouts.py layout_driver
 """

@@ -3,9 +3,9 @@
 
 usage: test_leaks.py gfe_hpc
 
-valgrind knows no AVX-512 and says so to the program, which then takes its kernels for AVX2. What MPI
-and HDF5 do inside of themselves is theirs: a record counts if the innermost function that is no
-allocator and copies no memory is one of the program's.
+valgrind does not support AVX-512 and tells the program so, which then uses its kernels for AVX2.
+Errors inside MPI and HDF5 are ignored: a record counts if the innermost function, other than those
+that allocate or copy memory, is one of the program's.
 """
 
 import os
@@ -43,7 +43,7 @@ def is_ours(frames, program):
 
 
 def our_records(path, program):
-    """Texts of valgrind's records that are ours."""
+    """The texts of valgrind's records that count."""
     found = []
     for error in xml.etree.ElementTree.parse(path).getroot().iter("error"):
         frames = frames_of(error.find("stack"))

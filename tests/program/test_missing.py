@@ -3,9 +3,9 @@
 
 usage: test_missing.py gfe_hpc
 
-The hidden pixels must come out nearer to the truth than the mean of what was observed of the same
-pixel in the training images, on training and test images, for both losses, and the same from
-weights as from NaN.
+The hidden pixels must be reconstructed closer to the truth than by the mean of the same pixel over
+the training images in which it was observed, on training and test images, for both losses, with the
+same result from weights as from NaN.
 """
 
 import os

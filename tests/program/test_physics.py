@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The physics study on few points: what its fields conserve, one task of every set, its tables;
-fields from sensors.
+"""The physics study on few points: conserved quantities of its fields, one task of every set, its
+tables; fields from sensors.
 
 usage: test_physics.py gfe_hpc
 """

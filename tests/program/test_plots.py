@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests of the plots of fields on small synthetic results, and of the fields of inputs/fields.py."""
+"""Tests of the plots of fields on small synthetic results, and of the data of inputs/fields.py."""
 
 import importlib.util
 import os
@@ -83,8 +83,8 @@ def open_samples(path):
 
 
 def test_samples(rng, directory):
-    """Samples have the channels, axes and units of the file, and hide what does not count; the
-    errors are those of the file's making; trajectories follow their time."""
+    """Samples have the channels, axes and units of the file, and mask entries that do not count;
+    the errors are those with which the file was made; trajectories are in the order of time."""
     path = os.path.join(directory, "fields.h5")
     y = write_fields(path, rng, (("y", "m", Y), ("x", "m", X)))
     samples, trajectories = open_samples(path)
@@ -128,9 +128,9 @@ def axis(name, units="", coordinates=None, length=3):
 
 
 def test_maps(rng, directory):
-    """Maps lie as physicists draw them: x and longitude across, time upwards, y rising where it
-    has a name; what the data have at a place is drawn there; hidden entries are grey in target and
-    reconstruction; colours are white at 0 of signed quantities and of errors."""
+    """Maps are oriented as physicists draw them: x and longitude horizontal, time upwards, y
+    upwards where it has a name; values are drawn at their positions; masked entries are grey in
+    target and reconstruction; signed quantities and errors are white at 0."""
     cases = {  # (axes of the sample): (across, up, whether y falls)
         ("y", "x"): ("x", "y", False), ("x", "y"): ("x", "y", False),
         ("lat", "lon"): ("lon", "lat", False), ("lon", "lat"): ("lon", "lat", False),

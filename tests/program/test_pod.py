@@ -89,7 +89,7 @@ def test_model(checks, double, cwd, samples):
 
 
 def test_weights(checks, double, cwd, samples):
-    """Weights that all samples share: POD of scaled data; gaps: least squares, from the file too."""
+    """Weights shared by all samples: POD of scaled data; gaps: least squares, also from the file."""
     path = run_input(checks, double, cwd, "shared", values(70, **{"run.model": "pod"}),
                      with_weights("shared"), ranks=2)
     root = np.sqrt(np.cos(np.pi * (np.linspace(0, 1, N) - .5)))
@@ -118,7 +118,7 @@ def test_weights(checks, double, cwd, samples):
 
 
 def test_start(checks, program, cwd):
-    """The residual equals POD before training, is below it afterwards, and comes back."""
+    """The residual equals POD before training, has a lower loss afterwards, and is read back."""
     for loss, dataset in (("mse", "/samples"), ("bce", "/steps")):
         own = {"decoder.loss": loss, **{f"data.{part}.dataset": dataset
                                         for part in ("train", "test", "encode")}}

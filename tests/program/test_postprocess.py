@@ -46,7 +46,7 @@ def test_gradient(rng):
 
 
 def test_decoder(rng, directory):
-    """What is written is read back; losses are those of the formulas; mistakes are refused."""
+    """A written decoder is read back; losses are those of the formulas; mistakes are refused."""
     path = os.path.join(directory, "decoder.h5")
     layers = random_layers(rng, (2, 4, 6), "elu")
     write_decoder(path, layers, "bce", 1, 2, (2, 3))
@@ -89,8 +89,8 @@ def test_widths():
 
 
 def test_fields(rng, path):
-    """Padding of every mode and the slope of leaky_relu: central differences of the loss, before and
-    after the decoder was written and read."""
+    """Padding of every mode and the slope of leaky_relu: central differences of the loss, before
+    and after the decoder was written and read."""
     conv = {"kind": "conv", "kernel": [3, 2], "stride": [2, 1], "padding": [1, 2],
             "activation": "gelu", "weight": rng.normal(size=(2, 2, 3, 2)),
             "bias": rng.normal(size=2)}
@@ -195,7 +195,7 @@ def test_compare(rng, directory):
 
 
 def test_wrong_losses(rng, directory):
-    """check_losses.py sees a wrong loss, a loss that is not a number and a poor encoding."""
+    """check_losses.py detects a wrong loss, a loss that is NaN and a poor encoding."""
     path = os.path.join(directory, "wrong.h5")
     write_results(path, rng, shape=(6, 5))
     poor = run(CHECK, path, "--tolerance", "1e-5")
@@ -532,8 +532,8 @@ def write_encoding(path, rng, ranks, evaluations, seconds, widths=(2, 5, 6)):
 
 
 def test_scaling(rng, directory):
-    """The costs of made-up runs are found again; speedups and balances are those of the runs;
-    without communication, samples that are all alike scale without loss."""
+    """The costs of made-up runs are recovered; speedups and balances are those of the runs; without
+    communication, samples of equal cost scale perfectly."""
     runs = []
     for batch, tile, ranks in ((20, 10, 1), (64, 16, 1), (256, 24, 1), (64, 16, 2)):
         tiles, samples = -(-batch // tile) // ranks, batch / ranks

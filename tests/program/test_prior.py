@@ -35,7 +35,7 @@ def per_entry(values):
 
 
 def write_data(cwd):
-    """A linear decoder with trained latents; samples of few sensors, drawn as the prior says."""
+    """A linear decoder with trained latents; samples with few sensors, drawn from the prior."""
     weight, bias = RANDOM.standard_normal((N, D)), RANDOM.standard_normal(N)
     entries = MEAN + RANDOM.standard_normal((50, D)) @ ROOT.T
     path = os.path.join(cwd, "decoder.h5")
@@ -115,7 +115,7 @@ def test_closed_form(checks, double, cwd, problem):
     minimised = ((w / variance * (found.z @ weight.T + bias - y) ** 2).sum(1) + q) / (
         w / variance).sum(1)
     checks(np.allclose(found.objective, minimised, rtol=1e-5), "the objective has the prior's part")
-    # The start of each sample has the least objective of all candidates.
+    # The start of each sample has the smallest objective of all candidates.
     with h5py.File(path) as file:
         entries = file["dictionary/z"][()]
         names = file["encode/start"].attrs["flag_meanings"].split()
@@ -139,7 +139,7 @@ def test_closed_form(checks, double, cwd, problem):
 
 
 def test_ranks(checks, program, cwd):
-    """The same bytes on 1 and 3 ranks, and by default a prior where entries are missing alone."""
+    """The same bytes on 1 and 3 ranks, and by default a prior only where entries are missing."""
     paths = [run_input(checks, program, cwd, f"ranks_{ranks}", ENCODE,
                        {"evaluation.tolerance": 1e-6}, ranks=ranks) for ranks in (1, 3)]
     with h5py.File(paths[0]) as one, h5py.File(paths[1]) as three:
@@ -159,7 +159,7 @@ def test_ranks(checks, program, cwd):
 
 
 def test_moments(checks, program, double, cwd):
-    """Mean and covariance of all trained latents are in the file of a training, on any ranks."""
+    """Mean and covariance of all trained latents are in the results, on any number of ranks."""
     paths = [run_input(checks, program, cwd, f"train_{ranks}", CIRCLE, {
         "decoder.latent": 2, "evaluation.start": ["zero", "dictionary"],
         "training.epochs": 2}, ranks=ranks) for ranks in (1, 3)]
@@ -196,8 +196,8 @@ SENSORS = {"run.directory": "run", "data.train.file": "fronts.npy", "data.train.
 
 
 def test_sensors(checks, program, cwd):
-    """Few sensors: the same bits on any ranks, instruction set and after restarts, by every start; the
-    decoder's own error is that of samples held out."""
+    """Few sensors: the same bits on any number of ranks, instruction set and after restarts, for
+    every start; the decoder's own error is that of the samples held out."""
     x = (np.arange(64) + 0.5) / 64
     place, width = 0.1 + 0.8 * RANDOM.random((90, 1)), 0.02 + 0.05 * RANDOM.random((90, 1))
     fronts = (1 - np.tanh((x - place) / width)).astype("f4")

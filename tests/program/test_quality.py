@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""How good the decoder gets on Fashion-MNIST, in file order: the test loss of the first 256 test
+"""How good the decoder becomes on Fashion-MNIST, in file order: the test loss of the first 256 test
 images after little training.
 
 usage: test_quality.py gfe_hpc [more]
 
 The bounds are those that the method reaches with the dense decoder of the paper; the paper's own
-solver, with the authors' parameters, must come out where the authors' program does. `more`: the
-runs that take long, and not those that are over soon.
+solver, with the authors' parameters, must give the result of the authors' program. `more`: only the
+runs that take long.
 """
 
 import os

@@ -3,7 +3,7 @@
 
 usage: test_ranks.py gfe_hpc [more]
 
-`more`: not these runs, but those that differ from them only in the decoder.
+`more`: instead, the runs that differ from these only in the decoder.
 """
 
 import csv
@@ -78,7 +78,7 @@ def summary_figures(directory):
 
 
 def compare(checks, name, runs):
-    """Checks that all results files of `runs` (label -> path) hold the same."""
+    """Checks that all results files of `runs` (label -> path) have the same contents."""
     (first, reference), *others = runs.items()
     for label, path in others:
         what = f"{name}: {label} against {first}"
@@ -192,7 +192,7 @@ def test_sets(checks, program, cwd):
 
 
 def test_interrupted(checks, program, cwd):
-    """Begun with one instruction set, stopped, gone on with by another; the same for ranks that
+    """Begun with one instruction set, stopped, resumed with another; the same with ranks that
     update their shares of the parameters, and ranks that update all."""
     if not cpu_has("avx512dq"):
         return
@@ -211,7 +211,7 @@ def test_interrupted(checks, program, cwd):
 
 
 def memory_of(program, cwd, pattern, *values):
-    """The figure and the unit that --check names, or its refusal, in bytes."""
+    """The amount of memory, in bytes, that --check prints or refuses."""
     path = write_input(os.path.join(cwd, "memory.yaml"), *values)
     said = run(program, "--check", path, cwd=cwd)
     figure, unit = re.search(pattern, said.out + said.err).groups()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A batch learned from more than once: replay, short flows in between, and a plan by the program.
+"""Batches used more than once: replay, short flows in between, and `auto`.
 
 usage: test_recipes.py gfe_hpc
 """
@@ -38,7 +38,7 @@ def uses(count, batch, updates, epochs):
 
 
 def test_bits(checks, program, cwd):
-    """Any number of ranks, instruction set and stop in the midst of a pass give the same bits."""
+    """The same bits with any number of ranks, instruction set and stop in the middle of a pass."""
     variants = {"replay": (BASE, REPLAY), "again": (BASE, REPLAY, {"training.replay": False}),
                 "cold": (BASE, REPLAY, {"training.warm_start": False}),
                 "copies": (BASE, REPLAY, {"training.copies.shift": 1}),
@@ -62,7 +62,7 @@ def test_bits(checks, program, cwd):
 
 
 def test_counts(checks, runs):
-    """Uses and evaluations in summary.json are what has been done."""
+    """Uses and evaluations in summary.json are the true ones."""
     for name, total in (("replay", uses(45, 10, 3, 2)), ("again", 45 * 3 * 2)):
         directory = os.path.dirname(runs[name])
         summary = read_summary(directory)
@@ -99,8 +99,8 @@ def test_latents(checks, program, cwd):
 
 def test_copies(checks, program, cwd):
     """Only samples whose copies of the present pass have been loaded are drawn, with the latents of
-    these copies: with a decoder that stands still, flows of batches and, while there is but one
-    batch to draw from, of draws are those of a training without replay."""
+    these copies: with a decoder that does not change, the flows of batches and, while there is only
+    one batch to draw from, of draws are those of training without replay."""
     still = {**BASE, "training.learning_rate": 1e-12, "training.copies.shift": 1,
              "encoding.max_iterations": 4}
     loss = {}

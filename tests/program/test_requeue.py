@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""When the job scripts put a job back into the queue, and how: with a scontrol and a program that
-write down how they were called. test_slurm.py does it for real.
+"""When and how the job scripts put a job back into the queue, with a fake scontrol and a fake
+program that record how they were called. test_slurm.py uses a real Slurm.
 
 usage: test_requeue.py
 """

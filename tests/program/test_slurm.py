@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A real Slurm stops jobs in every way that it knows, and the job scripts bring them to the end
-that they would have had undisturbed.
+"""A real Slurm stops jobs in every possible way, and the job scripts bring them to the results that
+they would have had undisturbed.
 
 usage: test_slurm.py gfe_hpc
 """
@@ -37,7 +37,7 @@ TRAINING = {**IMAGES, "decoder.layers": paper.LAYERS, "encoding.max_iterations":
 # ---- looking at run directories ----
 
 def steps(directory):
-    """Updates of the decoder that history.csv tells of."""
+    """The number of updates of the decoder in history.csv."""
     try:
         with open(os.path.join(directory, "history.csv"), encoding="utf-8") as file:
             return max(len(file.readlines()) - 1, 0)
@@ -214,7 +214,7 @@ def test_disturbed(bench, references, tasks):
 
 
 def test_not_requeued(bench):
-    """Neither a STOP file nor scancel lets a job come back."""
+    """A job does not come back after a STOP file or scancel."""
     write_input(bench.path("endless.yaml"), TRAINING, {"training.epochs": 10**6})
     stopped, cancelled = (
         bench.submit("one_node.sh", "endless.yaml", name, options=(f"--ntasks={RANKS}",))
@@ -238,7 +238,7 @@ def test_not_requeued(bench):
 
 
 def test_finished(bench, single, reference):
-    """What is done is not done again; its decoder encodes new data."""
+    """Finished runs are not repeated; their decoder encodes new data."""
     tasks = glob.glob(bench.path("study", "task_*"))
     bench.checks(len(tasks) == TASKS, f"the sweep should have {TASKS} directories: {tasks}")
     before = contents(tasks)

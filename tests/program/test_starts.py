@@ -92,8 +92,8 @@ def metric_at(decoder, z):
 
 
 def guess_from(entries, x, start, y):
-    """Where the Gauss-Newton step from an entry leads whose Jacobian are the secants to the entries
-    nearest to it."""
+    """Where the Gauss-Newton step from an entry leads, with the secants to the entries nearest to
+    it as Jacobian."""
     covariance = np.cov(entries.T, bias=True)
     covariance += 1e-6 * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
     away = np.linalg.solve(np.linalg.cholesky(covariance), (entries - entries[start]).T)
@@ -197,7 +197,7 @@ def test_weights(checks, program, cwd):
 
 
 def legs_of(program, cwd, folder, values, change):
-    """Runs in pieces as short as they get, on 1, 2 and 3 ranks in turn."""
+    """Runs in pieces as short as possible, on 1, 2 and 3 ranks in turn."""
     folder = os.path.join(cwd, folder)
     os.makedirs(folder)
     shutil.copy(os.path.join(cwd, "fronts.npy"), folder)
@@ -211,7 +211,7 @@ def legs_of(program, cwd, folder, values, change):
 
 
 def test_restart(checks, program, cwd, path):
-    """Stopped after every step of its way: the same bytes; also where patience ends it."""
+    """Stopped after every step: the same bytes; also where patience ends training."""
     # A rate at which the loss of the start is not reached again.
     stopped = {"training.epochs": 9, "training.validation": 0.2, "training.patience": 2,
                "training.learning_rate": 0.3, "training.schedule": "constant",
@@ -229,7 +229,7 @@ def test_restart(checks, program, cwd, path):
 
 
 def test_made(checks, program, cwd, path):
-    """A decoder file without a dictionary gets one from data.train that leads to the same minima."""
+    """A decoder file without a dictionary gets one from data.train, with the same minima."""
     stripped = os.path.join(cwd, "stripped.h5")
     shutil.copy(path, stripped)
     with h5py.File(stripped, "r+") as file:

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Sweeps end to end: every task is the run that its values alone would be, in a directory of its
-own; what is finished stays, what has changed is refused, and gfe_collect.py gathers it.
+"""Sweeps end to end: every task is the run that its values alone would give, in its own directory;
+finished tasks stay, changed ones are refused, and gfe_collect.py gathers them.
 
 usage: test_sweep.py gfe_hpc
 """
@@ -51,7 +51,7 @@ def states(listing):
 
 
 def arrays(path):
-    """The bytes of what a run computed."""
+    """The bytes of a run's results."""
     with h5py.File(path, "r") as file:
         names = []
         file.visititems(lambda name, node: names.append(name)
@@ -240,7 +240,7 @@ def test_mistakes(checks, program, cwd):
 
 
 def test_own_task(checks, program, cwd):
-    """Once a start has checked all tasks, the others with the same input look at their own alone."""
+    """Once a start has checked all tasks, later ones with the same input check only their own."""
     for name in ("a", "b"):
         np.save(os.path.join(cwd, name + ".npy"), np.ones((20, 2), np.float32) * range(2))
     base = {**CIRCLE, "data.train.generate": None, "data.train.count": None, "training.epochs": 0,

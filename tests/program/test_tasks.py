@@ -37,7 +37,7 @@ ROUND = {"data.train.count": 200, "data.test.first": 200, "data.test.count": 50,
 
 
 def without(base, *names):
-    """A dict that takes away the keys of a base that begin so."""
+    """A dict that removes the keys of a base that begin with one of the names."""
     return {key: None for key in base if key.startswith(names)}
 
 
@@ -153,7 +153,7 @@ def test_xarray(checks, path):
 # ---- tasks that begin with a trained decoder ----
 
 def test_decoder_file(checks, program, cwd, trained):
-    """encode, evaluate and train with a decoder that is there already."""
+    """encode, evaluate and train with an existing decoder."""
     base = {**IMAGES, **TRAINING, "decoder.file": trained, **without(IMAGES, "decoder.")}
     no_sets = without(IMAGES, "data.train", "data.test")
     encode = {"run.tasks": ["encode"], "data.encode.file": SMALL,
@@ -188,7 +188,7 @@ def test_decoder_file(checks, program, cwd, trained):
 
 
 def test_predictor(checks, program, cwd, trained):
-    """evaluation.start: fitted with a training, kept with its decoder, wanted of decoder.file."""
+    """evaluation.start: fitted by training, stored with the decoder, required of decoder.file."""
     start = {**IMAGES, "evaluation.start": "predictor"}
     from_file = {"decoder.file": trained, **without(IMAGES, "decoder.")}
     evaluate = {"run.tasks": ["evaluate"], **without(IMAGES, "data.train.")}
@@ -218,7 +218,7 @@ def test_predictor(checks, program, cwd, trained):
 
 
 def test_foreign_decoder(checks, program, cwd, trained):
-    """A decoder that someone else wrote: by write_decoder, and with the least that is needed."""
+    """A decoder written elsewhere: by write_decoder, and with the minimum that is needed."""
     with Results(trained) as results:
         decoder = results.decoder()
     written, least = (os.path.join(cwd, name) for name in ("written.h5", "least.h5"))
@@ -333,8 +333,8 @@ def test_check(checks, program, cwd):
 
 
 def test_memory(checks, program, cwd):
-    """What --check says of memory and files, for a decoder of large fields, is what a run takes; not
-    so with sanitizers, which take memory of their own."""
+    """The memory and file sizes that --check states for a decoder of large fields are those of a
+    run; not with sanitizers, which take additional memory."""
     if "ASAN_OPTIONS" in os.environ:
         return
     samples = os.path.join(cwd, "field.npy")
@@ -362,8 +362,8 @@ def test_memory(checks, program, cwd):
 
 
 def test_examples(checks, program, double, cwd):
-    """The inputs of the repository are good; some wait for data that nobody has here, or for the
-    results of another, and one for a set that a script makes."""
+    """The inputs of the repository are valid; some need data that are not available here, or the
+    results of another, and one a set that a script makes."""
     inputs = os.path.join(ROOT, "inputs")
     waiting = ("cifar10.yaml", "cifar10_residual.yaml", "cifar10_transposed.yaml", "encode.yaml",
                "mnist.yaml", "omniglot.yaml", "circle_points.yaml")
@@ -398,10 +398,10 @@ def test_reference(checks, program, cwd):
     checks(version.code == 0 and re.match(r"gfe_hpc \d+\.\d+\.\d+ ", version.out), str(version))
 
 
-# ---- ends other than good ----
+# ---- failures ----
 
 def test_divergence(checks, program, cwd):
-    """A training that diverges ends with exit code 4, its results with the last good decoder."""
+    """Training that diverges ends with exit code 4; the results have the last good decoder."""
     path = write_input(os.path.join(cwd, "diverge.yaml"), CIRCLE,
                        {"run.directory": "diverge", "training.optimiser": "sgd",
                         "training.learning_rate": 1e6})
@@ -419,8 +419,8 @@ def test_divergence(checks, program, cwd):
 
 
 def start_training(program, cwd, path, directory):
-    """Starts a training without an end of `path` in its directory, where there are results already,
-    and returns it once it is training."""
+    """Starts endless training of `path` in its directory, where there already are results, and
+    returns the process once it is training."""
     history = os.path.join(directory, "history.csv")
     os.truncate(history, 0)
     # Python ignores SIGXFSZ, and so does the run: writing too much is an error, no signal.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Nothing that has changed is trusted, and nothing of the user's is destroyed.
+"""Nothing that has changed is trusted, and no file of the user's is destroyed.
 
 usage: test_trust.py gfe_hpc [test ...]
 
@@ -67,7 +67,7 @@ def test_other_options(checks, program, cwd, trained):
 
 
 def test_other_samples(checks, program, cwd, trained):
-    """Half of a set is encoded; then the file, the selection or the decoder is another."""
+    """Half of a set is encoded; then the file, the selection or the decoder changes."""
     path, values = stopped_while_encoding(checks, program, cwd, "samples", encode_values(trained))
     other = run_input(checks, program, cwd, "other_decoder", IMAGES, {"run.seed": 9})
     for what, change in (("selection", {"data.encode.first": 10}),
@@ -209,7 +209,8 @@ def check_undisturbed(checks, process, directory, what):
 
 
 def test_two_jobs(checks, program, cwd, _trained):
-    """The second comer is told who is there; the first is undisturbed; the dead do not block."""
+    """The second job is told which one is there; the first is undisturbed; killed jobs do not
+    block."""
     path = write_input(os.path.join(cwd, "two", "input.yaml"), CIRCLE,
                        {"training.epochs": 10**6, "checkpoint.steps": 10})
     folder, slurm = os.path.dirname(path), {"SLURM_JOB_ID": "4711", "SLURM_JOB_END_TIME": "999999999999"}
@@ -237,8 +238,8 @@ def test_two_jobs(checks, program, cwd, _trained):
 
 
 def test_moved(checks, program, cwd, _trained):
-    """The run directory is moved away from under a job, and another one takes its place: nothing of
-    that is replaced, nor its lock taken away."""
+    """The run directory is moved away under a job, and another one takes its place: nothing in the
+    new one is replaced, and its lock is not removed."""
     path = write_input(os.path.join(cwd, "moved", "input.yaml"), CIRCLE,
                        {"training.epochs": 10**6, "checkpoint.steps": 10})
     folder = os.path.dirname(path)
@@ -307,7 +308,7 @@ def test_heartbeat(checks, program, cwd, _trained):
 # ---- the user's own files ----
 
 def test_own_files(checks, program, cwd, trained):
-    """Nothing that a run reads is written over by it, by whatever name."""
+    """A run never overwrites a file that it reads, under whatever name."""
     folder = os.path.join(cwd, "own")
     directory, data = os.path.join(folder, "run"), os.path.join(folder, "data.h5")
     os.makedirs(directory)
@@ -381,8 +382,8 @@ def test_own_files(checks, program, cwd, trained):
 # ---- checkpoints ----
 
 def test_rotation(checks, program, cwd, _trained):
-    """A damaged checkpoint does not push out the good one before it; one that is complete but not
-    yet in its place is gone on from."""
+    """A damaged checkpoint does not replace the good one before it; one that is complete but not
+    yet renamed is resumed from."""
     values = {**CIRCLE, "training.epochs": 4, "training.batch": 20}
     reference = run_input(checks, program, cwd, "rotation_reference", values)
     path = stopped_copy(checks, program, cwd, "rotation", values)
@@ -497,7 +498,7 @@ def checksum(data):
 
 
 def make_older(path):
-    """A checkpoint as of a version with another layout, whole and sealed."""
+    """A checkpoint as written by a version with a different layout, complete and sealed."""
     with h5py.File(path, "r+") as file:
         file.attrs["layout"] = "0"
     text = content(path)
@@ -510,7 +511,7 @@ def make_older(path):
 
 
 def test_older(checks, program, cwd, _trained):
-    """Of an earlier version decoders are read, checkpoints are refused."""
+    """Decoders of an earlier version are read, checkpoints are refused."""
     older = run_input(checks, program, cwd, "older", CIRCLE)
     checkpoint = os.path.join(os.path.dirname(older), "checkpoint.h5")
     make_older(checkpoint)
@@ -566,7 +567,7 @@ def trained_theta(directory):
 
 
 def test_bad_memory(checks, program, cwd, _trained):
-    """A bit of the decoder turns over on one rank, while the others continue to encode without end."""
+    """A bit of the decoder flips on one rank, while the others continue to encode endlessly."""
     path = write_input(os.path.join(cwd, "memory", "input.yaml"), CIRCLE,
                        {"training.epochs": 1, "checkpoint.minutes": 1e-6, "evaluation.every": 0,
                         "evaluation.solver": "euler", "evaluation.tolerance": 0,

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Held-out samples decide which decoder is kept, and are learned in the end if asked for.
+"""Held-out samples decide which decoder is kept, and are used in the refit if requested.
 
 usage: test_validation.py gfe_hpc [more]
 
-`more`: a stop in the midst of a validation, which takes longer.
+`more`: a stop in the middle of a validation, which takes longer.
 """
 import os
 import shutil
@@ -44,7 +44,7 @@ def same_decoder(a, b):
 
 
 def test_share(checks, program, cwd):
-    """A share is the same as two files of its samples; the best is kept; refit is a plain run."""
+    """A share is equivalent to two files of its samples; the best is kept; refit is a plain run."""
     share = run_input(checks, program, cwd, "share", BASE, SHARE)
     found, summary = read(share), read_summary(os.path.dirname(share))
     learned, held = found["train/index"], found["validation/index"]
@@ -121,7 +121,7 @@ def test_folds(checks, program, cwd):
 
 
 def test_start(checks, program, cwd):
-    """Without a gain of 1 % the start is kept; where the loss climbs, patience ends it."""
+    """Without a gain of 1 % the start is kept; where the loss rises, patience ends training."""
     start = run_input(checks, program, cwd, "start", BASE, {"training.epochs": 8})
     worse = {**BASE, **SHARE, "decoder.file": "start/results.h5", "decoder.layers": None,
              "decoder.latent": None, "decoder.loss": None, "training.learning_rate": 0.3,
@@ -181,7 +181,7 @@ def test_ranks(checks, program, cwd):
 
 
 def test_models(checks, program, cwd):
-    """An autoencoder is judged by its encoder; a predictor is fitted to what is learned."""
+    """An autoencoder is judged by its encoder; a predictor is fitted to the samples trained on."""
     for name, more in (("autoencoder", {"run.model": "autoencoder"}),
                        ("predictor", {"evaluation.start": "predictor"})):
         values = {**BASE, **SHARE, **more, "training.epochs": 2}
@@ -221,7 +221,7 @@ def test_refusals(checks, program, cwd):
 
 
 def test_midst(checks, program, cwd):
-    """Stopped in the midst of a validation, which then begins anew."""
+    """Stopped in the middle of a validation, which then starts over."""
     iterations, validating = 2000, 0
     while not validating:
         shutil.rmtree(os.path.join(cwd, "midst"), ignore_errors=True)

@@ -3,9 +3,9 @@
 
 usage: test_values.py gfe_hpc
 
-A decoder that gives 0 has the mean square of the scaled entries as its loss, so that losses say
-what the program has made of the data; they and the constants of the scaling are compared with
-NumPy's in double, for numbers whose differences float32 does not hold.
+The loss of a decoder whose output is 0 is the mean square of the scaled entries, so losses show how
+the program has scaled the data; they and the scaling constants are compared with NumPy's in double,
+for numbers whose differences float32 cannot represent.
 """
 
 import gzip
@@ -85,7 +85,7 @@ def check_losses(checks, what, path, scaled, weight=1.0):
 
 
 def test_double(checks, program, cwd):
-    """What float32 does not hold, in every format, on any number of ranks."""
+    """Values that float32 cannot represent, in every format, on any number of ranks."""
     for name, (values, file, dataset) in write_sets(cwd).items():
         given = {"data.train.file": file, "data.train.dataset": dataset,
                  "data.scale": "standardise"}
@@ -98,8 +98,8 @@ def test_double(checks, program, cwd):
 
 
 def test_entries(checks, program, cwd):
-    """A pair of constants per entry: NumPy's, the same on any number of ranks, and taken by those
-    who use the decoder."""
+    """A pair of constants per entry: NumPy's, the same on any number of ranks, and used by later
+    runs with the decoder."""
     values = np.load(os.path.join(cwd, "large.npy"))
     values[:, 0, 1] = 3.5
     values[7, 1, 2, 3] = np.nan

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Fields as they are stored: nine layouts, each read unchanged and compared with NumPy on 1, 3
-and 4 ranks; labels, weights and selections; what of two sets is the same; wrong inputs.
+"""Fields as they are stored: nine layouts, each read unchanged and compared with NumPy on 1, 3 and
+4 ranks; labels, weights and selections; overlaps of two sets; wrong inputs.
 
 usage: test_views.py gfe_hpc
 """
@@ -34,7 +34,7 @@ BASE = {
 # ---- the files, and what NumPy makes of them ----
 
 class Layouts:
-    """Small files in the layouts that scientists have, each with its section of an input file and
+    """Small files in the layouts that scientists use, each with its section of an input file and
     the samples that it should give."""
 
     def __init__(self, directory):
@@ -160,7 +160,7 @@ def section(name, values):
 
 
 def read_all(results):
-    """What a run found, but for times."""
+    """The results of a run, except times."""
     found = {}
 
     def visit(name, item):

@@ -2,9 +2,9 @@
 """Recomputes the losses in a results.h5 from its latents, its decoder and the original data.
 
 Independent of the program and of postprocess/: plain NumPy in float64, written from the formulas.
-With --tolerance it also encodes every sample anew, from z = 0, and fails if the mean of the stored
-losses is more than 10 tolerances (relative) above the mean found so. Single samples may differ by
-more: a flow that stops at a tolerance stops well before the minimum.
+With --tolerance it also encodes every sample again, from z = 0, and fails if the mean of the stored
+losses is more than 10 tolerances (relative) above the mean found in this way. Single samples may
+differ by more: a flow that stops at a tolerance stops well before the minimum.
 
 usage: check_losses.py results.h5 [--group test] [--file F --dataset D] [--weights D]
            [--offset A --scale B] [--rtol R] [--tolerance T [--iterations N]]
@@ -99,7 +99,7 @@ def loss_and_gradient(layers, kind, y, w, z):
 
 def encode(layers, kind, y, w, tolerance, iterations, memory=10):
     """The loss of one sample (1, n) that L-BFGS with an Armijo line search reaches from z = 0 when
-    its relative decrease has been below the tolerance twice running."""
+    its relative decrease has been below the tolerance twice in a row."""
     z = np.zeros(layers[0][0].shape[1])
 
     def evaluate(point):

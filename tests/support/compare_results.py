@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Compare results files bit by bit, times and provenance excepted.
+"""Compare results files bit by bit, except times and provenance.
 
 usage: compare_results.py results.h5 other.h5 [...]
 
-Every dataset of the first file must be in all others with the same shape, type and bytes, and the
-other way round. Exit code 1 and the names of what differs otherwise.
+Every dataset of the first file must be in all others with the same shape, type and bytes, and vice
+versa. Otherwise exit code 1 and the names of what differs.
 """
 import sys
 
@@ -12,7 +12,7 @@ import h5py
 
 
 def datasets(path):
-    """Name -> (shape, type, bytes) of every dataset but those of times."""
+    """Name -> (shape, type, bytes) of every dataset except times."""
     found = {}
 
     def visit(name, item):

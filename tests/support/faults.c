@@ -1,6 +1,5 @@
-// A disk and a clock that fail, for LD_PRELOAD. Below the directory GFE_FAULTS_UNDER the call
-// number GFE_FAULTS_AFTER of the kind GFE_FAULTS fails, and all later ones unless GFE_FAULTS_ONCE
-// is set:
+// A disk and a clock that fail, for LD_PRELOAD. Below the directory GFE_FAULTS_UNDER, call number
+// GFE_FAULTS_AFTER of the kind GFE_FAULTS fails, and all later ones unless GFE_FAULTS_ONCE is set:
 //
 //   read      read, pread: EIO
 //   write     write, pwrite: EIO

@@ -1,5 +1,5 @@
-// Evaluates one decoder for test_layers_pytorch.py: everything about it comes as text on standard
-// input, and what the program makes of it goes to standard output.
+// Evaluates one decoder for test_layers_pytorch.py: its description is read as text from standard
+// input, and the program's results are written to standard output.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-// For tests that want more memory than there is: the address sanitizer then answers NULL, as the
+// For tests that request more memory than there is: the address sanitizer then returns NULL, as the
 // system does, instead of ending the test.
 #ifndef GFE_NO_MEMORY_H
 #define GFE_NO_MEMORY_H

@@ -3,7 +3,7 @@
 LAYERS = [{"dense": 150, "activation": "elu"}, {"dense": 300, "activation": "elu"},
           {"dense": 600, "activation": "elu"}, {"dense": 784}]
 
-# In the order of the file; where the data are, each user says.
+# In the order of the file; each test says where its data are.
 SETTINGS = {
     "data.scale": 255,
     "decoder.latent": 20,

@@ -10,8 +10,8 @@ SUPPORT = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(SUPPORT))
 SMALL = os.path.join(ROOT, "inputs", "data", "fashion_mnist_small.h5")
 FULL = "/usr/share/datasets/fashion-mnist"  # Debian's package dataset-fashion-mnist
-# More ranks than processors, and not bound to them: one or two ranks of every mpirun would share the
-# first processor with those of all others.
+# More ranks than processors, and not bound to them: otherwise one or two ranks of every mpirun
+# would share the first processor with those of all others.
 ENVIRONMENT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
                    OMPI_MCA_rmaps_base_oversubscribe="1", OMPI_MCA_hwloc_base_binding_policy="none",
                    PRTE_MCA_rmaps_default_mapping_policy=":oversubscribe",  # Open MPI 5
@@ -85,7 +85,7 @@ class Checks:
 
 
 def arguments(usage, count):
-    """The command line's arguments as absolute paths; explains itself if their number is wrong."""
+    """The command line's arguments as absolute paths; prints the usage if their number is wrong."""
     if len(sys.argv) != count + 1:
         sys.exit(f"usage: {os.path.basename(sys.argv[0])} {usage}")
     return [os.path.abspath(path) for path in sys.argv[1:]]
@@ -119,8 +119,8 @@ def yaml_lines(tree, depth=0):
 
 
 def write_input(path, *values):
-    """Writes an input file, in a new folder if need be; later dicts replace keys of the earlier
-    ones. Returns the path."""
+    """Writes an input file, in a new folder if necessary; later dicts replace keys of earlier ones.
+    Returns the path."""
     merged = {}
     for more in values:
         merged.update(more)
@@ -145,9 +145,9 @@ class Run:
 
 
 def run(program, *options, ranks=1, cwd=None, timeout=None, environment=None, user=None):
-    """Runs the program, or a Python script, in the directory `cwd`, one rank without mpirun; as
-    another user if `user` says so and root calls. `timeout` seconds are for a run that may hang:
-    how long one takes is no matter of a test."""
+    """Runs the program, or a Python script, in the directory `cwd`, a single rank without mpirun;
+    as another user if `user` is given and root calls. `timeout` seconds are for a run that may
+    hang: no test depends on how long a run takes."""
     command = [program, *map(str, options)]
     if program.endswith(".py"):
         command.insert(0, sys.executable)
@@ -181,7 +181,7 @@ def read_summary(directory):
 
 def run_input(checks, program, cwd, name, *values, **how):
     """Writes `name`.yaml in `cwd`, runs it with the results in the folder `name` there, and checks
-    that it ends well. Returns the path of results.h5."""
+    that it succeeds. Returns the path of results.h5."""
     path = write_input(os.path.join(cwd, name + ".yaml"), *values, {"run.directory": name})
     result = run(program, os.path.basename(path), cwd=cwd, **how)
     checks(result.code == 0, f"{name} should end with exit code 0: {result}")

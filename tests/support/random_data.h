@@ -1,4 +1,4 @@
-// Data sets for tests of what needs a batch, with the samples shared out to the ranks.
+// Data sets for tests of code that needs a batch, with the samples distributed over the ranks.
 #ifndef GFE_TEST_RANDOM_DATA_H
 #define GFE_TEST_RANDOM_DATA_H
 

@@ -1,13 +1,13 @@
-"""A real Slurm on this machine alone, for as long as a test needs it.
+"""A real Slurm on this machine, for as long as a test needs it.
 
     with slurm.Slurm(cpus=4) as cluster:
         job = cluster.submit("jobscripts/one_node.sh", "input.yaml", cwd=directory)
         cluster.wait(job)
 
-munged, slurmctld and slurmd run in the foreground as children of the user that calls, with ports,
-key, configuration and spool of their own in a temporary directory, beside any other Slurm. To which
-instance a process belongs is told by SLURM_CONF in its environment: so nothing outlives the `with`,
-jobs neither, and what a killed test left behind is cleared away by the next.
+munged, slurmctld and slurmd run in the foreground as children of the calling process, with their
+own ports, key, configuration and spool in a temporary directory, independently of any other Slurm.
+SLURM_CONF in its environment tells to which instance a process belongs: so nothing outlives the
+`with`, not even jobs, and the next test removes what a killed one has left behind.
 """
 
 import getpass
@@ -27,12 +27,12 @@ OVER = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMO
 PREFIX = "gfe_slurm_"
 SEARCH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"  # daemons may not be in a user's path
 
-# Only this machine, no cgroups, no accounting; the clocks as fast as Slurm allows. A job may be late
-# by OverTimeLimit minutes: it ends by itself, however slow the machine, and not by Slurm's hand.
-# cred_expire is
-# also how long a requeued job waits: two minutes by default. What a killed step leaves in TmpFS
-# would keep a step of the same number, of another instance, from starting; and the shared memory of
-# its ranks is named by job and step as well: so no two instances number their jobs alike.
+# Only this machine, no cgroups, no accounting; clocks as fast as Slurm allows. A job may be late by
+# OverTimeLimit minutes: it ends by itself, however slow the machine, instead of being killed by
+# Slurm. cred_expire is also how long a requeued job waits: two minutes by default. What a killed
+# step leaves in TmpFS would keep a step with the same number, of another instance, from starting;
+# and the shared memory of its ranks is named by job and step as well: so no two instances use the
+# same job numbers.
 CONFIGURATION = """
 ClusterName=gfe
 SlurmctldHost={host}(127.0.0.1)
@@ -73,7 +73,7 @@ PartitionName=test Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 
 
 def why_not():
-    """What is missing for a Slurm here, or None."""
+    """What is missing to run Slurm here, or None."""
     missing = [name for name in COMMANDS if shutil.which(name, path=SEARCH) is None]
     if missing:
         return f"{', '.join(missing)} not found (Debian's package slurm-wlm)"
@@ -224,8 +224,8 @@ class Slurm:
                 stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT))
 
     def until(self, condition, what, seconds=math.inf):
-        """Waits for a condition; says what did not come, with the daemons' last words, if a daemon
-        dies, if somebody loses patience or after so many seconds."""
+        """Waits for a condition; says what did not happen, with the end of the daemons' logs, if a
+        daemon dies, if the test is interrupted or after so many seconds."""
         deadline = time.monotonic() + seconds
         try:
             while not condition():
@@ -287,7 +287,7 @@ class Slurm:
         return seconds
 
     def over(self, job):
-        """Have the job, or all tasks of the array, ended, with no requeue to come?"""
+        """Whether the job, or all tasks of the array, have ended, with no requeue to come."""
         return all(each["JobState"] in OVER for each in self.jobs(job))
 
     def wait(self, job):

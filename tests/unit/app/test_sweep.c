@@ -1,4 +1,4 @@
-// Sweeps: which tasks a section means, their values and names, and every mistake in it.
+// Sweeps: the tasks that a section defines, their values and names, and every mistake in it.
 #define _POSIX_C_SOURCE 200809L  // mkdtemp()
 
 #include <math.h>

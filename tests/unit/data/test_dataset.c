@@ -1,4 +1,4 @@
-// What a set is asked for, and mistakes in it. Readers, selection and scaling have their own tests.
+// Requests to a set, and mistakes in them. Readers, selection and scaling have their own tests.
 #include "platform/comm.h"
 #include "support/data_files.h"
 

@@ -1,5 +1,5 @@
-// Whole groups are held out, as near to the share as they allow, the same ones on any number of
-// ranks; the parts together are the whole again, to the last byte.
+// Whole groups are held out, as close to the share as they allow, the same ones on any number of
+// ranks; the parts reunited equal the whole, to the last byte.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-// Batches of CIFAR-10, one and a folder of them; wrong files.
+// Batches of CIFAR-10, a single one and a folder of them; wrong files.
 #include <sys/stat.h>
 
 #include "support/data_files.h"

@@ -1,4 +1,4 @@
-// Points that are generated: on the circle, everywhere, each by itself.
+// Generated points: on the circle, all around it, each independent of the others.
 #include "support/data_files.h"
 
 static void test_circle(struct comm *comm) {

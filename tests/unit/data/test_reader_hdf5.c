@@ -1,4 +1,4 @@
-// HDF5 against the values that were written, and a byte of an image that is known.
+// HDF5 against the values that were written, and a known byte of an image.
 #include "support/data_files.h"
 
 static void test_hdf5(struct comm *comm) {

@@ -1,5 +1,5 @@
 // Convolutions against the order that convolution.h promises, bit for bit, on every instruction set
-// here: chains of fma() written down term by term, of every output and every weight.
+// here: chains of fma() written out term by term, for every output and every weight.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 // Cross-validation: the mean loss over all samples held out decides, and the start is kept unless
-// the relative gain of groups is more than twice its standard error. Right values by hand.
+// the relative gain of groups is more than twice its standard error. Expected values by hand.
 #include <math.h>
 #include <string.h>
 

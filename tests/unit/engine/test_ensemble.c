@@ -1,4 +1,4 @@
-// A latent depends on its sample alone: not on batch-mates, ranks, or the order of arrival.
+// A latent depends on its sample alone: not on other samples, ranks, or the order of arrival.
 #include <string.h>
 
 #include "data/dataset.h"

@@ -1,5 +1,5 @@
-// The decoder's derivatives with respect to the latent, beside differences of its outputs; however
-// many rows a pass has.
+// The decoder's derivatives with respect to the latent, against differences of its outputs, for any
+// number of rows in a pass.
 #include <math.h>
 #include <string.h>
 

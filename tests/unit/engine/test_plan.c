@@ -1,5 +1,5 @@
 // What `auto` chooses for updates, rate and schedule, and how the rate falls as planned, also after
-// more epochs have been asked for. All values follow from the rules by hand.
+// more epochs have been requested. All values were derived from the rules by hand.
 #include <math.h>
 
 #include "engine/plan.h"

@@ -1,5 +1,5 @@
-// Mode by mode a POD must find what samples are made of: cosines, whose scalar products are known.
-// Codes must solve their normal equations, whatever is missing.
+// Mode by mode, a POD must find the components of the samples: cosines, whose scalar products are
+// known. Codes must solve their normal equations, whatever is missing.
 #include <math.h>
 #include <string.h>
 

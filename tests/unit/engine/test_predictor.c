@@ -1,5 +1,5 @@
-// The predictor must find what is linear, bear missing entries, keep its bits on any number of
-// ranks, and come back from a file as it went.
+// The predictor must find a linear relation, tolerate missing entries, have the same bits on any
+// number of ranks, and be read from a file as it was written.
 #include <math.h>
 #include <string.h>
 

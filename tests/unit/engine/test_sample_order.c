@@ -1,4 +1,4 @@
-// A rank's list of its own samples says the same as asking for every place.
+// A rank's list of its own samples agrees with a look-up of every place.
 #include "engine/sample_order.h"
 #include "ground/memory.h"
 #include "support/mpi_test.h"

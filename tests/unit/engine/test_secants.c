@@ -1,4 +1,4 @@
-// Steps from an entry of a dictionary, beside those that normal equations in double give.
+// Steps from an entry of a dictionary, against those from normal equations in double.
 #include <math.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 // Every sample of a batch reaches the rank of its flow and the owner of its tile; its latent goes
-// from the one to the other, and finds the way home.
+// from the first to the second, and back to its home rank.
 #include <string.h>
 
 #include "engine/shard.h"

@@ -1,6 +1,6 @@
-// What a library would do: two threads encode at once, each with a decoder and an ensemble of its
-// own, in a process that has started no MPI. They share no state, so the bits are those of one
-// thread; and running out of memory is an error that comes back.
+// Use as a library: two threads encode at the same time, each with its own decoder and ensemble, in
+// a process without MPI. They share no state, so the bits are those of one thread; and running out
+// of memory is returned as an error.
 #include <pthread.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-// The update of the parameters: each rank's share of it gives the bits of the whole on every rank,
-// for each optimiser and any number of ranks, and needs less memory; GFE_UPDATE chooses.
+// The update of the parameters: updating each rank's share gives the bits of updating the whole on
+// every rank, for each optimiser and any number of ranks, with less memory; GFE_UPDATE chooses.
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-// Which decoder on the way is kept: the start unless a later one is 1 % better, of later ones the
-// lowest; and when a training is validated.
+// Which decoder is kept: the initial one unless a later one is 1 % better, of later ones the one
+// with the lowest loss; and when training is validated.
 #include <math.h>
 
 #include "engine/validation.h"

@@ -1,5 +1,5 @@
 // A rank that does not agree with rank 0 ends with exit code 3 and a message that names both. The
-// other rank is played.
+// other rank is simulated.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

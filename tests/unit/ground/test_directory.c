@@ -1,4 +1,4 @@
-// Directories with their parents, where they can be made and where not.
+// Directories with their parents, where they can be created and where not.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-// Fingerprints of files: the same for the same, another one after any change that a look can find.
+// Fingerprints of files: equal for equal files, different after any change that can be detected.
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-// Patterns of file names: which paths are some, and what they match.
+// Patterns of file names: which paths are patterns, and what they match.
 #define _POSIX_C_SOURCE 200809L  // mkdtemp()
 
 #include <stdio.h>

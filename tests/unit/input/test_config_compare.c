@@ -1,4 +1,4 @@
-// Inputs side by side: lines, hash, and what a restart makes of a difference.
+// Comparison of inputs: lines, hash, and how a restart treats a difference.
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-// Factors and eigenpairs by what defines them, and spectra that are known. The entries above the
+// Factors and eigenpairs against their definitions, and known spectra. The entries above the
 // diagonal are NaN throughout: nothing may read them.
 #include <float.h>
 #include <math.h>

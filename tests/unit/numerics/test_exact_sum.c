@@ -1,4 +1,4 @@
-// Sums against ones that are known exactly, in any order.
+// Sums in any order against exactly known ones.
 #include <float.h>
 #include <math.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-// The elementary functions against libm's of longer numbers, where they exist.
+// The elementary functions against libm's for longer number types, where these exist.
 #include <float.h>
 #include <math.h>
 

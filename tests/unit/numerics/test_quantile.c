@@ -1,4 +1,4 @@
-// Quantiles of numbers spread over ranks are those of all of them sorted in one place.
+// Quantiles of numbers distributed over ranks are those of all of them sorted in one place.
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>

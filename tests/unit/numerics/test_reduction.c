@@ -1,4 +1,4 @@
-// Sums must be right, and have the same bits however the summands are spread over the ranks.
+// Sums must be right, and have the same bits however the summands are distributed over the ranks.
 #include <math.h>
 #include <string.h>
 
