@@ -61,11 +61,11 @@ bool copies_check(const struct config_copies *options, const struct view *view,
   find_plane(view, plane);
   if (plane[1] < 0)
     return error_set(error,
-                     "training.copies: a sample of data.train has no axis in space along which it "
+                     "training.copies: a sample of data.train has no spatial axis along which it "
                      "could be transformed; leave it out");
   if (options->rotation > 0.0 && plane[0] < 0)
     return error_set(error,
-                     "training.copies.rotation: needs samples with two axes in space, but those of "
+                     "training.copies.rotation: needs samples with two spatial axes, but those of "
                      "data.train have only %s; leave it out",
                      view->space[plane[1]].name);
   return check_names(view, "reflect", &options->reflect, error) &&

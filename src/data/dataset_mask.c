@@ -82,7 +82,7 @@ static bool check_shape(const struct dataset_sources *sources, struct error *err
   }
   append_shape(expected, shape, channel + space);
   if (channel > 0) {
-    text_append(expected, sizeof expected, ", or of its space, ");
+    text_append(expected, sizeof expected, ", or of its spatial axes, ");
     append_shape(expected, shape + channel, space);
   }
   append_shape(found, source->shape, source->axes);

@@ -39,8 +39,8 @@ static const struct config_row run_rows[] = {
     {"memory_limit", TYPE_BYTES, AT(run.memory_limit), "auto", .range = {1, 1e18, CLOSED},
      .automatic = "0", .unit = "bytes",
      .text = "memory that a rank may use; auto: its node's, or what its job or container may use "
-             "there, divided by the ranks there; with less a run takes longer, but no result "
-             "changes",
+             "of that, divided by the number of ranks there; with less a run takes longer, but no "
+             "result changes",
      .change = CHANGE_IRRELEVANT},
 };
 
@@ -87,12 +87,12 @@ static const struct config_row set_rows[] = {
     {"weights", TYPE_FILE_OR_INSIDE, SET(weights),
      .text = "weight of each entry in the loss, >= 0 (0 = missing), given like the labels; with "
              "the shape of all samples or, to apply to each of them, that of one sample or of its "
-             "space axes, such as cos(latitude)",
+             "spatial axes, such as cos(latitude)",
      .change = CHANGE_TAKEN},
     {"mask", TYPE_MASK, SET(mask),
-     .text =
-         "entries where this is not 0 are left out of all samples: mask.npy, mask.nc:/land or, in "
-         "HDF5, a path inside the file; with the shape of one sample or of its space axes",
+     .text = "entries where the mask is not 0 are left out of all samples: mask.npy, mask.nc:/land "
+             "or, in HDF5, a path inside the file; with the shape of one sample or of its spatial "
+             "axes",
      .change = CHANGE_TAKEN},
     {"generate", TYPE_CHOICE, SET(generate), "none", .name = generator_name,
      .text = "a synthetic set instead of a file"},
@@ -294,16 +294,16 @@ static const struct config_row training_rows[] = {
 static const struct config_row copies_rows[] = {
     {"shift", TYPE_NUMBER, AT(training.copies.shift), "0", .range = {0, 1e6, CLOSED},
      .unit = "grid points",
-     .text = "largest shift along each axis in space, also by fractions of a point"},
+     .text = "largest shift along each spatial axis, also by fractions of a point"},
     {"scale", TYPE_NUMBER, AT(training.copies.scale), "0", .range = {0, 1, OPEN_UPPER},
      .text = "largest change of scale, about the centre: 0.08 means factors from 0.92 to 1.08"},
     {"rotation", TYPE_NUMBER, AT(training.copies.rotation), "0", .range = {0, 180, CLOSED},
      .unit = "degrees",
-     .text = "largest rotation about the centre, in the plane of the last two axes in space"},
+     .text = "largest rotation about the centre, in the plane of the last two spatial axes"},
     {"reflect", TYPE_NAMES, AT(training.copies.reflect),
-     .text = "axes in space along which copies are reflected, each with probability 1/2"},
+     .text = "spatial axes along which copies are reflected, each with probability 1/2"},
     {"periodic", TYPE_NAMES, AT(training.copies.periodic),
-     .text = "axes in space along which copies are shifted cyclically by any number of points, for "
+     .text = "spatial axes along which copies are shifted cyclically by any number of points, for "
              "data that are periodic there"},
     {"outside", TYPE_CHOICE, AT(training.copies.outside), "nearest", .name = outside_name,
      .text = "what lies outside a sample: the nearest of its entries, or zero (after data.scale)"},

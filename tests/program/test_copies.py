@@ -93,9 +93,9 @@ def test_refusals(checks, program, cwd):
             ({**AFFINE, "run.model": "pod"}, "leave training.copies out"),
             ({**AFFINE, **circle}, "points of a circle have no grid"),
             ({**AFFINE, "data.train.dataset": "/flat", "data.test.dataset": "/flat"},
-             "needs samples with two axes in space, but those of data.train have only axis_0"),
+             "needs samples with two spatial axes, but those of data.train have only axis_0"),
             ({"training.copies.shift": 1, "data.train.dataset": "/numbers",
-              "data.test.dataset": "/numbers"}, "no axis in space")):
+              "data.test.dataset": "/numbers"}, "no spatial axis")):
         if "flat" in str(values) or "numbers" in str(values):
             with h5py.File(os.path.join(cwd, "flat.h5"), "w") as file:
                 file["flat"], file["numbers"] = np.zeros((80, 784)), np.zeros((80, 1))
