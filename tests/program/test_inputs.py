@@ -94,7 +94,7 @@ def wrong_fields():
         wrong_layers("a kernel wider than its input", [*start, {"conv": 3, "kernel": 3}],
                      third + "conv = 3", "kernel 3 is longer", "3 x 2 x 2"),
         wrong_layers("a kernel of three axes for two", [*start, {**conv, "kernel": [3, 3, 3]}],
-                     third + "conv = 3", "kernel has 3 numbers", "2 axes"),
+                     third + "conv = 3", "kernel has 3 numbers", "2 spatial axes"),
         wrong_layers("a kernel that is no number", [*start, {**conv, "kernel": "3x3"}],
                      third + "kernel = 3x3", "integer"),
         wrong_layers("a list without numbers", [*start, {**conv, "padding": []}],

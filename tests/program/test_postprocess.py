@@ -326,7 +326,7 @@ def test_sweep_states(rng, directory):
           in result.stdout, f"states: {result.stdout}{result.stderr}")
     for line in (f"stopped  {names[2]} (signal USR1)", f"failed   {names[3]} (numerical failure)",
                  f"failed   {names[4]} (it ended without a word)", f"running  {names[5]}",
-                 f"missing  {names[6]}", f"failed   {names[7]} (its summary.json is of another",
+                 f"missing  {names[6]}", f"failed   {names[7]} (its summary.json is of a different",
                  "task_9_00000000 exists, but", "best: task 1 with lowest test_loss 0.4,"):
         check(line in result.stdout, f"no '{line}' in {result.stdout}")
     check("task_9_other" not in result.stdout, result.stdout)

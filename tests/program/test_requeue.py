@@ -98,10 +98,10 @@ def main():
 
     for code in (0, 2, 3, 4, 137):
         expect(f"exit code {code}", [], code)
-    started = expect("stopped", ["requeue 12"], text="time 1")
+    started = expect("stopped", ["requeue 12"], text="requeue number 1")
     checks(started == ["--set run.directory=runs input.yaml"], f"the program's command: {started}")
     expect("a task of an array", ["requeue 12_3"], number=3, SLURM_RESTART_COUNT="1",
-           text="time 2")
+           text="requeue number 2")
 
     # A file STOP where the job looks for it, and where it is for another one.
     expect("STOP", [], stop="runs/STOP", text="runs/STOP")
