@@ -366,7 +366,7 @@ def test_own_files(checks, program, cwd, trained):
                 os.rmdir(os.path.join(directory, name))
                 os.symlink("nowhere", os.path.join(directory, name))
                 refused(ranks, f"a dead link {name}", {"data.train.file": "data.h5"},
-                        f"run/{name}, which this run would write, is a link to a file that is not")
+                        f"run/{name}, which this run would write, is a link to a file that does not")
                 os.unlink(os.path.join(directory, name))
         for stranger in (before, b"my notes", b""):
             with open(place, "wb") as file:
