@@ -44,7 +44,10 @@ void plan_rate(struct config *config, const void *context) {
     rate = 4e-3;
   else if (uses <= FEW_USES && !config->training.replay)
     rate = config->training.batch >= VERY_LARGE_BATCH ? 4e-3 : 3e-3;
-  if (pod) rate = uses <= FEW_USES ? 2e-3 : 1e-3;
+  if (config->training.last_layer_steps > 0)
+    rate = 1e-3;
+  else if (pod)
+    rate = uses <= FEW_USES ? 2e-3 : 1e-3;
   config->training.optimiser.learning_rate = rate;
 }
 
