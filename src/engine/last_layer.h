@@ -1,5 +1,5 @@
 // Newton steps of a decoder's last layer before an update of all its parameters
-// (training.last_layer_steps), which take the place of the optimiser's steps for that layer.
+// (training.last_layer_steps).
 //
 // At fixed latents the output x = W h is linear in the last layer's weights and biases W, and the
 // loss of a batch is convex in them. The Hessian of output j's part is at most
