@@ -228,8 +228,8 @@ static const struct config_row training_rows[] = {
     {"updates", TYPE_INTEGER, AT(training.updates), "1", .range = {1, 1e6, CLOSED},
      .automatic = "auto", .unit = "updates",
      .text = "updates of the decoder per batch; the batch is encoded again before each; auto: such "
-             "that there are about 480 in the whole training, at most 16 per batch, or 50 for "
-             "batches of 250 and more"},
+             "that there are about 480 in the whole training (96 with last_layer_steps), at most 16 "
+             "per batch, or 50 for batches of 250 and more"},
     {"replay", TYPE_BOOLEAN, AT(training.replay), "false",
      .text = "every update of a batch but the first uses, instead of the batch, as many samples "
              "drawn from all that have been loaded so far, with their latents; each sample is "

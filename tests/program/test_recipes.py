@@ -178,8 +178,8 @@ def test_auto(checks, program, cwd):
             ("pod", {"decoder.initial": "pod"}, ("16", "0.001")),
             ("large", {"data.train.count": 600, "training.batch": 250, "training.epochs": 20},
              ("8", "0.002")),
-            ("last_layer", {**LAST, "training.learning_rate": "auto", "training.updates": 4},
-             (None, "0.001")),
+            ("last_layer", {**LAST, "training.learning_rate": "auto", "data.train.count": 600,
+                            "training.batch": 250, "training.epochs": 8}, ("4", "0.001")),
             ("very_large", {"data.train.count": 600, "training.batch": 600,
                             "training.epochs": 1, "training.updates": 8}, (None, "0.004")),
             ("replay", {**REPLAY, "training.epochs": 60}, ("2", "0.002"))):
