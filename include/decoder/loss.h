@@ -19,6 +19,7 @@ struct loss_ops {
   const char *name;
   bool unit_interval;       // data must lie in [0, 1]
   const char *output_text;  // what loss_output() gives; NULL: values like those of the data
+  double curvature;         // the largest d^2 loss / d x^2 of an entry
   double percent;           // the fraction by which it falls if the figure that users quote, the
                             // loss itself or its root, falls by 1 %
 };

@@ -58,6 +58,11 @@ void network_excerpt_chains(size_t count, const size_t *outputs, size_t *chains)
 void network_excerpt_theta(const struct network *network, const struct network *excerpt,
                            const size_t *outputs, const real *theta, real *excerpt_theta);
 
+// The dense layers without an activation whose sum is the output, into layers [at most
+// network->layer_count], borrowed: the output is linear in their parameters. Returns how many there
+// are; 0 if the output is something else.
+size_t network_output_layers(const struct network *network, const struct layer **layers);
+
 // The shape of the outputs of the last layer in the list (borrowed).
 const struct layer_shape *network_shape(const struct network *network);
 
@@ -101,6 +106,10 @@ real *network_pass_input(struct network_pass *pass);
 // starts from the same place: the caller replaces the outputs by d loss / d output, with zeros in
 // the padding.
 real *network_pass_forward(struct network_pass *pass, struct network_values values, size_t rows);
+
+// What a layer of the network took in the last pass forward, [rows][layer_stride(&layer->from)]
+// (borrowed, until the next pass).
+const real *network_pass_taken(const struct network_pass *pass, const struct layer *layer);
 
 // d loss / d input, [rows][real_padded(inputs)] (borrowed, until the next pass; the caller may add
 // to it). Without `to_input`, if only the gradient of theta is wanted, it is NULL and takes less

@@ -16,9 +16,10 @@ struct model;  // owned by the caller of model_create()
 struct model *model_create(struct run *run);
 void model_destroy(struct model **model);
 
-// The result of a step.
+// What a step needs to know, and its result.
 struct model_step {
-  struct batch_totals totals;  // its notices are to be set before the step
+  double fraction;  // of full steps that the last layer takes; to be set before the step,
+  struct batch_totals totals;  // and so are its notices
   double seconds;              // of this rank's work on its samples, where it differs between ranks
 };
 

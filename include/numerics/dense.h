@@ -21,6 +21,11 @@ bool dense_cholesky(size_t n, double *a);
 // [columns][n].
 void dense_cholesky_solve(size_t n, const double *l, size_t columns, double *b);
 
+// The same for right-hand sides beside each other, b [n][columns] with a multiple of DENSE_COLUMNS
+// of them, at the speed of dense_multiply(). The bits differ from those of dense_cholesky_solve().
+enum { DENSE_COLUMNS = 16 };
+void dense_cholesky_solve_beside(size_t n, const double *l, size_t columns, double *b);
+
 // All eigenvalues of a symmetric matrix, descending, in values [n], and orthonormal eigenvectors in
 // the rows of vectors [n][n], each with its component of largest magnitude (the first of several)
 // positive. `a` is destroyed. Errors of eigenvalues are a few units in the last place of the
@@ -31,7 +36,6 @@ bool dense_eigen(size_t n, double *a, double *values, double *vectors);
 
 // c += a b for a [rows][depth], b [depth][columns]: each sum is a chain of fused multiply-adds over
 // the depth from 0 on, added to c. Runs close to the machine's peak speed.
-enum { DENSE_COLUMNS = 16 };
 struct dense_product {
   size_t rows, depth, columns;  // the columns a multiple of DENSE_COLUMNS
   const double *a;

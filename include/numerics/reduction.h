@@ -78,7 +78,7 @@ bool reduction_finish(struct reduction *reduction, const struct ranks *ranks,
 // Whether all summands of the last sum were finite, on any rank.
 bool reduction_is_finite(const struct reduction *reduction);
 
-// Adds what determines later sums to a state: one exponent per block.
-void reduction_state(struct reduction *reduction, struct state *state);
+// Adds what determines later sums to a state, as /training/NAME: one exponent per block.
+void reduction_state(struct reduction *reduction, const char *name, struct state *state);
 
 #endif

@@ -13,8 +13,9 @@ static const struct loss_ops table[LOSS_KINDS] = {
     [LOSS_BCE] = {.name = "bce",
                   .unit_interval = true,
                   .output_text = "probabilities",
+                  .curvature = 0.25,
                   .percent = 0.01},
-    [LOSS_MSE] = {.name = "mse", .percent = 1.0 - 0.99 * 0.99},
+    [LOSS_MSE] = {.name = "mse", .curvature = 2.0, .percent = 1.0 - 0.99 * 0.99},
 };
 
 static const struct loss_kernels *kernels(void) { return loss_kernels_variants[isa_chosen()]; }

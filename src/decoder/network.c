@@ -214,6 +214,19 @@ static bool find_last(const struct network *network, bool *last) {
   return true;
 }
 
+size_t network_output_layers(const struct network *network, const struct layer **layers) {
+  bool *last = memory_new(bool, network->layer_count);
+  size_t count = 0;
+  bool linear = find_last(network, last);
+  for (size_t l = 0; l < network->layer_count && linear; l++) {
+    if (!last[l]) continue;
+    linear = network->layers[l].activation == ACTIVATION_IDENTITY;
+    if (network->layers[l].kind == LAYER_DENSE) layers[count++] = &network->layers[l];
+  }
+  memory_free(&last);
+  return linear ? count : 0;
+}
+
 static void narrow(struct layer *layer, size_t outputs, const size_t *chains) {
   layer->to = (struct layer_shape){1, {outputs}};
   layer->outputs = outputs;

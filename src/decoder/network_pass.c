@@ -260,6 +260,10 @@ real *network_pass_forward(struct network_pass *pass, struct network_values valu
   return pass->a.layer[network->layer_count - 1];
 }
 
+const real *network_pass_taken(const struct network_pass *pass, const struct layer *layer) {
+  return source_of(&pass->a, layer, 0);
+}
+
 // delta_s = phi'(s) delta_a+, delta_a = W^T delta_s, from the output to the input.
 real *network_pass_backward(struct network_pass *pass, struct network_values values, size_t rows,
                             bool to_input) {

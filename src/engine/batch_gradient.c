@@ -408,5 +408,5 @@ bool batch_gradient_compute(struct batch_gradient *b, struct shard *shard,
 }
 
 void batch_gradient_state(struct batch_gradient *b, struct state *state) {
-  reduction_state(b->reduction, state);
+  reduction_state(b->reduction, "exponents", state);
 }

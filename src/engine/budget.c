@@ -9,6 +9,7 @@
 #include "engine/ensemble.h"
 #include "engine/errors.h"
 #include "engine/first_guess.h"
+#include "engine/last_layer.h"
 #include "engine/model.h"
 #include "engine/modes.h"
 #include "engine/observation.h"
@@ -340,7 +341,8 @@ static bool find_rows(struct run *run) {
   const size_t evaluation = ensemble_rows(run->decoder, SIZE_MAX);
   run->training_rows = training;
   run->evaluation_rows = evaluation;
-  run->keeps_passes = carry_passes_pay(run->decoder);
+  run->keeps_passes =  // which are of no use once the last layer has moved
+      run->config.training.last_layer_steps == 0 && carry_passes_pay(run->decoder);
   if (budget_bytes(run) <= run->config.run.memory_limit) return true;
   run->keeps_passes = false;
   for (size_t rows = evaluation; rows > 0; rows--) {
@@ -353,6 +355,7 @@ static bool find_rows(struct run *run) {
 
 void budget_settle(struct run *run, struct error *error) {
   update_settle(run, error);
+  if (!last_layer_check(run, error)) return;
   config_resolve(&run->config, rules, LENGTH(rules), run);
   const int64_t batch = run->config.training.batch;
   run->tile = run->config.training.tile < batch ? run->config.training.tile : batch;

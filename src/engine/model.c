@@ -5,6 +5,7 @@
 #include "decoder/objective.h"
 #include "engine/carry.h"
 #include "engine/ensemble.h"
+#include "engine/last_layer.h"
 #include "engine/second_flow.h"
 #include "ground/clock.h"
 #include "ground/memory.h"
@@ -21,6 +22,7 @@ struct model {
   struct batch_gradient *batch_gradient;
   struct ensemble *ensemble;  // NULL without flows
   struct carry *carry;        // NULL: flows leave nothing behind
+  struct last_layer *last;    // NULL: trained like the other layers
 };
 
 // What the flows of a shard inherit from earlier flows and leave for later ones.
@@ -32,6 +34,16 @@ static struct carry *prepare_carry(struct model *model, const struct shard *shar
   model->carry->iterations =
       latents == LATENTS_EARLIER ? 0 : model->run->config.training.again_iterations;
   return model->carry;
+}
+
+// The passes that flows have left behind then belong to the old last layer. Collective.
+static bool advance_last_layer(struct model *model, struct shard *shard, double fraction) {
+  if (model->last == NULL) return true;
+  clock_enter(PHASE_DATA);
+  shard_deliver(shard);
+  clock_enter(PHASE_GRADIENT);
+  if (model->carry != NULL) carry_forget_passes(model->carry);
+  return last_layer_advance(model->last, shard, fraction);
 }
 
 // Gradient flow encoding: the latents are the ends of flows with the present decoder.
@@ -49,6 +61,7 @@ static bool step_gfe(struct model *model, struct shard *shard, enum model_latent
   shard->encoding->starts = NULL;
   starts_destroy(&starts);
   step->seconds = clock_seconds() - begun;
+  if (!advance_last_layer(model, shard, step->fraction)) return false;
   return batch_gradient_compute(model->batch_gradient, shard, &step->totals, gradient);
 }
 
@@ -58,6 +71,7 @@ static bool step_autoencoder(struct model *model, struct shard *shard, enum mode
                              real *gradient, struct model_step *step) {
   (void)latents;
   step->seconds = 0.0;  // each sample costs the same
+  if (!advance_last_layer(model, shard, step->fraction)) return false;
   return batch_gradient_compute(model->batch_gradient, shard, &step->totals, gradient);
 }
 
@@ -93,6 +107,7 @@ struct model *model_create(struct run *run) {
       batch_gradient_create(run->comm, run->decoder, run->training_rows, run->tile,
                             run->config.training.adjoint, flow_of(run));
   if (run->shares_update) batch_gradient_want_share(model->batch_gradient);
+  model->last = last_layer_create(run);
   if (model->ops->flows)
     model->ensemble = ensemble_create(comm_ranks(run->comm), run->decoder, &run->config.encoding,
                                       run->training_rows);
@@ -108,6 +123,7 @@ void model_destroy(struct model **model) {
   if (*model == NULL) return;
   ensemble_destroy(&(*model)->ensemble);
   carry_destroy(&(*model)->carry);
+  last_layer_destroy(&(*model)->last);
   batch_gradient_destroy(&(*model)->batch_gradient);
   memory_free(model);
 }
@@ -132,6 +148,7 @@ bool model_keeps_latents(const struct run *run) {
 
 void model_state(struct model *model, struct state *state) {
   batch_gradient_state(model->batch_gradient, state);
+  last_layer_state(model->last, state);
 }
 
 double model_bytes(const struct run *run) {
@@ -139,8 +156,9 @@ double model_bytes(const struct run *run) {
   const double flows = ops_of(run)->flows ? ensemble_bytes(run->decoder, &run->config.encoding,
                                                            run->training_rows, passes)
                                           : 0.0;
-  return flows + batch_gradient_bytes(run->decoder, run->training_rows, run->tile,
-                                      run->config.training.adjoint, flow_of(run));
+  return flows + last_layer_bytes(run) +
+         batch_gradient_bytes(run->decoder, run->training_rows, run->tile,
+                              run->config.training.adjoint, flow_of(run));
 }
 
 double model_carry_bytes(const struct run *run, double samples) {

@@ -9,7 +9,8 @@
 #include "numerics/optimiser.h"
 
 enum {
-  UPDATES_IN_ALL = 480,  // desired in a training run
+  UPDATES_IN_ALL = 480,  // desired in a training run,
+  NEWTON_IN_ALL = 96,    // or with Newton steps of the last layer
   LARGE_BATCH = 250,     // from here on
   VERY_LARGE_BATCH = 500,
   MOST_SMALL = 16,  // updates per small batch: further ones gain nothing
@@ -30,7 +31,8 @@ void plan_updates(struct config *config, const void *context) {
   const int64_t batches = batches_of(config, run) * config->training.epochs;
   const int64_t least = config->training.replay ? 2 : 1;
   const int64_t most = is_large(config) ? MOST_LARGE : MOST_SMALL;
-  int64_t updates = batches > 0 ? UPDATES_IN_ALL / batches : least;
+  const int64_t all = config->training.last_layer_steps > 0 ? NEWTON_IN_ALL : UPDATES_IN_ALL;
+  int64_t updates = batches > 0 ? all / batches : least;
   if (updates < least) updates = least;
   config->training.updates = updates < most ? updates : most;
 }
@@ -44,7 +46,10 @@ void plan_rate(struct config *config, const void *context) {
     rate = 4e-3;
   else if (uses <= FEW_USES && !config->training.replay)
     rate = config->training.batch >= VERY_LARGE_BATCH ? 4e-3 : 3e-3;
-  if (pod) rate = uses <= FEW_USES ? 2e-3 : 1e-3;
+  if (config->training.last_layer_steps > 0)
+    rate = 1e-3;
+  else if (pod)
+    rate = uses <= FEW_USES ? 2e-3 : 1e-3;
   config->training.optimiser.learning_rate = rate;
 }
 

@@ -81,7 +81,9 @@ static int64_t batch_size(const struct trainer *t) {
 // One parameter update from a batch. False if loss or gradient is not finite.
 static bool update(struct trainer *t, struct shard *shard, enum model_latents latents,
                    int64_t notices[TRAINER_NOTICES]) {
-  struct model_step found;
+  const struct config *config = &t->run->config;
+  const double rate = plan_learning_rate(&t->plan, config, t->at.step, t->at.epoch);
+  struct model_step found = {.fraction = rate / config->training.optimiser.learning_rate};
   memcpy(found.totals.notices, notices, sizeof found.totals.notices);
   const bool finite = model_step(t->model, shard, latents, update_gradient(t->update), &found);
   t->flow_seconds += found.seconds;
@@ -90,7 +92,6 @@ static bool update(struct trainer *t, struct shard *shard, enum model_latents la
   if (!finite) return false;
 
   clock_enter(PHASE_OPTIMISER);
-  const double rate = plan_learning_rate(&t->plan, &t->run->config, t->at.step, t->at.epoch);
   run_forget_guesses(t->run);
   update_apply(t->update, rate);
   t->loss_sum += found.totals.loss;

@@ -19,6 +19,10 @@ bool config_check_recipe(const struct config_input *input, struct config *config
       config->training.optimiser.kind != OPTIMISER_ADAM)
     return config_complain_of(input, "training.learning_rate",
                               "auto is known only for training.optimiser = adam; give a number");
+  if (config->training.last_layer_steps > 0 && config->training.adjoint != ADJOINT_NONE)
+    return config_complain_of(input, "training.last_layer_steps",
+                              "needs training.adjoint = none: the adjoint differentiates flows of "
+                              "a decoder that these steps then change");
   if (config->training.replay && config->training.updates == 1)
     return config_complain_of(
         input, "training.replay",

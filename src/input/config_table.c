@@ -222,7 +222,8 @@ static const struct config_row training_rows[] = {
     {"updates", TYPE_INTEGER, AT(training.updates), "1", .range = {1, 1e6, CLOSED},
      .automatic = "auto", .unit = "updates",
      .text = "updates of the decoder per batch; the batch is encoded again before each; auto: "
-             "about 480 updates in all, at most 16 per batch, or 50 for batches of 250 and more"},
+             "about 480 updates in all (96 with last_layer_steps), at most 16 per batch, or 50 for "
+             "batches of 250 and more"},
     {"replay", TYPE_BOOLEAN, AT(training.replay), "false",
      .text = "all updates of a batch except the first use, in its place, as many samples drawn "
              "from all those loaded so far, with their latents; each sample is loaded once per "
@@ -236,7 +237,16 @@ static const struct config_row training_rows[] = {
     {"learning_rate", TYPE_NUMBER, AT(training.optimiser.learning_rate), "2e-3",
      .range = {0, 1e6, OPEN_LOWER}, .automatic = "auto",
      .text = "step size of the optimiser; auto: for adam, 1e-3 to 4e-3, depending on epochs times "
-             "updates, batch, replay and decoder.initial"},
+             "updates, batch, replay, last_layer_steps and decoder.initial"},
+    {"last_layer_steps", TYPE_INTEGER, AT(training.last_layer_steps), "0",
+     .range = {0, 1000, CLOSED}, .unit = "steps",
+     .text = "Newton steps of the decoder's last layer before each update, with the Hessian of the "
+             "batch's loss (bce: an upper bound on it), as fractions that fall with the learning "
+             "rate. That layer must be dense, without activation. With batches of 250 and more, 1 "
+             "or 2 save three quarters of the updates"},
+    {"last_layer_damping", TYPE_NUMBER, AT(training.last_layer_damping), "0.1",
+     .range = {0, 1e6, OPEN_LOWER},
+     .text = "added to the diagonal of that Hessian, in units of its mean"},
     {"beta1", TYPE_NUMBER, AT(training.optimiser.beta1), "0.9", .range = {0, 1, OPEN_UPPER},
      .text = "adam: decay of the mean of the gradient"},
     {"beta2", TYPE_NUMBER, AT(training.optimiser.beta2), "0.999", .range = {0, 1, OPEN_UPPER},

@@ -50,6 +50,52 @@ void dense_cholesky_solve(size_t n, const double *l, size_t columns, double *b) 
   }
 }
 
+// row[i] += sum over `count` rows k of l[k * step] row k of x, in place of the diagonal blocks.
+static void add_rows(size_t count, const double *l, size_t step, size_t columns, const double *x,
+                     double *row) {
+  for (size_t k = 0; k < count; k++) add_multiple(columns, l[k * step], x + k * columns, row);
+}
+
+// Blocks of rows: what the solved ones contribute is a product. Each of the two passes leaves the
+// negative of its solution, so that products are added.
+void dense_cholesky_solve_beside(size_t n, const double *l, size_t columns, double *b) {
+  enum { BLOCK = 32 };
+  struct dense_product product = {
+      .depth_step = 1, .columns = columns, .b_stride = columns, .c_stride = columns};
+  for (size_t begin = 0; begin < n; begin += BLOCK) {  // L (-y) = -b
+    const size_t end = begin + BLOCK < n ? begin + BLOCK : n;
+    product.rows = end - begin;
+    product.depth = begin;
+    product.a = l + begin * n;
+    product.row_step = n;
+    product.b = b;
+    product.c = b + begin * columns;
+    dense_multiply(&product);
+    for (size_t i = begin; i < end; i++) {
+      double *row = b + i * columns;
+      add_rows(i - begin, l + i * n + begin, 1, columns, b + begin * columns, row);
+      for (size_t j = 0; j < columns; j++) row[j] /= -l[i * n + i];
+    }
+  }
+  product.row_step = 1;
+  product.depth_step = n;
+  for (size_t end = n; end > 0;) {  // L^T x = y
+    const size_t begin = (end - 1) / BLOCK * BLOCK;
+    product.rows = end - begin;
+    product.depth = n - end;
+    product.a = l + end * n + begin;
+    product.b = b + end * columns;
+    product.c = b + begin * columns;
+    dense_multiply(&product);
+    for (size_t i = end; i-- > begin;) {
+      double *row = b + i * columns;
+      add_rows(end - i - 1, l + (i + 1) * n + i, n, columns, row + columns, row);
+      for (size_t j = 0; j < columns; j++) row[j] /= -l[i * n + i];
+    }
+    end = begin;
+  }
+}
+
 // ---- eigenpairs: a = Q T Q^T with Householder's reflections, T = Z D Z^T by implicit QL
 // (EISPACK's tred2 and tql2; Golub and Van Loan 2013, sections 8.3.1 and 8.3.3). Both only record
 // their effect on the rows of (Q Z)^T; many rotations are then applied to strips of 16 columns, one

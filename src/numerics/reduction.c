@@ -196,7 +196,7 @@ bool reduction_finish(struct reduction *r, const struct ranks *ranks,
   return !exceeded;
 }
 
-void reduction_state(struct reduction *r, struct state *state) {
-  state_add_numbers(state, "training", "exponents", STATE_INT64, r->exponent, (int64_t)r->blocks,
-                    "block", "powers of two that bound the gradients' parts in exact sums");
+void reduction_state(struct reduction *r, const char *name, struct state *state) {
+  state_add_numbers(state, "training", name, STATE_INT64, r->exponent, (int64_t)r->blocks,
+                    r->blocks > 1 ? "block" : "one", "powers of two that bound the gradients' parts in exact sums");
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Batches used more than once: replay, short flows in between, and `auto`.
+"""Batches used more than once: replay, short flows in between, Newton steps of the last layer, and
+`auto`.
 
 usage: test_recipes.py gfe_hpc
 """
@@ -21,6 +22,7 @@ BASE = {**IMAGES, "data.train.count": 45, "data.test.count": 8, "training.batch"
         "decoder.latent": 4, "decoder.layers": [{"dense": 24, "activation": "elu"},
                                                 {"dense": 784}]}
 REPLAY = {"training.replay": True, "encoding.again_iterations": 3}
+LAST = {"training.last_layer_steps": 2, "training.learning_rate": 1e-3}
 AUTO = {"training.updates": "auto", "training.learning_rate": "auto", "training.schedule": "auto"}
 EULER = {"encoding.solver": "euler", "encoding.time": "sum", "encoding.tau": 6,
          "encoding.again_iterations": 0, "training.adjoint": "discrete", "training.epochs": 1}
@@ -43,7 +45,10 @@ def test_bits(checks, program, cwd):
                 "cold": (BASE, REPLAY, {"training.warm_start": False}),
                 "copies": (BASE, REPLAY, {"training.copies.shift": 1}),
                 "adjoint": (BASE, REPLAY, EULER),
-                "encoder": (BASE, REPLAY, {"run.model": "autoencoder"})}
+                "encoder": (BASE, REPLAY, {"run.model": "autoencoder"}),
+                "last": (BASE, LAST), "last_pod": (BASE, LAST, {"decoder.initial": "pod"}),
+                "last_replay": (BASE, LAST, REPLAY),
+                "last_encoder": (BASE, LAST, {"run.model": "autoencoder"})}
     runs = {}
     for name, values in variants.items():
         isa = {"GFE_ISA": "avx2"} if cpu_has("avx2") and cpu_has("fma") else {}
@@ -51,7 +56,7 @@ def test_bits(checks, program, cwd):
         three = run_input(checks, program, cwd, f"{name}_3", *values, ranks=3, environment=isa)
         compare(checks, name, {"1 rank": one, "3 ranks": three})
         runs[name] = one
-    for name in ("replay", "again"):
+    for name in ("replay", "again", "last"):
         path = stopped_copy(checks, program, cwd, f"{name}_stopped", *variants[name], ranks=2)
         result = run(program, "input.yaml", cwd=os.path.dirname(path))
         checks(result.code == 0, f"{name}, resumed: {result}")
@@ -115,6 +120,28 @@ def test_copies(checks, program, cwd):
     checks(np.allclose(loss[True][:, 0], loss[False][:, 0], rtol=1e-6), f"first draws: {loss}")
 
 
+def test_last_layer(checks, program, cwd):
+    """With as many updates the loss is lower, as well where entries are missing."""
+    rng = np.random.default_rng(5)
+    fronts = np.tanh(8 * (np.linspace(0, 1, 32)[None, :] - rng.uniform(0, 1, (48, 1))))
+    fronts[rng.uniform(size=fronts.shape) < 0.2] = np.nan
+    np.save(os.path.join(cwd, "fields.npy"), fronts)
+    fields = {"data.train.file": "fields.npy", "data.test.file": "fields.npy",
+              "data.train.count": 40, "data.test.first": 40, "data.test.count": 0, "data.missing": "nan",
+              "data.scale": "standardise", "decoder.loss": "mse",
+              "decoder.layers": [{"dense": 24, "activation": "silu"}, {"dense": 32}],
+              "training.batch": 40}
+    images = {"training.batch": 45, "training.schedule": "cosine"}
+    for name, more in (("images", images), ("fields", fields)):
+        loss = {}
+        base = BASE if name == "images" else {k: v for k, v in BASE.items() if k not in IMAGES}
+        for steps in (0, 1):
+            path = run_input(checks, program, cwd, f"lower_{name}_{steps}", base, more,
+                             {"training.last_layer_steps": steps, "training.epochs": 4})
+            loss[steps] = read_summary(os.path.dirname(path))["train_loss"]
+        checks(loss[1] < 0.9 * loss[0], f"{name}: {loss}")
+
+
 def test_refused(checks, program, cwd):
     for what, more in {
             "needs encoding.solver = lbfgs": {**REPLAY, "encoding.solver": "amd"},
@@ -123,7 +150,14 @@ def test_refused(checks, program, cwd):
             "must be constant, step, cosine or auto": {"training.schedule": "autox"},
             "must be an integer or auto": {"training.updates": "many"},
             "must be at least 0": {"encoding.again_iterations": -1},
-            "must be true or false": {"training.replay": 2}}.items():
+            "must be true or false": {"training.replay": 2},
+            "needs training.adjoint = none": {**LAST, **EULER},
+            "last layer is dense and has no activation": {
+                **LAST, "decoder.layers": [{"dense": 784, "activation": "tanh"}],
+                "decoder.loss": "mse"},
+            "the last layer has 5001 inputs": {
+                **LAST, "decoder.layers": [{"dense": 5000}, {"dense": 784}]},
+            "training.last_layer_damping": {**LAST, "training.last_layer_damping": 0}}.items():
         path = write_input(os.path.join(cwd, "refused.yaml"), BASE, more)
         result = run(program, os.path.basename(path), cwd=cwd)
         checks(result.code == 2 and what in result.err, f"{what}: {result}")
@@ -144,6 +178,8 @@ def test_auto(checks, program, cwd):
             ("pod", {"decoder.initial": "pod"}, ("16", "0.001")),
             ("large", {"data.train.count": 600, "training.batch": 250, "training.epochs": 20},
              ("8", "0.002")),
+            ("last_layer", {**LAST, "training.learning_rate": "auto", "data.train.count": 600,
+                            "training.batch": 250, "training.epochs": 8}, ("4", "0.001")),
             ("very_large", {"data.train.count": 600, "training.batch": 600,
                             "training.epochs": 1, "training.updates": 8}, (None, "0.004")),
             ("replay", {**REPLAY, "training.epochs": 60}, ("2", "0.002"))):
@@ -186,6 +222,7 @@ def main():
         test_counts(checks, runs)
         test_latents(checks, program, cwd)
         test_copies(checks, program, cwd)
+        test_last_layer(checks, program, cwd)
         test_refused(checks, program, cwd)
         test_auto(checks, program, cwd)
     return checks.finish()

@@ -31,7 +31,8 @@ static void check_choice(const struct wanted *wanted) {
         (long long)wanted->count, config->training.optimiser.learning_rate, wanted->rate);
 }
 
-// 480 updates in all, at most 16 per small and 50 per large batch.
+// 480 updates in all, or 96 with Newton steps of the last layer, at most 16 per small and 50 per
+// large batch.
 static void test_choices(void) {
   static const struct wanted all[] = {
       {60, 20, 1, false, false, 16, 2e-3},      // 3 batches: 160
@@ -50,6 +51,14 @@ static void test_choices(void) {
       {100, 20, 0, false, false, 1, 4e-3},      // nothing to train
   };
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) check_choice(&all[i]);
+  static const struct wanted newton[] = {
+      {6000, 250, 1, false, false, 4, 1e-3},    // 24 batches, 96 updates
+      {60000, 1000, 1, false, true, 1, 1e-3},   // 60: 1.6
+      {1000, 1000, 1, false, false, 50, 1e-3},  // 96
+  };
+  run.config.training.last_layer_steps = 1;
+  for (size_t i = 0; i < sizeof newton / sizeof *newton; i++) check_choice(&newton[i]);
+  run.config.training.last_layer_steps = 0;
   run.config.training.optimiser.schedule = SCHEDULE_CONSTANT;
   plan_schedule(&run.config, NULL);
   CHECK(run.config.training.optimiser.schedule == SCHEDULE_COSINE, "the rate falls");

@@ -83,6 +83,7 @@ static const struct change changes[] = {
      "training.replay: false before, true now",
      {"training.updates=2"}},
     {"encoding.again_iterations=3", REFUSED, "encoding.again_iterations: 0 before, 3 now", {0}},
+    {"training.last_layer_steps=1", REFUSED, "training.last_layer_steps: 0 before, 1 now", {0}},
     {"training.updates=auto", REFUSED, "training.updates: 1 before, auto now", {0}},
     // what the test set is encoded with, recorded in the history or not
     {"evaluation.tolerance=0.5", REFUSED, "evaluation.tolerance: 1e-5 before, 0.5 now", {0}},

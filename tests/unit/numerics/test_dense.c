@@ -66,6 +66,17 @@ static void factor(size_t n) {
     }
   CHECK(worst <= 10.0 * (double)n * DBL_EPSILON * fmax(1.0, largest * length),
         "n = %zu: A x - b = %g", n, worst);
+  double *beside = memory_new(double, n *DENSE_COLUMNS);
+  for (size_t i = 0; i < n * DENSE_COLUMNS; i++)
+    beside[i] =
+        i % DENSE_COLUMNS < COLUMNS ? draw(i % DENSE_COLUMNS * n + i / DENSE_COLUMNS, 1000) : 0;
+  dense_cholesky_solve_beside(n, l, DENSE_COLUMNS, beside);
+  worst = 0.0;
+  for (size_t i = 0; i < n; i++)
+    for (size_t k = 0; k < COLUMNS; k++)
+      worst = fmax(worst, fabs(beside[i * DENSE_COLUMNS + k] - x[k * n + i]));
+  CHECK(worst <= 1e-8 * fmax(1.0, length), "n = %zu: beside each other %g away", n, worst);
+  memory_free(&beside);
   memory_free(&a);
   memory_free(&l);
   memory_free(&x);
