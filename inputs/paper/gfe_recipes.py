@@ -81,8 +81,10 @@ def report(options):
     sweep = Sweep(options.directory, 30)
     if IMAGES not in sweep.keys:
         raise ResultsError(f"{options.directory}: the sweep does not vary {IMAGES}")
-    flow, encoder = sweep.metric("test_loss"), sweep.metric("test_loss_encoder")
-    loss = np.where(np.isfinite(encoder), encoder, flow)
+    flow = loss = sweep.metric("test_loss")
+    if "test_loss_encoder" in sweep.numbers:
+        encoder = sweep.metric("test_loss_encoder")
+        loss = np.where(np.isfinite(encoder), encoder, flow)
     cells, uses = cells_of(sweep, loss), sweep.metric("uses_per_sample")
     cost = sweep.metric("training_evaluations_per_sample") + 0.5 * uses
     lines = []
