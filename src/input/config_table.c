@@ -383,7 +383,7 @@ static const struct config_section sections[] = {
     {"data.encode", "Samples to encode (task encode)", AT(data.encode), ROWS(set_rows),
      .change = CHANGE_TAKEN},
     {"data.validation",
-     "Samples for validation during training, instead of a share of data.train (task train)",
+     "Samples for validation, instead of a share of data.train (task train)",
      AT(data.validation), ROWS(set_rows)},
     {"data", "Settings for all data", 0, ROWS(data_rows)},
     {"decoder", "The network that turns a latent into a sample", 0, ROWS(decoder_rows)},
