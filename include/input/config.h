@@ -263,4 +263,7 @@ bool config_validates(const struct config *config);
 // Whether training uses transformed copies of its samples.
 bool config_makes_copies(const struct config *config);
 
+// Whether a run that has trained for `epochs` did more than this input asks for.
+bool config_wants_fewer(const struct config *config, int64_t epochs);
+
 #endif

@@ -12,8 +12,8 @@
 // except for the values chosen for `auto`, which are added as comments.
 void config_write(const struct config *config, FILE *stream);
 
-// Writes the values that the program has chosen as "key = value", separated by commas; nothing if
-// there are none.
+// Writes the values that the program has chosen for a reader, as "key = value", separated by
+// commas; nothing if there are none.
 void config_write_chosen(const struct config *config, FILE *stream);
 
 // Writes every parameter with its default and documentation as a valid input file.

@@ -289,8 +289,14 @@ void config_write_chosen(const struct config *config, FILE *stream) {
   for (size_t i = 0; i < count; i++) {
     if (config->automatic[i] != AUTOMATIC_CHOSEN) continue;
     const struct config_parameter parameter = config_parameter(i);
+    const void *value = value_of(config, &parameter);
     fprintf(stream, "%s%s = ", separator, parameter.key);
-    write_stored(parameter.row, value_of(config, &parameter), -1, stream);
+    if (parameter.row->type == TYPE_BYTES)
+      fprintf(stream, "%.3g GiB", *(const double *)value / (double)(1 << 30));
+    else if (value == &config->evaluation.tries && config->evaluation.tries > 1)
+      fprintf(stream, "up to %" PRId64, config->evaluation.tries);
+    else
+      write_stored(parameter.row, value, -1, stream);
     separator = ", ";
   }
 }
