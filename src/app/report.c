@@ -230,11 +230,10 @@ static bool has_encoder_column(const struct run *run) {
 static void report_legend(const struct run *run) {
   const struct config *config = &run->config;
   const bool flows = config->run.model == MODEL_GFE;
+  if (flows) log_line("\n  flows    gradient evaluations: median, 99th percentile and maximum");
   if (flows)
     log_line(
-        "\n  flows    gradient evaluations: median, 99th percentile, maximum; stopped early: "
-        "before\n"
-        "           they converged, as a rule by encoding.max_iterations = %lld%s",
+        "           stopped early: before they converged, as a rule by max_iterations = %lld%s",
         (long long)config->encoding.max_iterations,
         model_keeps_latents(run) && config->training.epochs > 1 ? "; the next epoch continues them"
                                                                 : "");
