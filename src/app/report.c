@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "decoder/loss.h"
 #include "engine/model.h"
@@ -64,20 +63,31 @@ static void report_widths(const struct network *network) {
   }
 }
 
-// A text after a name, broken between words into lines.
-static void report_words(const char *name, const char *text) {
-  enum { WIDTH = 100 };
-  int column = 2 + 8;
+// The length of the first item of a list "key = value, key = [value, value], ...", with its comma.
+static int item_length(const char *list) {
+  int depth = 0, length = 0;
+  for (; list[length] != '\0'; length++) {
+    depth += (list[length] == '[') - (list[length] == ']');
+    if (depth == 0 && list[length] == ',') return length + 1;
+  }
+  return length;
+}
+
+// A list of items after a name, broken between them into lines.
+static void report_items(const char *name, const char *list) {
+  enum { WIDTH = 100, INDENT = 2 + 8 };
+  int column = INDENT;
   log_text("  %-8s", name);
-  for (; *text != '\0'; text += text[0] == ' ') {
-    const int word = (int)strcspn(text, " ");
-    if (column + 1 + word > WIDTH) {
-      column = 2 + 8;
-      log_text("\n%10s", "");
+  while (*list != '\0') {
+    const int length = item_length(list);
+    if (column + 1 + length > WIDTH) {
+      log_text("\n%*s", INDENT, "");
+      column = INDENT;
     }
-    log_text(" %.*s", word, text);
-    column += 1 + word;
-    text += word;
+    log_text(" %.*s", length, list);
+    column += 1 + length;
+    list += length;
+    list += list[0] == ' ';
   }
   log_text("\n");
 }
@@ -90,7 +100,7 @@ static void report_chosen(const struct config *config) {
   if (stream == NULL) error_fatal("out of memory");
   config_write_chosen(config, stream);
   if (fclose(stream) != 0) error_fatal("out of memory");
-  if (text[0] != '\0') report_words("auto", text);
+  if (text[0] != '\0') report_items("auto", text);
   memory_free(&text);
 }
 

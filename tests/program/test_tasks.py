@@ -390,6 +390,10 @@ def test_reference(checks, program, cwd):
     checks(run(program, "--check", path, cwd=cwd).code == 0, "--check of --parameters")
     result = run(program, path, "--set", "run.directory=reference", cwd=cwd)
     checks(result.code == 0, f"a run of --parameters: {result}")
+    result = run(program, path, "--set", "run.directory=twice", "--set", "training.second_flow=1",
+                 cwd=cwd)
+    checks(re.search(r"^ +1\* ", result.out, re.MULTILINE) and "second flow" in result.out,
+           f"an epoch with second flows is marked: {result}")
     keys = re.findall(r"^  ([a-z_0-9]+\.[a-z_.0-9]+) ", run(program, "--help").out, re.MULTILINE)
     checks(len(keys) > 70, f"--help lists {len(keys)} parameters")
     for key in keys:
