@@ -33,7 +33,7 @@ Errors on test samples, which the decoders have not seen, compared with POD of t
 "centred" is relative to the deviation from the mean:
 
 TEXT
-"$python" postprocess/gfe_compare.py runs/quickstart runs/fields
+"$python" postprocess/gfe_compare.py runs/fields runs/quickstart
 cat <<TEXT
 Figures and errors of your own run, here of runs/mine:
   $python postprocess/gfe_plot.py runs/mine
