@@ -544,6 +544,8 @@ static void test_help(void) {
   memory_release(sweep);
   static const char *const wrong[][2] = {{"training.bach", "did you mean training.batch?"},
                                          {"batch", "did you mean training.batch?"},
+                                         {"epoch", "did you mean training.epochs?"},
+                                         {"tset", "did you mean data.test?"},
                                          {"trainig", "did you mean training?"}};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     error.text[0] = '\0';
