@@ -73,8 +73,8 @@ def test_commands(prefix, cwd):
 
 
 def test_manual(prefix, cwd):
-    """The page has every parameter that --help SECTION lists, in its order and with its default;
-    groff finds no fault with it."""
+    """The page has every parameter that --help SECTION lists, in the same order and with its
+    default; groff reports no errors."""
     folder = os.path.join(prefix, "share", "man", "man1")
     page = os.path.join(folder, "gfe_hpc.1")
     with open(page, encoding="ascii") as file:
