@@ -14,8 +14,11 @@ units.
 import os
 import sys
 
-import h5py
-import numpy as np
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "postprocess"))
+from gfe import command
+with command.imports():
+    import h5py
+    import numpy as np
 
 POINTS, STORED = 256, 128  # grid points of the solution, and of the file
 TIMES, END = 41, 1.0       # stored times, the last one in s

@@ -29,7 +29,13 @@ The results are in $PWD/runs/quickstart (images) and $PWD/runs/fields (fields):
   plots/         the figures
 
 Errors on test samples, which the decoders have not seen, compared with POD of the same latent size
-(the linear decoder with the smallest squared error; on images, training minimises cross-entropy):
+(the linear decoder with the smallest squared error; on images, training minimises cross-entropy);
+"centred" is relative to the deviation from the mean:
 
 TEXT
-"$python" postprocess/gfe_compare.py runs/quickstart runs/fields
+"$python" postprocess/gfe_compare.py runs/fields runs/quickstart
+cat <<TEXT
+Figures and errors of your own run, here of runs/mine:
+  $python postprocess/gfe_plot.py runs/mine
+  $python postprocess/gfe_compare.py runs/mine
+TEXT

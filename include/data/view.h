@@ -10,7 +10,7 @@
 
 #include "platform/comm.h"
 
-enum { VIEW_AXES = 8, VIEW_TEXT = 64 };
+enum { VIEW_AXES = 8, VIEW_TEXT = 64, VIEW_FIELDS = 256 };
 
 // Names as in the data file, made unique; "" for a unit or standard name that is not given there.
 struct view_axis {
@@ -28,6 +28,7 @@ struct view_channel {
 // fastest.
 struct view {
   char layout[VIEW_TEXT];  // of the files, such as "PDEBench"; "" where there is none to recognise
+  char fields[VIEW_FIELDS];  // their paths in the files, such as "/*/data"; "" likewise
   // Axes that number the samples, such as (trajectory, time), the last one fastest; a single axis,
   // along all samples, where these do not form a full grid (classes, subsets).
   int numbering_axes;

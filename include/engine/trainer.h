@@ -56,6 +56,9 @@ bool trainer_is_done(const struct trainer *trainer);
 // Borrowed.
 const struct validation_choice *trainer_choice(const struct trainer *trainer);
 
+// Whether each sample has a second flow in the present pass.
+bool trainer_flows_twice(const struct trainer *trainer);
+
 // The test set as encoded with the decoder at the end of the training; NULL if it was not. The
 // caller becomes its owner.
 struct evaluation *trainer_take_test(struct trainer *trainer);

@@ -12,6 +12,7 @@ struct summary {
   char exit_reason[64];       // "done", or why the run was stopped
   bool finished;              // done, for the given input, and results.h5 has its recorded size
   uint64_t results_checksum;  // fingerprint_content() of results.h5 as written; 0: not recorded
+  int64_t epochs;             // of its training
   // As in struct run; 0: not recorded.
   uint64_t given_files, decoder_checksum, data_checksum[SET_COUNT];
 };

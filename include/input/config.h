@@ -217,10 +217,10 @@ struct config {
   struct solver_options encoding;
   struct {
     int64_t epochs, batch, updates, tile;
-    int64_t last_layer_steps;    // before each update; 0: it is trained like the other layers
-    double last_layer_damping;   // of these steps, relative to the mean diagonal of their metric
-    int64_t again_iterations;  // encoding.again_iterations; 0: as many as in the first update
-    bool replay;               // the further updates of a batch draw from all samples loaded so far
+    int64_t last_layer_steps;   // before each update; 0: it is trained like the other layers
+    double last_layer_damping;  // of these steps, relative to the mean diagonal of their metric
+    int64_t again_iterations;   // encoding.again_iterations; 0: as many as in the first update
+    bool replay;  // the further updates of a batch draw from all samples loaded so far
     struct optimiser_options optimiser;
     bool warm_start;
     int64_t second_flow;  // epochs between those with second flows; 0 = none
@@ -262,5 +262,8 @@ bool config_validates(const struct config *config);
 
 // Whether training uses transformed copies of its samples.
 bool config_makes_copies(const struct config *config);
+
+// Whether a run that has trained for `epochs` did more than this input asks for.
+bool config_wants_fewer(const struct config *config, int64_t epochs);
 
 #endif

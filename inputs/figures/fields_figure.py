@@ -48,7 +48,8 @@ def draw_errors(axes, cases, numbers, curves, label):
     axes.set(xscale="log", ylim=(0, None), title="relative L2 error, test", xlabel=label)
     axes.set_xticks(numbers, numbers)
     axes.minorticks_off()
-    axes.legend()
+    axes.legend(title=f"mean, range of {len(SEEDS)} seeds", alignment="left", loc="lower left",
+                fontsize="small", title_fontsize="small")
 
 
 def cell(curve, trajectories, latent):
@@ -69,7 +70,9 @@ def main():
     for axes, place in zip(panels, SHOWN):
         draw_sample(axes, test, place)
     panels[0].set(ylabel="velocity [m/s]")
-    panels[0].legend(fontsize="small")
+    low, high = panels[0].get_ylim()
+    panels[0].set_ylim(low, high + 0.45 * (high - low))  # room for the legend
+    panels[0].legend(fontsize="small", loc="upper right")
     draw_errors(panels[2], by_latent, LATENTS, (POD, GFE), "numbers per sample")
     draw_errors(panels[3], by_count, TRAJECTORIES, (POD, ENCODER, GFE), "training trajectories")
     figure.savefig(os.path.join(os.path.dirname(__file__), "fields.png"), dpi=80)

@@ -18,10 +18,15 @@ on few points.
 import argparse
 import importlib.util
 import os
+import sys
 import time
 
-import h5py
-import numpy as np
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+sys.path.append(os.path.join(ROOT, "postprocess"))
+from gfe import command
+with command.imports():
+    import h5py
+    import numpy as np
 
 FIELDS = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "fields.py")
 SETS = ("fronts", "burgers", "shallow_water", "navier_stokes")

@@ -17,10 +17,12 @@ import sys
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 sys.path += [os.path.join(ROOT, "inputs"), os.path.join(ROOT, "postprocess")]
-import matplotlib.pyplot as plt
-import fields
-from gfe import command, figures, style, tables
-from gfe.results import Results
+from gfe import command
+with command.imports():
+    import matplotlib.pyplot as plt
+    import fields
+    from gfe import figures, style, tables
+    from gfe.results import Results
 
 PROGRAM = shutil.which("gfe_hpc", path=f"{ROOT}/build:{os.environ['PATH']}")
 OUT, FILE = "runs/tutorial", "runs/tutorial/burgers.h5"

@@ -27,7 +27,7 @@ import numpy as np
 
 from gfe import command
 from gfe.results import ResultsError
-from gfe.style import BLUE, GREY, GRID, LIGHT, MISSING, ORANGE
+from gfe.style import BLUE, GREY, GRID, LIGHT, MISSING, ONE_SIDE, ORANGE
 
 STATES = ("done", "stopped", "failed", "running", "missing")
 SEED = "run.seed"
@@ -255,7 +255,7 @@ def draw_map(figure, one, two, metric, best, name):
         for column in range(cells.shape[1]):
             cells[row, column] = mean_of(metric[(two.position == row) & (one.position == column)])
     axes = figure.subplots()
-    colours = matplotlib.colormaps["viridis"].with_extremes(bad=MISSING)
+    colours = matplotlib.colormaps[ONE_SIDE].with_extremes(bad=MISSING)
     image = axes.imshow(np.ma.masked_invalid(cells), origin="lower", aspect="auto", cmap=colours)
     for axis, of in ((axes.xaxis, one), (axes.yaxis, two)):
         every = -(-len(of.distinct) // LABELS)

@@ -6,9 +6,22 @@ Exit code 2 and one line report what is wrong with the arguments, the files or t
 import argparse
 import importlib
 import os
+import subprocess
 import sys
 from contextlib import contextmanager
 from functools import partial
+
+
+SYSTEM = "/usr/bin/python3"  # has Debian's packages, beside which another python3 may come first
+
+
+def other_python():
+    """" or run it with /usr/bin/python3", if that has the packages that this one lacks."""
+    if sys.executable == SYSTEM or not os.path.exists(SYSTEM):
+        return ""
+    found = subprocess.run([SYSTEM, "-c", "import h5py, matplotlib"], capture_output=True,
+                           check=False)
+    return "" if found.returncode else f", or run it with {SYSTEM}"
 
 
 @contextmanager
@@ -18,7 +31,8 @@ def imports():
         yield
     except ImportError as error:
         print(f"{os.path.basename(sys.argv[0])}: {error} in {sys.executable} "
-              "(Debian: python3-h5py python3-numpy python3-matplotlib)", file=sys.stderr)
+              f"(Debian: python3-h5py python3-numpy python3-matplotlib){other_python()}",
+              file=sys.stderr)
         sys.exit(2)
 
 

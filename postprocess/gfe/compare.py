@@ -3,7 +3,8 @@
     gfe_compare.py RUN... [--group test]
 
 RUN is a run's directory; its summary.json is read. The relative L2 error is that of the whole set,
-|x - y| / |y| over all entries of all samples, in data units; the loss is that of the run.
+|x - y| / |y| over all entries of all samples, in data units; the centred error is relative to the
+deviation from the mean, |y - mean|; the loss is that of the run.
 """
 
 import argparse
@@ -35,7 +36,9 @@ def errors_of(directory, group=None):
     group = group or next((name for name in PREFERRED
                            if summary.get(f"{name}_loss") is not None), "test")
     found = {name: summary.get(f"{group}_{prefix}relative_l2") for name, prefix in SOURCES}
-    return {**found, "set": group, "loss": summary.get(f"{group}_loss")}
+    centred = {f"centred, {name}": summary.get(f"{group}_{prefix}relative_l2_centred")
+               for name, prefix in SOURCES}
+    return {**found, **centred, "set": group, "loss": summary.get(f"{group}_loss")}
 
 
 def number(value, form=".4g"):
@@ -43,19 +46,23 @@ def number(value, form=".4g"):
 
 
 def comparison(runs):
-    """Head and rows of the table; `runs` are (name, errors_of()). If any run has an encoder, there
-    is a column for it, and that of GFE is called "flow": an autoencoder's decoder is not GFE."""
+    """Head and rows of the table; `runs` are (name, errors_of()). There are columns for an encoder
+    and for centred errors if any run has them. With an encoder that of GFE is called "flow": an
+    autoencoder's decoder is not GFE."""
     encoder = any(errors["encoder"] is not None for _, errors in runs)
     names = [name for name, _ in SOURCES if name != "encoder" or encoder]
+    centred = [f"centred, {name}" for name in names
+               if any(errors[f"centred, {name}"] is not None for _, errors in runs)]
     flow = "flow" if encoder else "GFE"
-    head = ["run", "set", *(f"relative L2, {flow if name == 'GFE' else name}" for name in names),
-            f"{flow} / POD", f"loss, {flow}"]
+    head = ["run", "set", *(f"relative L2, {name}" for name in names), f"{flow} / POD", *centred,
+            f"loss, {flow}"]
+    head = [name.replace(", GFE", f", {flow}") for name in head]
     rows = []
     for run, errors in runs:
         pod, gfe = errors["POD"], errors["GFE"]
         ratio = number(gfe / pod, ".3f") if pod and gfe is not None else "-"
         rows.append([run, errors["set"], *(number(errors[name]) for name in names), ratio,
-                     number(errors["loss"])])
+                     *(number(errors[name]) for name in centred), number(errors["loss"])])
     return head, rows
 
 
@@ -66,7 +73,8 @@ def main():
         print_table(*comparison(runs))
 
     parser = argparse.ArgumentParser(
-        description="Errors of runs beside those of POD, in one table.")
+        description="Errors of runs beside those of POD, in one table. Centred: relative to the "
+                    "deviation from the mean.")
     parser.add_argument("runs", nargs="+", metavar="RUN", help="the directory of a run")
     parser.add_argument("--group", choices=SETS, help="default: test, else encode, else train")
     return command.run(parser, show, draws=False)

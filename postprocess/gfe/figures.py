@@ -108,6 +108,8 @@ def loss_figure(results, decoder):
         axes.axvline(history.epoch_samples[kept - 1], color=GREY, linestyle=":",
                      label="decoder kept", zorder=0)
     axes.set_xlim(left=0)
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlabel("training samples seen")
     axes.grid(axis="y", color=GRID, linewidth=0.8)
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))

@@ -6,11 +6,12 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from gfe.samples import labelled
-from gfe.style import (BLUE, CLASS_COLOURS, CLASS_MARKERS, GREEN, GREY, LIGHT, ORANGE, PURPLE)
+from gfe.style import (BLUE, CLASS_COLOURS, CLASS_MARKERS, GREEN, GREY, LIGHT, ONE_SIDE, ORANGE,
+                       PURPLE)
 
 MOST_CLASSES = 20       # more distinct labels than this are shown on a colour scale
 MOST_POINTS = 10000
-MOST_LATENTS = 6        # latents with a panel of their own
+MOST_LATENTS = 8        # latents with a panel of their own
 LINES = ((BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (PURPLE, (0, (6, 1, 1, 1, 1, 1))), (GREY, ":"))
 
 
@@ -31,7 +32,7 @@ def scatter_by_label(figure, axes, x, y, label, name="label"):
         return
     classes = np.unique(label)
     if len(classes) > MOST_CLASSES or is_real(label):
-        points = axes.scatter(x, y, s=size, c=label, cmap="viridis", linewidths=0, rasterized=True)
+        points = axes.scatter(x, y, s=size, c=label, cmap=ONE_SIDE, linewidths=0, rasterized=True)
         figure.colorbar(points, label=name)
         return
     for k, value in enumerate(classes):
@@ -81,13 +82,16 @@ def map_figure(encoded, trajectories=None):
 
 # ---- in time ----
 
-def latent_panels(count):
+def latent_panels(count, title):
     """Axes for the first latent numbers, one below the other in up to two columns."""
+    if count > MOST_LATENTS:
+        title += f", the first {MOST_LATENTS} of {count} numbers"
     count = min(count, MOST_LATENTS)
     columns = 1 if count < 4 else 2
     rows = -(-count // columns)
     figure, grid = plt.subplots(rows, columns, squeeze=False, sharex=True,
                                 figsize=(5.6 * columns + 2, 1.9 * rows + 1.4))
+    figure.suptitle(title, x=0.02, ha="left")
     panels = list(grid.ravel())
     for axes in panels[count:]:
         axes.remove()
@@ -104,7 +108,8 @@ def time_figure(encoded, trajectories):
     chosen = trajectories.chosen()
     if not chosen:
         return None
-    figure, panels, lowest = latent_panels(encoded.z.shape[1])
+    figure, panels, lowest = latent_panels(encoded.z.shape[1],
+                                           f"{encoded.name}: latents over time")
     for k, (number, order) in enumerate(chosen):
         for component, axes in enumerate(panels):
             colour, dashes = LINES[k]
@@ -127,7 +132,7 @@ def phase_figure(encoded, trajectories):
                  zorder=0)
     if len(chosen) == 1:
         order = chosen[0][1]
-        points = axes.scatter(*encoded.z[order, :2].T, c=trajectories.time[order], cmap="viridis",
+        points = axes.scatter(*encoded.z[order, :2].T, c=trajectories.time[order], cmap=ONE_SIDE,
                               s=18, linewidths=0, rasterized=True)
         figure.colorbar(points, label=trajectories.label)
     for k, (number, order) in enumerate(chosen if len(chosen) > 1 else []):
@@ -138,12 +143,15 @@ def phase_figure(encoded, trajectories):
     if len(chosen) > 1:
         axes.legend(title="● start", loc="center left", bbox_to_anchor=(1, 0.5))
     axes.set(xlabel="$z_1$", ylabel="$z_2$")
+    axes.set_title(f"{encoded.name}: trajectories in the first two of {encoded.z.shape[1]} latent "
+                   "numbers")
     return figure
 
 
 def against_figure(encoded):
     """The latents against a real-valued label."""
-    figure, panels, lowest = latent_panels(encoded.z.shape[1])
+    figure, panels, lowest = latent_panels(encoded.z.shape[1],
+                                           f"{encoded.name}: latents against {label_name(encoded)}")
     chosen = np.random.default_rng(0).permutation(len(encoded.z))[:MOST_POINTS]
     for k, axes in enumerate(panels):
         axes.scatter(encoded.label[chosen], encoded.z[chosen, k], s=12, color=BLUE, alpha=0.5,

@@ -236,9 +236,14 @@ class Place:
     axis: Axis
     values: np.ndarray
 
+    @property
+    def name(self):
+        """Of an axis `sample` beside others, "sample index", since it does not number samples."""
+        return "sample index" if self.axis.name == "sample" else self.axis.name
+
     def text(self, value):
         if not self.axis.known:
-            return f"{self.axis.name} {value}"
+            return f"{self.name} {value}"
         return f"{self.axis.name} = {with_unit(value, self.axis.units)}"
 
 
@@ -284,7 +289,7 @@ def read_trajectories(results, name):
         return None
     along = time.values, time.axis.label
     if len(others) == 1:
-        return Trajectories(*along, others[0].values, others[0].axis.name)
+        return Trajectories(*along, others[0].values, others[0].name)
     if not others:
         return Trajectories(*along)
     which = np.unique([place.values for place in others], axis=1, return_inverse=True)[1]

@@ -9,8 +9,6 @@
 #include "ground/provenance.h"
 #include "input/config_write.h"
 
-enum { HELP_COLUMN = 28 };
-
 const struct cli_option cli_options[CLI_OPTION_COUNT] = {
     {"--check", NULL,
      "read input and data; print statistics, the decoder, memory,\n"
@@ -22,7 +20,7 @@ const struct cli_option cli_options[CLI_OPTION_COUNT] = {
     {"--task", "N", "run one task, numbered from 0 (default: SLURM_ARRAY_TASK_ID)"},
     {"--parameters", NULL, "print every parameter with its documentation, as a valid input file"},
     {"--version", NULL, "print version, revision and compiler"},
-    {"--help", NULL, "print this"},
+    {"--help", "[KEY]", "print this, or explain a parameter or a section of the input file"},
 };
 
 static bool read_task(struct cli *cli, const char *text, struct error *error) {
@@ -55,6 +53,9 @@ static bool read_argument(struct cli *cli, int argc, char **argv, int *i, struct
     cli->action = CLI_VERSION;
   } else if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) {
     cli->action = CLI_HELP;
+    if (*i + 1 >= argc || argv[*i + 1][0] == '-') return true;
+    cli->topic = argv[++*i];
+    return config_help_finds(cli->topic, error);
   } else if (argument[0] == '-' && argument[1] != '\0') {
     const char *names[CLI_OPTION_COUNT];
     for (size_t k = 0; k < CLI_OPTION_COUNT; k++) names[k] = cli_options[k].name;
@@ -91,7 +92,7 @@ static void print_option(const struct cli_option *option) {
                       argument != NULL ? argument : "");
   for (const char *text = option->text; *text != '\0'; column = 0) {
     const int line = (int)strcspn(text, "\n");
-    printf("%*s%.*s\n", HELP_COLUMN - column, "", line, text);
+    printf("%*s%.*s\n", CONFIG_HELP_COLUMN - column, "", line, text);
     text += line + (text[line] == '\n');
   }
 }
@@ -108,12 +109,15 @@ static void print_help(void) {
       "4, training diverged or a gradient check failed; 75, stopped cleanly: the same command\n"
       "resumes the run.\n"
       "\n"
-      "--check shows what a run would do. Parameters of the input file:\n");
-  config_write_summary(stdout);
+      "--check shows what a run would do. --help training.batch explains one parameter in full,\n"
+      "--help training a section, --help decoder the keys of layers too. Parameters of the input\n"
+      "file:");
+  config_write_help(NULL, stdout);
 }
 
 void cli_answer(const struct cli *cli) {
-  if (cli->action == CLI_HELP) print_help();
+  if (cli->action == CLI_HELP && cli->topic == NULL) print_help();
+  if (cli->action == CLI_HELP && cli->topic != NULL) config_write_help(cli->topic, stdout);
   if (cli->action == CLI_VERSION) provenance_write_version(stdout);
   if (cli->action == CLI_PARAMETERS) config_write_reference(stdout);
   fflush(stdout);

@@ -13,6 +13,7 @@ enum cli_action { CLI_RUN, CLI_CHECK, CLI_HELP, CLI_VERSION, CLI_PARAMETERS, CLI
 struct cli {
   enum cli_action action;
   const char *input;       // NULL if the action needs none (cli_needs_input())
+  const char *topic;       // of --help: a parameter or section; NULL: everything
   const char **overrides;  // [override_count] arguments of --set, borrowed from argv; owned
   size_t override_count;
   int64_t task;  // of --task; -1 if it is not given

@@ -125,6 +125,9 @@ static void say_where(struct job *job) {
   log_line("  %-8s resuming from %s: %lld epochs and %lld steps done", "restart",
            checkpoint_path(job->checkpoint), (long long)position->epochs,
            (long long)position->steps);
+  if (config_wants_fewer(&job->run->config, position->epochs))
+    log_line("  %-8s more than training.epochs = %lld: the results are those of %lld epochs", "",
+             (long long)job->run->config.training.epochs, (long long)position->epochs);
   for (int k = 0; k < ENCODINGS; k++) {
     struct evaluation *evaluation = *slot(job, k);
     if (evaluation == NULL) continue;
@@ -253,13 +256,14 @@ static bool train(struct job *job) {
     _Static_assert(TRAINER_NOTICES == (int)NOTICES, "what is noticed travels with a step");
     look(job, 2, noticed);  // by the time they know, the ranks are in this step, and may need
                             // another
+    const bool second = trainer_flows_twice(job->trainer);
     const enum trainer_progress progress = trainer_advance(job->trainer, noticed);
     job->moved = true;
     job->diverged = progress == TRAINER_DIVERGED;
     if (job->diverged) return true;
     if (progress != TRAINER_RUNNING) {
       const int64_t last = history_epochs(job->outcome.history) - 1;
-      report_epoch(job->run, last, history_epoch(job->outcome.history, last));
+      report_epoch(job->run, last, second, history_epoch(job->outcome.history, last));
     }
     if (!chosen) report_choice(job->run, job->trainer);
     if (progress != TRAINER_DONE && !heed(job, noticed)) return false;
@@ -317,7 +321,10 @@ static int run_tasks(struct job *job) {
   log_text("\n");
   if (job->moved && !may_go_on(job)) return EXIT_CODE_RESUBMIT;
   if (job->moved) save(job);
-  for (int k = 0; k < ENCODINGS; k++) {
+  static const int order[] = {SET_TRAIN, ENCODING_AS_NEW, SET_TEST, SET_ENCODE, SET_VALIDATION};
+  _Static_assert(LENGTH(order) == ENCODINGS, "each once");
+  for (int i = 0; i < ENCODINGS; i++) {
+    const int k = order[i];
     if (!job->run->used[set_of(k)] || (set_of(k) == SET_TRAIN && !encodes_train(job))) continue;
     if (k == ENCODING_AS_NEW && job->run->latents == NULL) continue;
     if (!encode(job, k)) return EXIT_CODE_RESUBMIT;
@@ -367,6 +374,13 @@ bool job_is_unchanged(const struct run *run) {
   if (!whole) text_append(changed, sizeof changed, " results.h5");
   if (changed[0] != '\0') log_line("  changed  since the run was finished:%s", changed);
   return changed[0] == '\0';
+}
+
+int64_t job_epochs(const struct run *run) {
+  struct summary summary = {.finished = false};
+  if (comm_rank(run->comm) == 0)
+    summary_read(run->config.run.directory, config_hash(&run->config), &summary);
+  return summary.epochs;
 }
 
 void job_check_directory(const struct run *run) {

@@ -4,6 +4,7 @@
 #define GFE_JOB_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "engine/run.h"
 
@@ -14,6 +15,9 @@ bool job_is_finished(const struct run *run);
 // The same once the data are loaded: the files may have been touched, copied or rewritten, as long
 // as their contents are the same. Says what differs. Collective.
 bool job_is_unchanged(const struct run *run);
+
+// The epochs of the earlier run, on rank 0.
+int64_t job_epochs(const struct run *run);
 
 // Ends all ranks with the user's mistake if another job works in the run directory. Collective.
 void job_check_directory(const struct run *run);

@@ -44,7 +44,7 @@ static int run_input(struct comm *comm, const struct cli *cli, const char *comma
       setup_load(run);
     }
     if (finished || job_is_unchanged(run))
-      report_finished(run);
+      report_finished(run, job_epochs(run));
     else
       code = job_run(run, command);
   }

@@ -3,9 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "decoder/activation.h"
 #include "decoder/loss.h"
-#include "engine/budget.h"
 #include "engine/model.h"
 #include "engine/pod_start.h"
 #include "engine/replay.h"
@@ -24,15 +22,22 @@ static void report_set(const struct run *run, enum set set) {
     at += snprintf(axes + at, sizeof axes - (size_t)at, "%s%lld", i > 0 ? " x " : "",
                    (long long)shape->shape[i]);
   char fields[512] = "";
+  const struct view *view = run->views[set];
   for (int64_t i = 0; i < options->fields.count; i++)
     text_append(fields, sizeof fields, "%s%s", i > 0 ? ", " : "", options->fields.name[i]);
-  const char *inside = fields[0] != '\0' ? fields : options->dataset;
+  const char *inside = fields[0] != '\0'             ? fields
+                       : options->dataset[0] != '\0' ? options->dataset
+                                                     : view->fields;
+  char along[256] = "";
+  for (int a = 0; a < view->numbering_axes && view->numbering_axes > 1; a++)
+    text_append(along, sizeof along, "%s%s (%lld)", a == 0 ? ", along the axes " : " and ",
+                view->numbering[a].name, (long long)view->numbering[a].length);
   static const char *const marks[2][2] = {{"", " (labelled)"},
                                           {" (weighted)", " (weighted, labelled)"}};
-  log_line("  %-8s %lld samples of %s%s from %s%s%s", set_name(set), (long long)shape->count, axes,
-           marks[shape->weights][shape->labels],
+  log_line("  %-8s %lld samples of %s%s from %s%s%s%s", set_name(set), (long long)shape->count,
+           axes, marks[shape->weights][shape->labels],
            options->generate != GENERATE_NONE ? generator_name(options->generate) : options->file,
-           inside[0] != '\0' ? " " : "", inside);
+           inside[0] != '\0' ? " " : "", inside, along);
 }
 
 // Whether one of the two branches that a layer sums is empty: the second does not end before it, or
@@ -58,6 +63,35 @@ static void report_widths(const struct network *network) {
   }
 }
 
+// The length of the first item of a list "key = value, key = [value, value], ...", with its comma.
+static int item_length(const char *list) {
+  int depth = 0, length = 0;
+  for (; list[length] != '\0'; length++) {
+    depth += (list[length] == '[') - (list[length] == ']');
+    if (depth == 0 && list[length] == ',') return length + 1;
+  }
+  return length;
+}
+
+// A list of items after a name, broken between them into lines.
+static void report_items(const char *name, const char *list) {
+  enum { WIDTH = 100, INDENT = 2 + 8 };
+  int column = INDENT;
+  log_text("  %-8s", name);
+  while (*list != '\0') {
+    const int length = item_length(list);
+    if (column + 1 + length > WIDTH) {
+      log_text("\n%*s", INDENT, "");
+      column = INDENT;
+    }
+    log_text(" %.*s", length, list);
+    column += 1 + length;
+    list += length;
+    list += list[0] == ' ';
+  }
+  log_text("\n");
+}
+
 // What the input file leaves to the program.
 static void report_chosen(const struct config *config) {
   char *text = NULL;
@@ -66,7 +100,7 @@ static void report_chosen(const struct config *config) {
   if (stream == NULL) error_fatal("out of memory");
   config_write_chosen(config, stream);
   if (fclose(stream) != 0) error_fatal("out of memory");
-  if (text[0] != '\0') log_line("  %-8s %s", "auto", text);
+  if (text[0] != '\0') report_items("auto", text);
   memory_free(&text);
 }
 
@@ -184,159 +218,46 @@ void report_start(const struct run *run) {
   log_line("  %-8s %s", "results", config->run.directory);
 }
 
-static void check_line(const char *what, double bytes) {
-  const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-  int unit = 0;
-  for (; bytes >= 1024.0 && unit < 4; unit++) bytes /= 1024.0;
-  log_line("  %-44s %8.1f %s", what, bytes, units[unit]);
-}
-
-static void check_network(const char *name, const struct network *network) {
-  log_line("\n%s\n  layer  kind            output             activation     parameters", name);
-  for (size_t l = 0; l < network->layer_count; l++) {
-    const struct layer *layer = &network->layers[l];
-    if (layer->number == LAYER_NONE) continue;
-    char to[LAYER_SHAPE_TEXT];
-    log_line("  %5zu  %-14s  %-17s  %-12s %12zu", layer->number, layer_name(layer->kind),
-             layer_shape_text(&layer->to, to), activation_name(layer->activation),
-             layer->weight_count + layer->bias_count);
-  }
-  log_line("  total %60zu", network_parameters(network));
-  log_line("  forward and backward pass for one sample: %.3g MFLOP", 1e-6 * network_flops(network));
-}
-
-static void check_memory(const struct run *run) {
-  struct budget_part parts[BUDGET_PARTS];
-  const size_t count = budget_parts(run, parts);
-  log_line("\nmemory per rank, at most");
-  for (size_t i = 0; i < count; i++) check_line(parts[i].name, parts[i].bytes);
-  check_line("total", budget_bytes(run));
-  check_line("run.memory_limit", run->config.run.memory_limit);
-}
-
-// Arrays stored for each sample shown: itself, its reconstructions, deviations, weights.
-static double arrays_shown(const struct run *run, enum set set) {
+void report_finished(const struct run *run, int64_t epochs) {
   const struct config *config = &run->config;
-  const bool new = set == SET_TEST || set == SET_ENCODE;
-  const bool bars = new && config->evaluation.uncertainty != UNCERTAINTY_NONE;
-  double arrays = 2.0;
-  if (config->evaluation.pod) arrays += 1.0;
-  if (bars) arrays += 1.0;
-  if (bars && config->evaluation.prior != PRIOR_NONE && config->evaluation.modes > 1) arrays += 2.0;
-  if (run->shapes[set].weights || run->shapes[set].missing ||
-      config->data.missing.kind != MISSING_ERROR)
-    arrays += 1.0;
-  return arrays;
-}
-
-static double results_bytes(const struct run *run, size_t parameters) {
-  const struct decoder *decoder = run->decoder;
-  double bytes = (double)parameters * (double)sizeof(real);
-  for (int set = 0; set < SET_COUNT; set++) {
-    if (!run->used[set]) continue;
-    const double count = (double)run->shapes[set].count;
-    const double shown = fmin(count, (double)run->config.output.reconstructions);
-    const double by = run->config.evaluation.pod ? 2.0 : 1.0;
-    const double errors = 2.0 * (double)sizeof(double), index = (double)sizeof(int64_t);
-    bytes +=
-        count * ((double)encoding_file_bytes(ENCODING_BY_FLOW, decoder->d) + by * errors + index) +
-        arrays_shown(run, (enum set)set) * shown * (double)decoder->n * (double)sizeof(real);
-    if (decoder->encoder != NULL)
-      bytes += count * ((double)encoding_file_bytes(ENCODING_BY_ENCODER, decoder->d) + errors);
-    if (run->shapes[set].labels) bytes += count * index;
-  }
-  return bytes;
-}
-
-// Parameters, those of the decoder to keep, what the optimiser remembers, and latents.
-static double checkpoint_bytes(const struct run *run, size_t parameters) {
-  const struct config *config = &run->config;
-  const double copies = config_validates(config) && config->training.keep == KEEP_BEST ? 2.0 : 1.0;
-  const double sample =
-      copies * (double)run->decoder->d * (double)sizeof(real) + (double)sizeof(int64_t);
-  return copies * (double)parameters * (double)sizeof(real) +
-         (double)optimiser_bytes(&config->training.optimiser, parameters) +
-         sample * (double)run->shapes[SET_TRAIN].count;
-}
-
-static void check_files(const struct run *run) {
-  size_t parameters = network_parameters(run->decoder->network);
-  if (run->decoder->encoder != NULL) parameters += network_parameters(run->decoder->encoder);
-  log_line("\nfiles");
-  check_line("results.h5", results_bytes(run, parameters));
-  if (run->config.run.task[TASK_TRAIN] && run->config.training.epochs > 0)
-    check_line("checkpoint.h5 and checkpoint.h5.prev, each", checkpoint_bytes(run, parameters));
-}
-
-static void check_sets(const struct run *run, const struct dataset_survey surveys[SET_COUNT]) {
-  log_line("\ndata, as in the files\n  %-8s %10s  %-16s %12s %12s %12s %12s", "set", "samples",
-           "shape", "min", "max", "mean", "missing");
-  for (int set = 0; set < SET_COUNT; set++) {
-    if (!run->used[set]) continue;
-    const struct dataset_shape *shape = &run->shapes[set];
-    char axes[128] = "";
-    for (int i = 0; i < shape->axes; i++)
-      text_append(axes, sizeof axes, "%s%lld", i > 0 ? " x " : "", (long long)shape->shape[i]);
-    log_line("  %-8s %10lld  %-16s %12.6g %12.6g %12.6g %12lld", set_name(set),
-             (long long)shape->count, axes[0] != '\0' ? axes : "1", surveys[set].all.min,
-             surveys[set].all.max, surveys[set].all.mean, (long long)surveys[set].all.missing);
-  }
-}
-
-static void check_axis(const struct view_axis *axis, const char *what) {
-  const double *values = axis->coordinates;
-  log_text("  %-11s %-16s %10lld", what, axis->name, (long long)axis->length);
-  if (values != NULL) log_text("  %.6g to %.6g", values[0], values[axis->length - 1]);
-  log_line("%s%s", axis->units[0] != '\0' ? " " : "", axis->units);
-}
-
-// The structure of a set's samples.
-static void check_view(const struct run *run, enum set set, const struct dataset_survey *survey) {
-  const struct view *view = run->views[set];
-  const bool known = view->layout[0] != '\0';
-  log_line("\nsamples of %s%s%s", set_name(set), known ? ", layout " : "", view->layout);
-  for (int a = 0; a < view->numbering_axes; a++)
-    check_axis(&view->numbering[a], a == 0 ? "numbered by" : "");
-  for (int a = 0; a < view->space_axes; a++) check_axis(&view->space[a], a == 0 ? "space" : "");
-  log_line("  %-11s %-16s %12s %12s %12s %12s %12s", "channel", "units", "min", "max", "mean",
-           "deviation", "missing");
-  for (int64_t c = 0; c < view->channels; c++) {
-    const struct dataset_moments *moments = &survey->channel[c];
-    const char *units = view->channel[c].units;
-    log_line("  %-11s %-16s %12.6g %12.6g %12.6g %12.6g %12lld", view->channel[c].name,
-             units[0] != '\0' ? units : "-", moments->min, moments->max, moments->mean,
-             moments->deviation, (long long)moments->missing);
-  }
-}
-
-void report_check(const struct run *run, const struct dataset_survey surveys[SET_COUNT]) {
-  check_sets(run, surveys);
-  for (int set = 0; set < SET_COUNT; set++)
-    if (run->used[set]) check_view(run, set, &surveys[set]);
-  check_network("decoder", run->decoder->network);
-  if (run->decoder->encoder != NULL) check_network("encoder", run->decoder->encoder);
-  check_memory(run);
-  check_files(run);
-  log_line("\ninput, with all defaults");
-  if (comm_rank(run->comm) == 0) config_write(&run->config, stdout);
-  log_line("\nThe input is valid. Nothing has been written.");
-}
-
-void report_finished(const struct run *run) {
-  log_line(
-      "\nalready finished: %s/results.h5 contains everything this input asks for; to run it "
-      "again, set run.restart: never",
-      run->config.run.directory);
+  if (config_wants_fewer(config, epochs))
+    log_line(
+        "\nalready finished: %s/results.h5 contains the results of %lld epochs, more than the %lld "
+        "of this input; to train for fewer, set run.restart: never",
+        config->run.directory, (long long)epochs, (long long)config->training.epochs);
+  else
+    log_line(
+        "\nalready finished: %s/results.h5 contains everything this input asks for; to run it "
+        "again, set run.restart: never",
+        config->run.directory);
 }
 
 static bool has_encoder_column(const struct run *run) {
   return run->decoder->encoder != NULL && run->used[SET_TEST];
 }
 
+// What the columns mean.
+static void report_legend(const struct run *run) {
+  const struct config *config = &run->config;
+  const bool flows = config->run.model == MODEL_GFE;
+  if (flows) log_line("\n  flows    gradient evaluations: median, 99th percentile and maximum");
+  if (flows)
+    log_line(
+        "           stopped early: before they converged, as a rule by max_iterations = %lld%s",
+        (long long)config->encoding.max_iterations,
+        model_keeps_latents(run) && config->training.epochs > 1 ? "; the next epoch continues them"
+                                                                : "");
+  if (flows && config->training.second_flow > 0)
+    log_line("  %-8s epoch with a second flow of each sample", "*");
+  if (comm_size(run->comm) > 1 && flows)
+    log_line("  %-8s time of the slowest rank in flows, over the mean of all ranks", "imbalance");
+}
+
 void report_epoch_header(const struct run *run) {
   if (run->config.training.epochs == 0) return;
+  report_legend(run);
   log_line(
-      "\n epoch   train loss    test loss   evaluations p50 / p99 / max   not converged   "
+      "\n epoch   train loss    test loss   evaluations p50 / p99 / max   stopped early   "
       "seconds   imbalance%s%s",
       has_encoder_column(run) ? "   test loss by encoder" : "",
       run->used[SET_VALIDATION] ? "   validation loss" : "");
@@ -349,8 +270,9 @@ static void report_loss(int width, double loss) {
   log_text("%*s", width, text);
 }
 
-void report_epoch(const struct run *run, int64_t epoch, const struct history_epoch *record) {
-  log_text("%6lld %12.6f ", (long long)epoch + 1, record->train_loss);
+void report_epoch(const struct run *run, int64_t epoch, bool second,
+                  const struct history_epoch *record) {
+  log_text("%6lld%s%12.6f ", (long long)epoch + 1, second ? "*" : " ", record->train_loss);
   report_loss(12, record->test_loss);
   log_text(" %15lld / %lld / %-9lld %15lld %9.1f %11.2f", (long long)record->evaluations_p50,
            (long long)record->evaluations_p99, (long long)record->evaluations_max,
@@ -391,9 +313,18 @@ void report_evaluation(const struct run *run, const struct evaluation *evaluatio
   log_text("%-6s  mean %s loss %.6f%s, %.1f evaluations per sample;", set_name(evaluation->set),
            loss_name(run->decoder->loss), evaluation->loss, kinds[evaluation->kind],
            tally_mean(tally));
-  for (int status = 0; status < STATUS_COUNT; status++)
-    if (tally->statuses[status] > 0)
-      log_text(" %s %lld", status_name(status), (long long)tally->statuses[status]);
+  static const char *const ends[] = {[STATUS_CONVERGED] = "converged",
+                                     [STATUS_TAU] = "reached tau",
+                                     [STATUS_LIMIT] = "stopped at max_iterations",
+                                     [STATUS_UNDERFLOW] = "stopped, as no step was small enough",
+                                     [STATUS_NONFINITE] = "stopped, as the loss was not finite"};
+  _Static_assert(LENGTH(ends) == STATUS_COUNT, "a text per status");
+  const char *between = "";
+  for (int status = 0; status < STATUS_COUNT; status++) {
+    if (tally->statuses[status] == 0) continue;
+    log_text("%s %lld %s", between, (long long)tally->statuses[status], ends[status]);
+    between = ",";
+  }
   log_text("\n");
   if (!isnan(evaluation->objective))
     log_line("%-6s  with the prior of the trained latents: mean objective %.6f", "",
@@ -442,7 +373,8 @@ void report_phases(struct run *run) {
   }
   double total = 0.0;
   for (int i = 0; i < ranks * PHASE_COUNT; i++) total += all[i];
-  log_line("\n phase           min      mean       max  seconds    share");
+  log_line("\n seconds%s      min      mean       max       share",
+           ranks > 1 ? " of a rank" : "          ");
   for (int phase = 0; phase < PHASE_COUNT; phase++) {
     double least = INFINITY, sum = 0.0, most = 0.0;
     for (int r = 0; r < ranks; r++) {
@@ -451,7 +383,7 @@ void report_phases(struct run *run) {
       most = fmax(most, seconds);
       sum += seconds;
     }
-    log_line(" %-10s %8.3f  %8.3f  %8.3f  %12.1f %%", phase_name(phase), least, sum / ranks, most,
+    log_line(" %-14s %8.3f  %8.3f  %8.3f  %8.1f %%", phase_name(phase), least, sum / ranks, most,
              100.0 * sum / total);
   }
   memory_free(&all);

@@ -15,12 +15,13 @@ void report_start(const struct run *run);
 // sizes, the resolved input.
 void report_check(const struct run *run, const struct dataset_survey surveys[SET_COUNT]);
 
-// Says that an earlier run has done everything, and how to run it again.
-void report_finished(const struct run *run);
+// Says that an earlier run has done everything, in this many epochs, and how to run it again.
+void report_finished(const struct run *run, int64_t epochs);
 
-// One line per epoch; epochs are numbered from 0.
+// One line per epoch; epochs are numbered from 0. `second`: its samples had second flows.
 void report_epoch_header(const struct run *run);
-void report_epoch(const struct run *run, int64_t epoch, const struct history_epoch *record);
+void report_epoch(const struct run *run, int64_t epoch, bool second,
+                  const struct history_epoch *record);
 
 // The table of the gradient check, with verdicts.
 void report_gradient_check(const struct gradient_check *check);

@@ -78,7 +78,7 @@ static void put_relative(const struct page *page, const struct view *view) {
   put_number(page, "  median", ERRORS_MEDIAN);
   put_number(page, "  95th percentile", ERRORS_P95);
   put_number(page, "  worst", ERRORS_WORST);
-  put_number(page, "  centred (the mean sample: 1)", ERRORS_CENTRED);
+  put_number(page, "  relative to deviation from mean", ERRORS_CENTRED);
 }
 
 static void put_largest(const struct page *page, const struct view *view) {

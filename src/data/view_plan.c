@@ -269,6 +269,8 @@ static struct view_channel channel_of(const struct view_plan *plan, const struct
 struct view *view_plan_view(const struct view_plan *plan) {
   struct view *view = memory_new(struct view, 1);
   memcpy(view->layout, plan->layout, sizeof view->layout);
+  for (int64_t i = 0; i < plan->arrays; i++)
+    text_append(view->fields, sizeof view->fields, "%s%s", i > 0 ? ", " : "", plan->array[i].path);
   view->numbering_axes = plan->numbering_axes;
   for (int k = 0; k < plan->numbering_axes; k++)
     view->numbering[k] = axis_of(plan, plan->numbering[k]);

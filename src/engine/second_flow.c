@@ -25,7 +25,7 @@ void second_flow_destroy(struct second_flow **second) {
   memory_free(second);
 }
 
-static bool is_due(const struct run *run, int64_t pass) {
+bool second_flow_is_due(const struct run *run, int64_t pass) {
   const int64_t every = run->config.training.second_flow;
   return every > 0 && run->config.run.model == MODEL_GFE && (pass + 1) % every == 0;
 }
@@ -61,7 +61,7 @@ static void choose(const struct run *run, const struct dictionary *dictionary, r
 void second_flow_begin(struct second_flow *second, int64_t pass, const real *latents) {
   const struct run *run = second->run;
   second_flow_end(second);
-  if (!is_due(run, pass)) return;
+  if (!second_flow_is_due(run, pass)) return;
   const enum phase before = clock_enter(PHASE_FLOW);
   struct dictionary *dictionary = dictionary_fit_latents(run, latents);
   second->latents = new_latents(run);
@@ -78,7 +78,8 @@ void second_flow_end(struct second_flow *second) { memory_free(&second->latents)
 
 void second_flow_resume(struct second_flow *second, int64_t pass, int64_t batch) {
   second_flow_end(second);
-  if (batch > 0 && is_due(second->run, pass)) second->latents = new_latents(second->run);
+  if (batch > 0 && second_flow_is_due(second->run, pass))
+    second->latents = new_latents(second->run);
 }
 
 void second_flow_state(struct second_flow *second, struct state_field samples,

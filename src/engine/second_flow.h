@@ -19,7 +19,10 @@ struct second_flow;  // owned by the caller of second_flow_create()
 struct second_flow *second_flow_create(const struct run *run);
 void second_flow_destroy(struct second_flow **second);
 
-// At the beginning of pass `pass` (from 0): finds the starts, if the pass has second flows, from
+// Whether pass `pass` (from 0) has second flows.
+bool second_flow_is_due(const struct run *run, int64_t pass);
+
+// At the beginning of pass `pass`: finds the starts, if the pass has second flows, from
 // the present decoder and latents [local_count][real_padded(d)]. Collective.
 void second_flow_begin(struct second_flow *second, int64_t pass, const real *latents);
 

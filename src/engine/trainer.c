@@ -54,6 +54,10 @@ struct trainer_cost trainer_cost(const struct trainer *t) {
                                .evaluations = evaluations >= 0.0 ? evaluations / count : NAN};
 }
 
+bool trainer_flows_twice(const struct trainer *t) {
+  return second_flow_is_due(t->run, t->at.epoch);
+}
+
 const struct validation_choice *trainer_choice(const struct trainer *t) {
   const struct config *config = &t->run->config;
   return config_validates(config) && config->training.epochs > 0 &&

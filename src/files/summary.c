@@ -52,6 +52,7 @@ bool summary_read(const char *directory, uint64_t config_hash, struct summary *s
                     strcmp(scalar(tree, "input_hash"), hash) == 0;
   summary->finished = strcmp(summary->exit_reason, "done") == 0 && same &&
                       strcmp(scalar(tree, "results_bytes"), bytes) == 0;
+  summary->epochs = strtoll(scalar(tree, "epochs"), NULL, 10);
   summary->given_files = hexadecimal(tree, "given_files");
   summary->results_checksum = hexadecimal(tree, "results_checksum");
   summary->decoder_checksum = hexadecimal(tree, "decoder_file_checksum");

@@ -100,3 +100,8 @@ const char *config_inner_path(const char *text) {
   for (const char *next = text; (next = strstr(next, ":/")) != NULL; next++) place = next + 1;
   return place;
 }
+
+bool config_wants_fewer(const struct config *config, int64_t epochs) {
+  return config->run.task[TASK_TRAIN] && !config_validates(config) &&
+         epochs > config->training.epochs;
+}

@@ -62,6 +62,21 @@ static bool find_elsewhere(const char *name, char key[CONFIG_KEY_TEXT]) {
   return false;
 }
 
+// The full key of a parameter or section elsewhere whose name is the most similar; false if none
+// is.
+static bool find_similar(const char *name, char key[CONFIG_KEY_TEXT]) {
+  const char *names[2 * CONFIG_PARAMETERS];
+  const size_t count = config_parameter_count();
+  for (size_t i = 0; i < count; i++) {
+    const struct config_parameter parameter = config_parameter(i);
+    const char *dot = strrchr(parameter.section->name, '.');
+    names[2 * i] = parameter.row->key;
+    names[2 * i + 1] = dot != NULL ? dot + 1 : NULL;
+  }
+  const char *nearest = error_nearest(name, names, 2 * count);
+  return nearest != NULL && find_elsewhere(nearest, key);
+}
+
 // Finds the full key that was meant by `name` in `section`; false if nothing is similar to it.
 static bool guess_key(const char *section, const char *name, char key[CONFIG_KEY_TEXT]) {
   char inside[NAMES_MAX][CONFIG_KEY_TEXT];
@@ -70,8 +85,9 @@ static bool guess_key(const char *section, const char *name, char key[CONFIG_KEY
   for (size_t i = 0; i < count; i++) names[i] = inside[i];
   if (find_elsewhere(name, key)) return true;
   const char *nearest = error_nearest(name, names, count);
-  if (nearest != NULL) config_key_join(key, section, nearest);
-  return nearest != NULL;
+  if (nearest == NULL) return find_similar(name, key);
+  config_key_join(key, section, nearest);
+  return true;
 }
 
 static bool complain_of_key(const struct config_place *place, const char *section, const char *name,

@@ -7,7 +7,7 @@
 #include "ground/text.h"
 #include "input/config_layers.h"
 
-enum { COMMENT_COLUMN = 28, LINE_WIDTH = 100, LINE_TEXT = 256 };
+enum { COMMENT_COLUMN = 28, LINE_TEXT = 256 };
 
 // ---- values ----
 
@@ -289,8 +289,14 @@ void config_write_chosen(const struct config *config, FILE *stream) {
   for (size_t i = 0; i < count; i++) {
     if (config->automatic[i] != AUTOMATIC_CHOSEN) continue;
     const struct config_parameter parameter = config_parameter(i);
+    const void *value = value_of(config, &parameter);
     fprintf(stream, "%s%s = ", separator, parameter.key);
-    write_stored(parameter.row, value_of(config, &parameter), -1, stream);
+    if (parameter.row->type == TYPE_BYTES)
+      fprintf(stream, "%.3g GiB", *(const double *)value / (double)(1 << 30));
+    else if (value == &config->evaluation.tries && config->evaluation.tries > 1)
+      fprintf(stream, "up to %" PRId64, config->evaluation.tries);
+    else
+      write_stored(parameter.row, value, -1, stream);
     separator = ", ";
   }
 }
@@ -321,16 +327,15 @@ static void write_commented(const char *line, const char *comment, FILE *stream)
   column += fprintf(stream, "#");
   while (*comment != '\0') {
     const int word = (int)strcspn(comment, " ");
-    if (column + 1 + word > LINE_WIDTH) column = fprintf(stream, "\n%*s#", COMMENT_COLUMN, "") - 1;
+    if (column + 1 + word > CONFIG_LINE_WIDTH)
+      column = fprintf(stream, "\n%*s#", COMMENT_COLUMN, "") - 1;
     column += fprintf(stream, " %.*s", word, comment);
     comment += word + (comment[word] == ' ');
   }
   fputc('\n', stream);
 }
 
-// The parameter of an earlier section with the same row and the same kind of default, so that it
-// need not be explained twice; without a row if there is none.
-static struct config_parameter explained_before(size_t index) {
+struct config_parameter config_explained_before(size_t index) {
   const struct config_parameter parameter = config_parameter(index);
   for (size_t i = 0; i < index; i++) {
     const struct config_parameter earlier = config_parameter(i);
@@ -343,7 +348,7 @@ static struct config_parameter explained_before(size_t index) {
 
 void config_explain(size_t index, char text[CONFIG_EXPLANATION]) {
   const struct config_parameter parameter = config_parameter(index);
-  const struct config_parameter before = explained_before(index);
+  const struct config_parameter before = config_explained_before(index);
   text[0] = '\0';
   if (config_parameter_inherits(&parameter)) {
     text_append(text, CONFIG_EXPLANATION, "as encoding.%s", parameter.row->key);
@@ -391,8 +396,8 @@ static void write_layer_keys(FILE *stream) {
   }
 }
 
-// A special section, written as a comment: otherwise the reference would not be a single run.
-static void write_sweep(FILE *stream) {
+// As a comment: otherwise the reference would not be a single run.
+void config_write_sweep(FILE *stream) {
   fputs(
       "\n"
       "# Many runs from one input, each in a directory of its own (inputs/sweep.yaml): values to\n"
@@ -424,23 +429,5 @@ void config_write_reference(FILE *stream) {
     if (strcmp(parameter.key, "decoder.layers") == 0) write_layer_keys(stream);
     last = parameter.section->name;
   }
-  write_sweep(stream);
-}
-
-// ---- the summary ----
-
-void config_write_summary(FILE *stream) {
-  const size_t count = config_parameter_count();
-  for (size_t i = 0; i < count; i++) {
-    const struct config_parameter parameter = config_parameter(i);
-    const struct config_parameter before = explained_before(i);
-    const char *otherwise = config_parameter_otherwise(&parameter);
-    fprintf(stream, "  %-25s %-18s ", parameter.key, otherwise != NULL ? otherwise : "-");
-    if (config_parameter_inherits(&parameter))
-      fprintf(stream, "as encoding.%s\n", parameter.row->key);
-    else if (before.row != NULL)
-      fprintf(stream, "see %s\n", before.key);
-    else
-      fprintf(stream, "%s\n", parameter.row->text);
-  }
+  config_write_sweep(stream);
 }

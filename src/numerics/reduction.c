@@ -198,5 +198,6 @@ bool reduction_finish(struct reduction *r, const struct ranks *ranks,
 
 void reduction_state(struct reduction *r, const char *name, struct state *state) {
   state_add_numbers(state, "training", name, STATE_INT64, r->exponent, (int64_t)r->blocks,
-                    r->blocks > 1 ? "block" : "one", "powers of two that bound the gradients' parts in exact sums");
+                    r->blocks > 1 ? "block" : "one",
+                    "powers of two that bound the gradients' parts in exact sums");
 }

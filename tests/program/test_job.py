@@ -393,6 +393,12 @@ def test_changes(checks, program, cwd):
     checks("training.epochs: 4 before, 7 now" in out, f"the change should be said: {out[:1500]}")
     compare(checks, "more epochs", {"at once": reference,
                                     "later": os.path.join(folder, "run/results.h5")})
+    # Fewer epochs than it has had: the same results, and it says so.
+    write_input(path, longer, {"training.epochs": 5})
+    out = finish(checks, program, path, 1, "fewer epochs")
+    checks("the results are those of 7 epochs" in out, f"the epochs should be said: {out[:1500]}")
+    out = finish(checks, program, path, 1, "fewer epochs again")
+    checks("the results of 7 epochs, more than the 5 of this input" in out, f"and again: {out}")
     # Another output only makes the results anew.
     write_input(path, longer, {"output.reconstructions": 3})
     finish(checks, program, path, 1, "fewer reconstructions")

@@ -234,6 +234,10 @@ def test_field_plots(rng, directory):
             if figures.get(key):
                 figures[key].set_dpi(40)
                 figures[key].canvas.draw()
+        if "latents_time" in figures:
+            check("over time" in figures["latents_time"]._suptitle.get_text()
+                  and "trajectories" in figures["latents_phase"].axes[0].get_title(loc="left"),
+                  f"{name}: titles of the latents")
         check(name != "volume" or "z = 3 m" in figures["reconstructions"]._suptitle.get_text(),
               "the slice of a volume is named")
         plt.close("all")

@@ -189,6 +189,13 @@ def test_compare(rng, directory):
         "| one | test | 0.4 | 0.1 | 0.250 | 0.25 |", ""], f"{result.stdout}{result.stderr}")
     result = run(COMPARE, os.path.join(directory, "one"), os.path.join(directory, "two"))
     check("| two | encode | - | 0.6 | 0.5 | - | 2 |" in result.stdout, result.stdout)
+    with open(os.path.join(directory, "one", "summary.json"), "w", encoding="utf-8") as file:
+        json.dump({"test_relative_l2": 0.1, "test_pod_relative_l2": 0.4, "test_loss": 0.25,
+                   "test_relative_l2_centred": 0.2, "test_pod_relative_l2_centred": 0.8}, file)
+    result = run(COMPARE, os.path.join(directory, "one"))
+    check("| GFE / POD | centred, POD | centred, GFE | loss, GFE |" in result.stdout
+          and "| one | test | 0.4 | 0.1 | 0.250 | 0.8 | 0.2 | 0.25 |" in result.stdout,
+          result.stdout)
     result = run(COMPARE, directory)
     check(result.returncode == 2 and "summary.json: no such file" in result.stderr
           and result.stderr.count("\n") == 1, result.stderr)

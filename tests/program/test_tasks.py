@@ -390,8 +390,13 @@ def test_reference(checks, program, cwd):
     checks(run(program, "--check", path, cwd=cwd).code == 0, "--check of --parameters")
     result = run(program, path, "--set", "run.directory=reference", cwd=cwd)
     checks(result.code == 0, f"a run of --parameters: {result}")
-    keys = re.findall(r"^ +([a-z_.0-9]+) ", run(program, "--help").out, re.MULTILINE)
-    for key in [key for key in keys if "." in key and not key.endswith(".yaml")]:
+    result = run(program, path, "--set", "run.directory=twice", "--set", "training.second_flow=1",
+                 cwd=cwd)
+    checks(re.search(r"^ +1\* ", result.out, re.MULTILINE) and "second flow" in result.out,
+           f"an epoch with second flows is marked: {result}")
+    keys = re.findall(r"^  ([a-z_0-9]+\.[a-z_.0-9]+) ", run(program, "--help").out, re.MULTILINE)
+    checks(len(keys) > 70, f"--help lists {len(keys)} parameters")
+    for key in keys:
         checks(re.search(rf"^ *(- )?{key.split('.')[-1]}:", reference.out, re.MULTILINE),
                f"--parameters lacks {key} of --help")
     version = run(program, "--version")

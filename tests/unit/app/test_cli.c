@@ -27,6 +27,11 @@ static void accepts(void) {
   cli_clear(&cli);
   const char *help[] = {"gfe_hpc", "--help"};
   CHECK(parse(&cli, &error, 2, help) && cli.action == CLI_HELP, "help needs no input");
+  CHECK(cli.topic == NULL, "help on %s", cli.topic);
+  cli_clear(&cli);
+  const char *topic[] = {"gfe_hpc", "--help", "training.batch"};
+  CHECK(parse(&cli, &error, 3, topic) && cli.input == NULL, "help on a parameter: %s", error.text);
+  CHECK(strcmp(cli.topic, "training.batch") == 0, "help on %s", cli.topic);
   cli_clear(&cli);
 }
 
@@ -42,6 +47,8 @@ int main(void) {
   accepts();
   refuses(1, (const char *[]){"gfe_hpc"}, "no input file");
   refuses(2, (const char *[]){"gfe_hpc", "--chek"}, "did you mean --check?");
+  refuses(3, (const char *[]){"gfe_hpc", "--help", "training.bach"},
+          "did you mean training.batch?");
   refuses(3, (const char *[]){"gfe_hpc", "a.yaml", "b.yaml"}, "two input files");
   refuses(3, (const char *[]){"gfe_hpc", "a.yaml", "--set"}, "--set needs an argument");
   refuses(2, (const char *[]){"gfe_hpc", "--tasks"}, "no input file");

@@ -25,7 +25,7 @@ static void expect(const char *text, bool read, const char *reason, bool finishe
 
 int main(void) {
   static const char done[] =
-      "{\n  \"train_loss\": null,\n  \"config_hash\": \"000000000000002a\",\n"
+      "{\n  \"train_loss\": null,\n  \"epochs\": 7,\n  \"config_hash\": \"000000000000002a\",\n"
       "  \"test_checksum\": \"00000000000000ff\",\n  \"results_bytes\": 4,\n"
       "  \"exit_reason\": \"done\"\n}\n";
   char directory[] = "/tmp/test_summary_XXXXXX";
@@ -40,6 +40,7 @@ int main(void) {
   CHECK(summary_read(".", 0x2a, &summary) && summary.data_checksum[SET_TEST] == 0xff &&
             summary.data_checksum[SET_TRAIN] == 0,
         "checksums");
+  CHECK(summary.epochs == 7, "%lld epochs", (long long)summary.epochs);
   CHECK(summary_results_are_whole(".", &summary), "nothing is told of what is in results.h5");
   summary.results_checksum = fingerprint_content("results.h5");
   CHECK(summary_results_are_whole(".", &summary), "results.h5 as it was");

@@ -489,19 +489,69 @@ static void test_reference(void) {
 
 static void test_table(void) {
   const size_t count = config_parameter_count();
-  FILE *file = fopen("summary.txt", "wb+");
-  config_write_summary(file);
-  rewind(file);
-  char line[512], key[64];
   for (size_t i = 0; i < count; i++) {
     const struct config_parameter parameter = config_parameter(i);
     CHECK(config_parameter_find(parameter.key) == (int)i, "%s is there twice", parameter.key);
-    CHECK(fgets(line, sizeof line, file) != NULL, "a line per parameter");
-    CHECK(sscanf(line, " %63s", key) == 1 && strcmp(key, parameter.key) == 0, "%s", line);
   }
-  CHECK(fgets(line, sizeof line, file) == NULL, "more lines than parameters");
-  fclose(file);
   CHECK(config_parameter_find("training.bach") == -1, "found what is not there");
+}
+
+// What --help prints, owned; no line is longer than 100 columns.
+static char *help_text(const char *name) {
+  char *text = NULL;
+  size_t size = 0;
+  FILE *stream = open_memstream(&text, &size);
+  config_write_help(name, stream);
+  fclose(stream);
+  for (const char *line = text; *line != '\0'; line += strcspn(line, "\n") + 1)
+    CHECK(strcspn(line, "\n") <= 100, "longer than 100 columns: %.120s", line);
+  return text;
+}
+
+// Whether an entry of the help has this key.
+static bool help_has(const char *text, const char *key) {
+  char line[96];
+  snprintf(line, sizeof line, "\n  %s ", key);
+  return strstr(text, line) != NULL;
+}
+
+static void test_help(void) {
+  struct error error = {0};
+  char *all = help_text(NULL);
+  const size_t count = config_parameter_count();
+  for (size_t i = 0; i < count; i++) {
+    const struct config_parameter parameter = config_parameter(i);
+    char grouped[80];
+    snprintf(grouped, sizeof grouped, "%s.*", parameter.section->name);
+    CHECK(config_help_finds(parameter.key, &error), "%s", error.text);
+    CHECK(config_help_finds(parameter.section->name, &error), "%s", error.text);
+    CHECK(help_has(all, parameter.key) || help_has(all, grouped), "no %s", parameter.key);
+    char *one = help_text(parameter.key), *section = help_text(parameter.section->name);
+    CHECK(help_has(one, parameter.key), "%s: '%s'", parameter.key, one);
+    CHECK(help_has(section, parameter.key), "%s: '%s'", parameter.key, section);
+    memory_release(one);
+    memory_release(section);
+  }
+  CHECK(help_has(all, "data.test.*") && !help_has(all, "data.test.file"),
+        "sets are explained once");
+  memory_release(all);
+
+  char *tries = help_text("evaluation.tries"), *sweep = help_text("sweep");
+  CHECK(strstr(tries, "default auto)") != NULL && !help_has(tries, "evaluation.start"), "%s",
+        tries);
+  CHECK(strstr(sweep, "grid:") != NULL, "%s", sweep);
+  memory_release(tries);
+  memory_release(sweep);
+  static const char *const wrong[][2] = {{"training.bach", "did you mean training.batch?"},
+                                         {"batch", "did you mean training.batch?"},
+                                         {"epoch", "did you mean training.epochs?"},
+                                         {"tset", "did you mean data.test?"},
+                                         {"trainig", "did you mean training?"}};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    error.text[0] = '\0';
+    CHECK(!config_help_finds(wrong[i][0], &error) && strstr(error.text, wrong[i][1]) != NULL,
+          "%s: %s", wrong[i][0], error.text);
+  }
 }
 
 // Every beginning of a valid file is read or refused with a message.
@@ -516,9 +566,9 @@ static void test_truncated(void) {
 }
 
 static void remove_files(const char *directory) {
-  static const char *const files[] = {"input.yaml",        "used.yaml",        "reference.yaml",
-                                      "summary.txt",       "samples.gz",       "model.h5",
-                                      "inputs/input.yaml", "inputs/beside.gz", "inputs"};
+  static const char *const files[] = {"input.yaml",       "used.yaml", "reference.yaml",
+                                      "samples.gz",       "model.h5",  "inputs/input.yaml",
+                                      "inputs/beside.gz", "inputs"};
   for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
     CHECK(remove(files[i]) == 0, "cannot remove %s", files[i]);
   CHECK(chdir("/") == 0 && remove(directory) == 0, "something else was left in %s", directory);
@@ -544,6 +594,7 @@ int main(void) {
   test_round_trip();
   test_reference();
   test_table();
+  test_help();
   test_truncated();
   remove_files(directory);
   return test_summary();

@@ -138,7 +138,7 @@ static void test_automatic(void) {
     FILE *stream = fmemopen(echo, sizeof echo, "w");
     config_write_chosen(&now, stream);
     fclose(stream);
-    CHECK(strcmp(echo, given ? "" : "run.memory_limit = 5e9, training.tile = 17") == 0, "'%s'",
+    CHECK(strcmp(echo, given ? "" : "run.memory_limit = 4.66 GiB, training.tile = 17") == 0, "'%s'",
           echo);
     memory_free(&open);
     memory_free(&after);
