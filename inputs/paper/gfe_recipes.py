@@ -36,12 +36,12 @@ def recipe_of(values):
         return RECIPES[0]
     repeated = (values.get("training.epochs") or 1) > 1
     name = "repeated passes" if repeated else "one pass in blocks"
-    layers = values.get("decoder.layers") or [None, None]
-    if len(layers) == 1:
+    layers = str(values.get("decoder.layers"))  # as the input file has them
+    if layers.count("dense") == 1:
         return "linear decoder, 5 passes" if repeated else "linear decoder"
     if values.get("training.replay"):
         return "one pass with replay"
-    if len(layers) > 2:
+    if "conv" in layers:
         return name + ", convolutional decoder"
     if values.get("training.last_layer_steps"):
         return name + ", Newton steps"
