@@ -4,8 +4,8 @@
 #
 #   sbatch jobscripts/several_nodes.sh input.yaml
 #
-# This many ranks need large batches; inputs/fashion_mnist.yaml shows how (1,000 samples, 8 updates
-# each).
+# This many ranks need large batches; inputs/fashion_mnist.yaml shows how (1,000 samples, with Newton
+# steps of the last layer).
 #
 # Read jobscripts/one_node.sh first: options that are explained there are not explained here.
 
