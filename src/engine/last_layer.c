@@ -31,15 +31,22 @@ struct last_layer {
 
 // ---- the layers ----
 
-bool last_layer_check(const struct run *run, struct error *error) {
-  if (run->config.training.last_layer_steps == 0 || !run->config.run.task[TASK_TRAIN]) return true;
-  const struct network *network = run->decoder->network;
+static bool is_wanted(const struct run *run) { return run->config.training.last_layer_steps > 0; }
+
+// Of all terms, with 1 for the bias; 1 if the output is no sum of dense layers.
+static size_t count_inputs(const struct network *network) {
   const struct layer **terms = memory_new(const struct layer *, network->layer_count);
   const size_t count = network_output_layers(network, terms);
   size_t inputs = 1;
   for (size_t t = 0; t < count; t++) inputs += terms[t]->inputs;
   memory_free(&terms);
-  if (count == 0)
+  return inputs;
+}
+
+bool last_layer_check(const struct run *run, struct error *error) {
+  if (!is_wanted(run) || !run->config.run.task[TASK_TRAIN]) return true;
+  const size_t inputs = count_inputs(run->decoder->network);
+  if (inputs == 1)
     return error_set(error,
                      "training.last_layer_steps: needs a decoder whose last layer is dense and has "
                      "no activation, or whose output is a sum of such layers; with 0 the last "
@@ -52,20 +59,9 @@ bool last_layer_check(const struct run *run, struct error *error) {
   return true;
 }
 
-static bool is_wanted(const struct run *run) { return run->config.training.last_layer_steps > 0; }
-
 static size_t room_of(const struct run *run) {
   const size_t tile = (size_t)run->tile, tiles = run->training_rows / tile;
   return tile * (tiles > 1 ? tiles : 1);
-}
-
-static size_t count_inputs(const struct network *network) {
-  const struct layer **terms = memory_new(const struct layer *, network->layer_count);
-  const size_t count = network_output_layers(network, terms);
-  size_t inputs = 1;
-  for (size_t t = 0; t < count; t++) inputs += terms[t]->inputs;
-  memory_free(&terms);
-  return inputs;
 }
 
 static size_t columns_of(size_t outputs) {
