@@ -136,6 +136,13 @@ static void report_updates(const struct run *run) {
              uses);
 }
 
+static void report_last_layer(const struct run *run) {
+  const int64_t steps = run->config.training.last_layer_steps;
+  if (steps == 0 || run->config.training.epochs == 0) return;
+  log_line("  %-8s %lld Newton step%s of the last layer before each update", "", (long long)steps,
+           steps == 1 ? "" : "s");
+}
+
 // How training transforms its samples.
 static void report_copies(const struct run *run) {
   const struct config_copies *copies = &run->config.training.copies;
@@ -203,6 +210,7 @@ void report_start(const struct run *run) {
         optimiser_name(config->training.optimiser.kind), config->training.optimiser.learning_rate,
         flow_name(config->encoding.flow), solver_name(config->encoding.solver));
     report_updates(run);
+    report_last_layer(run);
     if (config_makes_copies(config)) report_copies(run);
     if (config_validates(config)) report_validation(config);
     const int64_t parts = model_flows_are_free(run) ? batch : tiles;
