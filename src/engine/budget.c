@@ -28,7 +28,7 @@ enum {
   TILE_BYTES = 1 << 27       // of work space that a tile may take, unless it is a single sample
 };
 // Entries of training data up to which POD is computed by default: it then takes seconds.
-static const double pod_entries[] = {[LOSS_BCE] = 1e6, [LOSS_MSE] = 1e8};
+static const double pod_entries[LOSS_KINDS] = {[LOSS_BCE] = 1e6, [LOSS_MSE] = 1e8};
 
 // ---- items that take memory ----
 
