@@ -26,7 +26,8 @@ struct last_layer {
   struct comm_share share;  // outputs whose steps this rank computes,
   double *solved;           // [inputs][columns]
   size_t columns;
-  real *step;  // [n][inputs]
+  real *step;    // [n][inputs]
+  real *before;  // [decoder->count] parameters before the steps
 };
 
 // ---- the layers ----
@@ -91,6 +92,7 @@ struct last_layer *last_layer_create(struct run *run) {
   l->columns = columns_of(l->share.count);
   l->solved = memory_new(double, l->inputs * l->columns);
   l->step = memory_new(real, gradient);
+  l->before = memory_new(real, decoder->count);
   return l;
 }
 
@@ -109,6 +111,7 @@ void last_layer_destroy(struct last_layer **last) {
   memory_free(&l->factor);
   memory_free(&l->solved);
   memory_free(&l->step);
+  memory_free(&l->before);
   memory_free(last);
 }
 
@@ -123,7 +126,7 @@ double last_layer_bytes(const struct run *run) {
   bytes += 2.0 * (double)room_of(run) * (inputs + REAL_PAD) * (double)sizeof(real);
   bytes += inputs * (inputs + n) * (double)(sizeof(real) + sizeof(double));
   return bytes + inputs * (inputs + columns) * (double)sizeof(double) +
-         inputs * n * (double)sizeof(real);
+         (inputs * n + (double)decoder->count) * (double)sizeof(real);
 }
 
 // ---- the sums ----
@@ -271,6 +274,8 @@ static void take_step(struct last_layer *l) {
 }
 
 bool last_layer_advance(struct last_layer *l, const struct shard *shard, double fraction) {
+  const struct decoder *decoder = l->run->decoder;
+  memcpy(l->before, decoder->theta, decoder->count * sizeof *l->before);
   for (int64_t k = 0; k < l->run->config.training.last_layer_steps; k++) {
     if (!sum_up(l, shard, k == 0)) return false;
     if (k == 0 && !factorise(l)) return true;
@@ -278,6 +283,13 @@ bool last_layer_advance(struct last_layer *l, const struct shard *shard, double 
     take_step(l);
   }
   return true;
+}
+
+void last_layer_undo(struct last_layer *l) {
+  struct decoder *decoder = l->run->decoder;
+  memcpy(decoder->theta, l->before, decoder->count * sizeof *l->before);
+  run_forget_guesses(l->run);
+  decoder_pack(decoder);
 }
 
 void last_layer_state(struct last_layer *l, struct state *state) {

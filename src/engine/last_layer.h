@@ -42,9 +42,11 @@ struct last_layer *last_layer_create(struct run *run);
 void last_layer_destroy(struct last_layer **last);
 
 // The steps for a batch, times `fraction`, at the latents that its tiles' owners have, or that the
-// encoder gives; the new parameters are packed. False, with the last layer as it was before the
-// step that failed, if a loss is not finite. Collective.
+// encoder gives; the new parameters are packed. False if a loss is not finite. Collective.
 bool last_layer_advance(struct last_layer *last, const struct shard *shard, double fraction);
+
+// Makes the decoder what it was before the last call of last_layer_advance(), packed.
+void last_layer_undo(struct last_layer *last);
 
 // Adds what determines later steps to a state. `last` may be NULL.
 void last_layer_state(struct last_layer *last, struct state *state);

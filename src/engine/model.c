@@ -36,14 +36,19 @@ static struct carry *prepare_carry(struct model *model, const struct shard *shar
   return model->carry;
 }
 
-// The passes that flows have left behind then belong to the old last layer. Collective.
-static bool advance_last_layer(struct model *model, struct shard *shard, double fraction) {
-  if (model->last == NULL) return true;
+// The gradient, after the steps of the last layer, which are undone if it is not finite.
+// Collective.
+static bool take_gradient(struct model *model, struct shard *shard, real *gradient,
+                          struct model_step *step) {
+  if (model->last == NULL)
+    return batch_gradient_compute(model->batch_gradient, shard, &step->totals, gradient);
   clock_enter(PHASE_DATA);
   shard_deliver(shard);
   clock_enter(PHASE_GRADIENT);
-  if (model->carry != NULL) carry_forget_passes(model->carry);
-  return last_layer_advance(model->last, shard, fraction);
+  const bool finite = last_layer_advance(model->last, shard, step->fraction) &&
+                      batch_gradient_compute(model->batch_gradient, shard, &step->totals, gradient);
+  if (!finite) last_layer_undo(model->last);
+  return finite;
 }
 
 // Gradient flow encoding: the latents are the ends of flows with the present decoder.
@@ -61,8 +66,7 @@ static bool step_gfe(struct model *model, struct shard *shard, enum model_latent
   shard->encoding->starts = NULL;
   starts_destroy(&starts);
   step->seconds = clock_seconds() - begun;
-  if (!advance_last_layer(model, shard, step->fraction)) return false;
-  return batch_gradient_compute(model->batch_gradient, shard, &step->totals, gradient);
+  return take_gradient(model, shard, gradient, step);
 }
 
 // The autoencoder that gradient flow encoding is compared with: the latents come from an encoder,
@@ -71,8 +75,7 @@ static bool step_autoencoder(struct model *model, struct shard *shard, enum mode
                              real *gradient, struct model_step *step) {
   (void)latents;
   step->seconds = 0.0;  // each sample costs the same
-  if (!advance_last_layer(model, shard, step->fraction)) return false;
-  return batch_gradient_compute(model->batch_gradient, shard, &step->totals, gradient);
+  return take_gradient(model, shard, gradient, step);
 }
 
 static const struct model_ops models[] = {

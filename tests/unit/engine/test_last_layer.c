@@ -134,6 +134,24 @@ static void test_descent(struct comm *comm, enum loss_kind loss, bool weights, d
   problem_destroy(&p);
 }
 
+// The decoder before the steps comes back, with its packed weights.
+static void test_undo(struct comm *comm) {
+  struct problem p = problem_create(comm, LOSS_MSE, true, false);
+  struct decoder *decoder = p.run.decoder;
+  const size_t bytes = decoder->count * sizeof(real);
+  real *before = memory_new(real, decoder->count);
+  memcpy(before, decoder->theta, bytes);
+  const double loss = mean_loss(&p);
+  struct last_layer *last = last_layer_create(&p.run);
+  CHECK(last_layer_advance(last, p.shard, 1.0), "the sums are finite");
+  CHECK(memcmp(before, decoder->theta, bytes) != 0 && mean_loss(&p) < loss, "a step was taken");
+  last_layer_undo(last);
+  CHECK(memcmp(before, decoder->theta, bytes) == 0 && mean_loss(&p) == loss, "it was undone");
+  last_layer_destroy(&last);
+  memory_free(&before);
+  problem_destroy(&p);
+}
+
 // A step and its state are the same on any number of ranks: checksums are compared by run_ranks.py.
 static void test_bits(struct comm *comm) {
   struct problem p = problem_create(comm, LOSS_BCE, true, true);
@@ -165,6 +183,7 @@ int main(int argc, char **argv) {
   test_descent(comm, LOSS_BCE, true, 1e-9, 1.0);
   test_descent(comm, LOSS_MSE, true, 0.1, 1.0);
   test_descent(comm, LOSS_BCE, false, 0.1, 0.5);
+  test_undo(comm);
   test_bits(comm);
   test_refused(comm);
   return mpi_test_summary(&comm);
