@@ -19,7 +19,7 @@ struct h5_file *h5_new(const char *path, bool writes) {
   h5_silence();
   struct h5_file *file = memory_new(struct h5_file, 1);
   snprintf(file->path, sizeof file->path, "%s", path);
-  file->folder = -1;
+  file->directory = -1;
   file->writes = writes;
   return file;
 }
@@ -74,7 +74,7 @@ void h5_close(struct h5_file **file) {
     error_fatal("cannot close %s: %s%s", (*file)->path, h5_cause(cause), h5_no_space(*file));
   }
   h5_unguard(*file);
-  if ((*file)->folder >= 0) close((*file)->folder);
+  if ((*file)->directory >= 0) close((*file)->directory);
   memory_free(file);
 }
 

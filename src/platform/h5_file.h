@@ -7,14 +7,14 @@
 
 #include "platform/h5.h"
 
-enum { H5_TEXT = 512, H5_PATH = 4096 };
+enum { H5_TEXT = 512, H5_PATH = 4096, H5_HELD = H5_PATH + 32 };
 
 struct h5_file {
   hid_t id;
   char path[H5_PATH];
   char key[64];       // the input file's, of a file that is read
   struct comm *comm;  // borrowed; NULL if not opened in parallel
-  int folder;         // its directory, if it is open; otherwise -1
+  int directory;      // its directory, if it is open; otherwise -1
   bool writes;        // closing it must not fail
   int dimensions;     // declared so far
 };

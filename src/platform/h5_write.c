@@ -223,34 +223,34 @@ void h5_dataset(struct h5_file *file, const char *group, const char *name, enum 
 
 // ---- writing in parallel ----
 
-// Open MPI 4 puts the path and a suffix into 256 bytes, unchecked. One that is long is opened by
-// way of its directory, which remains open as long as the file.
-static void shorten(struct h5_file *file, char shorter[H5_PATH]) {
-  enum { LONG = 200 };
+// The path of a file by way of its directory, which remains open as long as the file: every rank
+// finds the file even if the directory is renamed meanwhile, and Open MPI 4, which puts the path and
+// a suffix into 256 bytes, unchecked, is given a short one.
+static void hold_directory(struct h5_file *file, char held[H5_HELD]) {
   const char *slash = strrchr(file->path, '/');
-  snprintf(shorter, H5_PATH, "%s", file->path);
-  if (slash == NULL || strlen(file->path) < LONG) return;
-  char folder[H5_PATH];
-  snprintf(folder, sizeof folder, "%.*s", (int)(slash - file->path), file->path);
-  file->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (file->folder < 0) error_fatal("cannot open %s: %s", folder, strerror(errno));
-  snprintf(shorter, H5_PATH, "/proc/self/fd/%d%s", file->folder, slash);
+  char directory[H5_PATH] = ".";
+  if (slash != NULL)
+    snprintf(directory, sizeof directory, "%.*s", (int)(slash - file->path + 1), file->path);
+  file->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (file->directory < 0) error_fatal("cannot open %s: %s", directory, strerror(errno));
+  snprintf(held, H5_HELD, "/proc/self/fd/%d/%s", file->directory,
+           slash != NULL ? slash + 1 : file->path);
 }
 
 struct h5_file *h5_open_parallel(const char *path, struct comm *comm) {
-  char shorter[H5_PATH];
+  char held[H5_HELD];
   struct h5_file *file = h5_new(path, true);
   file->comm = comm;
   comm_barrier(comm);  // rank 0 may just have closed it
-  const int reason = h5_probe(path);
+  hold_directory(file, held);
+  const int reason = h5_probe(held);
   if (reason != 0) error_fatal("cannot write %s: %s", path, strerror(reason));
-  comm_barrier(comm);  // so that the time of no other work counts
+  comm_barrier(comm);  // every rank can open it: Open MPI waits for ever where only some can
   const MPI_Comm *handle = comm_handle(comm);
   const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
   H5Pset_fapl_mpio(access, *handle, MPI_INFO_NULL);
-  shorten(file, shorter);
   h5_watch(file);
-  file->id = H5Fopen(shorter, H5F_ACC_RDWR, access);
+  file->id = H5Fopen(held, H5F_ACC_RDWR, access);
   h5_unwatch();
   if (file->id < 0) fail_to_open("write", path);
   H5Pclose(access);

@@ -16,8 +16,8 @@ import time
 import h5py
 import numpy as np
 
-from program import (CIRCLE, ENVIRONMENT, HANGS, IMAGES, SUPPORT, Checks, read_summary, run, run_input,
-                     write_input)
+from program import (CIRCLE, ENVIRONMENT, HANGS, IMAGES, SUPPORT, Checks, exit_code, read_summary,
+                     run, run_input, write_input)
 from test_faults import build_layer
 from test_job import (COMPARE, encode_values, encoded, finish, ranks_of, start, steps_told,
                       stopped_copy, stopped_while_encoding, wait_for)
@@ -251,6 +251,7 @@ def test_moved(checks, program, cwd, _trained):
             for process in processes:
                 os.kill(process, signal.SIGSTOP)
             os.rename(directory, directory + ".old")
+            os.rename(log_of(path), log_of(path) + ".old")  # the second job prints there, too
             if ends:
                 result = run(program, "--set", "training.epochs=3", "input.yaml", cwd=folder)
                 checks(result.code == 0, f"the second should be done: {result}")
@@ -261,7 +262,9 @@ def test_moved(checks, program, cwd, _trained):
             for process in processes:
                 os.kill(process, signal.SIGCONT)
             first.wait()
-            checks(first.returncode == 3, f"the first on {ranks} ranks: {first.returncode}")
+            printed = content(log_of(path) + ".old").decode()
+            checks(exit_code(first, printed) == 3 and "gfe_hpc: error on rank" in printed,
+                   f"the first on {ranks} ranks: {first.returncode}: {printed[-2000:]}")
             if ends:
                 checks(before == {name: content(os.path.join(directory, name))
                                   for name in os.listdir(directory)},
@@ -582,7 +585,7 @@ def test_bad_memory(checks, program, cwd, _trained):
             theta = trained_theta(directory)
         checks(flip(sorted(ranks_of(process))[victim], theta) > 0, "the decoder should be found")
         out, _ = process.communicate()
-        checks(process.returncode == 3 and "the decoder differs between ranks" in out,
+        checks(exit_code(process, out) == 3 and "the decoder differs between ranks" in out,
                f"rank {victim}: exit code {process.returncode}: {out[-2000:]}")
         shutil.rmtree(directory)
     print("bad memory: done", flush=True)

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import time
@@ -144,6 +146,14 @@ class Run:
                 f"{self.out[-2000:]}{self.err[-2000:]}")
 
 
+def exit_code(process, printed):
+    """The exit code of a process that has ended. If the launcher of Open MPI has itself crashed, as
+    that of version 4 sometimes does after MPI_Abort(), it is the code given to MPI_Abort()."""
+    aborted = re.search(r"MPI_ABORT was invoked .*\nwith errorcode (\d+)", printed)
+    crashed = process.returncode == -signal.SIGSEGV
+    return int(aborted[1]) if crashed and aborted else process.returncode
+
+
 def run(program, *options, ranks=1, cwd=None, timeout=None, environment=None, user=None):
     """Runs the program, or a Python script, in the directory `cwd`, a single rank without mpirun;
     as another user if `user` is given and root calls. `timeout` seconds are for a run that may
@@ -161,7 +171,7 @@ def run(program, *options, ranks=1, cwd=None, timeout=None, environment=None, us
                                stderr=subprocess.PIPE, text=True, errors="replace")
     try:
         out, err = process.communicate(timeout=timeout)
-        code = process.returncode
+        code = exit_code(process, err)
     except subprocess.TimeoutExpired:
         process.terminate()  # mpirun passes it on to its ranks
         try:
