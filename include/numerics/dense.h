@@ -8,9 +8,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "ground/real.h"
+
 // a . b in 8 partial sums, which are then added one after the other; the numbers beyond the last
 // full group of 8 are added to the first of these.
 double dense_dot(size_t n, const double *a, const double *b);
+double dense_dot_real(size_t n, const real *a, const real *b);
 
 // Replaces the lower triangle by the Cholesky factor L of a = L L^T; the part above it is
 // unchanged. False, with the triangle partly overwritten, if `a` is not positive definite, up to

@@ -5,15 +5,19 @@
 #include <string.h>
 
 #include "decoder/loss.h"
+#include "engine/projection.h"
 #include "engine/secants.h"
 #include "ground/checksum.h"
 #include "ground/memory.h"
+#include "numerics/dense.h"
 #include "numerics/product.h"
 
 enum {
   PIECE_BYTES = 1 << 26,  // of decoded entries at a time
   BLOCK_BYTES = 1 << 25,  // of scores at a time
-  ROWS = 48               // of a product, unless a pass has fewer
+  ROWS = 48,              // of a product, unless a pass has fewer
+  // Fewer entries or outputs are not worth shortening.
+  MANY = 4 * PROJECTION_TERMS
 };
 
 int64_t ranking_origin(const struct samples *samples, size_t n, int64_t i) {
@@ -28,7 +32,7 @@ struct piece {
   size_t count, stride;     // entries; real_padded(count)
   real *x, *a;              // [count][real_padded(n)] outputs, and a of them
   real *bias;               // [stride] minus the sums of a, where all weights are 1
-  real *panels, *panels_a;  // of x and, negated, of a
+  real *panels, *panels_a;  // of x or its short vectors and, negated, of a
 };
 
 struct ranking {
@@ -42,6 +46,12 @@ struct ranking {
   double *penalty;                   // [entries] of the prior, or NULL
   real *rows, *scores;               // [room][stride] weighted samples; [block][score_stride]
   size_t block, score_stride, room;  // room: rows of a pass
+  // Where all weights are 1 and the loss is mse: `scores` are upper bounds, from products of short
+  // vectors, and the scores of few entries are computed. NULL: `scores` are the scores.
+  bool bounded;
+  struct projection *projection;
+  real *shorter;                // [max(room, most)][PROJECTION_TERMS]
+  double *half_square, *exact;  // [entries] sums of a; scores of one sample, NAN: not computed yet
 };
 
 static size_t rows_at_once(size_t rows) { return rows < ROWS ? rows : ROWS; }
@@ -86,6 +96,8 @@ static struct ranking ranking_begin(const struct decoder *decoder,
                       .score_stride = real_padded((size_t)dictionary->count),
                       .room = rows_at_once(wishes->rows)};
   if (r.block > (size_t)wishes->count) r.block = (size_t)wishes->count;
+  r.bounded = decoder->loss == LOSS_MSE && samples->w == NULL && decoder->n >= MANY &&
+              dictionary->count >= MANY && r.most >= (size_t)dictionary->count;
   r.pass = network_pass_create(decoder->network, r.room, false);
   r.rows = memory_new(real, r.room * r.stride);
   r.scores = memory_new(real, r.block * r.score_stride);
@@ -96,12 +108,20 @@ static struct ranking ranking_begin(const struct decoder *decoder,
   if (samples->w != NULL)
     r.piece.panels_a = memory_new(real, product_panels_size(decoder->n, r.most));
   r.penalty = penalties(&r);
+  if (!r.bounded) return r;
+  r.shorter = memory_new(real, (r.most > r.room ? r.most : r.room) * PROJECTION_TERMS);
+  r.half_square = memory_new(double, r.most);
+  r.exact = memory_new(double, r.most);
   return r;
 }
 
 static void ranking_end(struct ranking *r) {
   network_pass_destroy(&r->pass);
   secants_destroy(&r->secants);
+  projection_destroy(&r->projection);
+  memory_free(&r->shorter);
+  memory_free(&r->half_square);
+  memory_free(&r->exact);
   memory_free(&r->rows);
   memory_free(&r->penalty);
   memory_free(&r->scores);
@@ -125,6 +145,20 @@ static void decode(struct ranking *r, size_t first, size_t count) {
   }
 }
 
+// The bounds are increased by the rounding of the bias.
+static void shorten_piece(struct ranking *r) {
+  const real rounding = (real)1e-6;
+  struct piece *piece = &r->piece;
+  r->projection = projection_create(r->decoder->n, piece->count, piece->x);
+  projection_shorten(r->projection, piece->count, piece->x, r->shorter);
+  product_pack(PROJECTION_TERMS, piece->count, r->shorter, 1, PROJECTION_TERMS, piece->panels);
+  for (size_t k = 0; k < piece->count; k++) {
+    const real *x = piece->x + k * r->stride;
+    r->half_square[k] = 0.5 * dense_dot_real(r->decoder->n, x, x);
+    piece->bias[k] -= rounding * piece->bias[k];
+  }
+}
+
 static void prepare_piece(struct ranking *r, size_t first, size_t count) {
   struct piece *piece = &r->piece;
   const size_t n = r->decoder->n;
@@ -135,6 +169,10 @@ static void prepare_piece(struct ranking *r, size_t first, size_t count) {
   for (size_t k = 0; k < count; k++)
     piece->bias[k] = (real)-loss_potential(r->decoder->loss, n, piece->x + k * r->stride,
                                            piece->a + k * r->stride);
+  if (r->bounded) {
+    shorten_piece(r);
+    return;
+  }
   for (size_t k = 0; k < count * r->stride; k++) piece->a[k] = -piece->a[k];
   product_pack(n, count, piece->x, 1, r->stride, piece->panels);
   if (r->samples->w != NULL) product_pack(n, count, piece->a, 1, r->stride, piece->panels_a);
@@ -157,19 +195,22 @@ static void gather_weights(const struct ranking *r, const int64_t *chosen, size_
            r->stride * sizeof(real));
 }
 
-// Scores of the `rows` samples that are chosen, for the entries of the piece from `column` on: the
-// larger the better.
+// Scores of the `rows` samples that are chosen, or their bounds, for the entries of the piece from
+// `column` on: the larger the better.
 static void score(struct ranking *r, const int64_t *chosen, size_t rows, size_t column,
                   real *scores) {
   const struct piece *piece = &r->piece;
   const size_t n = r->decoder->n;
   const bool weighted = r->samples->w != NULL;
   gather(r, chosen, rows);
-  struct product_matrix m = {
-      .terms = n, .outputs = piece->count, .panels = piece->panels, .ends = r->decoder->chains};
+  if (r->bounded) projection_shorten(r->projection, rows, r->rows, r->shorter);
+  struct product_matrix m = {.terms = r->bounded ? PROJECTION_TERMS : n,
+                             .outputs = piece->count,
+                             .panels = piece->panels,
+                             .ends = r->bounded ? NULL : r->decoder->chains};
   struct product_rows product = {.rows = rows,
-                                 .a = r->rows,
-                                 .a_stride = r->stride,
+                                 .a = r->bounded ? r->shorter : r->rows,
+                                 .a_stride = r->bounded ? PROJECTION_TERMS : r->stride,
                                  .bias = weighted ? NULL : piece->bias,
                                  .c = scores + column,
                                  .c_stride = r->score_stride};
@@ -196,33 +237,6 @@ static bool lies_apart(const struct dictionary *dictionary, const int64_t *entri
   return true;
 }
 
-// The score of an entry, including the prior's part.
-static double score_of(const struct ranking *r, const real *scores, int64_t entry) {
-  return (double)scores[entry] - (r->penalty == NULL ? 0.0 : r->penalty[entry]);
-}
-
-// The best entries of one sample that are sufficiently far apart.
-static void choose(const struct ranking *r, const struct ranking_wishes *wishes, int64_t sample,
-                   const real *scores, size_t tries, int64_t *entries) {
-  const int64_t origin =
-      wishes->exclude_own ? ranking_origin(r->samples, r->decoder->n, sample) : 0;
-  for (size_t t = 0; t < tries; t++) {
-    entries[t] = -1;
-    double best = 0.0;
-    for (int64_t k = 0; k < r->dictionary->count; k++) {
-      const double score = score_of(r, scores, k);
-      const bool better = isfinite(score) && (entries[t] < 0 || score > best);
-      if (better && takes_part(r, wishes, k, origin) && lies_apart(r->dictionary, entries, t, k)) {
-        entries[t] = k;
-        best = score;
-      }
-    }
-    if (entries[t] >= 0) continue;
-    for (size_t rest = t; rest < tries; rest++) entries[rest] = -1;
-    return;
-  }
-}
-
 // What a score leaves out of the sum of losses: for mse, the sum of w y^2 / 2.
 static double left_out(const struct ranking *r, int64_t sample) {
   if (r->decoder->loss != LOSS_MSE) return 0.0;
@@ -234,22 +248,90 @@ static double left_out(const struct ranking *r, int64_t sample) {
   return sum;
 }
 
-static void find_losses(const struct ranking *r, int64_t sample, const real *scores, size_t tries,
-                        const int64_t *entries, double *losses) {
-  const double rest = left_out(r, sample), factor = r->decoder->loss == LOSS_MSE ? 2.0 : 1.0;
-  for (size_t t = 0; t < tries; t++)
-    losses[t] = entries[t] < 0 ? (double)NAN
-                               : factor * (rest - score_of(r, scores, entries[t])) /
-                                     r->samples->weight_sum[sample];
+// A sample whose scores are known, and what is needed to compute more of them.
+struct scored {
+  int64_t sample, origin;
+  const real *y, *scores;
+  double left_out;
+};
+
+static double penalty_of(const struct ranking *r, int64_t entry) {
+  return r->penalty == NULL ? 0.0 : r->penalty[entry];
 }
 
-static void guess(struct ranking *r, const struct ranking_wishes *wishes, int64_t sample,
-                  int64_t entry, const struct ranking_found *found) {
-  const size_t n = r->decoder->n, d = real_padded(r->decoder->d), i = (size_t)sample;
-  const int64_t origin = wishes->exclude_own ? ranking_origin(r->samples, n, sample) : 0;
+// An upper bound of the score of an entry, including the prior's part, and the score itself.
+static double bound_of(const struct ranking *r, const struct scored *s, int64_t entry) {
+  return (double)s->scores[entry] - penalty_of(r, entry);
+}
+
+static double score_of(const struct ranking *r, const struct scored *s, int64_t entry) {
+  if (!r->bounded) return bound_of(r, s, entry);
+  const real *x = r->piece.x + (size_t)entry * r->stride;
+  if (isnan(r->exact[entry]))
+    r->exact[entry] = dense_dot_real(r->decoder->n, s->y, x) - r->half_square[entry];
+  return r->exact[entry] - penalty_of(r, entry);
+}
+
+// The best entry that is sufficiently far from the `count` that have been found, by its score or by
+// its bound, of those whose bound is at least `floor`; -1: there is none.
+static int64_t best_entry(const struct ranking *r, const struct ranking_wishes *wishes,
+                          const struct scored *s, const int64_t *found, size_t count, double floor,
+                          double (*value_of)(const struct ranking *, const struct scored *,
+                                             int64_t)) {
+  int64_t best = -1;
+  double most = 0.0;
+  for (int64_t k = 0; k < r->dictionary->count; k++) {
+    const double bound = bound_of(r, s, k);
+    if (!isfinite(bound) || bound < floor || (best >= 0 && bound <= most)) continue;
+    const double value = value_of(r, s, k);
+    if (best >= 0 && !(value > most)) continue;
+    if (takes_part(r, wishes, k, s->origin) && lies_apart(r->dictionary, found, count, k)) {
+      best = k;
+      most = value;
+    }
+  }
+  return best;
+}
+
+// The best entries of one sample that are sufficiently far apart. No entry whose bound is below the
+// score of another can be better than this one.
+static void choose(const struct ranking *r, const struct ranking_wishes *wishes,
+                   const struct scored *s, size_t tries, int64_t *entries) {
+  for (size_t t = 0; t < tries; t++) {
+    entries[t] = best_entry(r, wishes, s, entries, t, -INFINITY, bound_of);
+    if (entries[t] >= 0 && r->bounded)
+      entries[t] = best_entry(r, wishes, s, entries, t, score_of(r, s, entries[t]), score_of);
+    if (entries[t] >= 0) continue;
+    for (size_t rest = t; rest < tries; rest++) entries[rest] = -1;
+    return;
+  }
+}
+
+static void find_losses(const struct ranking *r, const struct scored *s, size_t tries,
+                        const int64_t *entries, double *losses) {
+  const double factor = r->decoder->loss == LOSS_MSE ? 2.0 : 1.0;
+  for (size_t t = 0; t < tries; t++)
+    losses[t] = entries[t] < 0 ? (double)NAN
+                               : factor * (s->left_out - score_of(r, s, entries[t])) /
+                                     r->samples->weight_sum[s->sample];
+}
+
+static void guess(struct ranking *r, const struct scored *s, int64_t entry,
+                  const struct ranking_found *found) {
+  const size_t d = real_padded(r->decoder->d), i = (size_t)s->sample;
   found->guessed[i] = r->secants != NULL && entry >= DICTIONARY_TRAINED &&
-                      secants_step(r->secants, entry, origin, r->samples->y + i * r->stride,
-                                   found->guesses + i * d);
+                      secants_step(r->secants, entry, s->origin, s->y, found->guesses + i * d);
+}
+
+static struct scored scored_of(const struct ranking *r, const struct ranking_wishes *wishes,
+                               int64_t sample, const real *scores) {
+  const bool own = wishes->exclude_own;
+  for (int64_t k = 0; r->bounded && k < r->dictionary->count; k++) r->exact[k] = (double)NAN;
+  return (struct scored){.sample = sample,
+                         .origin = own ? ranking_origin(r->samples, r->decoder->n, sample) : 0,
+                         .y = r->samples->y + (size_t)sample * r->stride,
+                         .scores = scores,
+                         .left_out = left_out(r, sample)};
 }
 
 void ranking_run(const struct decoder *decoder, const struct dictionary *dictionary,
@@ -271,13 +353,13 @@ void ranking_run(const struct decoder *decoder, const struct dictionary *diction
               r.scores + row * r.score_stride);
     }
     for (size_t row = 0; row < block; row++) {
-      const int64_t sample = wishes->chosen[done + row];
-      const size_t first = (size_t)sample * tries;
-      const real *scores = r.scores + row * r.score_stride;
-      choose(&r, wishes, sample, scores, tries, found->entries + first);
+      const struct scored scored =
+          scored_of(&r, wishes, wishes->chosen[done + row], r.scores + row * r.score_stride);
+      const size_t first = (size_t)scored.sample * tries;
+      choose(&r, wishes, &scored, tries, found->entries + first);
       if (found->losses != NULL)
-        find_losses(&r, sample, scores, tries, found->entries + first, found->losses + first);
-      if (found->guesses != NULL) guess(&r, wishes, sample, found->entries[first], found);
+        find_losses(&r, &scored, tries, found->entries + first, found->losses + first);
+      if (found->guesses != NULL) guess(&r, &scored, found->entries[first], found);
     }
   }
   ranking_end(&r);

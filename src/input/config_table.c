@@ -334,9 +334,9 @@ static const struct config_row evaluation_rows[] = {
     {"tries", TYPE_INTEGER, AT(evaluation.tries), "auto", .automatic = "0",
      .range = {1, TRIES_MAX, CLOSED}, .unit = "flows",
      .text = "number of flows per sample, from well-separated starts, of which the one with the "
-             "lowest final loss is kept; auto: up to 3 where the loss stays above 5 times that of "
-             "the trained latents, from starts at which it is at most twice that at the first; 1 "
-             "where entries are missing"},
+             "lowest final loss is kept; auto: up to 3 where the loss stays above 3 times that of "
+             "the trained latents, from starts at which it is at most 4 times that at the first; "
+             "1 where entries are missing"},
     {"prior", TYPE_CHOICE, AT(evaluation.prior), "auto", .name = prior_name,
      .text =
          "prior of the latents of test and new data: none, or gaussian, with the mean and "

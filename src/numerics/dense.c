@@ -5,16 +5,30 @@
 
 #include "ground/memory.h"
 
+enum { LANES = 8 };
+
+static double sum_lanes(const double lane[LANES]) {
+  double sum = 0.0;
+  for (size_t j = 0; j < LANES; j++) sum += lane[j];
+  return sum;
+}
+
 double dense_dot(size_t n, const double *a, const double *b) {
-  enum { LANES = 8 };
   double lane[LANES] = {0.0};
   size_t i = 0;
   for (; i + LANES <= n; i += LANES)
     for (size_t j = 0; j < LANES; j++) lane[j] += a[i + j] * b[i + j];
   for (size_t j = 0; i < n; i++, j++) lane[j] += a[i] * b[i];
-  double sum = 0.0;
-  for (size_t j = 0; j < LANES; j++) sum += lane[j];
-  return sum;
+  return sum_lanes(lane);
+}
+
+double dense_dot_real(size_t n, const real *a, const real *b) {
+  double lane[LANES] = {0.0};
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES)
+    for (size_t j = 0; j < LANES; j++) lane[j] += (double)a[i + j] * (double)b[i + j];
+  for (size_t j = 0; i < n; i++, j++) lane[j] += (double)a[i] * (double)b[i];
+  return sum_lanes(lane);
 }
 
 // y += factor x

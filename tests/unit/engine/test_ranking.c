@@ -156,6 +156,8 @@ int main(void) {
     test_best(100, 70, LOSS_MSE, weighted);
     test_best(100, 70, LOSS_BCE, weighted);
   }
+  test_best(200, 300, LOSS_MSE, false);  // by bounds
+  test_best(131, 1000, LOSS_MSE, false);
   test_best(20000, 250, LOSS_MSE, true);  // more than is decoded at a time
   test_own();
   return test_summary();
