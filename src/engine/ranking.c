@@ -46,8 +46,8 @@ struct ranking {
   double *penalty;                   // [entries] of the prior, or NULL
   real *rows, *scores;               // [room][stride] weighted samples; [block][score_stride]
   size_t block, score_stride, room;  // room: rows of a pass
-  // Where all weights are 1 and the loss is mse: `scores` are upper bounds, from products of short
-  // vectors, and the scores of few entries are computed. NULL: `scores` are the scores.
+  // Where all weights are 1 and the loss is mse, `scores` are only upper bounds, the products of
+  // short vectors, and the scores themselves are computed for a few entries of each sample.
   bool bounded;
   struct projection *projection;
   real *shorter;                // [max(room, most)][PROJECTION_TERMS]
@@ -104,7 +104,8 @@ static struct ranking ranking_begin(const struct decoder *decoder,
   r.piece.x = memory_new(real, r.most * r.stride);
   r.piece.a = memory_new(real, r.most * r.stride);
   r.piece.bias = memory_new(real, real_padded(r.most));
-  r.piece.panels = memory_new(real, product_panels_size(decoder->n, r.most));
+  r.piece.panels =
+      memory_new(real, product_panels_size(r.bounded ? PROJECTION_TERMS : decoder->n, r.most));
   if (samples->w != NULL)
     r.piece.panels_a = memory_new(real, product_panels_size(decoder->n, r.most));
   r.penalty = penalties(&r);
