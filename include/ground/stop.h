@@ -3,7 +3,7 @@
 #ifndef GFE_STOP_H
 #define GFE_STOP_H
 
-enum stop_reason { STOP_NONE, STOP_USR1, STOP_USR2, STOP_TERM, STOP_FILE, STOP_TIME };
+enum stop_reason { STOP_NONE, STOP_USR1, STOP_USR2, STOP_TERM, STOP_XCPU, STOP_FILE, STOP_TIME };
 
 // The text in summary.json, such as "signal USR1"; NULL beyond the last.
 const char *stop_name(enum stop_reason reason);

@@ -21,7 +21,8 @@ static const int patience = 20000;  // milliseconds that squeue may take
 
 static const char *const names[] = {
     [STOP_NONE] = "none",        [STOP_USR1] = "signal USR1", [STOP_USR2] = "signal USR2",
-    [STOP_TERM] = "signal TERM", [STOP_FILE] = "stop file",   [STOP_TIME] = "time limit",
+    [STOP_TERM] = "signal TERM", [STOP_XCPU] = "signal XCPU", [STOP_FILE] = "stop file",
+    [STOP_TIME] = "time limit",
 };
 
 const char *stop_name(enum stop_reason reason) {
@@ -32,11 +33,13 @@ const char *stop_name(enum stop_reason reason) {
 
 static volatile sig_atomic_t caught = STOP_NONE;
 
-static void note(int signal) {
-  caught = signal == SIGUSR1 ? STOP_USR1 : signal == SIGUSR2 ? STOP_USR2 : STOP_TERM;
-}
+static const int signals[] = {
+    [STOP_USR1] = SIGUSR1, [STOP_USR2] = SIGUSR2, [STOP_TERM] = SIGTERM, [STOP_XCPU] = SIGXCPU};
 
-static const int signals[] = {[STOP_USR1] = SIGUSR1, [STOP_USR2] = SIGUSR2, [STOP_TERM] = SIGTERM};
+static void note(int signal) {
+  for (int reason = STOP_USR1; reason <= STOP_XCPU; reason++)
+    if (signals[reason] == signal) caught = reason;
+}
 
 // Whoever started the program may have blocked them.
 static void handle_by(void (*handler)(int signal)) {
@@ -44,7 +47,7 @@ static void handle_by(void (*handler)(int signal)) {
   sigset_t handled;
   sigemptyset(&action.sa_mask);
   sigemptyset(&handled);
-  for (int reason = STOP_USR1; reason <= STOP_TERM; reason++) {
+  for (int reason = STOP_USR1; reason <= STOP_XCPU; reason++) {
     sigaction(signals[reason], &action, NULL);
     sigaddset(&handled, signals[reason]);
   }

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "decoder/activation.h"
-#include "decoder/network.h"
 #include "engine/jacobian.h"
 #include "ground/memory.h"
 #include "ground/rng.h"
+#include "support/decode.h"
 #include "support/test.h"
 
 enum { LATENT = 5, ENTRIES = 37 };
@@ -19,14 +19,6 @@ static struct decoder *make_decoder(enum loss_kind loss) {
   struct decoder *decoder = decoder_create(LATENT, 2, specs, loss);
   decoder_initialise(decoder, 4);
   return decoder;
-}
-
-static void decode(const struct decoder *decoder, const real *z, real *x) {
-  struct network_pass *pass = network_pass_create(decoder->network, 1, false);
-  memcpy(network_pass_input(pass), z, real_padded(LATENT) * sizeof *z);
-  memcpy(x, network_pass_forward(pass, decoder_values(decoder), 1),
-         real_padded(ENTRIES) * sizeof *x);
-  network_pass_destroy(&pass);
 }
 
 // The largest difference from central differences.

@@ -3,11 +3,11 @@
 #include <string.h>
 
 #include "decoder/activation.h"
-#include "decoder/network.h"
 #include "engine/secants.h"
 #include "ground/memory.h"
 #include "ground/rng.h"
 #include "numerics/dense.h"
+#include "support/decode.h"
 #include "support/test.h"
 
 enum { LATENT = 3, ENTRIES = 40, TRAINED = 60 };
@@ -17,14 +17,6 @@ struct fixture {
   struct dictionary *dictionary;
   real *x;  // [count][real_padded(ENTRIES)]
 };
-
-static void decode(const struct decoder *decoder, const real *z, real *x) {
-  struct network_pass *pass = network_pass_create(decoder->network, 1, false);
-  memcpy(network_pass_input(pass), z, real_padded(LATENT) * sizeof *z);
-  memcpy(x, network_pass_forward(pass, decoder_values(decoder), 1),
-         real_padded(ENTRIES) * sizeof *x);
-  network_pass_destroy(&pass);
-}
 
 static struct fixture make(enum loss_kind loss, int64_t trained) {
   const struct layer_spec specs[] = {

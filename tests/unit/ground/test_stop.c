@@ -118,6 +118,8 @@ static void test_reasons(const char *directory) {
   CHECK(stop_noticed(stop, 1.0) == STOP_USR2 && stop_noticed(NULL, 0.0) == STOP_USR2, "USR2");
   raise(SIGTERM);
   CHECK(stop_noticed(stop, 1.0) == STOP_TERM, "TERM");
+  raise(SIGXCPU);
+  CHECK(stop_noticed(stop, 1.0) == STOP_XCPU, "XCPU");
   stop_destroy(&stop);
   stop_destroy(&other);
 }
