@@ -225,9 +225,9 @@ static const struct config_row training_rows[] = {
              "about 480 updates in all (96 with last_layer_steps), at most 16 per batch, or 50 for "
              "batches of 250 and more"},
     {"replay", TYPE_BOOLEAN, AT(training.replay), "false",
-     .text = "all updates of a batch except the first use, in its place, as many samples drawn "
-             "from all those loaded so far, with their latents; each sample is loaded once per "
-             "epoch but used more often (uses_per_sample in summary.json)"},
+     .text = "from the second update of a batch on, use in its place the same number of samples, "
+             "drawn from all those loaded so far, with their latents; each sample is loaded once "
+             "per epoch but used more often (uses_per_sample in summary.json)"},
     {"tile", TYPE_INTEGER, AT(training.tile), "auto", .range = {1, 1e9, CLOSED}, .unit = "samples",
      .automatic = "0",
      .text = "samples of a batch whose gradient is summed on one rank; auto: chosen from batch and "
@@ -285,9 +285,9 @@ static const struct config_row training_rows[] = {
      .text = "fraction of the training samples, in whole groups such as trajectories, that is held "
              "out for validation; 0 = none"},
     {"folds", TYPE_INTEGER, AT(training.folds), "1", .range = {1, 100, CLOSED},
-     .text = "cross-validation: number of shares, none of which overlap, that are held out one "
-             "after the other, each in a separate training run, before the refit; the mean over "
-             "all of them decides, which is safer where samples are few"},
+     .text = "cross-validation: number of disjoint shares that are held out one after the other, "
+             "each in a separate training run, before the refit; the mean over all of them "
+             "decides, which is safer where samples are few"},
     {"keep", TYPE_CHOICE, AT(training.keep), "last", .name = keep_name,
      .text = "which decoder to keep: last, that of the last epoch; best, that with the lowest "
              "validation loss (the initial one unless 1 % is gained). By default, best if there is "
@@ -327,10 +327,10 @@ static const struct config_row evaluation_rows[] = {
     {"start", TYPE_CHOICES, AT(evaluation.start), "auto", .automatic = "auto", .name = start_name,
      .text =
          "where flows may begin; each sample takes the start with the smallest loss. zero: "
-         "z = 0; mean: the mean of the trained latents; pod, encoder: POD's code, or that of an "
-         "autoencoder; predictor: a linear guess, with a metric for lbfgs; dictionary: the best "
-         "of some trained latents; uniform: a random point of [0, 1). auto: zero, pod if it exists "
-         "and, if the solver ends at a minimum (lbfgs), mean and dictionary if they exist"},
+         "z = 0; mean: the mean of the trained latents; pod: POD's code; encoder: an autoencoder's "
+         "code; predictor: a linear guess, with a metric for lbfgs; dictionary: the best of some "
+         "trained latents; uniform: a random point of [0, 1). auto: zero, pod if it exists and, if "
+         "the solver ends at a minimum (lbfgs), mean and dictionary if they exist"},
     {"tries", TYPE_INTEGER, AT(evaluation.tries), "auto", .automatic = "0",
      .range = {1, TRIES_MAX, CLOSED}, .unit = "flows",
      .text = "number of flows per sample, from well-separated starts, of which the one with the "
