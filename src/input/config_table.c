@@ -38,9 +38,9 @@ static const struct config_row run_rows[] = {
      .change = CHANGE_IRRELEVANT},
     {"memory_limit", TYPE_BYTES, AT(run.memory_limit), "auto", .range = {1, 1e18, CLOSED},
      .automatic = "0", .unit = "bytes",
-     .text = "memory that a rank may use; auto: its node's, or what its job or container may use "
-             "of that, divided by the number of ranks there; with less a run takes longer, but no "
-             "result changes",
+     .text = "memory that a rank may use; auto: that of its node, or the part of it that its job "
+             "or container may use, divided by the number of ranks there; with less memory a run "
+             "takes longer, but no result changes",
      .change = CHANGE_IRRELEVANT},
 };
 
@@ -225,9 +225,9 @@ static const struct config_row training_rows[] = {
              "about 480 updates in all (96 with last_layer_steps), at most 16 per batch, or 50 for "
              "batches of 250 and more"},
     {"replay", TYPE_BOOLEAN, AT(training.replay), "false",
-     .text = "all updates of a batch except the first use, in its place, as many samples drawn "
-             "from all those loaded so far, with their latents; each sample is loaded once per "
-             "epoch but used more often (uses_per_sample in summary.json)"},
+     .text = "from the second update of a batch on, use in its place the same number of samples, "
+             "drawn from all those loaded so far, with their latents; each sample is loaded once "
+             "per epoch but used more often (uses_per_sample in summary.json)"},
     {"tile", TYPE_INTEGER, AT(training.tile), "auto", .range = {1, 1e9, CLOSED}, .unit = "samples",
      .automatic = "0",
      .text = "samples of a batch whose gradient is summed on one rank; auto: chosen from batch and "
@@ -241,9 +241,9 @@ static const struct config_row training_rows[] = {
     {"last_layer_steps", TYPE_INTEGER, AT(training.last_layer_steps), "0",
      .range = {0, 1000, CLOSED}, .unit = "steps",
      .text = "Newton steps of the decoder's last layer before each update, with the Hessian of the "
-             "batch's loss (bce: an upper bound on it), as fractions that fall with the learning "
-             "rate. That layer must be dense, without activation. With batches of 250 and more, 1 "
-             "or 2 save three quarters of the updates"},
+             "batch's loss (bce: an upper bound on it), multiplied by the ratio of the learning "
+             "rate to its first value. That layer must be dense, without activation. With batches "
+             "of 250 and more, 1 or 2 steps save three quarters of the updates"},
     {"last_layer_damping", TYPE_NUMBER, AT(training.last_layer_damping), "0.1",
      .range = {0, 1e6, OPEN_LOWER},
      .text = "added to the diagonal of that Hessian, in units of its mean"},
@@ -260,7 +260,7 @@ static const struct config_row training_rows[] = {
     {"schedule", TYPE_CHOICE, AT(training.optimiser.schedule), "constant", .name = schedule_name,
      .automatic = "auto",
      .text = "how the learning rate changes during training; auto: cosine; if a restart gives more "
-             "epochs, it falls anew over those left"},
+             "epochs, the rate falls anew over the remaining ones"},
     {"schedule_factor", TYPE_NUMBER, AT(training.optimiser.schedule_factor), "0.1",
      .range = {0, 1, OPEN_LOWER},
      .text = "step: factor of each change; cosine: final rate / initial rate"},
@@ -279,15 +279,15 @@ static const struct config_row training_rows[] = {
     {"order", TYPE_CHOICE, AT(training.order), "shuffled", .name = order_name,
      .text = "order of the samples: shuffled by seed and epoch, or as in the file"},
     {"adjoint", TYPE_CHOICE, AT(training.adjoint), "none", .name = adjoint_name,
-     .text = "derivative through the flow: none, left out; discrete, exactly for the flow as "
-             "computed; continuous, by the adjoint equation"},
+     .text = "derivative through the flow. none: left out; discrete: exact for the flow as "
+             "computed; continuous: by the adjoint equation"},
     {"validation", TYPE_NUMBER, AT(training.validation), "0", .range = {0, 1, OPEN_UPPER},
      .text = "fraction of the training samples, in whole groups such as trajectories, that is held "
              "out for validation; 0 = none"},
     {"folds", TYPE_INTEGER, AT(training.folds), "1", .range = {1, 100, CLOSED},
-     .text = "cross-validation: number of shares, none of which overlap, that are held out one "
-             "after the other, each in a separate training run, before the refit; the mean over "
-             "all of them decides, which is safer where samples are few"},
+     .text = "cross-validation: number of disjoint shares that are held out one after the other, "
+             "each in a separate training run, before the refit; the mean over all of them "
+             "decides, which is safer where samples are few"},
     {"keep", TYPE_CHOICE, AT(training.keep), "last", .name = keep_name,
      .text = "which decoder to keep: last, that of the last epoch; best, that with the lowest "
              "validation loss (the initial one unless 1 % is gained). By default, best if there is "
@@ -327,16 +327,16 @@ static const struct config_row evaluation_rows[] = {
     {"start", TYPE_CHOICES, AT(evaluation.start), "auto", .automatic = "auto", .name = start_name,
      .text =
          "where flows may begin; each sample takes the start with the smallest loss. zero: "
-         "z = 0; mean: the mean of the trained latents; pod, encoder: POD's code, or that of an "
-         "autoencoder; predictor: a linear guess, with a metric for lbfgs; dictionary: the best "
-         "of some trained latents; uniform: a random point of [0, 1). auto: zero and, if the "
-         "solver ends at a minimum, those of mean, pod and dictionary that exist"},
+         "z = 0; mean: the mean of the trained latents; pod: POD's code; encoder: an autoencoder's "
+         "code; predictor: a linear guess, with a metric for lbfgs; dictionary: the best of some "
+         "trained latents; uniform: a random point of [0, 1). auto: zero, pod if it exists and, if "
+         "the solver ends at a minimum (lbfgs), mean and dictionary if they exist"},
     {"tries", TYPE_INTEGER, AT(evaluation.tries), "auto", .automatic = "0",
      .range = {1, TRIES_MAX, CLOSED}, .unit = "flows",
      .text = "number of flows per sample, from well-separated starts, of which the one with the "
-             "lowest final loss is kept; auto: up to 3 where the loss stays above 3 times that of "
-             "the trained latents, from starts at which it is at most 4 times that at the first; "
-             "1 where entries are missing"},
+             "lowest final loss is kept; auto: up to 3, another one only while the lowest loss so "
+             "far is above 3 times that of the trained latents, and only from a start with at most "
+             "4 times the loss of the first start; 1 where entries are missing"},
     {"prior", TYPE_CHOICE, AT(evaluation.prior), "auto", .name = prior_name,
      .text =
          "prior of the latents of test and new data: none, or gaussian, with the mean and "
