@@ -329,7 +329,7 @@ static const struct config_row evaluation_rows[] = {
          "where flows may begin; each sample takes the start with the smallest loss. zero: "
          "z = 0; mean: the mean of the trained latents; pod: POD's code; encoder: an autoencoder's "
          "code; predictor: a linear guess, with a metric for lbfgs; dictionary: the best of some "
-         "trained latents; uniform: a random point of [0, 1). auto: zero, pod if it exists and, if "
+         "trained latents; uniform: a random point of [0, 1)^d. auto: zero, pod if it exists and, if "
          "the solver ends at a minimum (lbfgs), mean and dictionary if they exist"},
     {"tries", TYPE_INTEGER, AT(evaluation.tries), "auto", .automatic = "0",
      .range = {1, TRIES_MAX, CLOSED}, .unit = "flows",
