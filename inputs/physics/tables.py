@@ -9,7 +9,7 @@ Prints a table per set: the relative L2 error of the whole group, |x - y| / |y| 
 mean over the seeds. Of tasks that differ only in other keys (the learning rate), the one with the
 smallest validation loss counts. `test` is in the range of the training data, `encode` outside it.
 An autoencoder has two errors: that of its own encoder, and that of a flow through its decoder,
-which begins at the encoder's code. Unfinished tasks are left out.
+which begins at 0 or, if the decoder started from POD, at POD's code. Unfinished tasks are left out.
 """
 
 import argparse
