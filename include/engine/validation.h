@@ -46,7 +46,7 @@ struct validation_choice validation_begin(enum loss_kind kind, double loss);
 bool validation_judge(struct validation_choice *choice, int64_t passes, double loss);
 
 // Whether a training run of `epochs` passes is validated after `passes` of them: after each one if
-// there are up to 50; otherwise about 50 times, evenly spaced, and after the last.
+// there are up to 50; otherwise 26 to 50 times, evenly spaced, the last pass included.
 bool validation_is_due(int64_t passes, int64_t epochs);
 
 // The validations of such a run, that of the start included; the number of the one after
