@@ -133,7 +133,8 @@ static void print_head(void) {
       ".PP\n"
       "The same command starts a run and resumes it after any interruption. The program stops\n"
       "cleanly before its time limit (run.walltime or Slurm's, whichever comes first), on the\n"
-      "signals USR1, USR2 and TERM, and when it finds a file \\fISTOP\\fR in the run directory.\n"
+      "signals USR1, USR2, TERM and XCPU, and when it finds a file \\fISTOP\\fR in the run "
+      "directory.\n"
       ".PP\n"
       "\\fBgfe_hpc\\fR computes in single precision, \\fBgfe_hpc_double\\fR in double precision.\n"
       "Without \\fBmpirun\\fR the program runs on one rank.");

@@ -1,48 +1,40 @@
 #include "engine/projection.h"
 
+#include <assert.h>
 #include <math.h>
-#include <string.h>
+#include <stdbool.h>
 
+#include "engine/pod_modes.h"
 #include "ground/memory.h"
 #include "numerics/dense.h"
 #include "numerics/product.h"
 
 enum { DIRECTIONS = PROJECTION_TERMS - 1 };
 
-static const double margin = 1e-5;     // of the square of a vector, added to that of its rest
-static const double dependent = 1e-6;  // a rest is this much shorter than the vector
+static const double margin = 1e-5;  // of the square of a vector, added to that of its rest
 
 struct projection {
   size_t n;
-  real *panels;  // of the directions, 0 where there are fewer
+  real *panels;  // of the directions
 };
 
-// Gram-Schmidt, twice, which is orthogonal to rounding (Giraud, Langou and Rozloznik 2005). False
-// if the row is not finite or depends on the directions.
-static bool add_direction(size_t n, const real *row, double *directions, size_t have) {
-  double *v = directions + have * n;
-  for (size_t i = 0; i < n; i++) v[i] = (double)row[i];
-  const double before = dense_dot(n, v, v);
-  for (int twice = 0; twice < 2; twice++)
-    for (size_t k = 0; k < have; k++) {
-      const double *u = directions + k * n, component = dense_dot(n, u, v);
-      for (size_t i = 0; i < n; i++) v[i] -= component * u[i];
-    }
-  const double after = dense_dot(n, v, v);
-  if (!isfinite(before) || !(after > dependent * dependent * before)) return false;
-  for (size_t i = 0; i < n; i++) v[i] /= sqrt(after);
-  return true;
-}
+static bool is_finite(size_t n, const real *row) { return isfinite(dense_dot_real(n, row, row)); }
 
 struct projection *projection_create(size_t n, size_t count, const real *x) {
+  assert(n >= DIRECTIONS);
   struct projection *p = memory_new(struct projection, 1);
   *p = (struct projection){.n = n, .panels = memory_new(real, product_panels_size(n, DIRECTIONS))};
-  double *directions = memory_new(double, DIRECTIONS *n);
+  double *directions = memory_new(double, DIRECTIONS *n), there[DIRECTIONS] = {0};
   size_t have = 0;
-  for (size_t k = 0; k < count && have < DIRECTIONS; k++)
-    have += add_direction(n, x + k * real_padded(n), directions, have);
+  for (const real *row = x; row < x + count * real_padded(n) && have < DIRECTIONS;
+       row += real_padded(n)) {
+    if (!is_finite(n, row)) continue;
+    for (size_t i = 0; i < n; i++) directions[have * n + i] = (double)row[i];
+    there[have++] = 1.0;
+  }
+  pod_modes_orthonormalise(DIRECTIONS, n, directions, there);
   real *rows = memory_new(real, DIRECTIONS * n);
-  for (size_t i = 0; i < have * n; i++) rows[i] = (real)directions[i];
+  for (size_t i = 0; i < DIRECTIONS * n; i++) rows[i] = (real)directions[i];
   product_pack(n, DIRECTIONS, rows, 1, n, p->panels);
   memory_free(&rows);
   memory_free(&directions);

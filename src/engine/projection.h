@@ -16,8 +16,9 @@ enum { PROJECTION_TERMS = 32 };  // numbers of a short vector
 
 struct projection;  // owned by the caller of projection_create()
 
-// The directions span the first rows of x [count][real_padded(n)], as many as a short vector has
-// components; rows that are not finite, or depend on earlier ones, are passed over.
+// The directions span the first finite rows of x [count][real_padded(n)], as many as a short vector
+// has components; in place of rows that depend on earlier ones, or are missing, there are others. A
+// vector must have more entries than there are directions.
 struct projection *projection_create(size_t n, size_t count, const real *x);
 void projection_destroy(struct projection **projection);
 

@@ -31,7 +31,8 @@ int64_t ranking_origin(const struct samples *samples, size_t n, int64_t i) {
 struct piece {
   size_t count, stride;     // entries; real_padded(count)
   real *x, *a;              // [count][real_padded(n)] outputs, and a of them
-  real *bias;               // [stride] minus the sums of a, where all weights are 1
+  double *sums;             // [count] of a
+  real *bias;               // [stride] minus the sums, where all weights are 1
   real *panels, *panels_a;  // of x or its short vectors and, negated, of a
 };
 
@@ -50,8 +51,8 @@ struct ranking {
   // short vectors, and the scores themselves are computed for a few entries of each sample.
   bool bounded;
   struct projection *projection;
-  real *shorter;                // [max(room, most)][PROJECTION_TERMS]
-  double *half_square, *exact;  // [entries] sums of a; scores of one sample, NAN: not computed yet
+  real *shorter;  // [max(room, most)][PROJECTION_TERMS]
+  double *exact;  // [entries] scores of one sample; NAN: not computed yet
 };
 
 static size_t rows_at_once(size_t rows) { return rows < ROWS ? rows : ROWS; }
@@ -103,6 +104,7 @@ static struct ranking ranking_begin(const struct decoder *decoder,
   r.scores = memory_new(real, r.block * r.score_stride);
   r.piece.x = memory_new(real, r.most * r.stride);
   r.piece.a = memory_new(real, r.most * r.stride);
+  r.piece.sums = memory_new(double, r.most);
   r.piece.bias = memory_new(real, real_padded(r.most));
   r.piece.panels =
       memory_new(real, product_panels_size(r.bounded ? PROJECTION_TERMS : decoder->n, r.most));
@@ -111,7 +113,6 @@ static struct ranking ranking_begin(const struct decoder *decoder,
   r.penalty = penalties(&r);
   if (!r.bounded) return r;
   r.shorter = memory_new(real, (r.most > r.room ? r.most : r.room) * PROJECTION_TERMS);
-  r.half_square = memory_new(double, r.most);
   r.exact = memory_new(double, r.most);
   return r;
 }
@@ -121,13 +122,13 @@ static void ranking_end(struct ranking *r) {
   secants_destroy(&r->secants);
   projection_destroy(&r->projection);
   memory_free(&r->shorter);
-  memory_free(&r->half_square);
   memory_free(&r->exact);
   memory_free(&r->rows);
   memory_free(&r->penalty);
   memory_free(&r->scores);
   memory_free(&r->piece.x);
   memory_free(&r->piece.a);
+  memory_free(&r->piece.sums);
   memory_free(&r->piece.bias);
   memory_free(&r->piece.panels);
   memory_free(&r->piece.panels_a);
@@ -153,11 +154,7 @@ static void shorten_piece(struct ranking *r) {
   r->projection = projection_create(r->decoder->n, piece->count, piece->x);
   projection_shorten(r->projection, piece->count, piece->x, r->shorter);
   product_pack(PROJECTION_TERMS, piece->count, r->shorter, 1, PROJECTION_TERMS, piece->panels);
-  for (size_t k = 0; k < piece->count; k++) {
-    const real *x = piece->x + k * r->stride;
-    r->half_square[k] = 0.5 * dense_dot_real(r->decoder->n, x, x);
-    piece->bias[k] -= rounding * piece->bias[k];
-  }
+  for (size_t k = 0; k < piece->count; k++) piece->bias[k] -= rounding * piece->bias[k];
 }
 
 static void prepare_piece(struct ranking *r, size_t first, size_t count) {
@@ -167,9 +164,11 @@ static void prepare_piece(struct ranking *r, size_t first, size_t count) {
   piece->stride = real_padded(count);
   decode(r, first, count);
   memset(piece->bias, 0, piece->stride * sizeof *piece->bias);
-  for (size_t k = 0; k < count; k++)
-    piece->bias[k] = (real)-loss_potential(r->decoder->loss, n, piece->x + k * r->stride,
-                                           piece->a + k * r->stride);
+  for (size_t k = 0; k < count; k++) {
+    piece->sums[k] =
+        loss_potential(r->decoder->loss, n, piece->x + k * r->stride, piece->a + k * r->stride);
+    piece->bias[k] = (real)-piece->sums[k];
+  }
   if (r->bounded) {
     shorten_piece(r);
     return;
@@ -269,7 +268,7 @@ static double score_of(const struct ranking *r, const struct scored *s, int64_t 
   if (!r->bounded) return bound_of(r, s, entry);
   const real *x = r->piece.x + (size_t)entry * r->stride;
   if (isnan(r->exact[entry]))
-    r->exact[entry] = dense_dot_real(r->decoder->n, s->y, x) - r->half_square[entry];
+    r->exact[entry] = dense_dot_real(r->decoder->n, s->y, x) - r->piece.sums[entry];
   return r->exact[entry] - penalty_of(r, entry);
 }
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "hdf5_hl.h"
 #include "platform/h5.h"
@@ -224,8 +225,8 @@ void h5_dataset(struct h5_file *file, const char *group, const char *name, enum 
 // ---- writing in parallel ----
 
 // The path of a file by way of its directory, which remains open as long as the file: every rank
-// finds the file even if the directory is renamed meanwhile, and Open MPI 4, which puts the path and
-// a suffix into 256 bytes, unchecked, is given a short one.
+// finds the file even if the directory is renamed meanwhile, and Open MPI 4, which puts the path
+// and a suffix into 256 bytes, unchecked, is given a short one.
 static void hold_directory(struct h5_file *file, char held[H5_HELD]) {
   const char *slash = strrchr(file->path, '/');
   char directory[H5_PATH] = ".";
@@ -233,8 +234,11 @@ static void hold_directory(struct h5_file *file, char held[H5_HELD]) {
     snprintf(directory, sizeof directory, "%.*s", (int)(slash - file->path + 1), file->path);
   file->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (file->directory < 0) error_fatal("cannot open %s: %s", directory, strerror(errno));
-  snprintf(held, H5_HELD, "/proc/self/fd/%d/%s", file->directory,
-           slash != NULL ? slash + 1 : file->path);
+  if (access("/proc/self/fd", X_OK) == 0)
+    snprintf(held, H5_HELD, "/proc/self/fd/%d/%s", file->directory,
+             slash != NULL ? slash + 1 : file->path);
+  else
+    snprintf(held, H5_HELD, "%s", file->path);
 }
 
 struct h5_file *h5_open_parallel(const char *path, struct comm *comm) {

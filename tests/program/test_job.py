@@ -154,8 +154,8 @@ def stop_by(program, path, ranks, action):
 
 
 def test_stops(checks, program, cwd):
-    """USR1, USR2, TERM, STOP and run.walltime, one after the other, each in an endless run; then,
-    given an end, it reaches the bits of a run that had this end from the start."""
+    """USR1, USR2, TERM, XCPU, STOP and run.walltime, one after the other, each in an endless run;
+    then, given an end, it reaches the bits of a run that had this end from the start."""
     values = {**IMAGES, **TRAINING, **ENDLESS}
     folder = os.path.join(cwd, "stop")
     path = write_input(os.path.join(folder, "input.yaml"), values)
@@ -172,6 +172,8 @@ def test_stops(checks, program, cwd):
            "signal USR2")
     expect(*stop_by(program, path, 1, lambda p: os.kill(ranks_of(p)[0], signal.SIGTERM)),
            "signal TERM")
+    expect(*stop_by(program, path, 2, lambda p: os.kill(ranks_of(p)[1], signal.SIGXCPU)),
+           "signal XCPU")
     expect(*stop_by(program, path, 2, lambda p: open(stop, "w", encoding="utf-8").close()),
            "stop file")
     result = run(program, "input.yaml", cwd=folder)
