@@ -147,11 +147,12 @@ class Run:
 
 
 def exit_code(process, printed):
-    """The exit code of a process that has ended. If the launcher of Open MPI has itself crashed, as
-    that of version 4 sometimes does after MPI_Abort(), it is the code given to MPI_Abort()."""
-    aborted = re.search(r"MPI_ABORT was invoked .*\nwith errorcode (\d+)", printed)
-    crashed = process.returncode == -signal.SIGSEGV
-    return int(aborted[1]) if crashed and aborted else process.returncode
+    """The exit code of a process that has ended. The launcher of Open MPI 4 itself sometimes
+    crashes while it passes on the messages of MPI_Abort(), at times before it prints them; its
+    ranks have then said why they abort the job, which they do with code 3 and no other."""
+    crashed = process.returncode in (-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS)
+    launcher = f":{process.pid:05d}] *** Process received signal ***" in printed
+    return 3 if crashed and launcher and "gfe_hpc: error on rank" in printed else process.returncode
 
 
 def run(program, *options, ranks=1, cwd=None, timeout=None, environment=None, user=None):
