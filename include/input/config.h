@@ -224,6 +224,7 @@ struct config {
     struct optimiser_options optimiser;
     bool warm_start;
     int64_t second_flow;  // epochs between those with second flows; 0 = none
+    bool metric;          // flows begin with a common metric
     enum order order;
     enum adjoint_kind adjoint;
     double validation;  // fraction of the training samples held out; 0 = none

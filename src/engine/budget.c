@@ -18,6 +18,7 @@
 #include "engine/pod_start.h"
 #include "engine/posterior.h"
 #include "engine/second_flow.h"
+#include "engine/training_metric.h"
 #include "engine/update.h"
 #include "ground/least.h"
 #include "ground/text.h"
@@ -310,13 +311,20 @@ static void choose_second_flow(struct config *config, const void *context) {
   config->training.second_flow = applies ? EVERY : 0;
 }
 
+static void choose_metric(struct config *config, const void *context) {
+  enum { EPOCHS = 10 };
+  config->training.metric = config->run.model != MODEL_AUTOENCODER &&
+                            training_metric_is_possible(context) && config->training.warm_start &&
+                            config->training.epochs >= EPOCHS;
+}
+
 // The facts are a struct run.
 static const struct config_rule rules[] = {
-    {"training.tile", choose_tile},       {"training.second_flow", choose_second_flow},
-    {"training.updates", plan_updates},   {"training.learning_rate", plan_rate},
-    {"training.schedule", plan_schedule}, {"evaluation.pod", choose_pod},
-    {"run.memory_limit", choose_limit},   {"evaluation.start", choose_start},
-    {"evaluation.tries", choose_tries}};
+    {"training.tile", choose_tile},        {"training.second_flow", choose_second_flow},
+    {"training.metric", choose_metric},    {"training.updates", plan_updates},
+    {"training.learning_rate", plan_rate}, {"training.schedule", plan_schedule},
+    {"evaluation.pod", choose_pod},        {"run.memory_limit", choose_limit},
+    {"evaluation.start", choose_start},    {"evaluation.tries", choose_tries}};
 
 static void refuse(const struct run *run, struct error *error) {
   struct budget_part parts[BUDGET_PARTS], most = {"", "", 0.0};

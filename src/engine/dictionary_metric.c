@@ -3,21 +3,17 @@
 #include <math.h>
 #include <string.h>
 
-#include "decoder/loss.h"
 #include "engine/curvature.h"
-#include "engine/jacobian.h"
+#include "engine/gauss_newton.h"
 #include "ground/memory.h"
-#include "numerics/product.h"
 
 static const double ridge = 1e-6;  // of the mean curvature: latents may be unused
 
 struct dictionary_metric {
   const struct decoder *decoder;
   struct dictionary *dictionary;
-  struct jacobian *jacobian;
-  real *panels;   // of the transposed Jacobian
-  real *hessian;  // [d][real_padded(d)]
-  double *sum;    // [d][d]
+  struct gauss_newton *gauss_newton;
+  double *sum;  // [d][d]
 };
 
 static bool applies(const struct run *run) {
@@ -31,43 +27,21 @@ struct dictionary_metric *dictionary_metric_begin(struct run *run) {
   struct dictionary_metric *work = memory_new(struct dictionary_metric, 1);
   work->decoder = run->decoder;
   work->dictionary = run->dictionary;
-  work->jacobian = jacobian_create(run->decoder, run->evaluation_rows);
-  work->panels = memory_new(real, product_panels_size(run->decoder->n, d));
-  work->hessian = memory_new(real, d * real_padded(d));
+  work->gauss_newton = gauss_newton_create(run->decoder, run->evaluation_rows);
   work->sum = memory_new(double, d *d);
   return work;
 }
 
 void dictionary_metric_end(struct dictionary_metric **work) {
   if (*work == NULL) return;
-  jacobian_destroy(&(*work)->jacobian);
-  memory_free(&(*work)->panels);
-  memory_free(&(*work)->hessian);
+  gauss_newton_destroy(&(*work)->gauss_newton);
   memory_free(&(*work)->sum);
   memory_free(work);
 }
 
-// Adds the Hessian of what an entry decodes to: J^T W J times 2 / n for mse, 1 / n for bce.
 static void add_entry(struct dictionary_metric *work, int64_t entry) {
-  const size_t d = work->decoder->d, n = work->decoder->n;
-  const size_t stride = real_padded(d), output = real_padded(n);
-  struct jacobian *jacobian = work->jacobian;
-  jacobian_find(jacobian, work->dictionary->z + (size_t)entry * stride);
-  product_pack(n, d, jacobian->columns, 1, output, work->panels);
-  for (size_t k = 0; k < n && work->decoder->loss == LOSS_BCE; k++)
-    for (size_t i = 0; i < d; i++)
-      jacobian->columns[i * output + k] *= (real)jacobian_curvature(jacobian, k);
-  const struct product_matrix transposed = {.terms = n, .outputs = d, .panels = work->panels};
-  const struct product_rows product = {.rows = d,
-                                       .a = jacobian->columns,
-                                       .a_stride = output,
-                                       .c = work->hessian,
-                                       .c_stride = stride};
-  product_multiply(&transposed, &product);
-  const double factor = (work->decoder->loss == LOSS_MSE ? 2.0 : 1.0) / (double)n;
-  for (size_t i = 0; i < d; i++)
-    for (size_t k = 0; k < d; k++)
-      work->sum[i * d + k] += factor * (double)work->hessian[i * stride + k];
+  const size_t stride = real_padded(work->decoder->d);
+  gauss_newton_add(work->gauss_newton, work->dictionary->z + (size_t)entry * stride, work->sum);
 }
 
 static void add_some(struct dictionary_metric *work) {
@@ -133,8 +107,7 @@ double dictionary_metric_bytes(const struct run *run) {
   const double d = (double)run->decoder->d, stride = (double)real_padded(run->decoder->d);
   const double most = fmax((double)dictionary_most(run->decoder), (double)run->file_dictionary);
   const double entries = run->decoder->d <= DICTIONARY_METRIC_LATENT ? most : 1.0;
-  return (double)jacobian_bytes(run->decoder, run->evaluation_rows) +
-         (double)(product_panels_size(run->decoder->n, run->decoder->d) * sizeof(real)) +
+  return (double)gauss_newton_bytes(run->decoder, run->evaluation_rows) +
          (entries + 1.0) * d * (stride + 3.0 * d) * (double)sizeof(real) +
          d * d * (double)sizeof(double);
 }

@@ -20,7 +20,7 @@
 // A further try pays off where a flow ends above this many times the loss of the trained latents,
 static const double poor = 3.0;
 // and from a start at which the loss is at most this many times that at the first.
-static const double promising = 4.0;
+static const double promising = 16.0;
 
 static const bool *wanted(const struct run *run) { return run->config.evaluation.start; }
 

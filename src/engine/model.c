@@ -7,6 +7,7 @@
 #include "engine/ensemble.h"
 #include "engine/last_layer.h"
 #include "engine/second_flow.h"
+#include "engine/training_metric.h"
 #include "ground/clock.h"
 #include "ground/memory.h"
 
@@ -20,9 +21,10 @@ struct model {
   const struct model_ops *ops;
   struct run *run;  // borrowed
   struct batch_gradient *batch_gradient;
-  struct ensemble *ensemble;  // NULL without flows
-  struct carry *carry;        // NULL: flows leave nothing behind
-  struct last_layer *last;    // NULL: trained like the other layers
+  struct ensemble *ensemble;       // NULL without flows
+  struct carry *carry;             // NULL: flows leave nothing behind
+  struct last_layer *last;         // NULL: trained like the other layers
+  struct training_metric *metric;  // NULL: flows begin without one
 };
 
 // What the flows of a shard inherit from earlier flows and leave for later ones.
@@ -62,9 +64,11 @@ static bool step_gfe(struct model *model, struct shard *shard, enum model_latent
   struct carry *carry = prepare_carry(model, shard, latents);
   shard->encoding->starts = starts;
   shard->encoding->carry = starts == NULL ? carry : NULL;  // which takes one flow per sample
+  shard->encoding->metric = training_metric_now(model->metric);
   ensemble_run(model->ensemble, &shard->samples, shard->size, shard->encoding);
   shard->encoding->starts = NULL;
   starts_destroy(&starts);
+  training_metric_add(model->metric, shard);
   step->seconds = clock_seconds() - begun;
   return take_gradient(model, shard, gradient, step);
 }
@@ -111,6 +115,7 @@ struct model *model_create(struct run *run) {
                             run->config.training.adjoint, flow_of(run));
   if (run->shares_update) batch_gradient_want_share(model->batch_gradient);
   model->last = last_layer_create(run);
+  model->metric = training_metric_create(run);
   if (model->ops->flows)
     model->ensemble = ensemble_create(comm_ranks(run->comm), run->decoder, &run->config.encoding,
                                       run->training_rows);
@@ -127,6 +132,7 @@ void model_destroy(struct model **model) {
   ensemble_destroy(&(*model)->ensemble);
   carry_destroy(&(*model)->carry);
   last_layer_destroy(&(*model)->last);
+  training_metric_destroy(&(*model)->metric);
   batch_gradient_destroy(&(*model)->batch_gradient);
   memory_free(model);
 }
@@ -152,6 +158,7 @@ bool model_keeps_latents(const struct run *run) {
 void model_state(struct model *model, struct state *state) {
   batch_gradient_state(model->batch_gradient, state);
   last_layer_state(model->last, state);
+  training_metric_state(model->metric, state);
 }
 
 double model_bytes(const struct run *run) {
@@ -159,7 +166,7 @@ double model_bytes(const struct run *run) {
   const double flows = ops_of(run)->flows ? ensemble_bytes(run->decoder, &run->config.encoding,
                                                            run->training_rows, passes)
                                           : 0.0;
-  return flows + last_layer_bytes(run) +
+  return flows + last_layer_bytes(run) + training_metric_bytes(run) +
          batch_gradient_bytes(run->decoder, run->training_rows, run->tile,
                               run->config.training.adjoint, flow_of(run));
 }

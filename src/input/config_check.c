@@ -337,6 +337,14 @@ static bool check_second_flow(const struct config_input *input, const struct con
          complain(input, "training", "second_flow", "needs %s, unless it is 0", lacks);
 }
 
+static bool check_metric(const struct config_input *input, const struct config *config) {
+  const bool given = config_key_is_given(input, "training.metric") && config->training.metric;
+  if (!given || config->run.model == MODEL_AUTOENCODER || !config->run.task[TASK_TRAIN] ||
+      solver_ops(&config->encoding)->takes_metric)
+    return true;
+  return complain(input, "training", "metric", "needs encoding.solver = lbfgs, unless it is false");
+}
+
 // A guess for each sample's own flow.
 static bool check_start(const struct config_input *input, const struct config *config) {
   const bool *start = config->evaluation.start;
@@ -437,7 +445,8 @@ bool config_check(const struct config_input *input, struct config *config) {
          check_solver(input, &config->encoding, "encoding") &&
          check_solver(input, &config->evaluation.solver, "evaluation") &&
          check_adjoint(input, config) && check_second_flow(input, config) &&
-         check_start(input, config) && check_validation(input, config) &&
-         check_comparison(input, config) && config_check_copies(input, config) &&
-         config_check_recipe(input, config) && config_paths_settle(input, config);
+         check_metric(input, config) && check_start(input, config) &&
+         check_validation(input, config) && check_comparison(input, config) &&
+         config_check_copies(input, config) && config_check_recipe(input, config) &&
+         config_paths_settle(input, config);
 }

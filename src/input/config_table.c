@@ -276,6 +276,10 @@ static const struct config_row training_rows[] = {
              "best-fitting latent of another sample; the better end is kept. 0 = never; auto: 10, "
              "but 0 with fewer epochs, cold starts, an adjoint or a shared step. Ignored with an "
              "autoencoder"},
+    {"metric", TYPE_BOOLEAN, AT(training.metric), "auto", .automatic = "auto",
+     .text = "the first step of each flow of lbfgs is scaled by the mean curvature at the latents "
+             "of recent samples; auto: with warm starts and at least 10 epochs. Ignored with an "
+             "autoencoder"},
     {"order", TYPE_CHOICE, AT(training.order), "shuffled", .name = order_name,
      .text = "order of the samples: shuffled by seed and epoch, or as in the file"},
     {"adjoint", TYPE_CHOICE, AT(training.adjoint), "none", .name = adjoint_name,
@@ -329,14 +333,15 @@ static const struct config_row evaluation_rows[] = {
          "where flows may begin; each sample takes the start with the smallest loss. zero: "
          "z = 0; mean: the mean of the trained latents; pod: POD's code; encoder: an autoencoder's "
          "code; predictor: a linear guess, with a metric for lbfgs; dictionary: the best of some "
-         "trained latents; uniform: a random point of [0, 1)^d. auto: zero, pod if it exists and, if "
+         "trained latents; uniform: a random point of [0, 1)^d. auto: zero, pod if it exists and, "
+         "if "
          "the solver ends at a minimum (lbfgs), mean and dictionary if they exist"},
     {"tries", TYPE_INTEGER, AT(evaluation.tries), "auto", .automatic = "0",
      .range = {1, TRIES_MAX, CLOSED}, .unit = "flows",
      .text = "number of flows per sample, from well-separated starts, of which the one with the "
              "lowest final loss is kept; auto: up to 3, another one only while the lowest loss so "
              "far is above 3 times that of the trained latents, and only from a start with at most "
-             "4 times the loss of the first start; 1 where entries are missing"},
+             "16 times the loss of the first start; 1 where entries are missing"},
     {"prior", TYPE_CHOICE, AT(evaluation.prior), "auto", .name = prior_name,
      .text =
          "prior of the latents of test and new data: none, or gaussian, with the mean and "
