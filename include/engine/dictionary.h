@@ -39,10 +39,6 @@ struct dictionary {
   double *latent_mean, *covariance;  // [d], [d][d], owned
 };
 
-// The largest number of trained entries, between 64 and 1,024, among which a sample can be ranked
-// for about the cost of one evaluation; a function of the decoder alone.
-int64_t dictionary_most(const struct decoder *decoder);
-
 // Room for `trained` trained entries, all zero. Owned by the caller.
 struct dictionary *dictionary_create(size_t d, int64_t trained);
 void dictionary_destroy(struct dictionary **dictionary);

@@ -7,16 +7,7 @@
 #include "ground/memory.h"
 #include "numerics/dense.h"
 
-// More entries than MOST saved no evaluations on images, and decoding them would make the encoding
-// of a small set slower.
-enum { LEAST = 64, MOST = 1024 };
 static const double ridge = 1e-6;  // of the mean variance, as some latents may be unused
-
-// Ranking takes a product of n terms per entry; an evaluation goes forward and back.
-int64_t dictionary_most(const struct decoder *decoder) {
-  const double entries = network_flops(decoder->network) / (2.0 * (double)decoder->n);
-  return entries < LEAST ? LEAST : entries > MOST ? MOST : (int64_t)entries;
-}
 
 struct dictionary *dictionary_create(size_t d, int64_t trained) {
   struct dictionary *dictionary = memory_new(struct dictionary, 1);

@@ -14,8 +14,10 @@
 // A key for rng_permute() that no epoch or subset uses.
 static const uint64_t dictionary_key = UINT64_MAX - 1;
 
-static int64_t trained_count(const struct run *run) {
-  const int64_t most = dictionary_most(run->decoder), count = run->shapes[SET_TRAIN].count;
+// `weighted`: as many as samples with weights are ranked among.
+static int64_t trained_count(const struct run *run, bool weighted) {
+  const int64_t most = ranking_most(run->decoder, weighted);
+  const int64_t count = run->shapes[SET_TRAIN].count;
   return most < count ? most : count;
 }
 
@@ -30,9 +32,9 @@ static int64_t is_drawn(const void *context, int64_t sample) {
   return place < draw->count ? place : -1;
 }
 
-static struct choice *draw_samples(const struct run *run) {
+static struct choice *draw_samples(const struct run *run, int64_t count) {
   const struct draw draw = {.seed = (uint64_t)run->config.run.seed,
-                            .count = trained_count(run),
+                            .count = count,
                             .total = run->shapes[SET_TRAIN].count};
   return choice_create(run->sets[SET_TRAIN], draw.count, is_drawn, &draw);
 }
@@ -234,13 +236,13 @@ static void follow_others(struct run *run, const struct choice *choice, struct e
 }
 
 int64_t dictionary_fit_entries(const struct run *run) {
-  const int64_t trained = run->used[SET_TRAIN] ? trained_count(run) : run->file_dictionary;
+  const int64_t trained = run->used[SET_TRAIN] ? trained_count(run, false) : run->file_dictionary;
   return DICTIONARY_TRAINED + trained;
 }
 
 struct dictionary *dictionary_fit(struct run *run) {
   const size_t d = run->decoder->d, stride = real_padded(d);
-  struct choice *choice = draw_samples(run);
+  struct choice *choice = draw_samples(run, trained_count(run, false));
   struct encoding *encoding = encoding_create(choice->samples.count, d);
   if (run->latents != NULL) take_latents(choice, run->latents, stride, encoding);
   follow(run, choice, encoding);
@@ -254,7 +256,7 @@ struct dictionary *dictionary_fit(struct run *run) {
 
 struct dictionary *dictionary_fit_latents(const struct run *run, const real *latents) {
   const size_t d = run->decoder->d, stride = real_padded(d);
-  struct choice *choice = draw_samples(run);
+  struct choice *choice = draw_samples(run, trained_count(run, true));
   struct encoding *encoding = encoding_create(choice->samples.count, d);
   take_latents(choice, latents, stride, encoding);
   for (int64_t i = 0; i < choice->samples.count; i++)
@@ -266,7 +268,7 @@ struct dictionary *dictionary_fit_latents(const struct run *run, const real *lat
 }
 
 double dictionary_fit_bytes(const struct run *run) {
-  const double total = (double)trained_count(run), d = (double)run->decoder->d;
+  const double total = (double)trained_count(run, false), d = (double)run->decoder->d;
   const double mine = ceil(total / comm_size(run->comm));
   return total * (d + 2.0) * (double)sizeof(double) +
          2.0 * mine * (double)(real_padded(run->decoder->n) * sizeof(real));

@@ -14,7 +14,8 @@ int64_t dictionary_fit_entries(const struct run *run);
 struct dictionary *dictionary_fit(struct run *run);
 
 // The same from latents as they are, [local_count][real_padded(d)], without flows or losses; those
-// that are not finite are left out. Owned by the caller. Collective.
+// that are not finite are left out. It serves for a moment and is decoded by every rank, so it has
+// no more entries than samples with weights are ranked among. Owned by the caller. Collective.
 struct dictionary *dictionary_fit_latents(const struct run *run, const real *latents);
 
 // Bytes of the work space in which it is fitted.

@@ -5,6 +5,7 @@
 
 #include "engine/curvature.h"
 #include "engine/gauss_newton.h"
+#include "engine/ranking.h"
 #include "ground/memory.h"
 
 static const double ridge = 1e-6;  // of the mean curvature: latents may be unused
@@ -105,7 +106,7 @@ void dictionary_metric_complete(struct run *run) {
 double dictionary_metric_bytes(const struct run *run) {
   if (!applies(run)) return 0.0;
   const double d = (double)run->decoder->d, stride = (double)real_padded(run->decoder->d);
-  const double most = fmax((double)dictionary_most(run->decoder), (double)run->file_dictionary);
+  const double most = fmax((double)ranking_most(run->decoder, false), (double)run->file_dictionary);
   const double entries = run->decoder->d <= DICTIONARY_METRIC_LATENT ? most : 1.0;
   return (double)gauss_newton_bytes(run->decoder, run->evaluation_rows) +
          (entries + 1.0) * d * (stride + 3.0 * d) * (double)sizeof(real) +

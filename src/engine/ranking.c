@@ -17,7 +17,11 @@ enum {
   BLOCK_BYTES = 1 << 25,  // of scores at a time
   ROWS = 48,              // of a product, unless a pass has fewer
   // Fewer entries or outputs are not worth shortening.
-  MANY = 4 * PROJECTION_TERMS
+  MANY = 4 * PROJECTION_TERMS,
+  // More entries than MOST saved no evaluations on images, and decoding them would make the
+  // encoding of a small set slower.
+  LEAST = 64,
+  MOST = 1024
 };
 
 int64_t ranking_origin(const struct samples *samples, size_t n, int64_t i) {
@@ -42,6 +46,7 @@ struct ranking {
   const struct samples *samples;
   struct network_pass *pass;
   struct piece piece;
+  int64_t count;                     // entries of the dictionary that take part
   size_t most, stride;               // entries of a piece; real_padded(n)
   struct secants *secants;           // NULL: no guesses
   double *penalty;                   // [entries] of the prior, or NULL
@@ -65,6 +70,23 @@ static size_t entries_at_once(const struct decoder *decoder, int64_t count) {
   return most > REAL_PAD ? most : REAL_PAD;
 }
 
+// Whether a number of entries is decoded at once, and their losses can be bounded.
+static bool bounds(const struct decoder *decoder, bool weighted, int64_t count) {
+  return decoder->loss == LOSS_MSE && !weighted && decoder->n >= MANY && count >= MANY &&
+         entries_at_once(decoder, count) >= (size_t)count;
+}
+
+// Ranking takes a product of n terms per entry, or one of the short vectors and the shortening of
+// the sample; an evaluation goes forward and back.
+int64_t ranking_most(const struct decoder *decoder, bool weighted) {
+  const double flops = network_flops(decoder->network), n = (double)decoder->n;
+  const double full = flops / (2.0 * n);
+  const double shorter = flops / (2.0 * PROJECTION_TERMS) - n;
+  const int64_t most = DICTIONARY_TRAINED + MOST;
+  const double entries = bounds(decoder, weighted, most) ? fmax(full, shorter) : full;
+  return entries < LEAST ? LEAST : entries > MOST ? MOST : (int64_t)entries;
+}
+
 static size_t samples_at_once(int64_t count) {
   const size_t most = BLOCK_BYTES / (real_padded((size_t)count) * sizeof(real));
   return most < 1 ? 1 : most;
@@ -74,7 +96,7 @@ static size_t samples_at_once(int64_t count) {
 // multiplied, too.
 static double *penalties(const struct ranking *r) {
   const struct prior *prior = r->samples->prior;
-  const size_t stride = real_padded(r->decoder->d), count = (size_t)r->dictionary->count;
+  const size_t stride = real_padded(r->decoder->d), count = (size_t)r->count;
   if (prior == NULL) return NULL;
   const double factor = r->decoder->loss == LOSS_MSE ? 0.5 * prior->variance : prior->variance;
   double *penalty = memory_new(double, count);
@@ -88,17 +110,19 @@ static struct ranking ranking_begin(const struct decoder *decoder,
                                     const struct samples *samples,
                                     const struct ranking_wishes *wishes) {
   assert(wishes->rows > 0);
+  const int64_t first = DICTIONARY_TRAINED + wishes->most;
+  const int64_t count = wishes->most > 0 && first < dictionary->count ? first : dictionary->count;
   struct ranking r = {.decoder = decoder,
                       .dictionary = dictionary,
                       .samples = samples,
-                      .most = entries_at_once(decoder, dictionary->count),
+                      .count = count,
+                      .most = entries_at_once(decoder, count),
                       .stride = real_padded(decoder->n),
-                      .block = samples_at_once(dictionary->count),
-                      .score_stride = real_padded((size_t)dictionary->count),
+                      .block = samples_at_once(count),
+                      .score_stride = real_padded((size_t)count),
                       .room = rows_at_once(wishes->rows)};
   if (r.block > (size_t)wishes->count) r.block = (size_t)wishes->count;
-  r.bounded = decoder->loss == LOSS_MSE && samples->w == NULL && decoder->n >= MANY &&
-              dictionary->count >= MANY && r.most >= (size_t)dictionary->count;
+  r.bounded = bounds(decoder, samples->w != NULL, count);
   r.pass = network_pass_create(decoder->network, r.room, false);
   r.rows = memory_new(real, r.room * r.stride);
   r.scores = memory_new(real, r.block * r.score_stride);
@@ -280,7 +304,7 @@ static int64_t best_entry(const struct ranking *r, const struct ranking_wishes *
                                              int64_t)) {
   int64_t best = -1;
   double most = 0.0;
-  for (int64_t k = 0; k < r->dictionary->count; k++) {
+  for (int64_t k = 0; k < r->count; k++) {
     const double bound = bound_of(r, s, k);
     if (!isfinite(bound) || bound < floor || (best >= 0 && bound <= most)) continue;
     const double value = value_of(r, s, k);
@@ -326,7 +350,7 @@ static void guess(struct ranking *r, const struct scored *s, int64_t entry,
 static struct scored scored_of(const struct ranking *r, const struct ranking_wishes *wishes,
                                int64_t sample, const real *scores) {
   const bool own = wishes->exclude_own;
-  for (int64_t k = 0; r->bounded && k < r->dictionary->count; k++) r->exact[k] = (double)NAN;
+  for (int64_t k = 0; r->bounded && k < r->count; k++) r->exact[k] = (double)NAN;
   return (struct scored){.sample = sample,
                          .origin = own ? ranking_origin(r->samples, r->decoder->n, sample) : 0,
                          .y = r->samples->y + (size_t)sample * r->stride,
@@ -339,11 +363,11 @@ void ranking_run(const struct decoder *decoder, const struct dictionary *diction
                  const struct ranking_found *found) {
   if (wishes->count == 0) return;
   struct ranking r = ranking_begin(decoder, dictionary, samples, wishes);
-  const size_t total = (size_t)dictionary->count, wanted = (size_t)wishes->count;
+  const size_t total = (size_t)r.count, wanted = (size_t)wishes->count;
   const bool whole = r.most >= total;  // decoded once
   if (whole) prepare_piece(&r, 0, total);
   if (whole && found->guesses != NULL && samples->w == NULL)
-    r.secants = secants_create(decoder, dictionary, r.piece.x);
+    r.secants = secants_create(decoder, dictionary, r.count, r.piece.x);
   for (size_t done = 0; done < wanted; done += r.block) {
     const size_t block = wanted - done < r.block ? wanted - done : r.block;
     for (size_t column = 0; column < total; column += r.most) {

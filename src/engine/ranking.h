@@ -10,9 +10,15 @@
 #include "engine/dictionary.h"
 #include "engine/samples.h"
 
+// The largest number of trained entries, between 64 and 1,024, among which a sample can be ranked
+// for about the cost of one evaluation, by bounds of its losses if it has no weights. A function of
+// the decoder alone.
+int64_t ranking_most(const struct decoder *decoder, bool weighted);
+
 struct ranking_wishes {
   bool zero, mean, trained;  // which entries of the dictionary take part
   bool exclude_own;          // not those of the sample itself or of an equal one
+  int64_t most;              // of the trained entries only the first ones, so many; 0: all
   int64_t count;             // samples that are ranked,
   const int64_t *chosen;     // [count] which ones, borrowed
   size_t rows;               // of a pass at most

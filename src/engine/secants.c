@@ -13,6 +13,7 @@ static const double ridge = 0.01;  // of the mean square of the differences
 struct secants {
   const struct decoder *decoder;
   const struct dictionary *dictionary;
+  int64_t entries;
   const real *x;
   size_t count;        // neighbours: as many as a latent has numbers, if there are
   int64_t *neighbour;  // [d]
@@ -25,11 +26,12 @@ struct secants {
 };
 
 struct secants *secants_create(const struct decoder *decoder, const struct dictionary *dictionary,
-                               const real *x) {
+                               int64_t entries, const real *x) {
   const size_t d = decoder->d, stride = real_padded(decoder->n);
   struct secants *s = memory_new(struct secants, 1);
   *s = (struct secants){.decoder = decoder,
                         .dictionary = dictionary,
+                        .entries = entries,
                         .x = x,
                         .neighbour = memory_new(int64_t, d),
                         .distance = memory_new(double, d),
@@ -66,7 +68,7 @@ size_t secants_bytes(const struct decoder *decoder) {
 // The nearest trained entries, ties in their order.
 static void find_neighbours(struct secants *s, int64_t entry, int64_t origin) {
   s->count = 0;
-  for (int64_t k = DICTIONARY_TRAINED; k < s->dictionary->count; k++) {
+  for (int64_t k = DICTIONARY_TRAINED; k < s->entries; k++) {
     if (k == entry || (origin != 0 && s->dictionary->origin[k] == origin)) continue;
     const double distance = dictionary_distance2(s->dictionary, entry, k);
     if (s->count == s->decoder->d && !(distance < s->distance[s->count - 1])) continue;

@@ -9,9 +9,10 @@
 
 struct secants;  // owned by the caller of secants_create()
 
-// x [dictionary->count][real_padded(n)] are the decoder's outputs at the entries; all borrowed.
+// Among the first `entries` of a dictionary; x [entries][real_padded(n)] are the decoder's outputs
+// at them. All borrowed.
 struct secants *secants_create(const struct decoder *decoder, const struct dictionary *dictionary,
-                               const real *x);
+                               int64_t entries, const real *x);
 void secants_destroy(struct secants **secants);
 size_t secants_bytes(const struct decoder *decoder);
 

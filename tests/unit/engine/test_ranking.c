@@ -67,8 +67,7 @@ static double loss_at(const struct fixture *f, struct objective *objective, int6
 
 // The entry found has the least loss of those that may be taken, to rounding.
 static void check_sample(const struct fixture *f, struct objective *objective, const int64_t *found,
-                         int64_t sample, int64_t from) {
-  const int64_t count = f->dictionary->count;
+                         int64_t sample, int64_t from, int64_t count) {
   double *losses = memory_new(double, count);
   for (int64_t k = 0; k < count; k++) losses[k] = loss_at(f, objective, sample, k);
   for (size_t t = 0; t < TRIES; t++) {
@@ -93,7 +92,8 @@ static void fill_in_order(int64_t sample[SAMPLES]) {
   for (int64_t i = 0; i < SAMPLES; i++) sample[i] = i;
 }
 
-static void test_best(size_t n, int64_t trained, enum loss_kind loss, bool weighted) {
+// `most`: of the trained entries only the first ones; 0: all.
+static void test_best(size_t n, int64_t trained, enum loss_kind loss, bool weighted, int64_t most) {
   struct fixture f = make(n, trained, loss, weighted);
   struct objective *objective = objective_create(f.decoder, 1, false);
   int64_t all[SAMPLES];
@@ -101,23 +101,30 @@ static void test_best(size_t n, int64_t trained, enum loss_kind loss, bool weigh
   for (int trained_only = 0; trained_only < 2; trained_only++) {
     int64_t *found = memory_new(int64_t, SAMPLES * TRIES);
     double *losses = memory_new(double, SAMPLES *TRIES);
+    real *guesses = memory_new(real, SAMPLES * real_padded(LATENT));
+    bool *guessed = memory_new(bool, SAMPLES);
     const struct ranking_wishes wishes = {.zero = !trained_only,
                                           .mean = !trained_only,
                                           .trained = true,
+                                          .most = most,
                                           .count = SAMPLES,
                                           .chosen = all,
                                           .rows = 7};
     ranking_run(f.decoder, f.dictionary, &f.samples, &wishes, TRIES,
-                &(struct ranking_found){.entries = found, .losses = losses});
+                &(struct ranking_found){
+                    .entries = found, .losses = losses, .guesses = guesses, .guessed = guessed});
     for (int64_t k = 0; k < SAMPLES * TRIES; k++)
       CHECK(fabs(losses[k] / loss_at(&f, objective, k / TRIES, found[k]) - 1.0) < 1e-4,
             "the loss at start %lld of sample %lld", (long long)(k % TRIES),
             (long long)(k / TRIES));
     for (int64_t i = 0; i < SAMPLES; i++)
       check_sample(&f, objective, found + i * TRIES, i,
-                   trained_only ? DICTIONARY_TRAINED : DICTIONARY_ZERO);
+                   trained_only ? DICTIONARY_TRAINED : DICTIONARY_ZERO,
+                   most > 0 ? DICTIONARY_TRAINED + most : f.dictionary->count);
     memory_free(&found);
     memory_free(&losses);
+    memory_free(&guesses);
+    memory_free(&guessed);
   }
   objective_destroy(&objective);
   unmake(&f);
@@ -151,14 +158,40 @@ static void test_own(void) {
   unmake(&f);
 }
 
+// Entries that cost one evaluation: by the sizes of the products and, with bounds, of short
+// vectors, if all of them are decoded at once.
+static void test_most(void) {
+  static const struct {
+    int64_t hidden, n;
+    enum loss_kind loss;
+    bool weighted;
+    int64_t most;
+  } cases[] = {{128, 256, LOSS_BCE, false, 259},  {128, 256, LOSS_MSE, true, 259},
+               {128, 256, LOSS_MSE, false, 1024}, {8, 256, LOSS_MSE, false, 64},
+               {32, 256, LOSS_MSE, false, 262},   {128, 12288, LOSS_MSE, false, 256}};
+  for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+    const struct layer_spec specs[] = {
+        {.kind = LAYER_DENSE, .width = cases[k].hidden, .activation = ACTIVATION_TANH},
+        {.kind = LAYER_DENSE, .width = cases[k].n, .activation = ACTIVATION_IDENTITY}};
+    struct decoder *decoder = decoder_create(LATENT, 2, specs, cases[k].loss);
+    const int64_t most = ranking_most(decoder, cases[k].weighted);
+    CHECK(most == cases[k].most, "case %zu: %lld entries, not %lld", k, (long long)most,
+          (long long)cases[k].most);
+    decoder_destroy(&decoder);
+  }
+}
+
 int main(void) {
   for (int weighted = 0; weighted < 2; weighted++) {
-    test_best(100, 70, LOSS_MSE, weighted);
-    test_best(100, 70, LOSS_BCE, weighted);
+    test_best(100, 70, LOSS_MSE, weighted, 0);
+    test_best(100, 70, LOSS_BCE, weighted, 0);
+    test_best(100, 70, LOSS_BCE, weighted, 40);
   }
-  test_best(200, 300, LOSS_MSE, false);  // by bounds
-  test_best(131, 1000, LOSS_MSE, false);
-  test_best(20000, 250, LOSS_MSE, true);  // more than is decoded at a time
+  test_best(200, 300, LOSS_MSE, false, 0);  // by bounds
+  test_best(200, 300, LOSS_MSE, false, 200);
+  test_best(131, 1000, LOSS_MSE, false, 0);
+  test_best(20000, 250, LOSS_MSE, true, 0);  // more than is decoded at a time
   test_own();
+  test_most();
   return test_summary();
 }

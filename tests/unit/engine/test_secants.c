@@ -102,7 +102,7 @@ static void expect(const struct fixture *f, int64_t entry, int64_t origin, const
 
 static void test_step(enum loss_kind loss) {
   struct fixture f = make(loss, TRAINED);
-  struct secants *secants = secants_create(f.decoder, f.dictionary, f.x);
+  struct secants *secants = secants_create(f.decoder, f.dictionary, f.dictionary->count, f.x);
   real y[64] = {0}, z[64];
   for (uint64_t k = 0; k < ENTRIES; k++) y[k] = (real)rng_uniform(3, RNG_TEST, k, 0);
   for (int64_t entry = DICTIONARY_TRAINED; entry < f.dictionary->count; entry += 7) {
@@ -124,7 +124,7 @@ static void test_step(enum loss_kind loss) {
 // With fewer other entries than a latent has numbers, the step lies among them.
 static void test_few(void) {
   struct fixture f = make(LOSS_MSE, 2);
-  struct secants *secants = secants_create(f.decoder, f.dictionary, f.x);
+  struct secants *secants = secants_create(f.decoder, f.dictionary, f.dictionary->count, f.x);
   const int64_t entry = DICTIONARY_TRAINED;
   const real *to = f.x + (size_t)(entry + 1) * real_padded(ENTRIES);
   real z[64];
