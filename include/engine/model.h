@@ -18,9 +18,11 @@ void model_destroy(struct model **model);
 
 // What a step needs to know, and its result.
 struct model_step {
-  double fraction;  // of full steps that the last layer takes; to be set before the step,
-  struct batch_totals totals;  // and so are its notices
-  double seconds;              // of this rank's work on its samples, where it differs between ranks
+  // To be set before the step, and so are the notices of its totals:
+  int64_t pass;     // over the samples, from 0
+  double fraction;  // of full steps that the last layer takes
+  struct batch_totals totals;
+  double seconds;  // of this rank's work on its samples, where it differs between ranks
 };
 
 // Where the latents that the samples bring to a step come from: the previous epoch, or zero; the

@@ -312,10 +312,8 @@ static void choose_second_flow(struct config *config, const void *context) {
 }
 
 static void choose_metric(struct config *config, const void *context) {
-  enum { EPOCHS = 10 };
-  config->training.metric = config->run.model != MODEL_AUTOENCODER &&
-                            training_metric_is_possible(context) && config->training.warm_start &&
-                            config->training.epochs >= EPOCHS;
+  config->training.metric = config->run.model != MODEL_AUTOENCODER && config->training.warm_start &&
+                            training_metric_is_possible(context);
 }
 
 // The facts are a struct run.

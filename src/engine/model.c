@@ -64,7 +64,7 @@ static bool step_gfe(struct model *model, struct shard *shard, enum model_latent
   struct carry *carry = prepare_carry(model, shard, latents);
   shard->encoding->starts = starts;
   shard->encoding->carry = starts == NULL ? carry : NULL;  // which takes one flow per sample
-  shard->encoding->metric = training_metric_now(model->metric);
+  shard->encoding->metric = training_metric_now(model->metric, step->pass);
   ensemble_run(model->ensemble, &shard->samples, shard->size, shard->encoding);
   shard->encoding->starts = NULL;
   starts_destroy(&starts);

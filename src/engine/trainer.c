@@ -87,7 +87,8 @@ static bool update(struct trainer *t, struct shard *shard, enum model_latents la
                    int64_t notices[TRAINER_NOTICES]) {
   const struct config *config = &t->run->config;
   const double rate = plan_learning_rate(&t->plan, config, t->at.step, t->at.epoch);
-  struct model_step found = {.fraction = rate / config->training.optimiser.learning_rate};
+  struct model_step found = {.pass = t->at.epoch,
+                             .fraction = rate / config->training.optimiser.learning_rate};
   memcpy(found.totals.notices, notices, sizeof found.totals.notices);
   const bool finite = model_step(t->model, shard, latents, update_gradient(t->update), &found);
   t->flow_seconds += found.seconds;

@@ -64,8 +64,8 @@ static void invert(struct training_metric *m) {
   memory_free(&copy);
 }
 
-const real *training_metric_now(struct training_metric *m) {
-  if (m == NULL || m->counts.taken < LEAST) return NULL;
+const real *training_metric_now(struct training_metric *m, int64_t pass) {
+  if (m == NULL || pass == 0 || m->counts.taken < LEAST) return NULL;
   if (!m->inverted) invert(m);
   return m->invertible ? m->metric : NULL;
 }

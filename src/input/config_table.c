@@ -277,8 +277,8 @@ static const struct config_row training_rows[] = {
              "but 0 with fewer epochs, cold starts, an adjoint or a shared step. Ignored with an "
              "autoencoder"},
     {"metric", TYPE_BOOLEAN, AT(training.metric), "auto", .automatic = "auto",
-     .text = "the first step of each flow of lbfgs is scaled by the mean curvature at the latents "
-             "of recent samples; auto: with warm starts and at least 10 epochs. Ignored with an "
+     .text = "from the second epoch on, the first step of each flow of lbfgs is scaled by the mean "
+             "curvature at the latents of recent samples; auto: with warm starts. Ignored with an "
              "autoencoder"},
     {"order", TYPE_CHOICE, AT(training.order), "shuffled", .name = order_name,
      .text = "order of the samples: shuffled by seed and epoch, or as in the file"},

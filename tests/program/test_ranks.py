@@ -58,6 +58,7 @@ CHOSEN = {
 }
 AUTOENCODER = {"run.model": "autoencoder", "training.learning_rate": 1e-3}
 PREDICTOR = {"evaluation.start": "predictor", "training.epochs": 1}
+METRIC = {"training.metric": True, "training.epochs": 6}  # which exists from 170 samples on
 FEWER = {"data.train.count": 100, "training.epochs": 1}
 # More ranks than samples.
 FEW = {"data.train.count": 5, "data.test.count": 3, "training.epochs": 1}
@@ -175,7 +176,8 @@ def test_sets(checks, program, cwd):
     checks(other or "GFE_TESTS_COMPLETE" not in os.environ, "there is no other compiler's program")
     cases = {"dense": (PAPER, FEWER), "conv": (CONV, FEWER),
              "adjoint": (ODD, FEWER, ADJOINT), "autoencoder": (ODD, FEWER, AUTOENCODER),
-             "predictor": (ODD, FEWER, PREDICTOR), "small": (SMALL_DECODER, FEW)}
+             "predictor": (ODD, FEWER, PREDICTOR), "metric": (ODD, FEWER, METRIC),
+             "small": (SMALL_DECODER, FEW)}
     for name, values in cases.items():
         chosen = sets + ["plain"] * (name == "small")
         runs = {isa: run_input(checks, program, cwd, f"{isa}_{name}", TRAINING, IMAGES, *values,
@@ -196,10 +198,10 @@ def test_interrupted(checks, program, cwd):
     update their shares of the parameters, and ranks that update all."""
     if not cpu_has("avx512dq"):
         return
-    values = (TRAINING, IMAGES, ODD, FEWER, {"training.epochs": 3})
+    values = (TRAINING, IMAGES, ODD, FEWER, METRIC)
     whole = run_input(checks, program, cwd, "whole", *values, environment={"GFE_ISA": "avx512"})
-    for epochs, ranks, isa, update in ((1, 3, "avx2", "shared"), (2, 2, "avx512", "whole"),
-                                       (3, 4, "avx512", "shared")):
+    for epochs, ranks, isa, update in ((1, 3, "avx2", "shared"), (4, 2, "avx512", "whole"),
+                                       (6, 4, "avx512", "shared")):
         resumed = run_input(checks, program, cwd, "resumed", *values, {"training.epochs": epochs},
                             ranks=ranks, environment={"GFE_ISA": isa, "GFE_UPDATE": update})
     compare(checks, "another instruction set after an interruption",

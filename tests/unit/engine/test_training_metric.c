@@ -94,10 +94,11 @@ static void check(const real *found, const struct part *parts, size_t count, con
 static void test_mean(const struct sample_order *order) {
   struct shard *shard = make_shard(order, -1), *damaged = make_shard(order, INTERVAL);
   struct training_metric *metric = training_metric_create(&run);
-  CHECK(training_metric_now(metric) == NULL, "nothing is known at first");
+  CHECK(training_metric_now(metric, 1) == NULL, "nothing is known at first");
   training_metric_add(metric, shard);
+  CHECK(training_metric_now(metric, 0) == NULL, "flows of the first pass have none");
   const struct part first = {0, INTERVAL, SAMPLES, 1.0};
-  check(training_metric_now(metric), &first, 1, "one batch");
+  check(training_metric_now(metric, 1), &first, 1, "one batch");
 
   // Six samples so far. The places go on: the next is number 96 of all, 13 of the second batch,
   // and there are five. Eleven in all, of which these five count 5 * 1.5 / 11 together.
@@ -105,13 +106,13 @@ static void test_mean(const struct sample_order *order) {
   const double share = 7.5 / 11.0;
   const struct part both[] = {{0, INTERVAL, SAMPLES, (1.0 - share) / 6.0},
                               {6 * INTERVAL - SAMPLES, INTERVAL, SAMPLES, share / 5.0}};
-  check(training_metric_now(metric), both, 2, "two batches");
+  check(training_metric_now(metric, 1), both, 2, "two batches");
   training_metric_destroy(&metric);
 
   metric = training_metric_create(&run);
   training_metric_add(metric, damaged);
   const struct part others[] = {{0, INTERVAL, 1, 1.0}, {2 * INTERVAL, INTERVAL, SAMPLES, 1.0}};
-  check(training_metric_now(metric), others, 2, "without the flow that failed");
+  check(training_metric_now(metric, 1), others, 2, "without the flow that failed");
   training_metric_destroy(&metric);
   shard_destroy(&shard);
   shard_destroy(&damaged);
@@ -134,10 +135,10 @@ static void test_bits(const struct sample_order *order) {
   training_metric_add(resumed, shard);
   real bits[LATENT * STRIDE];
   const size_t bytes = LATENT * real_padded(LATENT) * sizeof(real);
-  memcpy(bits, training_metric_now(metric), bytes);
-  CHECK(memcmp(bits, training_metric_now(resumed), bytes) == 0, "after a restart");
+  memcpy(bits, training_metric_now(metric, 1), bytes);
+  CHECK(memcmp(bits, training_metric_now(resumed, 1), bytes) == 0, "after a restart");
   comm_broadcast(run.comm, bits, bytes, 0);
-  CHECK(memcmp(bits, training_metric_now(metric), bytes) == 0, "as on rank 0");
+  CHECK(memcmp(bits, training_metric_now(metric, 1), bytes) == 0, "as on rank 0");
   training_metric_destroy(&metric);
   training_metric_destroy(&resumed);
   shard_destroy(&shard);
@@ -149,7 +150,7 @@ static void test_unwanted(const struct sample_order *order) {
   struct training_metric *metric = training_metric_create(&run);
   CHECK(metric == NULL, "not wanted");
   training_metric_add(metric, shard);
-  CHECK(training_metric_now(metric) == NULL, "none");
+  CHECK(training_metric_now(metric, 1) == NULL, "none");
   run.config.training.metric = true;
   shard_destroy(&shard);
 }
