@@ -157,7 +157,7 @@ static void add_shared(struct run *run, const struct samples *samples,
                                         .mean = wanted(run)[START_MEAN],
                                         .trained = wanted(run)[START_DICTIONARY],
                                         .exclude_own = exclude_own,
-                                        .most = ranking_most(run->decoder, samples->w != NULL),
+                                        .most = ranking_most(run->decoder, !curved),
                                         .count = waiting->count,
                                         .chosen = waiting->sample,
                                         .rows = run->evaluation_rows};

@@ -68,8 +68,8 @@ static bool step_gfe(struct model *model, struct shard *shard, enum model_latent
   ensemble_run(model->ensemble, &shard->samples, shard->size, shard->encoding);
   shard->encoding->starts = NULL;
   starts_destroy(&starts);
-  training_metric_add(model->metric, shard);
   step->seconds = clock_seconds() - begun;
+  training_metric_add(model->metric, shard);
   return take_gradient(model, shard, gradient, step);
 }
 

@@ -12,7 +12,7 @@
   "data: {train: {generate: circle, count: 200}, test: {generate: circle, count: 40}}\n" \
   "decoder: {latent: 1, layers: [{dense: 8, activation: elu}, {dense: 2}], loss: mse}\n"
 
-enum { OVERRIDES = 6 };
+enum { OVERRIDES = 7 };
 static struct config before, now;  // large, so not on the stack
 static char path[] = "/tmp/gfe_compare_XXXXXX";
 
@@ -126,9 +126,9 @@ static void test_automatic(void) {
   for (int given = 0; given < 2; given++) {
     char echo[256] = "";
     read_input(&now, (const char *const[OVERRIDES]){
-                         "training.second_flow=0", "evaluation.start=zero", "evaluation.tries=1",
-                         "evaluation.pod=false", given ? "training.tile=17" : NULL,
-                         given ? "run.memory_limit=5e9" : NULL});
+                         "training.second_flow=0", "training.metric=false", "evaluation.start=zero",
+                         "evaluation.tries=1", "evaluation.pod=false",
+                         given ? "training.tile=17" : NULL, given ? "run.memory_limit=5e9" : NULL});
     char *open = config_lines(&now);
     const uint64_t hash = config_hash(&now);
     config_resolve(&now, rules, 2, &facts);
