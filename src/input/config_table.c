@@ -334,8 +334,7 @@ static const struct config_row evaluation_rows[] = {
          "z = 0; mean: the mean of the trained latents; pod: POD's code; encoder: an autoencoder's "
          "code; predictor: a linear guess, with a metric for lbfgs; dictionary: the best of some "
          "trained latents; uniform: a random point of [0, 1)^d. auto: zero, pod if it exists and, "
-         "if "
-         "the solver ends at a minimum (lbfgs), mean and dictionary if they exist"},
+         "if the solver ends at a minimum (lbfgs), mean and dictionary if they exist"},
     {"tries", TYPE_INTEGER, AT(evaluation.tries), "auto", .automatic = "0",
      .range = {1, TRIES_MAX, CLOSED}, .unit = "flows",
      .text = "number of flows per sample, from well-separated starts, of which the one with the "

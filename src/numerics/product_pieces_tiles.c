@@ -228,8 +228,7 @@ static void any_pair_tile(size_t rows, size_t vectors, const struct product_pair
     TILE(1, 8)
     TILE(2, 1)
     TILE(2, 2)
-    TILE(2, 3)
-    TILE(2, 4) TILE(3, 1) TILE(3, 2) TILE(4, 1) TILE(4, 2)
+    TILE(2, 3) TILE(2, 4) TILE(3, 1) TILE(3, 2) TILE(4, 1) TILE(4, 2)
 #if !defined GFE_ISA_plain
         TILE(5, 1) TILE(5, 2) TILE(6, 1) TILE(6, 2)
 #if !defined GFE_ISA_avx2

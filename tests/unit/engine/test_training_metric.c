@@ -55,12 +55,13 @@ static struct shard *make_shard(const struct sample_order *order, int64_t lost) 
   return shard;
 }
 
-// The inverse of the mean over some samples of weight `old` each and others of weight 1 each.
+// Samples first, first + step, ... below end, each with a weight in a mean.
 struct part {
   int64_t first, step, end;
   double weight;
 };
 
+// The inverse of the mean over some parts.
 static void expect(const struct part *parts, size_t count, real *metric) {
   struct gauss_newton *work = gauss_newton_create(run.decoder, 4);
   double sum[LATENT * LATENT] = {0}, weights = 0.0;
