@@ -85,7 +85,8 @@ cancelled() {
   esac
 }
 
-# queue_again DIRECTORY: requeues this job, or says why not.
+# queue_again DIRECTORY: requeues this job, or says why not. What it does is said first: once Slurm
+# has been asked, it may end this script at any time.
 queue_again() {
   local file reason restarts=${SLURM_RESTART_COUNT:-0}
   if file=$(stop_file "$1"); then
@@ -94,11 +95,11 @@ queue_again() {
     reason="it was cancelled"
   elif [ "$restarts" -ge "${GFE_REQUEUES:-100}" ]; then
     reason="it has been requeued $restarts times, the maximum (GFE_REQUEUES)"
-  elif ask_slurm requeue "$(job_id)"; then
-    echo "requeue: job $(job_id) is in the queue again (requeue number $((restarts + 1)))"
-    return
   else
-    reason="Slurm refuses"
+    echo "requeue: job $(job_id) goes back into the queue (requeue number $((restarts + 1)))"
+    ask_slurm requeue "$(job_id)" || echo "requeue: Slurm reports an error. If squeue does not" \
+      "list job $(job_id), submit the same command to continue."
+    return
   fi
   echo "requeue: job $(job_id) is not queued again: $reason. To continue, submit the same command."
 }

@@ -114,10 +114,11 @@ def main():
     expect("often enough", [], SLURM_RESTART_COUNT="100", text="GFE_REQUEUES")
     expect("once more", ["requeue 12"], SLURM_RESTART_COUNT="99")
     expect("fewer allowed", [], SLURM_RESTART_COUNT="2", GFE_REQUEUES="2", text="GFE_REQUEUES")
-    expect("Slurm refuses", ["requeue 12"], REFUSE="1", text="Slurm refuses")
+    expect("Slurm refuses", ["requeue 12"], REFUSE="1",
+           text="If squeue does not list job 12, submit")
 
     expect("Slurm ends the job before scontrol has answered", ["requeue 12"], END="1",
-           text="in the queue again (requeue number 1)")
+           text="goes back into the queue (requeue number 1)")
 
     expect("a warning", ["saved", "requeue 12"], warn=True, ends=0, LISTEN="1", WAIT="1")
     expect("a warning to a program that does not listen yet", ["requeue 12"], warn=True, ends=0,
