@@ -290,7 +290,7 @@ static void choose_start(struct config *config, const void *context) {
 }
 
 static void choose_tries(struct config *config, const void *context) {
-  enum { TRIES_AUTOMATIC = 3 };  // at most, where the loss stays high; first_guess decides it
+  enum { TRIES_AUTOMATIC = 4 };  // at most, where the loss stays high; first_guess decides it
   (void)context;
   config->evaluation.tries = config->evaluation.start[START_DICTIONARY] ? TRIES_AUTOMATIC : 1;
 }

@@ -79,6 +79,8 @@ struct flow {
   size_t attempt;                                     // from 0
   int status;                                         // of the flow that is kept
   bool guessed;                                       // it began at a guess, not at a start
+  bool unproved;                                      // the loss at this guess is not known yet
+  int found_again;                                    // tries that came to the kept end again
   struct solver_state *state;
 };
 
@@ -145,7 +147,8 @@ static bool pool_fill(const struct ensemble *e, struct pool *pool) {
     const struct starts *starts = pool->encoding->starts;
     *flow = (struct flow){.sample = i,
                           .state = flow->state,
-                          .guessed = starts != NULL && starts->guess != NULL && starts->guessed[i]};
+                          .guessed = starts != NULL && starts_guess(starts, e->decoder->d, i, 0)};
+    flow->unproved = flow->guessed;
     begin(e, pool, flow, pool->encoding->z + (size_t)i * real_padded(e->decoder->d));
   }
   return pool->active > 0;
@@ -178,7 +181,7 @@ static void keep(const struct ensemble *e, struct pool *pool, struct flow *flow,
   encoding->loss[i] = encoding->objective[i] = loss;
   flow->status = status;
   if (encoding->starts != NULL)
-    encoding->start[i] = first && flow->guessed
+    encoding->start[i] = flow->guessed
                              ? (int8_t)START_DICTIONARY
                              : encoding->starts->kind[i * encoding->starts->tries + flow->attempt];
 }
@@ -193,12 +196,15 @@ static void record(struct pool *pool, const struct flow *flow) {
   encoding->status[i] = (int8_t)flow->status;
 }
 
-// The point from which the sample tries again; NULL if it is good enough or has no further start.
+// The point from which the sample tries again; NULL if it is good enough or has no further start,
+// or if this end has been found three times: then it is probably the lowest (Boender and Rinnooy
+// Kan 1987).
 static const real *next_start(const struct ensemble *e, const struct pool *pool,
                               const struct flow *flow) {
   const struct encoding *encoding = pool->encoding;
   const struct starts *starts = encoding->starts;
   if (starts == NULL || encoding->loss[flow->sample] <= starts->enough) return NULL;
+  if (flow->found_again == 2) return NULL;
   return starts_latent(starts, e->decoder->d, flow->sample, flow->attempt + 1);
 }
 
@@ -214,7 +220,7 @@ static void leave(const struct ensemble *e, const struct solver_problem *problem
     carry_take_pass(carry, flow->sample, e->objective, k);
 }
 
-// Whether a further try would only find again what has been found.
+// Whether a further try has come to the end that is kept, and would only find it again.
 static bool finds_again(const struct ensemble *e, const struct pool *pool,
                         const struct flow *flow) {
   const struct starts *starts = pool->encoding->starts;
@@ -224,13 +230,14 @@ static bool finds_again(const struct ensemble *e, const struct pool *pool,
                      pool->encoding->z + (size_t)flow->sample * real_padded(d));
 }
 
-// The first flow of a sample begins at its first start after all if the guess has a greater loss.
+// A flow begins at its start after all if the guess has a greater loss.
 static bool guessed_badly(const struct ensemble *e, const struct pool *pool, size_t k) {
-  const struct flow *flow = &pool->flows[k];
+  struct flow *flow = &pool->flows[k];
   const struct starts *starts = pool->encoding->starts;
-  if (!flow->guessed || flow->evaluations > 1) return false;
+  if (!flow->unproved) return false;
+  flow->unproved = false;
   const double loss = e->root != NULL ? e->loss[k] * e->loss[k] : e->loss[k];
-  return !(loss <= starts->loss[(size_t)flow->sample * starts->tries]);
+  return !(loss <= starts->loss[(size_t)flow->sample * starts->tries + flow->attempt]);
 }
 
 static void pool_advance(struct ensemble *e, struct pool *pool, const real *gradient) {
@@ -241,14 +248,17 @@ static void pool_advance(struct ensemble *e, struct pool *pool, const real *grad
     flow->evaluations++;
     if (guessed_badly(e, pool, k)) {
       flow->guessed = false;
-      begin(e, pool, flow, starts_latent(pool->encoding->starts, e->decoder->d, flow->sample, 0));
+      begin(e, pool, flow,
+            starts_latent(pool->encoding->starts, e->decoder->d, flow->sample, flow->attempt));
       continue;
     }
     const int status =
         solver_ops(&e->options)
             ->advance(&e->options, &problem, e->loss[k], gradient + k * stride, flow->state);
     const bool ends = status != STATUS_RUNNING;
-    if (!ends && !finds_again(e, pool, flow)) continue;
+    const bool again = finds_again(e, pool, flow);
+    if (!ends && !again) continue;
+    if (again) flow->found_again++;
     flow->iterations += flow->state->iterations;
     flow->rejected += flow->state->rejected;
     if (pool->encoding->carry != NULL) leave(e, &problem, k, flow, pool->encoding->carry);
@@ -256,7 +266,10 @@ static void pool_advance(struct ensemble *e, struct pool *pool, const real *grad
     const real *z = next_start(e, pool, flow);
     if (z != NULL) {
       flow->attempt++;
-      begin(e, pool, flow, z);
+      const real *guess =
+          starts_guess(pool->encoding->starts, e->decoder->d, flow->sample, flow->attempt);
+      flow->guessed = flow->unproved = guess != NULL;
+      begin(e, pool, flow, guess != NULL ? guess : z);
       continue;
     }
     record(pool, flow);

@@ -162,8 +162,8 @@ static void add_shared(struct run *run, const struct samples *samples,
                                         .chosen = waiting->sample,
                                         .rows = run->evaluation_rows};
   if (curved) {
-    starts->guess = memory_new(real, (size_t)samples->count * real_padded(d));
-    starts->guessed = memory_new(bool, samples->count);
+    starts->guess = memory_new(real, (size_t)samples->count * starts->tries * real_padded(d));
+    starts->guessed = memory_new(bool, (size_t)samples->count * starts->tries);
   }
   const struct ranking_found found = {
       .entries = memory_new(int64_t, (size_t)samples->count * starts->tries),
@@ -189,6 +189,15 @@ static void add_shared(struct run *run, const struct samples *samples,
   dictionary_destroy(&plain);
 }
 
+// The guess of the best shared start stays in front: it may be better than the own start, too.
+static void move_guesses(struct starts *starts, size_t stride, size_t first, size_t moved) {
+  if (starts->guess == NULL || moved == 0) return;
+  memmove(starts->guess + (first + 2) * stride, starts->guess + (first + 1) * stride,
+          (moved - 1) * stride * sizeof(real));
+  memmove(starts->guessed + first + 2, starts->guessed + first + 1, moved - 1);
+  starts->guessed[first + 1] = false;
+}
+
 // Puts a sample's own start before the shared ones, with the metric of the best of these, where its
 // loss is smaller, else behind them if there is room.
 static void insert(struct starts *starts, size_t d, int64_t i, enum start kind, const real *z,
@@ -205,6 +214,7 @@ static void insert(struct starts *starts, size_t d, int64_t i, enum start kind, 
     memmove(starts->kind + first + 1, starts->kind + first, moved * sizeof *starts->kind);
     memmove(starts->z + (first + 1) * stride, starts->z + first * stride,
             moved * stride * sizeof(real));
+    move_guesses(starts, stride, first, moved);
   }
   if (best || count < starts->tries) set_start(starts, d, i, best ? 0 : count, kind, z, loss);
 }
@@ -212,9 +222,8 @@ static void insert(struct starts *starts, size_t d, int64_t i, enum start kind, 
 static void take_first(const struct starts *starts, const struct samples *samples, size_t d,
                        struct encoding *encoding) {
   for (int64_t i = 0; i < samples->count; i++) {
-    const bool guessed = starts->guess != NULL && starts->guessed[i];
-    const real *z =
-        guessed ? starts->guess + (size_t)i * real_padded(d) : starts_latent(starts, d, i, 0);
+    const real *guess = starts_guess(starts, d, i, 0);
+    const real *z = guess != NULL ? guess : starts_latent(starts, d, i, 0);
     real *to = encoding->z + (size_t)i * real_padded(d);
     if (encoding->status[i] != STATUS_RUNNING) continue;
     if (z == NULL)

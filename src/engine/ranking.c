@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "decoder/loss.h"
+#include "engine/best_entries.h"
 #include "engine/projection.h"
 #include "engine/secants.h"
 #include "ground/checksum.h"
@@ -23,6 +24,9 @@ enum {
   LEAST = 64,
   MOST = 1024
 };
+
+// Squares of the distances between starts. Steps tell from which of several near entries to start.
+static const double apart = 0.25, apart_by_steps = 0.1;
 
 int64_t ranking_origin(const struct samples *samples, size_t n, int64_t i) {
   const size_t bytes = real_padded(n) * sizeof(real), at = (size_t)i * real_padded(n);
@@ -49,6 +53,7 @@ struct ranking {
   int64_t count;                     // entries of the dictionary that take part
   size_t most, stride;               // entries of a piece; real_padded(n)
   struct secants *secants;           // NULL: no guesses
+  size_t candidates;                 // entries whose steps are compared
   double *penalty;                   // [entries] of the prior, or NULL
   real *rows, *scores;               // [room][stride] weighted samples; [block][score_stride]
   size_t block, score_stride, room;  // room: rows of a pass
@@ -56,8 +61,8 @@ struct ranking {
   // short vectors, and the scores themselves are computed for a few entries of each sample.
   bool bounded;
   struct projection *projection;
-  real *shorter;  // [max(room, most)][PROJECTION_TERMS]
-  double *exact;  // [entries] scores of one sample; NAN: not computed yet
+  double *overlap;  // [entries] products of one sample with outputs; NAN: not computed yet
+  real *shorter;    // [max(room, most)][PROJECTION_TERMS]
 };
 
 static size_t rows_at_once(size_t rows) { return rows < ROWS ? rows : ROWS; }
@@ -130,6 +135,7 @@ static struct ranking ranking_begin(const struct decoder *decoder,
   r.piece.a = memory_new(real, r.most * r.stride);
   r.piece.sums = memory_new(double, r.most);
   r.piece.bias = memory_new(real, real_padded(r.most));
+  r.overlap = memory_new(double, count);
   r.piece.panels =
       memory_new(real, product_panels_size(r.bounded ? PROJECTION_TERMS : decoder->n, r.most));
   if (samples->w != NULL)
@@ -137,7 +143,6 @@ static struct ranking ranking_begin(const struct decoder *decoder,
   r.penalty = penalties(&r);
   if (!r.bounded) return r;
   r.shorter = memory_new(real, (r.most > r.room ? r.most : r.room) * PROJECTION_TERMS);
-  r.exact = memory_new(double, r.most);
   return r;
 }
 
@@ -146,7 +151,7 @@ static void ranking_end(struct ranking *r) {
   secants_destroy(&r->secants);
   projection_destroy(&r->projection);
   memory_free(&r->shorter);
-  memory_free(&r->exact);
+  memory_free(&r->overlap);
   memory_free(&r->rows);
   memory_free(&r->penalty);
   memory_free(&r->scores);
@@ -253,10 +258,11 @@ static bool takes_part(const struct ranking *r, const struct ranking_wishes *wis
   return wishes->trained && !(wishes->exclude_own && r->dictionary->origin[entry] == origin);
 }
 
+// Whether an entry is far from others: by `least` standard deviations, squared, per latent number.
 static bool lies_apart(const struct dictionary *dictionary, const int64_t *entries, size_t count,
-                       int64_t entry) {
+                       int64_t entry, double least) {
   for (size_t t = 0; t < count; t++)
-    if (!(dictionary_distance2(dictionary, entries[t], entry) > 0.25 * (double)dictionary->d))
+    if (!(dictionary_distance2(dictionary, entries[t], entry) > least * (double)dictionary->d))
       return false;
   return true;
 }
@@ -291,9 +297,8 @@ static double bound_of(const struct ranking *r, const struct scored *s, int64_t 
 static double score_of(const struct ranking *r, const struct scored *s, int64_t entry) {
   if (!r->bounded) return bound_of(r, s, entry);
   const real *x = r->piece.x + (size_t)entry * r->stride;
-  if (isnan(r->exact[entry]))
-    r->exact[entry] = dense_dot_real(r->decoder->n, s->y, x) - r->piece.sums[entry];
-  return r->exact[entry] - penalty_of(r, entry);
+  if (isnan(r->overlap[entry])) r->overlap[entry] = dense_dot_real(r->decoder->n, s->y, x);
+  return r->overlap[entry] - r->piece.sums[entry] - penalty_of(r, entry);
 }
 
 // The best entry that is sufficiently far from the `count` that have been found, by its score or by
@@ -307,21 +312,21 @@ static int64_t best_entry(const struct ranking *r, const struct ranking_wishes *
   for (int64_t k = 0; k < r->count; k++) {
     const double bound = bound_of(r, s, k);
     if (!isfinite(bound) || bound < floor || (best >= 0 && bound <= most)) continue;
+    if (!takes_part(r, wishes, k, s->origin)) continue;
+    if (!lies_apart(r->dictionary, found, count, k, apart)) continue;
     const double value = value_of(r, s, k);
     if (best >= 0 && !(value > most)) continue;
-    if (takes_part(r, wishes, k, s->origin) && lies_apart(r->dictionary, found, count, k)) {
-      best = k;
-      most = value;
-    }
+    best = k;
+    most = value;
   }
   return best;
 }
 
-// The best entries of one sample that are sufficiently far apart. No entry whose bound is below the
-// score of another can be better than this one.
+// The best entries of one sample that are sufficiently far apart, in addition to the `count` that
+// have been found. No entry whose bound is below the score of another can be better than this one.
 static void choose(const struct ranking *r, const struct ranking_wishes *wishes,
-                   const struct scored *s, size_t tries, int64_t *entries) {
-  for (size_t t = 0; t < tries; t++) {
+                   const struct scored *s, size_t count, size_t tries, int64_t *entries) {
+  for (size_t t = count; t < tries; t++) {
     entries[t] = best_entry(r, wishes, s, entries, t, -INFINITY, bound_of);
     if (entries[t] >= 0 && r->bounded)
       entries[t] = best_entry(r, wishes, s, entries, t, score_of(r, s, entries[t]), score_of);
@@ -329,6 +334,51 @@ static void choose(const struct ranking *r, const struct ranking_wishes *wishes,
     for (size_t rest = t; rest < tries; rest++) entries[rest] = -1;
     return;
   }
+}
+
+static struct best_entries best_bounds(const struct ranking *r, const struct ranking_wishes *wishes,
+                                       const struct scored *s) {
+  struct best_entries list = {.most = r->candidates};
+  for (int64_t k = 0; k < r->count; k++) {
+    const double bound = bound_of(r, s, k);
+    if (bound > best_entries_least(&list) && isfinite(bound) && takes_part(r, wishes, k, s->origin))
+      best_entries_add(&list, k, bound);
+  }
+  return list;
+}
+
+// The entries with the highest scores: of those with the highest bounds, and of the others whose
+// bounds do not exclude them.
+static struct best_entries best_scores(const struct ranking *r, const struct ranking_wishes *wishes,
+                                       const struct scored *s) {
+  const struct best_entries bounds = best_bounds(r, wishes, s);
+  if (!r->bounded) return bounds;
+  struct best_entries best = {.most = r->candidates};
+  for (size_t k = 0; k < bounds.count; k++)
+    best_entries_add(&best, bounds.entry[k], score_of(r, s, bounds.entry[k]));
+  for (int64_t k = 0; k < r->count; k++)
+    if (bound_of(r, s, k) >= best_entries_least(&best) && !best_entries_has(&bounds, k) &&
+        takes_part(r, wishes, k, s->origin))
+      best_entries_add(&best, k, score_of(r, s, k));
+  return best;
+}
+
+// Of the entries with the highest scores, those from which steps are expected to lead to the
+// highest ones. Returns how many are found.
+static size_t choose_by_steps(struct ranking *r, const struct ranking_wishes *wishes,
+                              const struct scored *s, size_t tries, int64_t *entries) {
+  const struct best_entries candidates = best_scores(r, wishes, s);
+  struct best_entries expected = {.most = candidates.most};
+  for (size_t k = 0; k < candidates.count; k++) {
+    const int64_t entry = candidates.entry[k];
+    const double gain = entry < DICTIONARY_TRAINED ? 0.0 : secants_gain(r->secants, entry);
+    best_entries_add(&expected, entry, candidates.value[k] + gain);
+  }
+  size_t found = 0;
+  for (size_t k = 0; k < expected.count && found < tries; k++)
+    if (lies_apart(r->dictionary, entries, found, expected.entry[k], apart_by_steps))
+      entries[found++] = expected.entry[k];
+  return found;
 }
 
 static void find_losses(const struct ranking *r, const struct scored *s, size_t tries,
@@ -340,17 +390,18 @@ static void find_losses(const struct ranking *r, const struct scored *s, size_t 
                                      r->samples->weight_sum[s->sample];
 }
 
-static void guess(struct ranking *r, const struct scored *s, int64_t entry,
+static void guess(struct ranking *r, const struct scored *s, size_t tries,
                   const struct ranking_found *found) {
-  const size_t d = real_padded(r->decoder->d), i = (size_t)s->sample;
-  found->guessed[i] = r->secants != NULL && entry >= DICTIONARY_TRAINED &&
-                      secants_step(r->secants, entry, s->origin, s->y, found->guesses + i * d);
+  const size_t d = real_padded(r->decoder->d), first = (size_t)s->sample * tries;
+  for (size_t k = first; k < first + tries; k++)
+    found->guessed[k] = r->secants != NULL && found->entries[k] >= DICTIONARY_TRAINED &&
+                        secants_step(r->secants, found->entries[k], found->guesses + k * d);
 }
 
 static struct scored scored_of(const struct ranking *r, const struct ranking_wishes *wishes,
                                int64_t sample, const real *scores) {
   const bool own = wishes->exclude_own;
-  for (int64_t k = 0; r->bounded && k < r->count; k++) r->exact[k] = (double)NAN;
+  for (int64_t k = 0; k < r->count; k++) r->overlap[k] = (double)NAN;
   return (struct scored){.sample = sample,
                          .origin = own ? ranking_origin(r->samples, r->decoder->n, sample) : 0,
                          .y = r->samples->y + (size_t)sample * r->stride,
@@ -368,6 +419,7 @@ void ranking_run(const struct decoder *decoder, const struct dictionary *diction
   if (whole) prepare_piece(&r, 0, total);
   if (whole && found->guesses != NULL && samples->w == NULL)
     r.secants = secants_create(decoder, dictionary, r.count, r.piece.x);
+  r.candidates = secants_most(decoder);
   for (size_t done = 0; done < wanted; done += r.block) {
     const size_t block = wanted - done < r.block ? wanted - done : r.block;
     for (size_t column = 0; column < total; column += r.most) {
@@ -380,10 +432,14 @@ void ranking_run(const struct decoder *decoder, const struct dictionary *diction
       const struct scored scored =
           scored_of(&r, wishes, wishes->chosen[done + row], r.scores + row * r.score_stride);
       const size_t first = (size_t)scored.sample * tries;
-      choose(&r, wishes, &scored, tries, found->entries + first);
+      if (r.secants != NULL) secants_begin_sample(r.secants, scored.y, scored.origin, r.overlap);
+      const size_t by_steps =
+          r.secants == NULL ? 0
+                            : choose_by_steps(&r, wishes, &scored, tries, found->entries + first);
+      choose(&r, wishes, &scored, by_steps, tries, found->entries + first);
       if (found->losses != NULL)
         find_losses(&r, &scored, tries, found->entries + first, found->losses + first);
-      if (found->guesses != NULL) guess(&r, &scored, found->entries[first], found);
+      if (found->guesses != NULL) guess(&r, &scored, tries, found);
     }
   }
   ranking_end(&r);
@@ -394,7 +450,7 @@ double ranking_bytes(const struct decoder *decoder, int64_t entries, int64_t sam
   const size_t most = samples_at_once(entries),
                block = (size_t)samples < most ? (size_t)samples : most;
   const double row = (double)(real_padded(decoder->n) * sizeof(real));
-  return (double)secants_bytes(decoder) + (4.0 * (double)piece + (double)pass) * row +
+  return secants_bytes(decoder, entries) + (4.0 * (double)piece + (double)pass) * row +
          (double)(block * real_padded((size_t)entries) * sizeof(real)) +
-         (double)entries * (double)((real_padded(decoder->d) + decoder->d) * sizeof(double));
+         (double)entries * (double)((real_padded(decoder->d) + decoder->d + 1) * sizeof(double));
 }

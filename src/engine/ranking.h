@@ -28,16 +28,20 @@ struct ranking_wishes {
 struct ranking_found {
   int64_t *entries;  // [samples->count][tries] see below; -1: there are no more
   double *losses;    // [samples->count][tries] what the flow minimises there; NULL: not wanted
-  // [samples->count][real_padded(d)], for samples without weights: where the step from the first
+  // [samples->count][tries][real_padded(d)], for samples without weights: where the step from an
   // entry leads (secants.h), provided that this entry is a trained one and that all outputs of the
-  // dictionary fit into 64 MB; and whether there is such a step. NULL: not wanted.
+  // dictionary fit into 64 MB; and whether there is such a step, [samples->count][tries]. NULL: not
+  // wanted.
   real *guesses;
   bool *guessed;
 };
 
 // Ranks dictionary entries for samples of this rank, by their loss and prior: the first entry of a
 // sample has the smallest loss, with ties broken by order; each further one has the smallest loss
-// of those that are at least half a standard deviation away from all earlier ones. Not collective.
+// of those that are at least half a standard deviation away from all earlier ones. If there are
+// guesses, those of the entries with the smallest losses (at most secants_most()) come first from
+// which a step is expected to lead to the smallest loss, a third of a standard deviation apart. Not
+// collective.
 void ranking_run(const struct decoder *decoder, const struct dictionary *dictionary,
                  const struct samples *samples, const struct ranking_wishes *wishes, size_t tries,
                  const struct ranking_found *found);

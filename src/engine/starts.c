@@ -34,6 +34,12 @@ const real *starts_latent(const struct starts *starts, size_t d, int64_t i, size
   return starts->z + k * real_padded(d);
 }
 
+const real *starts_guess(const struct starts *starts, size_t d, int64_t i, size_t t) {
+  const size_t k = (size_t)i * starts->tries + t;
+  if (t >= starts->tries || starts->guess == NULL || !starts->guessed[k]) return NULL;
+  return starts->guess + k * real_padded(d);
+}
+
 bool starts_near(const struct starts *starts, size_t d, const real *a, const real *b) {
   const double most = 0.01 * (double)d;
   double *u = memory_new(double, d), sum = 0.0;
@@ -60,6 +66,5 @@ void starts_cut(struct starts *starts, int64_t count, double factor) {
 
 size_t starts_bytes(size_t tries, size_t d) {
   const size_t latent = real_padded(d) * sizeof(real);
-  return tries * (sizeof(int8_t) + sizeof(real *) + sizeof(double) + latent) + latent +
-         sizeof(bool);
+  return tries * (sizeof(int8_t) + sizeof(real *) + sizeof(double) + sizeof(bool) + 2 * latent);
 }

@@ -16,8 +16,8 @@ struct starts {
   const real **metric;  // [count][tries] the problem's, borrowed; NULL: that of all samples. Owned
   bool near;            // these metrics are each start's own
   double *loss;         // [count][tries] at the starts, NaN where it is not known; owned
-  // Where a sample's first flow begins, [count][real_padded(d)], if the loss there is not above
-  // that at its first start; and whether there is such a guess. Owned; NULL: there are none.
+  // Where flows begin instead, [count][tries][real_padded(d)], if the loss there is not above that
+  // at the start; and whether there is such a guess, [count][tries]. Owned; NULL: there are none.
   real *guess;
   bool *guessed;
   double enough;  // no further try once the loss is as low as this
@@ -30,8 +30,9 @@ enum { START_NONE = -1 };
 struct starts *starts_create(int64_t count, size_t tries, size_t d);
 void starts_destroy(struct starts **starts);
 
-// Try `t` of sample i, NULL if there is none.
+// Try `t` of sample i, NULL if there is none; and the guess instead of it, the same.
 const real *starts_latent(const struct starts *starts, size_t d, int64_t i, size_t t);
+const real *starts_guess(const struct starts *starts, size_t d, int64_t i, size_t t);
 // Whether a point lies within a tenth of a standard deviation of another (the mean over the d axes
 // of latents), as `factor` has it.
 bool starts_near(const struct starts *starts, size_t d, const real *a, const real *b);
@@ -40,7 +41,7 @@ bool starts_near(const struct starts *starts, size_t d, const real *a, const rea
 // that at its first start.
 void starts_cut(struct starts *starts, int64_t count, double factor);
 
-// Bytes of a sample, with a guess.
+// Bytes of a sample, with guesses.
 size_t starts_bytes(size_t tries, size_t d);
 
 #endif

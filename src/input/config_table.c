@@ -338,9 +338,10 @@ static const struct config_row evaluation_rows[] = {
     {"tries", TYPE_INTEGER, AT(evaluation.tries), "auto", .automatic = "0",
      .range = {1, TRIES_MAX, CLOSED}, .unit = "flows",
      .text = "number of flows per sample, from well-separated starts, of which the one with the "
-             "lowest final loss is kept; auto: up to 3, another one only while the lowest loss so "
-             "far is above 3 times that of the trained latents, and only from a start with at most "
-             "16 times the loss of the first start; 1 where entries are missing"},
+             "lowest final loss is kept; auto: up to 4, another one only while the lowest loss so "
+             "far is above 3 times that of the trained latents and has not been found three times, "
+             "and only from a start with at most 16 times the loss of the first start; 1 where "
+             "entries are missing"},
     {"prior", TYPE_CHOICE, AT(evaluation.prior), "auto", .name = prior_name,
      .text =
          "prior of the latents of test and new data: none, or gaussian, with the mean and "

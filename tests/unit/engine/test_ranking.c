@@ -5,8 +5,10 @@
 #include "decoder/activation.h"
 #include "decoder/objective.h"
 #include "engine/ranking.h"
+#include "engine/secants.h"
 #include "ground/memory.h"
 #include "ground/rng.h"
+#include "support/decode.h"
 #include "support/test.h"
 
 enum { LATENT = 3, SAMPLES = 30, TRIES = 3 };
@@ -101,8 +103,6 @@ static void test_best(size_t n, int64_t trained, enum loss_kind loss, bool weigh
   for (int trained_only = 0; trained_only < 2; trained_only++) {
     int64_t *found = memory_new(int64_t, SAMPLES * TRIES);
     double *losses = memory_new(double, SAMPLES *TRIES);
-    real *guesses = memory_new(real, SAMPLES * real_padded(LATENT));
-    bool *guessed = memory_new(bool, SAMPLES);
     const struct ranking_wishes wishes = {.zero = !trained_only,
                                           .mean = !trained_only,
                                           .trained = true,
@@ -111,8 +111,7 @@ static void test_best(size_t n, int64_t trained, enum loss_kind loss, bool weigh
                                           .chosen = all,
                                           .rows = 7};
     ranking_run(f.decoder, f.dictionary, &f.samples, &wishes, TRIES,
-                &(struct ranking_found){
-                    .entries = found, .losses = losses, .guesses = guesses, .guessed = guessed});
+                &(struct ranking_found){.entries = found, .losses = losses});
     for (int64_t k = 0; k < SAMPLES * TRIES; k++)
       CHECK(fabs(losses[k] / loss_at(&f, objective, k / TRIES, found[k]) - 1.0) < 1e-4,
             "the loss at start %lld of sample %lld", (long long)(k % TRIES),
@@ -123,9 +122,80 @@ static void test_best(size_t n, int64_t trained, enum loss_kind loss, bool weigh
                    most > 0 ? DICTIONARY_TRAINED + most : f.dictionary->count);
     memory_free(&found);
     memory_free(&losses);
-    memory_free(&guesses);
-    memory_free(&guessed);
   }
+  objective_destroy(&objective);
+  unmake(&f);
+}
+
+// What a step from an entry is expected to reach.
+static double expected_loss(const struct fixture *f, struct secants *secants, double loss,
+                            int64_t entry) {
+  const double factor = f->decoder->loss == LOSS_MSE ? 2.0 : 1.0;
+  if (entry < DICTIONARY_TRAINED) return loss;
+  return loss - factor * secants_gain(secants, entry) / (double)f->decoder->n;
+}
+
+// The start found is one of the entries with the least losses, and its step is expected to lead to
+// the least one, to rounding.
+static void check_steps(const struct fixture *f, struct objective *objective,
+                        struct secants *secants, int64_t sample, int64_t found) {
+  const size_t count = (size_t)f->dictionary->count, most = secants_most(f->decoder);
+  double *losses = memory_new(double, count), *overlap = memory_new(double, count);
+  for (size_t k = 0; k < count; k++) losses[k] = loss_at(f, objective, sample, (int64_t)k);
+  for (size_t k = 0; k < count; k++) overlap[k] = (double)NAN;
+  secants_begin_sample(secants, f->y + (size_t)sample * real_padded(f->decoder->n), 0, overlap);
+  double least = INFINITY;
+  for (size_t k = 0; k < count; k++) {
+    size_t better = 0;
+    for (size_t j = 0; j < count; j++) better += losses[j] < losses[k];
+    if (better < most) least = fmin(least, expected_loss(f, secants, losses[k], (int64_t)k));
+  }
+  const double value = expected_loss(f, secants, losses[found], found);
+  CHECK(value <= least + 1e-5 * (1.0 + fabs(least)), "sample %lld: %.9g expected, not %.9g",
+        (long long)sample, value, least);
+  memory_free(&losses);
+  memory_free(&overlap);
+}
+
+// With guesses, entries are chosen by what steps from them are expected to reach, and each guess is
+// where such a step leads.
+static void test_steps(size_t n, int64_t trained, enum loss_kind loss) {
+  struct fixture f = make(n, trained, loss, false);
+  struct objective *objective = objective_create(f.decoder, 1, false);
+  const size_t latent = real_padded(LATENT);
+  int64_t all[SAMPLES];
+  fill_in_order(all);
+  int64_t *found = memory_new(int64_t, SAMPLES * TRIES);
+  real *guesses = memory_new(real, SAMPLES * TRIES * latent);
+  bool *guessed = memory_new(bool, SAMPLES *TRIES);
+  real *x = memory_new(real, (size_t)f.dictionary->count * real_padded(n));
+  for (size_t k = 0; k < (size_t)f.dictionary->count; k++)
+    decode(f.decoder, f.dictionary->z + k * latent, x + k * real_padded(n));
+  const struct ranking_wishes wishes = {
+      .zero = true, .mean = true, .trained = true, .count = SAMPLES, .chosen = all, .rows = 7};
+  ranking_run(f.decoder, f.dictionary, &f.samples, &wishes, TRIES,
+              &(struct ranking_found){.entries = found, .guesses = guesses, .guessed = guessed});
+  struct secants *secants = secants_create(f.decoder, f.dictionary, f.dictionary->count, x);
+  for (int64_t i = 0; i < SAMPLES; i++) {
+    const int64_t *entries = found + i * TRIES;
+    real z[64];
+    check_steps(&f, objective, secants, i, entries[0]);
+    CHECK(dictionary_distance2(f.dictionary, entries[0], entries[1]) > 0.1 * LATENT,
+          "the starts of sample %lld lie apart", (long long)i);
+    for (size_t t = 0; t < TRIES; t++) {
+      const size_t place = (size_t)i * TRIES + t;
+      CHECK(guessed[place] == (entries[t] >= DICTIONARY_TRAINED), "a step from try %zu", t);
+      if (!guessed[place] || !secants_step(secants, entries[t], z)) continue;
+      for (size_t k = 0; k < LATENT; k++)
+        CHECK(fabs((double)(guesses[place * latent + k] - z[k])) < 1e-4, "number %zu of a guess",
+              k);
+    }
+  }
+  secants_destroy(&secants);
+  memory_free(&x);
+  memory_free(&found);
+  memory_free(&guesses);
+  memory_free(&guessed);
   objective_destroy(&objective);
   unmake(&f);
 }
@@ -191,6 +261,9 @@ int main(void) {
   test_best(200, 300, LOSS_MSE, false, 200);
   test_best(131, 1000, LOSS_MSE, false, 0);
   test_best(20000, 250, LOSS_MSE, true, 0);  // more than is decoded at a time
+  test_steps(200, 300, LOSS_MSE);
+  test_steps(100, 70, LOSS_MSE);
+  test_steps(100, 70, LOSS_BCE);
   test_own();
   test_most();
   return test_summary();
