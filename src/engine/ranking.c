@@ -419,7 +419,7 @@ void ranking_run(const struct decoder *decoder, const struct dictionary *diction
   if (whole) prepare_piece(&r, 0, total);
   if (whole && found->guesses != NULL && samples->w == NULL)
     r.secants = secants_create(decoder, dictionary, r.count, r.piece.x);
-  r.candidates = secants_most(decoder);
+  r.candidates = secants_most(decoder, r.count);
   for (size_t done = 0; done < wanted; done += r.block) {
     const size_t block = wanted - done < r.block ? wanted - done : r.block;
     for (size_t column = 0; column < total; column += r.most) {

@@ -11,6 +11,7 @@
 
 static const double ridge = 0.01;  // of the mean square of the differences
 static const double trust = 0.9;   // share of a linear decoder's gain that is expected
+enum { PLACES_BYTES = 1 << 26 };   // of neighbourhoods that are kept
 
 // An entry and the trained entries nearest to it: one more than a latent has numbers, as one may be
 // the sample's own.
@@ -26,7 +27,7 @@ struct secants {
   const struct dictionary *dictionary;
   int64_t entries;
   const real *x;
-  // [places] one per entry or, for long latents, a single one
+  // [places] one per entry or, if these were too large, a single one
   size_t places;
   struct neighbourhood *neighbourhood;
   int64_t *all_neighbours;
@@ -46,8 +47,13 @@ struct secants {
   double *factor, *gradient, *coefficient;  // [d][d], [d], [d]
 };
 
+// Of a neighbourhood.
+static size_t place_bytes(size_t d) {
+  return sizeof(struct neighbourhood) + (d + 3) * (d + 1) * sizeof(double);
+}
+
 static size_t places_of(size_t d, int64_t entries) {
-  return d <= DICTIONARY_METRIC_LATENT ? (size_t)entries : 1;
+  return (size_t)entries <= PLACES_BYTES / place_bytes(d) ? (size_t)entries : 1;
 }
 
 static void create_neighbourhoods(struct secants *s) {
@@ -105,18 +111,18 @@ void secants_destroy(struct secants **secants) {
 
 double secants_bytes(const struct decoder *decoder, int64_t entries) {
   const size_t d = decoder->d, stride = real_padded(decoder->n), most = d + 1;
-  const size_t place = sizeof(struct neighbourhood) + (most + 2) * most * sizeof(double);
   const size_t work =
       (most + 1) * stride + product_panels_size(decoder->n, most) + most * real_padded(most);
-  return (double)places_of(d, entries) * (double)place + (double)(work * sizeof(real)) +
+  return (double)places_of(d, entries) * (double)place_bytes(d) + (double)(work * sizeof(real)) +
          (double)((d + 5) * most * sizeof(double));
 }
 
-size_t secants_most(const struct decoder *decoder) {
-  const double products = 2.0 * (double)decoder->n * (double)(decoder->d + 1);
-  double most = network_flops(decoder->network) / products;
+size_t secants_most(const struct decoder *decoder, int64_t entries) {
+  const double n = (double)decoder->n, d = (double)decoder->d;
+  const double step = 2.0 * n * (d + 1.0) + 2.0 / 3.0 * d * d * d;
+  double most = network_flops(decoder->network) / step;
   most = fmin(most, fmin(ldexp(2.0, (int)decoder->d), BEST_ENTRIES_MOST));
-  return most < 1.0 ? 1 : (size_t)most;
+  return most < 1.0 || places_of(decoder->d, entries) == 1 ? 1 : (size_t)most;
 }
 
 void secants_begin_sample(struct secants *s, const real *y, int64_t origin, double *overlap) {

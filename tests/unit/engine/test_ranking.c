@@ -139,7 +139,8 @@ static double expected_loss(const struct fixture *f, struct secants *secants, do
 // the least one, to rounding.
 static void check_steps(const struct fixture *f, struct objective *objective,
                         struct secants *secants, int64_t sample, int64_t found) {
-  const size_t count = (size_t)f->dictionary->count, most = secants_most(f->decoder);
+  const size_t count = (size_t)f->dictionary->count,
+               most = secants_most(f->decoder, f->dictionary->count);
   double *losses = memory_new(double, count), *overlap = memory_new(double, count);
   for (size_t k = 0; k < count; k++) losses[k] = loss_at(f, objective, sample, (int64_t)k);
   for (size_t k = 0; k < count; k++) overlap[k] = (double)NAN;

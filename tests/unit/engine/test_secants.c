@@ -154,9 +154,27 @@ static void test_few(void) {
   unmake(&f);
 }
 
+// Twice as many as surround a point, unless that costs too much: operations, or memory.
+static void test_most(void) {
+  static const struct {
+    int64_t latent, hidden;
+    size_t most;
+  } cases[] = {{1, 128, 4}, {2, 128, 8}, {4, 128, 32}, {16, 128, 12}, {16, 4, 1}, {200, 8000, 1}};
+  for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+    const struct layer_spec specs[] = {
+        {.kind = LAYER_DENSE, .width = cases[k].hidden, .activation = ACTIVATION_TANH},
+        {.kind = LAYER_DENSE, .width = 256, .activation = ACTIVATION_IDENTITY}};
+    struct decoder *decoder = decoder_create((size_t)cases[k].latent, 2, specs, LOSS_MSE);
+    const size_t most = secants_most(decoder, 1026);
+    CHECK(most == cases[k].most, "case %zu: %zu entries, not %zu", k, most, cases[k].most);
+    decoder_destroy(&decoder);
+  }
+}
+
 int main(void) {
   test_step(LOSS_MSE);
   test_step(LOSS_BCE);
   test_few();
+  test_most();
   return test_summary();
 }
