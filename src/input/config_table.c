@@ -20,7 +20,7 @@ static const struct config_row run_rows[] = {
              "expanded",
      .change = CHANGE_IRRELEVANT},
     {"tasks", TYPE_CHOICES, AT(run.task), "[train, evaluate]", .name = task_name,
-     .text = "what to do, in this order; by default, with evaluate only if data.test is given",
+     .text = "what to do, in this order; by default train, then evaluate if data.test is given",
      .change = CHANGE_TAKEN},
     {"model", TYPE_CHOICE, AT(run.model), "gfe", .name = model_name,
      .text = "how latents are found in training. gfe: by the flow (gradient flow encoding); "
@@ -135,7 +135,7 @@ static const struct config_row decoder_rows[] = {
          "squared error"},
     {"initial", TYPE_CHOICE, AT(decoder.initial), "random", .name = initial_name,
      .text = "how the parameters are initialised. random: at random; pod: as the POD of "
-             "data.train, by a linear layer in parallel to decoder.layers, whose output is "
+             "data.train, by a linear layer in parallel with decoder.layers, whose output is "
              "initially 0; auto: pod for fewer than 5000 samples, else random"},
     {"file", TYPE_FILE, AT(decoder.file),
      .text = "a results.h5 with a trained decoder to start from or to encode with",
@@ -155,7 +155,7 @@ static const struct config_row solver_rows[] = {
     {"solver", TYPE_CHOICE, SOLVER(solver), "lbfgs", .name = solver_name,
      .text = "lbfgs: quasi-Newton descent; amd: adaptive minimise distance; or an ODE solver"},
     {"time", TYPE_CHOICE, SOLVER(time), "mean", .name = solver_time_name,
-     .text = "whether flow time refers to the loss as mean or as sum over a sample's entries"},
+     .text = "whether flow time refers to the loss as a mean or as a sum over a sample's entries"},
     {"root_loss", TYPE_BOOLEAN, SOLVER(root_loss), "false",
      .text = "flows descend the square root of the loss (of mse: the root mean square error, as in "
              "the paper's code for CIFAR-10); makes no difference to lbfgs, which ends at the same "
@@ -272,9 +272,9 @@ static const struct config_row training_rows[] = {
              "with an autoencoder, which needs no flows; false with training.copies"},
     {"second_flow", TYPE_INTEGER, AT(training.second_flow), "auto", .automatic = "auto",
      .range = {0, 1e9, CLOSED}, .unit = "epochs",
-     .text = "interval between epochs in which each sample has a second flow, from the "
-             "best-fitting latent of another sample; the better end is kept. 0 = never; auto: 10, "
-             "but 0 with fewer epochs, cold starts, an adjoint or a shared step. Ignored with an "
+     .text = "interval between epochs in which each sample has a second flow, from the latent of "
+             "another sample that fits it best; the better end is kept. 0 = never; auto: 10, but 0 "
+             "with fewer epochs, cold starts, an adjoint or a shared step. Ignored with an "
              "autoencoder"},
     {"metric", TYPE_BOOLEAN, AT(training.metric), "auto", .automatic = "auto",
      .text = "from the second epoch on, the first step of each flow of lbfgs is scaled by the mean "
@@ -338,10 +338,10 @@ static const struct config_row evaluation_rows[] = {
     {"tries", TYPE_INTEGER, AT(evaluation.tries), "auto", .automatic = "0",
      .range = {1, TRIES_MAX, CLOSED}, .unit = "flows",
      .text = "number of flows per sample, from well-separated starts, of which the one with the "
-             "lowest final loss is kept; auto: up to 4, another one only while the lowest loss so "
-             "far is above 3 times that of the trained latents and has not been found three times, "
-             "and only from a start with at most 16 times the loss of the first start; 1 where "
-             "entries are missing"},
+             "lowest final loss is kept; auto: 1 where entries are missing, otherwise up to 4, a "
+             "further one only while the lowest loss so far is above 3 times that of the trained "
+             "latents and has been found fewer than three times, and only from a start with at "
+             "most 16 times the loss of the first"},
     {"prior", TYPE_CHOICE, AT(evaluation.prior), "auto", .name = prior_name,
      .text =
          "prior of the latents of test and new data: none, or gaussian, with the mean and "
