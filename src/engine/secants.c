@@ -122,7 +122,8 @@ size_t secants_most(const struct decoder *decoder, int64_t entries) {
   const double step = 2.0 * n * (d + 1.0) + 2.0 / 3.0 * d * d * d;
   double most = network_flops(decoder->network) / step;
   most = fmin(most, fmin(ldexp(2.0, (int)decoder->d), BEST_ENTRIES_MOST));
-  return most < 1.0 || places_of(decoder->d, entries) == 1 ? 1 : (size_t)most;
+  const bool one = decoder->loss != LOSS_MSE || places_of(decoder->d, entries) == 1;
+  return most < 1.0 || one ? 1 : (size_t)most;
 }
 
 void secants_begin_sample(struct secants *s, const real *y, int64_t origin, double *overlap) {

@@ -167,6 +167,8 @@ static void test_most(void) {
     struct decoder *decoder = decoder_create((size_t)cases[k].latent, 2, specs, LOSS_MSE);
     const size_t most = secants_most(decoder, 1026);
     CHECK(most == cases[k].most, "case %zu: %zu entries, not %zu", k, most, cases[k].most);
+    decoder->loss = LOSS_BCE;
+    CHECK(secants_most(decoder, 1026) == 1, "case %zu: with bce, steps are not compared", k);
     decoder_destroy(&decoder);
   }
 }
