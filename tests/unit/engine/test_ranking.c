@@ -138,10 +138,10 @@ static double expected_loss(const struct fixture *f, struct secants *secants, do
 // The start found is one of the entries with the least losses, and its step is expected to lead to
 // the least one, to rounding.
 static void check_steps(const struct fixture *f, struct objective *objective,
-                        struct secants *secants, int64_t sample, int64_t found) {
+                        struct secants *secants, double *overlap, int64_t sample, int64_t found) {
   const size_t count = (size_t)f->dictionary->count,
                most = secants_most(f->decoder, f->dictionary->count);
-  double *losses = memory_new(double, count), *overlap = memory_new(double, count);
+  double *losses = memory_new(double, count);
   for (size_t k = 0; k < count; k++) losses[k] = loss_at(f, objective, sample, (int64_t)k);
   for (size_t k = 0; k < count; k++) overlap[k] = (double)NAN;
   secants_begin_sample(secants, f->y + (size_t)sample * real_padded(f->decoder->n), 0, overlap);
@@ -155,7 +155,6 @@ static void check_steps(const struct fixture *f, struct objective *objective,
   CHECK(value <= least + 1e-5 * (1.0 + fabs(least)), "sample %lld: %.9g expected, not %.9g",
         (long long)sample, value, least);
   memory_free(&losses);
-  memory_free(&overlap);
 }
 
 // With guesses, entries are chosen by what steps from them are expected to reach, and each guess is
@@ -177,10 +176,11 @@ static void test_steps(size_t n, int64_t trained, enum loss_kind loss) {
   ranking_run(f.decoder, f.dictionary, &f.samples, &wishes, TRIES,
               &(struct ranking_found){.entries = found, .guesses = guesses, .guessed = guessed});
   struct secants *secants = secants_create(f.decoder, f.dictionary, f.dictionary->count, x);
+  double *overlap = memory_new(double, f.dictionary->count);
   for (int64_t i = 0; i < SAMPLES; i++) {
     const int64_t *entries = found + i * TRIES;
     real z[64];
-    check_steps(&f, objective, secants, i, entries[0]);
+    check_steps(&f, objective, secants, overlap, i, entries[0]);
     CHECK(dictionary_distance2(f.dictionary, entries[0], entries[1]) > 0.1 * LATENT,
           "the starts of sample %lld lie apart", (long long)i);
     for (size_t t = 0; t < TRIES; t++) {
@@ -193,6 +193,7 @@ static void test_steps(size_t n, int64_t trained, enum loss_kind loss) {
     }
   }
   secants_destroy(&secants);
+  memory_free(&overlap);
   memory_free(&x);
   memory_free(&found);
   memory_free(&guesses);
