@@ -393,7 +393,9 @@ static void find_losses(const struct ranking *r, const struct scored *s, size_t 
 static void guess(struct ranking *r, const struct scored *s, size_t tries,
                   const struct ranking_found *found) {
   const size_t d = real_padded(r->decoder->d), first = (size_t)s->sample * tries;
-  for (size_t k = first; k < first + tries; k++)
+  const size_t count =
+      r->candidates > 1 ? tries : 1;  // further ones would take further differences
+  for (size_t k = first; k < first + count; k++)
     found->guessed[k] = r->secants != NULL && found->entries[k] >= DICTIONARY_TRAINED &&
                         secants_step(r->secants, found->entries[k], found->guesses + k * d);
 }
@@ -419,7 +421,7 @@ void ranking_run(const struct decoder *decoder, const struct dictionary *diction
   if (whole) prepare_piece(&r, 0, total);
   if (whole && found->guesses != NULL && samples->w == NULL)
     r.secants = secants_create(decoder, dictionary, r.count, r.piece.x);
-  r.candidates = secants_most(decoder, r.count);
+  r.candidates = secants_most(decoder);
   for (size_t done = 0; done < wanted; done += r.block) {
     const size_t block = wanted - done < r.block ? wanted - done : r.block;
     for (size_t column = 0; column < total; column += r.most) {

@@ -30,8 +30,8 @@ struct ranking_found {
   double *losses;    // [samples->count][tries] what the flow minimises there; NULL: not wanted
   // [samples->count][tries][real_padded(d)], for samples without weights: where the step from an
   // entry leads (secants.h), provided that this entry is a trained one and that all outputs of the
-  // dictionary fit into 64 MB; and whether there is such a step, [samples->count][tries]. NULL: not
-  // wanted.
+  // dictionary fit into 64 MB; and whether there is such a step, [samples->count][tries] (only from
+  // the first entry if secants_most() is 1). NULL: not wanted.
   real *guesses;
   bool *guessed;
 };

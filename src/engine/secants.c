@@ -11,7 +11,6 @@
 
 static const double ridge = 0.01;  // of the mean square of the differences
 static const double trust = 0.9;   // share of a linear decoder's gain that is expected
-enum { PLACES_BYTES = 1 << 26 };   // of neighbourhoods that are kept
 
 // An entry and the trained entries nearest to it: one more than a latent has numbers, as one may be
 // the sample's own.
@@ -27,7 +26,7 @@ struct secants {
   const struct dictionary *dictionary;
   int64_t entries;
   const real *x;
-  // [places] one per entry or, if these were too large, a single one
+  // [places] one per entry or, for long latents, a single one
   size_t places;
   struct neighbourhood *neighbourhood;
   int64_t *all_neighbours;
@@ -53,7 +52,7 @@ static size_t place_bytes(size_t d) {
 }
 
 static size_t places_of(size_t d, int64_t entries) {
-  return (size_t)entries <= PLACES_BYTES / place_bytes(d) ? (size_t)entries : 1;
+  return d <= DICTIONARY_METRIC_LATENT ? (size_t)entries : 1;
 }
 
 static void create_neighbourhoods(struct secants *s) {
@@ -117,13 +116,13 @@ double secants_bytes(const struct decoder *decoder, int64_t entries) {
          (double)((d + 5) * most * sizeof(double));
 }
 
-size_t secants_most(const struct decoder *decoder, int64_t entries) {
+size_t secants_most(const struct decoder *decoder) {
+  if (decoder->loss != LOSS_MSE || decoder->d > DICTIONARY_METRIC_LATENT) return 1;
   const double n = (double)decoder->n, d = (double)decoder->d;
   const double step = 2.0 * n * (d + 1.0) + 2.0 / 3.0 * d * d * d;
-  double most = network_flops(decoder->network) / step;
-  most = fmin(most, fmin(ldexp(2.0, (int)decoder->d), BEST_ENTRIES_MOST));
-  const bool one = decoder->loss != LOSS_MSE || places_of(decoder->d, entries) == 1;
-  return most < 1.0 || one ? 1 : (size_t)most;
+  const double affordable = network_flops(decoder->network) / step;
+  const double most = fmin(affordable, fmin(ldexp(2.0, (int)decoder->d), BEST_ENTRIES_MOST));
+  return most < 1.0 ? 1 : (size_t)most;
 }
 
 void secants_begin_sample(struct secants *s, const real *y, int64_t origin, double *overlap) {

@@ -17,11 +17,12 @@ struct secants *secants_create(const struct decoder *decoder, const struct dicti
 void secants_destroy(struct secants **secants);
 double secants_bytes(const struct decoder *decoder, int64_t entries);
 
-// The number of entries, of so many, whose steps towards a sample take at most as many operations
-// as an evaluation: at most BEST_ENTRIES_MOST, and twice as many as surround a point of a grid in
-// z. 1 if neighbourhoods are too large to be kept, and for bce: where outputs are close to 0 or 1,
-// the curvature of its loss is so small that a step seems to gain much more than it does.
-size_t secants_most(const struct decoder *decoder, int64_t entries);
+// The number of entries whose steps towards a sample take at most as many operations as an
+// evaluation: at most BEST_ENTRIES_MOST, and twice as many as surround a point of a grid in z. 1
+// beyond DICTIONARY_METRIC_LATENT, where finding the differences costs too much, and for bce: where
+// outputs are close to 0 or 1, the curvature of its loss is so small that a step seems to gain much
+// more than it does.
+size_t secants_most(const struct decoder *decoder);
 
 // What the two functions below refer to: a sample y [real_padded(n)] without weights, the origin of
 // entries that do not take part (0: all do), and the products of y with the outputs, [entries], NAN
