@@ -81,14 +81,17 @@ static double evaluation_bytes(const struct run *run) {
   return bytes;
 }
 
-// Including copies of the parameters: those that are kept, and those with which a refit begins.
+// Including copies of the parameters: those that are kept, and those at the start.
 static double training_bytes(const struct run *run) {
+  const struct config *config = &run->config;
   const size_t count = run->decoder->count;
-  const bool keeps = config_validates(&run->config) && run->config.training.keep == KEEP_BEST;
-  const size_t copies = (keeps ? 2U : 1U) + (run->config.training.refit ? 1U : 0U);
-  double bytes = (double)((copies - 1) * count * sizeof(real)) + update_bytes(run);
-  if (run->config.training.folds > 1)
-    bytes += cross_validation_bytes(run->shapes[SET_TRAIN].count, run->config.training.epochs);
+  const bool keeps = config_validates(config) && config->training.keep == KEEP_BEST;
+  const size_t copies = keeps ? 2 : config->training.refit ? 1 : 0;
+  double bytes = (double)(copies * count * sizeof(real)) + update_bytes(run);
+  const int held_out = config->training.folds > 1 ? SET_TRAIN : SET_VALIDATION;
+  if (keeps)
+    bytes += cross_validation_bytes(run->shapes[held_out].count, config->training.epochs,
+                                    config->training.folds);
   return bytes;
 }
 

@@ -16,6 +16,11 @@ static const double slice = 1.0;  // seconds of encoding a set at a time
 
 enum { NOT_VALIDATED, VALIDATING, VALIDATED };  // trainer_position.validating
 
+// Samples that are held out in all folds together, at most.
+static int64_t held_out_count(const struct run *run) {
+  return run->config.training.folds > 1 ? run->hold_out->whole : run->sets[SET_VALIDATION]->count;
+}
+
 struct trainer *trainer_create(struct run *run, struct history *history) {
   const struct config *config = &run->config;
   struct trainer *t = memory_new(struct trainer, 1);
@@ -23,8 +28,9 @@ struct trainer *trainer_create(struct run *run, struct history *history) {
       .run = run, .history = history, .choice = validation_begin(run->config.decoder.loss, NAN)};
   trainer_begin_phase(t);
   trainer_keep_start(t);
-  if (trainer_has_folds(t))
-    t->cross = cross_validation_create(run->hold_out->whole, config->training.epochs);
+  if (trainer_chooses(t))
+    t->cross = cross_validation_create(held_out_count(run), config->training.epochs,
+                                       config->training.folds);
   t->begun = clock_seconds();
   t->cpu_begun = clock_cpu_seconds();
   if (config->training.epochs == 0) trainer_end_first(t);
@@ -205,16 +211,17 @@ static bool wants_validation(const struct trainer *t) {
                             validation_is_due(t->at.epoch + 1, t->run->config.training.epochs));
 }
 
-// Enters the loss of the present decoder.
-static void judge(struct trainer *t, double loss) {
+// Enters the loss of the present decoder; true if it is the start or the one to keep.
+static bool judge(struct trainer *t, double loss) {
   const int64_t patience = t->run->config.training.patience;
   if (is_at_start(t)) {
     t->choice = validation_begin(t->run->config.decoder.loss, loss);
-    return;
+    return true;
   }
-  if (validation_judge(&t->choice, t->at.epoch + 1, loss) && t->kept != NULL)
-    trainer_keep_present(t);
+  const bool gains = validation_judge(&t->choice, t->at.epoch + 1, loss);
+  if (gains && t->kept != NULL) trainer_keep_present(t);
   t->at.stopped = patience > 0 && t->choice.waited >= patience;
+  return gains;
 }
 
 // An autoencoder is judged by the loss with its encoder, which is what it learns to minimise.
@@ -235,10 +242,11 @@ static void validate(struct trainer *t) {
   first_guess_drop_provisional(t->run);
   const struct encoding *encoding =
       judges_encoder(t) ? t->validation->by_encoder : t->validation->encoding;
-  if (t->cross != NULL)
+  const bool counts =
+      judge(t, judges_encoder(t) ? t->validation->loss_encoder : t->validation->loss);
+  if (t->cross != NULL && (counts || trainer_has_folds(t)))
     cross_validation_add(t->cross, t->run->comm, t->run->sets[SET_VALIDATION],
                          is_at_start(t) ? 0 : t->at.epoch + 1, encoding->loss);
-  judge(t, judges_encoder(t) ? t->validation->loss_encoder : t->validation->loss);
   t->at.validating = VALIDATED;
   evaluation_destroy(&t->validation);
 }
@@ -298,6 +306,7 @@ static void diverge(struct trainer *t) {
       before ? "of the step before" : "of the lowest validation loss",
       t->run->config.training.optimiser.learning_rate);
   if (before) return;
+  if (!trainer_has_folds(t)) trainer_confirm_kept(t);
   trainer_restore_kept(t);
   trainer_tell_held_out(t, true);
 }
@@ -352,8 +361,10 @@ void trainer_resume(struct trainer *t, struct trainer_position position, int64_t
     trainer_begin_refit(t);
   } else if (fold > 0)
     trainer_begin_fold(t, fold);
-  else if (trainer_is_done(t))
+  else if (trainer_is_done(t)) {
+    cross_validation_destroy(&t->cross);
     trainer_forget_kept(t);
+  }
   t->counts = counts_of_old(t);
   second_flow_resume(t->second, position.epoch, position.batch);
   trainer_tell_held_out(t, trainer_is_done(t));

@@ -34,11 +34,12 @@ struct trainer {
   } counts;
   struct trainer_position at;
   int64_t fold;                     // of training.folds; the last one once all are done
-  struct cross_validation *cross;   // until the refit, if there are several folds; else NULL
+  struct cross_validation *cross;   // while trainer_chooses(); else NULL
   struct evaluation *test;          // while at.testing, and after the last epoch; else NULL
   struct evaluation *validation;    // while at.validating is VALIDATING; else NULL
   struct validation_choice choice;  // once the start has been validated
-  real *start;                      // [decoder->count] parameters to begin with, of a refit
+  real *start;                      // [decoder->count] the initial parameters, for a refit and for
+                                    // when no gain is significant
   real *kept_latents;               // the latents that belong to `kept`; NULL like it
   real *kept;                       // [decoder->count] parameters to keep, until the folds have
                                     // ended; NULL if those at their end are
@@ -60,6 +61,9 @@ double trainer_cpu_elapsed(const struct trainer *t);
 
 // Whether the present training run validates; the refit does not.
 bool trainer_validates(const struct trainer *t);
+
+// Whether the present training run decides, by validation, which decoder is kept.
+bool trainer_chooses(const struct trainer *t);
 
 // Whether several shares are held out one after the other, each in a training run of its own.
 bool trainer_has_folds(const struct trainer *t);
@@ -84,6 +88,10 @@ void trainer_end_phase(struct trainer *t);
 
 // Remembers the start, for another training run, and as the decoder to keep so far.
 void trainer_keep_start(struct trainer *t);
+
+// Gives up the decoder to keep for the start unless its gain is significant (cross_validation.h).
+// To be called once, at the end of the only fold.
+void trainer_confirm_kept(struct trainer *t);
 
 // Marks the present decoder and its latents as those to keep; replaces them by those kept; forgets
 // those kept, so that the present ones remain.

@@ -35,9 +35,13 @@ bool trainer_is_done(const struct trainer *t) {
   return t->at.batch == 0 && (t->at.stopped || t->at.epoch >= trainer_passes_planned(t));
 }
 
-bool trainer_has_folds(const struct trainer *t) {
+bool trainer_chooses(const struct trainer *t) {
   const struct config *config = &t->run->config;
-  return trainer_validates(t) && config->training.folds > 1 && config->training.epochs > 0;
+  return trainer_validates(t) && config->training.keep == KEEP_BEST && config->training.epochs > 0;
+}
+
+bool trainer_has_folds(const struct trainer *t) {
+  return trainer_chooses(t) && t->run->config.training.folds > 1;
 }
 
 void trainer_tell_held_out(struct trainer *t, bool chosen) {
@@ -45,6 +49,12 @@ void trainer_tell_held_out(struct trainer *t, bool chosen) {
   t->run->held_out_loss = !known                  ? NULL
                           : chosen || t->at.refit ? &t->choice.kept_loss
                                                   : &t->choice.latest;
+}
+
+// Where the first flows of training begin.
+static void set_first_latents(const struct trainer *t, real *latents) {
+  memset(latents, 0, latents_bytes(t));
+  if (t->run->config.training.warm_start) pod_start_latents(t->run, latents);
 }
 
 void trainer_begin_phase(struct trainer *t) {
@@ -60,7 +70,7 @@ void trainer_begin_phase(struct trainer *t) {
                               (uint64_t)config->run.seed);
   t->model = model_create(t->run);
   t->latents = memory_new(real, (size_t)t->data->local_count * real_padded(decoder->d));
-  if (config->training.warm_start) pod_start_latents(t->run, t->latents);
+  set_first_latents(t, t->latents);
   t->evaluations = memory_new(int64_t, t->data->local_count);
   t->second = second_flow_create(t->run);
   t->update = update_create(t->run);
@@ -110,8 +120,10 @@ void trainer_restore_kept(struct trainer *t) {
 void trainer_keep_start(struct trainer *t) {
   const struct config *config = &t->run->config;
   if (!trainer_validates(t)) return;
-  if (config->training.refit && t->start == NULL) t->start = copy_parameters(t->run->decoder);
-  if (config->training.keep == KEEP_LAST) return;
+  const bool best = config->training.keep == KEEP_BEST;
+  if ((best || config->training.refit) && t->start == NULL)
+    t->start = copy_parameters(t->run->decoder);
+  if (!best) return;
   t->kept = copy_parameters(t->run->decoder);
   t->kept_latents = memory_allocate(1, latents_bytes(t));
   trainer_keep_present(t);
@@ -141,10 +153,24 @@ void trainer_begin_fold(struct trainer *t, int64_t fold) {
   trainer_keep_start(t);
 }
 
-// A fold has ended: true if another one begins. After the last one, all decide.
+// To be called at the end of each fold.
+static void end_losses(struct trainer *t) {
+  cross_validation_next(t->cross, t->run->sets[SET_VALIDATION]->count);
+}
+
+void trainer_confirm_kept(struct trainer *t) {
+  end_losses(t);
+  if (!cross_validation_confirm(t->cross, &t->choice)) {
+    memcpy(t->kept, t->start, t->run->decoder->count * sizeof *t->kept);
+    set_first_latents(t, t->kept_latents);
+  }
+  cross_validation_destroy(&t->cross);
+}
+
+// One of several folds has ended: true if another one begins. After the last one, all decide.
 static bool end_fold(struct trainer *t) {
   const struct config *config = &t->run->config;
-  cross_validation_next(t->cross, t->run->sets[SET_VALIDATION]->count);
+  end_losses(t);
   if (t->fold + 1 < config->training.folds) {
     t->at = (struct trainer_position){.passes_before = trainer_passes(t),
                                       .samples_before = trainer_samples_seen(t)};
@@ -159,6 +185,7 @@ static bool end_fold(struct trainer *t) {
 void trainer_end_first(struct trainer *t) {
   const struct config *config = &t->run->config;
   if (!trainer_validates(t) || (trainer_has_folds(t) && end_fold(t))) return;
+  if (t->cross != NULL) trainer_confirm_kept(t);
   if (config->training.keep == KEEP_LAST) {
     t->choice.kept = t->at.epoch;
     t->choice.kept_loss = t->choice.latest;

@@ -294,8 +294,8 @@ static const struct config_row training_rows[] = {
              "decides, which is safer where samples are few"},
     {"keep", TYPE_CHOICE, AT(training.keep), "last", .name = keep_name,
      .text = "which decoder to keep: last, that of the last epoch; best, that with the lowest "
-             "validation loss (the initial one unless 1 % is gained). By default, best if there is "
-             "validation, else last"},
+             "validation loss (the initial one unless a gain is significant and at least "
+             "1 %). By default, best if there is validation, else last"},
     {"patience", TYPE_INTEGER, AT(training.patience), "0", .range = {0, 1e9, CLOSED},
      .unit = "validations",
      .text = "number of validations without a lower loss after which training ends; 0 = off"},

@@ -147,6 +147,36 @@ def test_start(checks, program, cwd):
            and not same_decoder(read(last), read(plain)), "keep: last is the last")
 
 
+def test_significant(checks, program, cwd):
+    """A lower mean that comes from one of the samples held out is no reason to leave the start."""
+    path, angle = os.path.join(cwd, "waves.h5"), np.linspace(0, 2 * np.pi, 16)
+    factors = np.linspace(0.5, 1.5, 20)[:, None]
+    slow, fast = factors * np.sin(angle), 5 * factors * np.sin(3 * angle)
+    with h5py.File(path, "w") as file:
+        file["slow"], file["fast"] = slow, fast[1:]
+        file["held"] = np.concatenate([fast[:1], slow[::4]])
+    waves = {"run.directory": "run", "data.train.file": path, "data.train.dataset": "/slow",
+             "training.batch": 10, "training.learning_rate": 1e-2}
+    start = run_input(checks, program, cwd, "start", waves, {
+        "decoder.latent": 1, "decoder.loss": "mse", "training.epochs": 50,
+        "decoder.layers": [{"dense": 8, "activation": "tanh"}, {"dense": 16}]})
+    values = {**waves, "decoder.file": start, "data.train.dataset": "/fast", "training.epochs": 4,
+              "data.validation.file": path, "data.validation.dataset": "/held",
+              "evaluation.start": "zero"}
+    runs = {f"{ranks} ranks": run_input(checks, program, cwd, f"kept_{ranks}", values, ranks=ranks)
+            for ranks in (1, 3)}
+    runs["in legs"] = run_in_legs(checks, program, cwd, "legs", values)
+    compare(checks, "significant", runs)
+    found, summary = read(runs["1 ranks"]), read_summary(os.path.dirname(runs["1 ranks"]))
+    losses, first = found["history/epoch_validation_loss"], summary["start_validation_loss"]
+    checks(losses.min() < 0.95 * first, f"for this test, a mean should be below {first}: {losses}")
+    checks(summary["kept_epoch"] == 0 and same_decoder(found, read(start))
+           and summary["validation_loss"] == summary["start_validation_loss"],
+           f"the start should be kept: {summary}")
+    last = run_input(checks, program, cwd, "last", values, {"training.keep": "last"})
+    checks(read_summary(os.path.dirname(last))["kept_epoch"] == 4, "keep: last does not ask")
+
+
 def run_in_legs(checks, program, cwd, name, values):
     """Runs an input that is stopped behind every piece of work, on 1, 2, 3, 1, ... ranks."""
     path = write_input(os.path.join(cwd, name, "input.yaml"), values)
@@ -251,7 +281,8 @@ def main():
         sys.exit(__doc__)
     checks, program = Checks(), os.path.abspath(sys.argv[1])
     tests = [test_midst] if sys.argv[2:] == ["more"] else [
-        test_share, test_refit, test_folds, test_start, test_ranks, test_models, test_refusals]
+        test_share, test_refit, test_folds, test_start, test_significant, test_ranks, test_models,
+        test_refusals]
     with tempfile.TemporaryDirectory() as folder:
         for test in tests:
             cwd = os.path.join(folder, test.__name__)

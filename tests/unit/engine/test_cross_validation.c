@@ -1,5 +1,6 @@
 // Cross-validation: the mean loss over all samples held out decides, and the start is kept unless
-// the relative gain of groups is more than twice its standard error. Expected values by hand.
+// the gain is significant, in several folds or one. Expected values by hand; gains of the whole
+// are given with the standard error of the jackknife, relative gains with that of their mean.
 #include <math.h>
 #include <string.h>
 
@@ -33,7 +34,7 @@ static void add_fold(struct comm *comm, struct cross_validation *cross, const st
 }
 
 static void check(struct comm *comm, const struct course *course, const char *name) {
-  struct cross_validation *cross = cross_validation_create(2 * MOST, PASSES);
+  struct cross_validation *cross = cross_validation_create(2 * MOST, PASSES, 2);
   add_fold(comm, cross, course, 0);
   add_fold(comm, cross, course, 1);
   const struct validation_choice choice = cross_validation_choose(cross, LOSS_BCE);
@@ -43,8 +44,36 @@ static void check(struct comm *comm, const struct course *course, const char *na
   cross_validation_destroy(&cross);
 }
 
+// One fold of four samples, whose losses are 1 at the start unless it `lacks` them, as a checkpoint
+// of an earlier version does; then `earlier`, which are replaced, and `loss`.
+static void check_single(struct comm *comm, bool lacks, const double loss[MOST], bool confirmed) {
+  static const double start[MOST] = {1, 1, 1, 1}, earlier[MOST] = {.9, .9, .9, .9};
+  const double *rows[] = {start, earlier, loss};
+  int64_t group[MOST];
+  const int64_t first = comm_share_first(MOST, comm_size(comm), comm_rank(comm));
+  const int64_t end = comm_share_first(MOST, comm_size(comm), comm_rank(comm) + 1);
+  for (int64_t i = first; i < end; i++) group[i - first] = i;
+  const struct dataset held = {
+      .count = MOST, .local_first = first, .local_count = end - first, .group = group};
+  struct cross_validation *cross = cross_validation_create(MOST, PASSES, 1);
+  for (int64_t pass = lacks ? 1 : 0; pass <= PASSES; pass++)
+    cross_validation_add(cross, comm, &held, pass, rows[pass] + first);
+  cross_validation_next(cross, MOST);
+  struct validation_choice choice = {.kept = 2, .start = 1, .kept_loss = .75};
+  CHECK(cross_validation_confirm(cross, &choice) == confirmed && choice.kept == (confirmed ? 2 : 0),
+        "kept %lld", (long long)choice.kept);
+  CHECK(choice.kept_loss == (confirmed ? .75 : 1), "loss %g", choice.kept_loss);
+  choice.kept = 0;
+  CHECK(cross_validation_confirm(cross, &choice) && choice.kept == 0, "the start");
+  cross_validation_destroy(&cross);
+}
+
 int main(int argc, char **argv) {
   struct comm *comm = comm_start(&argc, &argv);
+  // Relative gains .143 four times; and a gain of .200 +- .212, relative gains .170 +- .169.
+  check_single(comm, false, (double[]){.75, .75, .75, .75}, true);
+  check_single(comm, false, (double[]){.2, .9, .9, 1.2}, false);
+  check_single(comm, true, (double[]){.2, .9, .9, 1.2}, true);
   // Differences .2 in all four samples: no spread.
   check(comm,
         &(struct course){.count = {2, 2},
@@ -64,7 +93,7 @@ int main(int argc, char **argv) {
                          .start = 1,
                          .kept_loss = .86},
         "the mean of both folds");
-  // Relative gains .333, 0, 0, -.091: mean .061, standard error .093.
+  // The whole gains .160 +- .215; relative gains .061 +- .093.
   check(comm,
         &(struct course){.count = {2, 2},
                          .group = {0, 1, 2, 3},
@@ -73,7 +102,7 @@ int main(int argc, char **argv) {
                          .start = 1.25,
                          .kept_loss = 1.25},
         "a gain of a single sample");
-  // Relative gains .25, .176, .111, .026: mean .141, standard error .048.
+  // The whole gains .238 +- .075; relative gains .141 +- .048.
   check(comm,
         &(struct course){.count = {2, 2},
                          .group = {0, 1, 2, 3},
@@ -82,8 +111,8 @@ int main(int argc, char **argv) {
                          .start = 1,
                          .kept_loss = .7625},
         "more than the standard error");
-  // Relative gains .333 and -.048 of two groups: mean .143, standard error .190; the samples'
-  // relative gains, if they were six observations, would have the standard error .085.
+  // The whole gains .200 +- .300, relative gains .143 +- .190. If the samples were six
+  // observations, the standard errors would be .134 and .085.
   check(comm,
         &(struct course){
             .count = {3, 3},
@@ -93,7 +122,7 @@ int main(int argc, char **argv) {
             .start = 1,
             .kept_loss = 1},
         "a gain of a single group");
-  // Relative gains -.005, .667, .667, .667: one large loss does not hide them.
+  // The whole gains .014 +- .596; relative gains .499 +- .168: one large loss does not hide them.
   check(comm,
         &(struct course){.count = {2, 2},
                          .group = {0, 1, 2, 3},
@@ -101,7 +130,19 @@ int main(int argc, char **argv) {
                          .kept = 1,
                          .start = 25.75,
                          .kept_loss = 25.4},
-        "the gain of the typical sample");
+        "a gain of all small losses");
+  // The whole gains .474 +- .093, relative gains .108 +- .119: many small losses that rise do not
+  // hide it.
+  check(comm,
+        &(struct course){.count = {4, 4},
+                         .group = {0, 1, 2, 3, 4, 5, 6, 7},
+                         .loss = {{9, 8, 9, 8, 1, 1, 1, 1},
+                                  {3, 4, 3, 4, 1.5, 1.5, 1.5, 1.5},
+                                  {9, 9, 9, 9, 9, 9, 9, 9}},
+                         .kept = 1,
+                         .start = 4.75,
+                         .kept_loss = 2.5},
+        "a gain of all large losses");
   // A gain of .5 %, however certain.
   check(comm,
         &(struct course){.count = {2, 2},
