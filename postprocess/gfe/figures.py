@@ -1,7 +1,7 @@
 """Figures of a run of gfe_hpc, from its results.h5:
 
-    loss             training loss per step and per epoch, test loss and relative L2 error, with
-                     those of POD as lines, against samples seen
+    loss             training loss per step and per epoch, and test loss, against samples seen; as
+                     bars, the relative L2 errors at the end, beside those of POD
     reconstructions  target, reconstruction and error of several samples; with several channels, of
                      one sample, and a figure `reconstructions_CHANNEL` for each channel
     latents          principal components of the latents, coloured by label; `latents_time` and
@@ -34,12 +34,6 @@ def smooth(series):
     centre = np.arange(len(series))
     first, last = np.maximum(centre - half, 0), np.minimum(centre + half + 1, len(series))
     return (sums[last] - sums[first]) / (last - first)
-
-
-def pod_line(axes, value, quantity):
-    """POD's value as a horizontal line."""
-    if value is not None and np.isfinite(value):
-        axes.axhline(value, color=GREEN, linestyle="--", label=f"POD, {quantity}")
 
 
 def loss_axes(axes, history, decoder):
@@ -100,9 +94,7 @@ def loss_figure(results, decoder):
                                   figsize=(9.5, 7.5) if measured else (9.5, 5),
                                   gridspec_kw={"height_ratios": (3, 1)[:1 + measured]})
     axes = panels[0, 0]
-    about = sets.get("test", sets.get("train", {}))
     loss_axes(axes, history, decoder)
-    pod_line(axes, about.get("pod_mean_loss"), "test" if "test" in sets else "training")
     kept = int(results.file["history"].attrs.get("kept_epoch", 0))
     if 0 < kept < len(history.epoch_samples):
         axes.axvline(history.epoch_samples[kept - 1], color=GREY, linestyle=":",

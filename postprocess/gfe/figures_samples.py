@@ -174,7 +174,7 @@ def typical(samples):
 
 def typical_text(samples, k):
     return (samples.titles[k].replace("\n", ", ") + f": relative L2 error "
-            f"{samples.relative_l2[k]:.3g}, the median of {len(samples)}")
+            f"{samples.relative_l2[k]:.3g}, the median of the {len(samples)} stored")
 
 
 def map_overview(samples):

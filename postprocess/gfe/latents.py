@@ -40,7 +40,7 @@ def neighbour_map(z, seed):
         perplexity = min(30, (len(z) - 1) / 3)
         return TSNE(random_state=seed, perplexity=perplexity, init="pca").fit_transform(z), "t-SNE"
     except ImportError:
-        return None, ("no map that keeps neighbours: it needs umap-learn or scikit-learn (Debian: "
+        return None, ("no t-SNE or UMAP map, which needs umap-learn or scikit-learn (Debian: "
                       "python3-sklearn)")
 
 

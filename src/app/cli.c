@@ -110,8 +110,8 @@ static void print_help(void) {
       "resumes the run.\n"
       "\n"
       "--check shows what a run would do. --help training.batch explains one parameter in full,\n"
-      "--help training a section, --help decoder the keys of layers too. Parameters of the input\n"
-      "file:");
+      "--help training a whole section; --help decoder also explains the keys of layers.\n"
+      "Parameters of the input file:");
   config_write_help(NULL, stdout);
 }
 

@@ -83,8 +83,7 @@ static void put_relative(const struct page *page, const struct view *view) {
 
 static void put_largest(const struct page *page, const struct view *view) {
   if (view->channels > 1) {
-    put_name("largest error of an entry");
-    log_text("\n");
+    log_text("        largest error of an entry\n");
     put_channels(page, view, true);
     return;
   }

@@ -46,9 +46,9 @@ static const struct config_row run_rows[] = {
 
 static const struct config_row checkpoint_rows[] = {
     {"minutes", TYPE_NUMBER, AT(checkpoint.minutes), "10", .range = {0, 1e7, CLOSED},
-     .unit = "minutes", .text = "interval between checkpoints; 0 = off"},
+     .unit = "minutes", .text = "interval between checkpoints, in minutes; 0 = off"},
     {"epochs", TYPE_INTEGER, AT(checkpoint.epochs), "0", .range = {0, 1e9, CLOSED},
-     .unit = "epochs", .text = "interval between checkpoints; 0 = off"},
+     .unit = "epochs", .text = "interval between checkpoints, in epochs; 0 = off"},
     {"steps", TYPE_INTEGER, AT(checkpoint.steps), "0", .range = {0, 1e12, CLOSED},
      .unit = "updates", .text = "interval between checkpoints, in updates of the decoder; 0 = off"},
 };
@@ -105,9 +105,10 @@ static const struct config_row set_rows[] = {
     {"stride", TYPE_INTEGER, SET(stride), "1", .range = {1, COUNT_MAX, CLOSED}, .unit = "samples",
      .text = "keep every k-th of these samples"},
     {"subset", TYPE_INTEGER, SET(subset), "0", .range = {0, COUNT_MAX, CLOSED}, .unit = "samples",
-     .text = "how many of these to draw at random, keeping the order of the file; 0 = all"},
+     .text = "how many of the remaining samples to draw at random, keeping their order; 0 = all"},
     {"subset_seed", TYPE_INTEGER, SET(subset_seed), "1", .range = {0, 1e15, CLOSED},
-     .text = "seed of this draw; with the same seed, a larger subset contains the smaller one"},
+     .text = "seed of the draw of subset; with the same seed, a larger subset contains the smaller "
+             "one"},
 };
 
 static const struct config_row data_rows[] = {
@@ -134,7 +135,7 @@ static const struct config_row decoder_rows[] = {
          "loss of a reconstruction: bce, cross-entropy of logits with data in [0, 1], or mse, mean "
          "squared error"},
     {"initial", TYPE_CHOICE, AT(decoder.initial), "random", .name = initial_name,
-     .text = "how the parameters are initialised. random: at random; pod: as the POD of "
+     .text = "how the parameters are initialised. random: by random numbers; pod: as the POD of "
              "data.train, by a linear layer in parallel with decoder.layers, whose output is "
              "initially 0; auto: pod for fewer than 5000 samples, else random"},
     {"file", TYPE_FILE, AT(decoder.file),
@@ -233,20 +234,21 @@ static const struct config_row training_rows[] = {
      .text = "samples of a batch whose gradient is summed on one rank; auto: chosen from batch and "
              "decoder"},
     {"optimiser", TYPE_CHOICE, AT(training.optimiser.kind), "adam", .name = optimiser_name,
-     .text = "how the decoder is updated from the gradient"},
+     .text = "the method that updates the decoder, given the gradient"},
     {"learning_rate", TYPE_NUMBER, AT(training.optimiser.learning_rate), "2e-3",
      .range = {0, 1e6, OPEN_LOWER}, .automatic = "auto",
      .text = "step size of the optimiser; auto: for adam, 1e-3 to 4e-3, depending on epochs times "
              "updates, batch, replay, last_layer_steps and decoder.initial"},
     {"last_layer_steps", TYPE_INTEGER, AT(training.last_layer_steps), "0",
      .range = {0, 1000, CLOSED}, .unit = "steps",
-     .text = "Newton steps of the decoder's last layer before each update, with the Hessian of the "
-             "batch's loss (bce: an upper bound on it), multiplied by the ratio of the learning "
-             "rate to its first value. That layer must be dense, without activation. With batches "
+     .text = "number of Newton steps of the decoder's last layer before each update, with the "
+             "Hessian of the batch's loss (bce: an upper bound on it). The steps are multiplied by "
+             "the ratio of the learning rate to its first value. That layer must be dense, without "
+             "activation. With batches "
              "of 250 and more, 1 or 2 steps save three quarters of the updates"},
     {"last_layer_damping", TYPE_NUMBER, AT(training.last_layer_damping), "0.1",
      .range = {0, 1e6, OPEN_LOWER},
-     .text = "added to the diagonal of that Hessian, in units of its mean"},
+     .text = "added to the diagonal of the Hessian of last_layer_steps, in units of its mean"},
     {"beta1", TYPE_NUMBER, AT(training.optimiser.beta1), "0.9", .range = {0, 1, OPEN_UPPER},
      .text = "adam: decay of the mean of the gradient"},
     {"beta2", TYPE_NUMBER, AT(training.optimiser.beta2), "0.999", .range = {0, 1, OPEN_UPPER},
@@ -300,7 +302,8 @@ static const struct config_row training_rows[] = {
      .unit = "validations",
      .text = "number of validations without a lower loss after which training ends; 0 = off"},
     {"refit", TYPE_BOOLEAN, AT(training.refit), "false",
-     .text = "afterwards, train again from the same initial decoder on all samples, including "
+     .text = "after validation has chosen, train again from the same initial decoder on all "
+             "samples, including "
              "those held out, for the number of epochs that led to the decoder kept; for few "
              "samples"},
 };
