@@ -94,9 +94,9 @@ static double squares(int64_t count, const double *x) {
   return sum;
 }
 
-// Whether a gain is above what chance explains: one-sided, at the level of 5 %.
+// Whether a gain is above what chance explains: one-sided, at the level of 2.5 %.
 static bool is_above_chance(double gain, double variance) {
-  const double quantile = 1.645;  // of the normal distribution
+  const double quantile = 1.96;  // of the normal distribution
   return gain > 0.0 && gain * gain > quantile * quantile * variance;
 }
 
