@@ -62,7 +62,8 @@ await_program() {
 
 # stop_file DIRECTORY: prints the name of the STOP file, if there is one. It means: stop, and stay
 # stopped until the file is removed. It is in the run directory; in a sweep, in that of the task or
-# of the whole sweep. The task number in that name is zero-padded in a sweep of more than ten tasks.
+# of the whole sweep. In a sweep of more than ten tasks, the number in the name of a task's
+# directory is zero-padded.
 stop_file() {
   local file mine="/(task_0*${SLURM_ARRAY_TASK_ID:-none}_[^/]*/)?STOP$"
   for file in "$1/STOP" "$1"/task_*/STOP; do

@@ -1,5 +1,6 @@
-// Where the flows of a whole set begin (evaluation.start): at one start for all samples or, if
-// there are several, at the one with the smallest loss for each sample, with further ones to try.
+// Where the flows of a whole set begin (evaluation.start): all at the same start or, if there are
+// several, each at the one where its sample's loss is smallest; the next best are kept for further
+// tries.
 #ifndef GFE_FIRST_GUESS_H
 #define GFE_FIRST_GUESS_H
 

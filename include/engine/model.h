@@ -18,7 +18,7 @@ void model_destroy(struct model **model);
 
 // What a step needs to know, and its result.
 struct model_step {
-  // To be set before the step, and so are the notices of its totals:
+  // To be set before the step, like the notices in `totals`:
   int64_t pass;     // over the samples, from 0
   double fraction;  // of full steps that the last layer takes
   struct batch_totals totals;

@@ -40,8 +40,8 @@ struct run {
   // Where training has left the latents of this rank's training samples, [local_count]
   // [real_padded(d)], borrowed; NULL: nowhere.
   const real *latents;
-  // Mean loss of the samples held out from training, with the present decoder (or, after some more
-  // steps, an earlier one); borrowed from the trainer, which may not know it yet (NaN). NULL
+  // Mean loss of the samples held out from training, when last measured: with the present decoder
+  // or one some steps earlier; borrowed from the trainer, which may not know it yet (NaN). NULL
   // without validation, or for an autoencoder, whose validation loss is that of its encoder.
   const double *held_out_loss;
   // Checksums of what has been loaded: the samples, weights and labels of each set (0: not used);

@@ -28,9 +28,9 @@ void validation_return(struct run *run);
 
 // The candidates are the initial decoder and those after some passes. The initial one is given up
 // only for one whose mean loss (for mse, its square root, as in the relative L2 error) is at least
-// 1 % lower; among later ones the lowest loss decides. At the end, its gain must also be significant
-// (cross_validation.h). (Without both, a few of them may show a gain by
-// chance, and training that starts from POD could end up worse than it.)
+// 1 % lower; among later ones the lowest loss decides. At the end, the gain of the decoder chosen
+// must also be significant (cross_validation.h). Without these two conditions, a few samples might
+// show a gain by chance, and training that starts from POD could end up worse than POD.
 struct validation_choice {
   int64_t kept;             // passes after which the decoder was that of `kept_loss`
   int64_t waited;           // validations since the loss was lowest

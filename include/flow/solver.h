@@ -47,7 +47,7 @@ struct solver_options {
   double alpha;            // factor of the flow's right-hand side
   double tau;              // flow time at which to end (all but lbfgs)
   bool root_loss;          // the flow is down the square root of the loss
-  double tolerance;        // relative decrease of the loss that counts as converged
+  double tolerance;        // relative decrease in a step below which a flow has converged
   double slope;            // amd: mean decrease per step of the last 5 losses, likewise
   int64_t max_iterations;  // maximum number of accepted steps
   int64_t memory;          // lbfgs: pairs kept

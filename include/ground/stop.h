@@ -8,7 +8,7 @@ enum stop_reason { STOP_NONE, STOP_USR1, STOP_USR2, STOP_TERM, STOP_XCPU, STOP_F
 // The text in summary.json, such as "signal USR1"; NULL beyond the last.
 const char *stop_name(enum stop_reason reason);
 
-// Catches USR1, USR2 and TERM from now on.
+// Catches USR1, USR2, TERM and XCPU from now on.
 void stop_catch_signals(void);
 
 // Lets them terminate the program again, at once if one has been caught: for use where nothing

@@ -105,7 +105,7 @@ def start(module):
     return main()
 
 
-# Where the commands begin, those of a checkout (gfe_plot.py) and installed ones (gfe-plot).
+# The entry points of the commands, in a checkout (gfe_plot.py) and installed (gfe-plot).
 collect, compare, latents, plot, results, scaling = (
     partial(start, module)
     for module in ("collect", "compare", "latents", "figures", "results", "scaling"))

@@ -47,8 +47,8 @@ def number(value, form=".4g"):
 
 def comparison(runs):
     """Head and rows of the table; `runs` are (name, errors_of()). There are columns for an encoder
-    and for centred errors if any run has them. With an encoder that of GFE is called "flow": an
-    autoencoder's decoder is not GFE."""
+    and for centred errors if any run has them. With an encoder, the column of GFE is called "flow",
+    because an autoencoder's decoder is not GFE."""
     encoder = any(errors["encoder"] is not None for _, errors in runs)
     names = [name for name, _ in SOURCES if name != "encoder" or encoder]
     centred = [f"centred, {name}" for name in names

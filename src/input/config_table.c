@@ -20,7 +20,8 @@ static const struct config_row run_rows[] = {
              "expanded",
      .change = CHANGE_IRRELEVANT},
     {"tasks", TYPE_CHOICES, AT(run.task), "[train, evaluate]", .name = task_name,
-     .text = "what to do, in this order; by default train, then evaluate if data.test is given",
+     .text = "what to do; training comes first and gradient_check last, whatever the order of the "
+             "list. By default train, and evaluate if data.test is given",
      .change = CHANGE_TAKEN},
     {"model", TYPE_CHOICE, AT(run.model), "gfe", .name = model_name,
      .text = "how latents are found in training. gfe: by the flow (gradient flow encoding); "
@@ -77,17 +78,19 @@ static const struct config_row set_rows[] = {
      .text = "the axes that number the samples, such as [sample, time]; by default the sample "
              "axis, or the first"},
     {"select", TYPE_SELECT, SET(select), .range = {0, COUNT_MAX, CLOSED},
-     .text = "positions to take along an axis, such as {sample: {first: 0, count: 80}, x: {stride: "
-             "2}, z: 5}"},
+     .text =
+         "positions to take along some axes, such as {sample: {first: 0, count: 80}, x: {stride: "
+         "2}, z: 5}; a single position removes the axis"},
     {"labels", TYPE_FILE_OR_INSIDE, SET(labels),
      .text =
          "one number per sample: a class, or a real number such as a time. HDF5: a path inside the "
          "file, or the name of an axis of samples; otherwise a file of the same format",
      .change = CHANGE_TAKEN},
     {"weights", TYPE_FILE_OR_INSIDE, SET(weights),
-     .text = "weight of each entry in the loss, >= 0 (0 = missing), given like the labels; with "
-             "the shape of all samples or, to apply to each of them, that of one sample or of its "
-             "spatial axes, such as cos(latitude)",
+     .text =
+         "weight of each entry in the loss, >= 0 (0 = missing), given like the labels. The array "
+         "has the shape of all samples; or that of one sample or of its spatial axes (such as "
+         "cos(latitude)), and then applies to every sample",
      .change = CHANGE_TAKEN},
     {"mask", TYPE_MASK, SET(mask),
      .text = "entries where the mask is not 0 are left out of all samples: mask.npy, mask.nc:/land "
@@ -135,9 +138,10 @@ static const struct config_row decoder_rows[] = {
          "loss of a reconstruction: bce, cross-entropy of logits with data in [0, 1], or mse, mean "
          "squared error"},
     {"initial", TYPE_CHOICE, AT(decoder.initial), "random", .name = initial_name,
-     .text = "how the parameters are initialised. random: by random numbers; pod: as the POD of "
-             "data.train, by a linear layer in parallel with decoder.layers, whose output is "
-             "initially 0; auto: pod for fewer than 5000 samples, else random"},
+     .text = "how the parameters are initialised. random: by random numbers; pod: so that "
+             "the decoder is the POD of data.train: a linear layer is added in parallel with "
+             "decoder.layers, which give 0 at first; auto: pod for fewer than 5000 samples, else "
+             "random"},
     {"file", TYPE_FILE, AT(decoder.file),
      .text = "a results.h5 with a trained decoder to start from or to encode with",
      .change = CHANGE_TAKEN},
@@ -261,8 +265,9 @@ static const struct config_row training_rows[] = {
      .text = "adam, rmsprop: keeps the division finite; 0 = the default for each (1e-8, 1e-6)"},
     {"schedule", TYPE_CHOICE, AT(training.optimiser.schedule), "constant", .name = schedule_name,
      .automatic = "auto",
-     .text = "how the learning rate changes during training; auto: cosine; if a restart gives more "
-             "epochs, the rate falls anew over the remaining ones"},
+     .text =
+         "how the learning rate changes during training; auto: cosine, which falls anew over the "
+         "remaining epochs if a restart gives more of them"},
     {"schedule_factor", TYPE_NUMBER, AT(training.optimiser.schedule_factor), "0.1",
      .range = {0, 1, OPEN_LOWER},
      .text = "step: factor of each change; cosine: final rate / initial rate"},
@@ -274,10 +279,11 @@ static const struct config_row training_rows[] = {
              "with an autoencoder, which needs no flows; false with training.copies"},
     {"second_flow", TYPE_INTEGER, AT(training.second_flow), "auto", .automatic = "auto",
      .range = {0, 1e9, CLOSED}, .unit = "epochs",
-     .text = "interval between epochs in which each sample has a second flow, from the latent of "
-             "another sample that fits it best; the better end is kept. 0 = never; auto: 10, but 0 "
-             "with fewer epochs, cold starts, an adjoint or a shared step. Ignored with an "
-             "autoencoder"},
+     .text =
+         "interval between epochs in which each sample has a second flow, from whichever latent of "
+         "another sample fits it best; the better end is kept. 0 = never; auto: 10, but 0 with "
+         "fewer than 10 epochs, without warm_start, with an adjoint or with a shared step "
+         "(coupling). Ignored with an autoencoder"},
     {"metric", TYPE_BOOLEAN, AT(training.metric), "auto", .automatic = "auto",
      .text = "from the second epoch on, the first step of each flow of lbfgs is scaled by the mean "
              "curvature at the latents of recent samples; auto: with warm starts. Ignored with an "
@@ -302,10 +308,10 @@ static const struct config_row training_rows[] = {
      .unit = "validations",
      .text = "number of validations without a lower loss after which training ends; 0 = off"},
     {"refit", TYPE_BOOLEAN, AT(training.refit), "false",
-     .text = "after validation has chosen, train again from the same initial decoder on all "
-             "samples, including "
-             "those held out, for the number of epochs that led to the decoder kept; for few "
-             "samples"},
+     .text =
+         "after validation has chosen, train again from the start on all samples, including those "
+         "held out (a start from POD is then the POD of all of them), for the number of epochs "
+         "that led to the decoder kept; for few samples"},
 };
 
 static const struct config_row copies_rows[] = {
@@ -336,15 +342,16 @@ static const struct config_row evaluation_rows[] = {
          "where flows may begin; each sample takes the start with the smallest loss. zero: "
          "z = 0; mean: the mean of the trained latents; pod: POD's code; encoder: an autoencoder's "
          "code; predictor: a linear guess, with a metric for lbfgs; dictionary: the best of some "
-         "trained latents; uniform: a random point of [0, 1)^d. auto: zero, pod if it exists and, "
-         "if the solver ends at a minimum (lbfgs), mean and dictionary if they exist"},
+         "trained latents; uniform: a random point of [0, 1)^d. auto: zero; pod, if it exists; "
+         "with lbfgs also mean and dictionary, if they exist. For a POD model, pod alone"},
     {"tries", TYPE_INTEGER, AT(evaluation.tries), "auto", .automatic = "0",
      .range = {1, TRIES_MAX, CLOSED}, .unit = "flows",
-     .text = "number of flows per sample, from well-separated starts, of which the one with the "
-             "lowest final loss is kept; auto: 1 where entries are missing, otherwise up to 4, a "
-             "further one only while the lowest loss so far is above 3 times that of the trained "
-             "latents and has been found fewer than three times, and only from a start with at "
-             "most 16 times the loss of the first"},
+     .text =
+         "number of flows per sample, from well-separated starts, of which the one with the "
+         "lowest final loss is kept. auto: 1 if entries are missing or dictionary is not among "
+         "the starts, otherwise up to 4. A further flow then follows only while the lowest loss "
+         "so far is above 3 times that of the trained latents and has been found fewer than "
+         "three times, from starts with at most 16 times the loss of the first"},
     {"prior", TYPE_CHOICE, AT(evaluation.prior), "auto", .name = prior_name,
      .text =
          "prior of the latents of test and new data: none, or gaussian, with the mean and "
@@ -353,7 +360,8 @@ static const struct config_row evaluation_rows[] = {
     {"noise", TYPE_NUMBERS, AT(evaluation.noise), "0", .range = {0, NUMBER_MAX, CLOSED},
      .unit = "data units",
      .text = "mse: standard deviation of the noise in test and new data, one number or one per "
-             "channel; the decoder's own error, estimated in training, is added to it"},
+             "channel; the variance of the decoder's own error, estimated in training, is added to "
+             "its square"},
     {"uncertainty", TYPE_CHOICE, AT(evaluation.uncertainty), "false", .name = uncertainty_name,
      .text = "compute standard deviations of the latents and stored reconstructions of test and "
              "new data (true), and also covariances of the latents (covariance)",
@@ -403,7 +411,8 @@ static const struct config_section sections[] = {
     {"training.copies",
      "Transformed copies to train on instead of the samples, new ones in each pass", 0,
      ROWS(copies_rows)},
-    {"evaluation", "How test and new data are encoded; a key not given is taken from encoding", 0,
+    {"evaluation",
+     "How test and new data are encoded; keys without a default here are taken from encoding", 0,
      ROWS(evaluation_rows), .change = CHANGE_UNLESS_RECORDED},
     {"evaluation", NULL, AT(evaluation.solver), ROWS(solver_rows), .evaluation = true,
      .change = CHANGE_UNLESS_RECORDED},
