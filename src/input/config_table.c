@@ -344,7 +344,7 @@ static const struct config_row evaluation_rows[] = {
          "code; predictor: a linear guess, with a metric for lbfgs; dictionary: the best of some "
          "trained latents; uniform: a random point of [0, 1)^d. auto: zero; pod, if it exists; "
          "with lbfgs also mean and dictionary, if they exist. For a POD model, pod alone"},
-    {"tries", TYPE_INTEGER, AT(evaluation.tries), "auto", .automatic = "0",
+    {"tries", TYPE_INTEGER, AT(evaluation.tries), "auto", .automatic = "auto",
      .range = {1, TRIES_MAX, CLOSED}, .unit = "flows",
      .text =
          "number of flows per sample, from well-separated starts, of which the one with the "

@@ -324,7 +324,9 @@ def test_refusals(checks, program, cwd, path):
               "training.adjoint": "discrete"}, "training.adjoint = none"),
             ({**train, "encoding.solver": "heun", "encoding.max_iterations": None,
               "training.metric": True}, "encoding.solver = lbfgs"),
-            ({"evaluation.start": "encoder"}, "autoencoder"), ({"evaluation.tries": 11}, "evaluation.tries")):
+            ({"evaluation.start": "encoder"}, "autoencoder"),
+            ({"evaluation.tries": 0}, "must be at least 1"),
+            ({"evaluation.tries": 11}, "evaluation.tries")):
         name = write_input(os.path.join(cwd, "refused.yaml"), encode, change)
         result = run(program, os.path.basename(name), cwd=cwd)
         checks(result.code == 2 and said in result.err, f"{change} should be refused: {result}")
