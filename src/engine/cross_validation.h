@@ -39,8 +39,8 @@ struct validation_choice cross_validation_choose(const struct cross_validation *
                                                  enum loss_kind kind);
 
 // Gives up the decoder to keep for the start, and returns false, unless its gain is significant:
-// more than chance explains (one-sided, at the level of 2.5 %) either in the loss of all groups or in
-// the mean of their relative gains.
+// more than chance explains (one-sided, at the level of 2.5 %), either in the loss of all groups or
+// in the mean of their relative gains.
 bool cross_validation_confirm(const struct cross_validation *cross,
                               struct validation_choice *choice);
 

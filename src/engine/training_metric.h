@@ -22,9 +22,9 @@ void training_metric_destroy(struct training_metric **metric);
 // Whether the solver takes a metric, and latents are not too long for one.
 bool training_metric_is_possible(const struct run *run);
 
-// The metric for flows of pass `pass` (from 0), [d][real_padded(d)] (borrowed until the next samples
-// are added); NULL: there is none, as in the first pass, whose flows do not continue earlier ones,
-// and while too few samples are known. `metric` may be NULL.
+// The metric for flows of pass `pass` (from 0), [d][real_padded(d)] (borrowed until the next
+// samples are added); NULL: there is none, as in the first pass, whose flows do not continue
+// earlier ones, and while too few samples are known. `metric` may be NULL.
 const real *training_metric_now(struct training_metric *metric, int64_t pass);
 
 // Takes the ends of a batch's flows into account. Collective. `metric` may be NULL.
