@@ -155,15 +155,35 @@ def exit_code(process, printed):
     return 3 if crashed and launcher and "gfe_hpc: error on rank" in printed else process.returncode
 
 
-def run(program, *options, ranks=1, cwd=None, timeout=None, environment=None, user=None):
-    """Runs the program, or a Python script, in the directory `cwd`, a single rank without mpirun;
-    as another user if `user` is given and root calls. `timeout` seconds are for a run that may
-    hang: no test depends on how long a run takes."""
+def is_not_started(printed):
+    """Whether the launcher of Open MPI 5 found a directory that another one of the same process
+    number left behind when it was killed, as some tests do. The next one has another number."""
+    return "prte_init() failed" in printed and "session_dir" in printed
+
+
+def run(program, *options, ranks=1, **how):
+    """Runs the program, or a Python script, on `ranks` ranks, a single one without mpirun; `how` as
+    for run_once()."""
     command = [program, *map(str, options)]
     if program.endswith(".py"):
         command.insert(0, sys.executable)
     elif ranks > 1:
         command = ["mpirun", "-n", str(ranks), *command]
+    return run_command(command, **how)
+
+
+def run_command(command, **how):
+    """Runs a command, again if its launcher has not started; `how` as for run_once()."""
+    for _ in range(3):
+        result = run_once(command, **how)
+        if not is_not_started(result.err):
+            break
+    return result
+
+
+def run_once(command, cwd=None, timeout=None, environment=None, user=None):
+    """Runs a command in the directory `cwd`, as another user if `user` is given and root calls.
+    `timeout` seconds are for a run that may hang: no test depends on how long a run takes."""
     begun = time.monotonic()
     user = user if os.geteuid() == 0 else None
     process = subprocess.Popen(command, cwd=cwd, user=user,

@@ -6,26 +6,24 @@ usage: run_ranks.py "1 2 3 4" TEST [ARGUMENT ...]
 The test passes if every run ends with exit code 0 and the lines that begin with "bits " are the
 same in all runs.
 """
-import subprocess
 import sys
 
-from program import ENVIRONMENT
+from program import run_command
 
 
 def main():
     counts, command = [int(word) for word in sys.argv[1].split()], sys.argv[2:]
     reference, failed = None, False
     for count in counts:
-        run = subprocess.run(["mpirun", "-n", str(count), *command], env=ENVIRONMENT,
-                             capture_output=True, text=True)
-        print(f"--- {count} ranks\n{run.stdout}{run.stderr}", end="")
-        bits = [line for line in run.stdout.splitlines() if line.startswith("bits ")]
+        result = run_command(["mpirun", "-n", str(count), *command])
+        print(f"--- {count} ranks\n{result.out}{result.err}", end="")
+        bits = [line for line in result.out.splitlines() if line.startswith("bits ")]
         reference = bits if reference is None else reference
-        if run.returncode != 0:
-            print(f"{count} ranks: exit code {run.returncode}")
+        if result.code != 0:
+            print(f"{count} ranks: exit code {result.code}")
         if bits != reference:
             print(f"{count} ranks: the bits differ from those on {counts[0]}")
-        failed = failed or run.returncode != 0 or bits != reference
+        failed = failed or result.code != 0 or bits != reference
     return 1 if failed else 0
 
 
