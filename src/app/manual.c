@@ -211,7 +211,7 @@ static void print_exit_status(void) {
 static void print_examples(void) {
   puts(".SH EXAMPLES");
   static const char *const examples[][2] = {
-      {"Read everything and print shapes, memory and the resolved input, without computing "
+      {"Read everything and print shapes, memory and the resolved input, without training "
        "anything:",
        "gfe_hpc --check input.yaml"},
       {"Train on four ranks, with more passes than the input specifies:",

@@ -227,8 +227,8 @@ static const struct config_row training_rows[] = {
     {"updates", TYPE_INTEGER, AT(training.updates), "1", .range = {1, 1e6, CLOSED},
      .automatic = "auto", .unit = "updates",
      .text = "updates of the decoder per batch; the batch is encoded again before each; auto: "
-             "about 480 updates in all (96 with last_layer_steps), at most 16 per batch, or 50 for "
-             "batches of 250 and more"},
+             "480 updates in all (96 with last_layer_steps), divided among the batches and rounded "
+             "down, at most 16 per batch, or 50 for batches of 250 and more"},
     {"replay", TYPE_BOOLEAN, AT(training.replay), "false",
      .text = "from the second update of a batch on, use in its place the same number of samples, "
              "drawn from all those loaded so far, with their latents; each sample is loaded once "
@@ -348,7 +348,8 @@ static const struct config_row evaluation_rows[] = {
      .range = {1, TRIES_MAX, CLOSED}, .unit = "flows",
      .text =
          "number of flows per sample, from well-separated starts, of which the one with the "
-         "lowest final loss is kept. auto: 1 if entries are missing or dictionary is not among "
+         "lowest final loss is kept. auto: 1 if entries are missing or weighted, or dictionary is "
+         "not among "
          "the starts, otherwise up to 4. A further flow then follows only while the lowest loss "
          "so far is above 3 times that of the trained latents and has been found fewer than "
          "three times, from starts with at most 16 times the loss of the first"},
