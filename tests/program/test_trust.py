@@ -480,9 +480,10 @@ def test_other_program(checks, program, cwd, _trained):
     with open(other, "wb") as file:
         file.write(content(program).replace(revision, bytes(reversed(revision))))
     os.chmod(other, 0o755)
-    for counts in ((1, 2), (2, 1)):
-        result = run("mpirun", "-n", counts[0], program, "input.yaml", ":", "-n", counts[1], other,
-                     "input.yaml", cwd=folder)
+    for count in (1, 2):  # not as two programs of mpirun, which that of Open MPI 5.0.7 cannot start
+        choice = (f'test "$OMPI_COMM_WORLD_RANK" -lt {count} || exec {other} input.yaml; '
+                  f"exec {program} input.yaml")
+        result = run("sh", "-c", choice, ranks=3, cwd=folder)
         host = os.uname().nodename
         checks(result.code == 3 and "the program differs between ranks" in result.err and
                result.err.count(f"on host {host} (rank") >= 2 and revision.decode() in result.err,
