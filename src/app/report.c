@@ -302,9 +302,8 @@ void report_choice(const struct run *run, const struct trainer *trainer) {
              had, planned, (long long)choice->waited);
   if (choice->kept == 0)
     log_line(
-        "  kept     the start: validation loss %.6f; no significant gain of %.3g %% or more "
-        "(lowest "
-        "%.6f)",
+        "  kept     the start: validation loss %.6f; no significant gain of %.3g %% or "
+        "more (lowest %.6f)",
         choice->start, 100.0 * choice->margin, choice->lowest);
   else
     log_line("  kept     epoch %lld of %lld: validation loss %.6f (start %.6f)",

@@ -98,9 +98,8 @@ bool dataset_check_scaling(const struct dataset_sources *sources, const struct d
 }
 
 // Entry j of row i, scaled and rounded.
-static bool check_scaled(const struct dataset_sources *sources, const struct dataset_rules *rules,
-                         size_t i, size_t j, double y, struct error *error) {
-  const enum loss_kind loss = rules->loss;
+static bool check_scaled(const struct dataset_sources *sources, enum loss_kind loss, size_t i,
+                         size_t j, double y, struct error *error) {
   const struct dataset_piece *piece = sources->piece;
   const long long index = (long long)sources->index[piece->first + (int64_t)i];
   if (!isfinite(y))
@@ -113,9 +112,8 @@ static bool check_scaled(const struct dataset_sources *sources, const struct dat
   while (loss_ops(other)->unit_interval) other++;
   return error_set(error,
                    "%s: sample %lld, entry %zu is %.9g after scaling; decoder.loss: %s needs "
-                   "values in [0, 1]: use %s, or %s",
-                   sources->key, index, j, y, loss_name(loss), loss_name(other),
-                   rules->scaling != NULL ? "another data.scale" : "give data.scale");
+                   "values in [0, 1]: use %s, or change data.scale",
+                   sources->key, index, j, y, loss_name(loss), loss_name(other));
 }
 
 bool dataset_scale_row(const struct dataset_sources *sources, const struct dataset_rules *rules,
@@ -130,7 +128,7 @@ bool dataset_scale_row(const struct dataset_sources *sources, const struct datas
     const double offset = scaling->offset[k], scale = scaling->scale[k];
     for (size_t j = k * run; j < (k + 1) * run; j++) {
       y[j] = isnan(raw[j]) ? 0 : (real)((raw[j] - offset) / scale);
-      if (!check_scaled(sources, rules, i, j, (double)y[j], error)) return false;
+      if (!check_scaled(sources, rules->loss, i, j, (double)y[j], error)) return false;
     }
   }
   return true;

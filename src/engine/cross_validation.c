@@ -13,7 +13,7 @@ struct cross_validation *cross_validation_create(int64_t samples, int64_t epochs
   struct cross_validation *cross = memory_new(struct cross_validation, 1);
   const int64_t rows = row_count(epochs, folds);
   *cross = (struct cross_validation){.epochs = epochs,
-                                     .rows = rows,
+                                     .folds = folds,
                                      .samples = samples,
                                      .group = memory_new(int64_t, samples),
                                      .loss = memory_new(double, (size_t)rows *(size_t)samples)};
@@ -30,7 +30,8 @@ void cross_validation_destroy(struct cross_validation **cross) {
 
 // Losses after `passes` passes.
 static double *losses(const struct cross_validation *cross, int64_t passes) {
-  const int64_t number = validation_number(passes, cross->epochs), last = cross->rows - 1;
+  const int64_t number = validation_number(passes, cross->epochs);
+  const int64_t last = row_count(cross->epochs, cross->folds) - 1;
   return cross->loss + (size_t)(number < last ? number : last) * (size_t)cross->samples;
 }
 
@@ -159,13 +160,13 @@ bool cross_validation_confirm(const struct cross_validation *cross,
 
 void cross_validation_state(struct cross_validation *cross, struct state *state) {
   const size_t first = state->count;
-  const bool single = cross->rows == 2;
+  const bool single = cross->folds == 1;
   state_add_numbers(state, "training", "folds_before", STATE_INT64, &cross->before, 1, "one",
                     "samples of the folds that have ended");
   state_add_numbers(state, "training", "folds_group", STATE_INT64, cross->group, cross->samples,
                     "held_out", "group of each sample held out");
   state_add_numbers(state, "training", "folds_loss", STATE_DOUBLE, cross->loss,
-                    cross->rows * cross->samples, "validation_held_out",
+                    row_count(cross->epochs, cross->folds) * cross->samples, "validation_held_out",
                     single ? "loss of each sample held out: of the start, of the decoder to keep"
                            : "loss of each sample held out, in each validation");
   for (size_t i = first; i < state->count; i++) state->fields[i].newer = single;

@@ -12,12 +12,14 @@
 #include "platform/comm.h"
 
 struct cross_validation {
-  int64_t epochs;   // of the training of each fold
-  int64_t rows;     // several folds: validations of each; one: 2, the start and the one to keep
+  int64_t epochs;  // of the training of each fold
+  int64_t folds;
   int64_t samples;  // at most, in all folds
   int64_t before;   // samples of the folds that have ended
   int64_t *group;   // [samples], owned
-  double *loss;     // [rows][samples], the same on all ranks; owned
+  // [rows][samples], the same on all ranks; owned. Rows: several folds, the validations of each;
+  // one fold, the start and the decoder to keep.
+  double *loss;
 };
 
 // For `samples` samples that are held out in all folds together. Owned by the caller.

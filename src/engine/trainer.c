@@ -303,7 +303,7 @@ static void diverge(struct trainer *t) {
       "smaller training.learning_rate (now %g), data.scale, or fewer encoding.max_iterations, in "
       "another run.directory or with run.restart = never",
       (long long)t->at.step + 1, (long long)trainer_passes(t) + 1,
-      before ? "of the step before" : "of the lowest validation loss",
+      before ? "of the step before" : "chosen by validation",
       t->run->config.training.optimiser.learning_rate);
   if (before) return;
   if (!trainer_has_folds(t)) trainer_confirm_kept(t);
